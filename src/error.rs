@@ -1,0 +1,164 @@
+//! What can go wrong, as data: an [`OpError`] carries everything a report needs and renders nothing.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::rc::Rc;
+
+/// A place in a recipe, a module or a REPL entry: 1-based line and column (in characters).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Site {
+    /// The source's id: a path as the user wrote it, `std/NAME`, or `repl:N`.
+    pub source: Rc<str>,
+    /// 1-based line.
+    pub line: u32,
+    /// 1-based column, in characters.
+    pub col: u32,
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.source, self.line, self.col)
+    }
+}
+
+/// Whose fault it is, which decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// The recipe failed while it ran: exit code 1.
+    Recipe,
+    /// The command line or the recipe's text is wrong; nothing was changed: exit code 2.
+    Usage,
+    /// The machine cannot do it (a tool, a permission or a kernel feature is missing): exit code 3.
+    Machine,
+    /// Something could not be undone: exit code 4.
+    Leftover,
+}
+
+impl Class {
+    /// The process exit code of this class.
+    pub fn exit_code(self) -> i32 {
+        match self {
+            Class::Recipe => 1,
+            Class::Usage => 2,
+            Class::Machine => 3,
+            Class::Leftover => 4,
+        }
+    }
+}
+
+/// Everything known about one failure.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// A stable, documented code such as `link::exists`.
+    pub code: &'static str,
+    /// One full sentence that names the object, the namespace and the reason.
+    pub message: String,
+    /// What to do next.
+    pub help: Option<String>,
+    /// The kernel's error number, where the kernel refused.
+    pub errno: Option<i32>,
+    /// The kernel's (or tool's) own words.
+    pub cause: Option<String>,
+    /// The shell command that asks for the same thing.
+    pub command: Option<String>,
+    /// The name of the parameter or option that is to blame; the script layer finds its span.
+    pub arg: Option<String>,
+    /// Where it happened. Set once, by the script layer, at the call that failed.
+    pub site: Option<Site>,
+    /// The calls that led there, innermost first.
+    pub calls: Vec<(Site, String)>,
+    /// Other places worth pointing at ("`eth0` was created here").
+    pub notes: Vec<(Site, String)>,
+    /// What could not be undone after this failure, with the commands that would do it.
+    pub leftovers: Vec<String>,
+    /// Whose fault it is.
+    pub class: Class,
+}
+
+/// The one error type of the library.
+#[derive(Debug, Clone)]
+pub struct OpError(pub Box<Fault>);
+
+/// A result whose error is an [`OpError`].
+pub type OpResult<T> = Result<T, OpError>;
+
+impl OpError {
+    /// An error with a stable code and a full-sentence message.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        OpError(Box::new(Fault {
+            code,
+            message: message.into(),
+            help: None,
+            errno: None,
+            cause: None,
+            command: None,
+            arg: None,
+            site: None,
+            calls: Vec::new(),
+            notes: Vec::new(),
+            leftovers: Vec::new(),
+            class: Class::Recipe,
+        }))
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.0.help = Some(help.into());
+        self
+    }
+
+    /// Blames a parameter or option by its name.
+    #[must_use]
+    pub fn arg(mut self, name: impl Into<String>) -> Self {
+        self.0.arg = Some(name.into());
+        self
+    }
+
+    /// Quotes the kernel's or a tool's own words.
+    #[must_use]
+    pub fn cause(mut self, words: impl Into<String>) -> Self {
+        self.0.cause = Some(words.into());
+        self
+    }
+
+    /// Names the equivalent shell command.
+    #[must_use]
+    pub fn command(mut self, command: impl Into<String>) -> Self {
+        self.0.command = Some(command.into());
+        self
+    }
+
+    /// Points at another place.
+    #[must_use]
+    pub fn note(mut self, site: Site, text: impl Into<String>) -> Self {
+        self.0.notes.push((site, text.into()));
+        self
+    }
+
+    /// Sets whose fault it is.
+    #[must_use]
+    pub fn class(mut self, class: Class) -> Self {
+        self.0.class = class;
+        self
+    }
+}
+
+impl fmt::Display for OpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for OpError {}
+
+/// The candidate nearest to `word` by Damerau-Levenshtein distance, if one is near enough to suggest.
+pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (word.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= limit && *candidate != word)
+        .min()
+        .map(|(_, candidate)| candidate)
+}

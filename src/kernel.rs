@@ -1,0 +1,174 @@
+//! What can change and question a network: the trait [`Kernel`], the real one ([`linux`]) and the in-memory
+//! [`fake`].
+//!
+//! Every change goes through three steps: [`Kernel::prepare`] reads or chooses what will identify the object
+//! (and does what nobody can see yet: an unnamed namespace, a process that waits to be released), the caller
+//! writes that to the journal, and [`Kernel::apply`] acts. [`Kernel::undo`] compares the identity first.
+
+use crate::change::{Change, Identity};
+use crate::names::{IfName, Ns};
+use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+pub mod fake;
+pub mod interrupt;
+pub mod linux;
+
+/// Why a kernel (or a tool in its service) did not do what was asked, in its own terms. The lab turns it into
+/// an [`OpError`](crate::error::OpError), because it knows what the recipe did before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What kind of refusal.
+    pub why: Why,
+    /// The request: `RTM_NEWLINK`, `write /proc/sys/…`, `iptables-restore`.
+    pub request: String,
+    /// Further words: the kernel's extended acknowledgement, the tool's standard error.
+    pub words: String,
+}
+
+/// The kinds of refusal that the layers above tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// A system call or netlink request failed with this error number.
+    Errno(i32),
+    /// A program that we need is not installed.
+    NoTool,
+    /// A tool ended with this status; the words say why.
+    Tool(i32),
+    /// It took longer than it was allowed to.
+    Timeout,
+    /// The user asked to stop (Ctrl-C).
+    Interrupted,
+    /// The answer made no sense; the words say how.
+    Protocol,
+}
+
+impl Refusal {
+    /// A failed system call or netlink request.
+    pub fn errno(request: impl Into<String>, errno: i32) -> Refusal {
+        Refusal { why: Why::Errno(errno), request: request.into(), words: String::new() }
+    }
+
+    /// A refusal of another kind.
+    pub fn new(why: Why, request: impl Into<String>, words: impl Into<String>) -> Refusal {
+        Refusal { why, request: request.into(), words: words.into() }
+    }
+
+    /// A failed I/O call.
+    pub fn io(request: impl Into<String>, error: &std::io::Error) -> Refusal {
+        match error.raw_os_error() {
+            Some(errno) => Refusal::errno(request, errno),
+            None => Refusal::new(Why::Protocol, request, error.to_string()),
+        }
+    }
+
+    /// The error number, where there is one.
+    pub fn number(&self) -> Option<i32> {
+        match self.why {
+            Why::Errno(errno) => Some(errno),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.request)?;
+        match self.why {
+            Why::Errno(errno) => write!(f, "{}", nix::errno::Errno::from_raw(errno).desc())?,
+            Why::NoTool => f.write_str("not installed")?,
+            Why::Tool(status) => write!(f, "exit status {status}")?,
+            Why::Timeout => f.write_str("timed out")?,
+            Why::Interrupted => f.write_str("interrupted")?,
+            Why::Protocol => f.write_str("unexpected answer")?,
+        }
+        if !self.words.is_empty() {
+            write!(f, " ({})", self.words)?;
+        }
+        Ok(())
+    }
+}
+
+/// A result of a kernel call.
+pub type Done<T> = Result<T, Refusal>;
+
+/// What became of an undo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undone {
+    /// It was there and ours, and is gone.
+    Yes,
+    /// It was gone already, which is as good.
+    AlreadyGone,
+    /// What is there now is not ours (the reason is given); it was left alone.
+    NotOurs(String),
+}
+
+/// A change to be undone, with what identifies its object.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// The change that was made.
+    pub change: &'a Change,
+    /// What was recorded before it was made.
+    pub identity: &'a Identity,
+}
+
+/// Something that can change and question a network.
+pub trait Kernel {
+    /// Reads or chooses the identity of the change's object, without a visible effect. `n` is the change's
+    /// number in its lab. [`Identity::Already`] says that there is nothing to do.
+    fn prepare(&mut self, n: u64, change: &Change) -> Done<Identity>;
+
+    /// Makes the change that was prepared as number `n`. When it fails, nothing of it is left.
+    fn apply(&mut self, n: u64, change: &Change, identity: &Identity) -> Done<()>;
+
+    /// Forgets what was prepared as number `n`, because it will not be applied.
+    fn abandon(&mut self, n: u64);
+
+    /// Undoes a change if its object is still provably ours.
+    fn undo(&mut self, entry: Entry<'_>) -> Done<Undone>;
+
+    /// Undoes several changes of one kind in one namespace, in the order given; the answers are in that order.
+    /// The real kernel overrides this where one call can do for many.
+    fn undo_all(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
+        entries.iter().map(|entry| self.undo(*entry)).collect()
+    }
+
+    /// Runs a command in a namespace to its end.
+    fn exec(&mut self, ns: &Ns, command: &Command) -> Done<Output>;
+
+    /// Puts a probe to the network from a namespace.
+    fn probe(&mut self, ns: &Ns, probe: &Probe) -> Done<Reply>;
+
+    /// Reads a sysctl in a namespace.
+    fn sysctl(&mut self, ns: &Ns, key: &str) -> Done<String>;
+
+    /// One interface, with its addresses; `ENODEV` where there is none of that name.
+    fn link(&mut self, ns: &Ns, name: &IfName) -> Done<LinkInfo>;
+
+    /// Whether a namespace of that name is there.
+    fn netns_exists(&mut self, ns: &Ns) -> Done<bool>;
+
+    /// Where packets to `to` would go.
+    fn route_to(&mut self, ns: &Ns, to: IpAddr) -> Done<RouteAnswer>;
+
+    /// Everything in a namespace.
+    fn snapshot(&mut self, ns: &Ns) -> Done<Snapshot>;
+
+    /// What a started process is doing.
+    fn process(&mut self, process: &Identity) -> Done<ProcState>;
+
+    /// Asks a started process to end with this signal number.
+    fn signal(&mut self, process: &Identity, signal: i32) -> Done<()>;
+
+    /// Forgets tracked connections to an original destination, so that packets meet the NAT rules anew
+    /// (conntrack(8), `conntrack -D -d`). Returns how many there were.
+    fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<usize>;
+
+    /// Waits, unless interrupted.
+    fn sleep(&mut self, time: Duration) -> Done<()>;
+
+    /// Whether this is a rehearsal: observations are made up, so the script must not judge them.
+    fn is_fake(&self) -> bool;
+}

@@ -1,0 +1,3 @@
+//! The real kernel of this machine.
+
+pub mod spaces;

@@ -1,0 +1,25 @@
+//! rhailab: Linux network labs as scripts.
+//!
+//! ```text
+//! recipe text ─► script ─► ops ─────────► lab ───────► kernel
+//!                (Rhai)    plan Changes   apply/unwind  netlink · netfilter · sysctl · files · processes
+//!                                           │
+//!                                           ▼
+//!                                         journal (intent + identity, before; outcome, after)
+//! ```
+//!
+//! Imports point down this list only, which a test enforces.
+
+// 6 edge
+// 5 language
+// 4 vocabulary
+pub mod ops;
+// 3 transaction
+pub mod lab;
+// 2 kernel
+pub mod kernel;
+// 1 data
+pub mod change;
+pub mod error;
+pub mod names;
+pub mod observe;

@@ -1,0 +1,3 @@
+//! The `rhailab` command.
+
+fn main() {}

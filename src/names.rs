@@ -1,0 +1,248 @@
+//! Names that the kernel will accept, checked when they are made.
+//!
+//! A [`Name`] can never become an option, a path outside its folder, or shell: it is ASCII, starts with a
+//! letter, a digit or `_`, and holds no separator. So no later layer checks again.
+
+use crate::error::OpError;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+/// What a name names: its limits and how to speak of it.
+pub trait NameKind {
+    /// How errors speak of it: "interface name".
+    const NOUN: &'static str;
+    /// The longest the kernel (or we) accept, in bytes.
+    const MAX: usize;
+    /// Who sets the limit, for the error's help.
+    const WHY: &'static str;
+    /// The code of the error when a name is refused.
+    const CODE: &'static str;
+    /// Names that are taken, each with the reason.
+    const RESERVED: &'static [(&'static str, &'static str)] = &[];
+}
+
+/// A network interface: `IFNAMSIZ` is 16 with its NUL (linux/if.h).
+pub enum Interface {}
+/// A network namespace: a file name under `/run/netns`.
+pub enum Namespace {}
+/// An iptables chain: `XT_EXTENSION_MAXNAMELEN` is 29 with its NUL (linux/netfilter/x_tables.h).
+pub enum Chain {}
+/// A lab: a folder name in the state directory and part of every mark we leave.
+pub enum Lab {}
+
+impl NameKind for Interface {
+    const NOUN: &'static str = "interface name";
+    const MAX: usize = 15;
+    const WHY: &'static str = "the kernel allows 15 bytes";
+    const CODE: &'static str = "name::interface";
+    const RESERVED: &'static [(&'static str, &'static str)] = &[
+        ("all", "it is a folder of /proc/sys/net/ipv4/conf"),
+        ("default", "it is a folder of /proc/sys/net/ipv4/conf"),
+    ];
+}
+
+impl NameKind for Namespace {
+    const NOUN: &'static str = "namespace name";
+    const MAX: usize = 64;
+    const WHY: &'static str = "rhailab allows 64 bytes";
+    const CODE: &'static str = "name::netns";
+    const RESERVED: &'static [(&'static str, &'static str)] =
+        &[("host", "it is the lab's root namespace, which `host()` gives")];
+}
+
+impl NameKind for Chain {
+    const NOUN: &'static str = "chain name";
+    const MAX: usize = 28;
+    const WHY: &'static str = "iptables allows 28 bytes";
+    const CODE: &'static str = "name::chain";
+    const RESERVED: &'static [(&'static str, &'static str)] = &[
+        ("INPUT", "it is a built-in chain"),
+        ("OUTPUT", "it is a built-in chain"),
+        ("FORWARD", "it is a built-in chain"),
+        ("PREROUTING", "it is a built-in chain"),
+        ("POSTROUTING", "it is a built-in chain"),
+        ("ACCEPT", "it is a verdict"),
+        ("DROP", "it is a verdict"),
+        ("RETURN", "it is a verdict"),
+        ("QUEUE", "it is a verdict"),
+    ];
+}
+
+impl NameKind for Lab {
+    const NOUN: &'static str = "lab name";
+    const MAX: usize = 40;
+    const WHY: &'static str = "rhailab allows 40 bytes";
+    const CODE: &'static str = "name::lab";
+}
+
+/// A checked name of kind `K`.
+#[derive(Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String", bound = "K: NameKind")]
+pub struct Name<K>(Rc<str>, PhantomData<K>);
+
+/// The name of a network interface.
+pub type IfName = Name<Interface>;
+/// The name of a network namespace.
+pub type NsName = Name<Namespace>;
+/// The name of an iptables chain that we make.
+pub type ChainName = Name<Chain>;
+/// The name of a lab.
+pub type LabName = Name<Lab>;
+
+impl<K: NameKind> Name<K> {
+    /// Checks `text` and makes it a name, or says what is wrong with it and proposes another.
+    pub fn new(text: &str) -> Result<Self, OpError> {
+        let refuse = |message: String| OpError::new(K::CODE, message);
+        let noun = K::NOUN;
+        if text.is_empty() {
+            return Err(refuse(format!("A{} {noun} cannot be empty.", if noun.starts_with('i') { "n" } else { "" })));
+        }
+        if let Some((_, why)) = K::RESERVED.iter().find(|(word, _)| *word == text) {
+            return Err(refuse(format!("`{text}` cannot be a {noun}: {why}.")).help("Pick another name."));
+        }
+        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let bad_start = text.starts_with(['-', '.']);
+        if bad_start || !text.chars().all(good) {
+            let what = text.chars().find(|c| !good(*c)).filter(|_| !bad_start).or(text.chars().next()).unwrap_or(' ');
+            let place = if bad_start { "starts with" } else { "contains" };
+            return Err(refuse(format!("The {noun} {text:?} {place} {what:?}.")).help(format!(
+                "Use ASCII letters, digits, `_`, `-` and `.`, and start with a letter or digit: `{}`.",
+                proposal(text, K::MAX)
+            )));
+        }
+        if text.len() > K::MAX {
+            return Err(refuse(format!("The {noun} `{text}` has {} bytes; {}.", text.len(), K::WHY))
+                .help(format!("Shorten it, for example to `{}`.", proposal(text, K::MAX))));
+        }
+        Ok(Name(text.into(), PhantomData))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A legal name near to `text`: bad characters dropped, the end replaced by a hash where it is too long, so
+/// that two long names with a common start stay two names.
+pub fn proposal(text: &str, max: usize) -> String {
+    let mut clean: String = text
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        .skip_while(|c| matches!(c, '-' | '.'))
+        .collect();
+    if clean.is_empty() {
+        clean.push('x');
+    }
+    if clean.len() > max {
+        // FNV-1a: a stable, tiny hash; the name must be the same on every run.
+        let hash = text.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+        clean.truncate(max.saturating_sub(5));
+        clean.push_str(&format!("-{:04x}", hash & 0xffff));
+    }
+    clean
+}
+
+impl<K> Clone for Name<K> {
+    fn clone(&self) -> Self {
+        Name(Rc::clone(&self.0), PhantomData)
+    }
+}
+impl<K> PartialEq for Name<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<K> Eq for Name<K> {}
+impl<K> PartialOrd for Name<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<K> Ord for Name<K> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+impl<K> Hash for Name<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+impl<K> fmt::Debug for Name<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &*self.0)
+    }
+}
+impl<K> fmt::Display for Name<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+impl<K: NameKind> TryFrom<String> for Name<K> {
+    type Error = OpError;
+    fn try_from(text: String) -> Result<Self, OpError> {
+        Name::new(&text)
+    }
+}
+impl<K> From<Name<K>> for String {
+    fn from(name: Name<K>) -> String {
+        name.0.to_string()
+    }
+}
+
+/// A network namespace of the lab: its root, which plays the host, or one of its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ns {
+    /// The namespace the lab was started in: the sandbox's root, or the real host with `--host`.
+    Host,
+    /// A named namespace that the lab made, or found under `/run/netns`.
+    Named(NsName),
+}
+
+impl Ns {
+    /// The name, where it has one.
+    pub fn name(&self) -> Option<&NsName> {
+        match self {
+            Ns::Host => None,
+            Ns::Named(name) => Some(name),
+        }
+    }
+}
+
+impl fmt::Display for Ns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name().map_or("host", NsName::as_str))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        IfName::new(text).map(|_| String::new()).unwrap_or_else(|e| e.to_string())
+    }
+
+    #[test]
+    fn names_that_could_become_options_paths_or_lines_are_refused() {
+        for text in ["", "-x", "..", "a/b", "a b", "a\nb", "a\0", "é", "a:b", "$(x)", ".hidden"] {
+            assert!(IfName::new(text).is_err(), "{text:?} was accepted");
+            assert!(NsName::new(text).is_err(), "{text:?} was accepted");
+        }
+        assert!(refused("a/b").contains('/'));
+        assert!(refused("-x").contains("starts with '-'"), "{}", refused("-x"));
+    }
+
+    #[test]
+    fn a_long_name_comes_with_a_legal_proposal() {
+        let long = "veth_namespace_http2";
+        assert!(refused(long).contains("20 bytes"), "{}", refused(long));
+        assert!(IfName::new(&proposal(long, 15)).is_ok());
+        assert_ne!(proposal("veth_namespace_http2", 15), proposal("veth_namespace_http3", 15));
+    }
+}

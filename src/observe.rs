@@ -1,0 +1,140 @@
+//! What a lab can be asked without being changed: run a command, probe, read.
+
+use crate::change::{Mac, Route};
+use crate::names::{IfName, Ns};
+use ipnet::IpNet;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A command to run to its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Command {
+    /// The program and its arguments; no shell.
+    pub argv: Vec<String>,
+    /// Variables added to the environment.
+    pub env: Vec<(String, String)>,
+    /// Its working folder; the recipe's where none.
+    pub cwd: Option<PathBuf>,
+    /// Text for its standard input; none means `/dev/null`.
+    pub stdin: Option<String>,
+    /// How long it may take before it is killed; none means for ever.
+    pub timeout: Option<Duration>,
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Output {
+    /// The exit status; 128 + signal number where a signal ended it, as shells have it.
+    pub status: i32,
+    /// Standard output; bytes that are not UTF-8 are replaced.
+    pub stdout: String,
+    /// Standard error, likewise.
+    pub stderr: String,
+    /// How long it ran.
+    pub time: Duration,
+    /// Whether it was killed because its timeout had passed.
+    pub timed_out: bool,
+}
+
+/// A question put to the network with real packets, from a socket in the namespace.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Probe {
+    /// ICMP or ICMPv6 echo: up to `count` requests; the first answer ends it.
+    Ping {
+        /// Whom to ask.
+        to: IpAddr,
+        /// How many requests to send at the most, one a second or one per timeout, whichever is shorter.
+        count: u32,
+        /// How long to wait for each answer.
+        timeout: Duration,
+    },
+    /// Open a TCP connection and close it.
+    Tcp {
+        /// Where to.
+        to: SocketAddr,
+        /// How long to wait.
+        timeout: Duration,
+    },
+    /// One HTTP/1.1 request.
+    Http {
+        /// Where to connect.
+        to: SocketAddr,
+        /// The `Host` header.
+        host: String,
+        /// The request target, with its query.
+        path: String,
+        /// How long the whole exchange may take.
+        timeout: Duration,
+    },
+}
+
+/// The answer to a [`Probe`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reply {
+    /// From the first packet to the answer.
+    pub time: Duration,
+    /// The HTTP status; 0 for other probes.
+    pub status: u16,
+    /// The HTTP body, or the TCP connection's local address.
+    pub text: String,
+    /// The HTTP header fields, in order.
+    pub headers: Vec<(String, String)>,
+}
+
+/// An interface as the kernel shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkInfo {
+    /// Its index in its namespace.
+    pub index: u32,
+    /// Its name.
+    pub name: IfName,
+    /// The kind (`veth`, `bridge`, …); empty for physical ones.
+    pub kind: String,
+    /// The hardware address, if it has one.
+    pub mac: Option<Mac>,
+    /// The MTU in bytes.
+    pub mtu: u32,
+    /// Whether it is administratively up.
+    pub up: bool,
+    /// The index of its master.
+    pub master: Option<u32>,
+    /// Its `IFLA_GROUP`.
+    pub group: u32,
+    /// Its addresses.
+    pub addrs: Vec<IpNet>,
+}
+
+/// Where packets to an address would go (ip-route(8), `ip route get`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteAnswer {
+    /// The interface they leave by.
+    pub dev: Option<IfName>,
+    /// The next hop; none where the address is on link.
+    pub via: Option<IpAddr>,
+    /// The source address that would be chosen.
+    pub src: Option<IpAddr>,
+}
+
+/// What a started process is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcState {
+    /// It runs.
+    Running,
+    /// It ended with this status (128 + signal where a signal ended it); unknown where nobody could reap it.
+    Ended(Option<i32>),
+}
+
+/// The state of one namespace, for comparing before and after and for `status`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Snapshot {
+    /// Its interfaces.
+    pub links: Vec<LinkInfo>,
+    /// The routes of its main table.
+    pub routes: Vec<Route>,
+    /// `iptables-save` and `ip6tables-save` lines, counters removed.
+    pub rules: Vec<String>,
+}
+
+/// A namespace with its snapshot.
+pub type NsSnapshot = (Ns, Snapshot);

@@ -1,0 +1,22 @@
+//! The vocabulary of the language: every DSL function, as a [`FnDef`] with its documentation and a planner.
+//!
+//! A function checks its arguments, plans [`Change`](crate::change::Change)s and commits them to the lab; it
+//! never touches the kernel itself. [`ALL`] is the one list that registration, `help()`, the reference,
+//! completion and the meta-tests are made from. To add a function: write its `FnDef` in the file of its family
+//! and put it in that family's `DEFS`.
+
+mod args;
+mod def;
+mod value;
+
+pub use args::{Args, Call};
+pub use def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+pub use value::{Endpoint, LinkHandle, Proto, Shared, Value};
+
+/// Every function family, in the order of the reference.
+pub const FAMILIES: &[(&str, &[FnDef])] = &[];
+
+/// Every function of the language.
+pub fn all() -> impl Iterator<Item = &'static FnDef> {
+    FAMILIES.iter().flat_map(|(_, defs)| defs.iter())
+}

@@ -1,0 +1,203 @@
+//! The values of the language, free of any script engine.
+
+use crate::change::{Identity, Mac};
+use crate::error::OpError;
+use crate::names::{ChainName, IfName, Ns, NsName};
+use crate::observe::{Output, Reply};
+use ipnet::IpNet;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// A value that a function takes or returns.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// Nothing.
+    Unit,
+    /// A truth value.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A string.
+    Str(String),
+    /// A list.
+    List(Vec<Value>),
+    /// A map of strings.
+    Map(BTreeMap<String, Value>),
+    /// A new interface's name.
+    IfName(IfName),
+    /// A new namespace's name.
+    NsName(NsName),
+    /// A new chain's name.
+    ChainName(ChainName),
+    /// A namespace.
+    Ns(Ns),
+    /// An interface.
+    Link(LinkHandle),
+    /// The two ends of a veth pair.
+    Pair(LinkHandle, LinkHandle),
+    /// A subnet.
+    Subnet(IpNet),
+    /// An address, with its prefix length where it has one.
+    Addr(IpAddr, Option<u8>),
+    /// A hardware address.
+    Mac(Mac),
+    /// A TCP or UDP port.
+    Port(u16),
+    /// An address and port.
+    Endpoint(Endpoint),
+    /// A time.
+    Duration(Duration),
+    /// A bit rate, in bits per second.
+    Rate(u64),
+    /// What a command printed.
+    Output(Rc<Output>),
+    /// The answer to a probe.
+    Reply(Rc<Reply>),
+    /// A started process.
+    Process(Rc<Process>),
+    /// Rules, by the numbers of the changes that made them.
+    Rules(Rc<Rules>),
+    /// A virtual IP.
+    Vip(Rc<Vip>),
+    /// An error that a script caught.
+    Error(OpError),
+}
+
+/// A transport protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proto {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl Proto {
+    /// Its name, as iptables takes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Proto::Tcp => "tcp",
+            Proto::Udp => "udp",
+        }
+    }
+
+    /// Its number (IANA protocol numbers).
+    pub fn number(self) -> u8 {
+        match self {
+            Proto::Tcp => 6,
+            Proto::Udp => 17,
+        }
+    }
+}
+
+/// An address and port with a protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Address and port.
+    pub addr: SocketAddr,
+    /// The protocol, where the text named one.
+    pub proto: Option<Proto>,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.addr)?;
+        match self.proto {
+            Some(proto) => write!(f, "/{}", proto.as_str()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Something that several handles share, because a method through one must be seen through all.
+pub type Shared<T> = Rc<RefCell<T>>;
+
+/// An interface: where it is now. Renaming or moving it is seen by every copy of the handle.
+#[derive(Debug, Clone)]
+pub struct LinkHandle(pub Shared<LinkPlace>);
+
+/// Where an interface is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkPlace {
+    /// Its namespace.
+    pub ns: Ns,
+    /// Its name there.
+    pub name: IfName,
+    /// The number of the change that made it; none if the lab found it.
+    pub made: Option<u64>,
+}
+
+impl LinkHandle {
+    /// A handle of the interface `name` in `ns`, made by change `made`.
+    pub fn new(ns: Ns, name: IfName, made: Option<u64>) -> LinkHandle {
+        LinkHandle(Rc::new(RefCell::new(LinkPlace { ns, name, made })))
+    }
+
+    /// Where it is now.
+    pub fn place(&self) -> LinkPlace {
+        self.0.borrow().clone()
+    }
+}
+
+/// A started process.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// Its name in logs and errors.
+    pub name: String,
+    /// Where it runs.
+    pub ns: Ns,
+    /// The number of the change that started it.
+    pub change: u64,
+    /// Its pid, start time and log.
+    pub identity: Identity,
+}
+
+impl Process {
+    /// Its pid and log file.
+    pub fn pid_and_log(&self) -> (i32, PathBuf) {
+        match &self.identity {
+            Identity::Process { pid, log, .. } => (*pid, log.clone()),
+            _ => (0, PathBuf::new()),
+        }
+    }
+}
+
+/// A set of rules that were made together.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// What they are for, as `to_string` shows it.
+    pub what: String,
+    /// Where they are.
+    pub ns: Ns,
+    /// The changes that made them.
+    pub changes: Vec<u64>,
+}
+
+/// A virtual IP.
+#[derive(Debug, Clone)]
+pub struct Vip {
+    /// The address and port that clients use.
+    pub endpoint: Endpoint,
+    /// Whose rules make it.
+    pub ns: Ns,
+    /// Its chain.
+    pub chain: ChainName,
+    /// Where connections go now, and what undoes it.
+    pub state: Shared<VipState>,
+}
+
+/// The part of a virtual IP that changes.
+#[derive(Debug, Clone)]
+pub struct VipState {
+    /// Where connections go.
+    pub backends: Vec<SocketAddr>,
+    /// The change that carries the backends' rules.
+    pub owner: u64,
+    /// All changes that make it up, oldest first.
+    pub changes: Vec<u64>,
+}
