@@ -12,6 +12,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub use nix::errno::Errno;
+
 pub mod fake;
 pub mod interrupt;
 pub mod linux;
@@ -62,6 +64,11 @@ impl Refusal {
             Some(errno) => Refusal::errno(request, errno),
             None => Refusal::new(Why::Protocol, request, error.to_string()),
         }
+    }
+
+    /// Whether it is a failure with this error number.
+    pub fn is(&self, errno: Errno) -> bool {
+        self.number() == Some(errno as i32)
     }
 
     /// The error number, where there is one.

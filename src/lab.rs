@@ -1,16 +1,26 @@
 //! The lab: the only mutator. It journals every change before it is made, rolls a failed call back, and
 //! unwinds everything at the end.
 
-use crate::change::{Change, Identity};
+use crate::change::{Change, Identity, LinkSet};
 use crate::error::{OpError, OpResult, Site};
-use crate::kernel::{Done, Entry, Kernel, Refusal, Undone};
+use crate::kernel::{Done, Entry, Errno, Kernel, Undone};
 use crate::names::{IfName, LabName, Ns};
 use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer};
+use crate::render;
+use ipnet::IpNet;
+use journal::Line;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
+use store::Journal;
+
+mod explain;
+pub mod journal;
+pub mod store;
+mod unwind;
 
 /// A change that was made, with where the recipe asked for it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     /// Its number, from 1, never reused in a lab.
     pub n: u64,
@@ -23,29 +33,85 @@ pub struct Record {
 }
 
 /// What happens in a lab, for progress, `--json` and the journal's readers.
-#[derive(Debug, Clone)]
-pub enum Event {
+#[derive(Debug)]
+pub enum Event<'a> {
     /// A change was made.
-    Made(Record),
+    Made(&'a Record),
     /// A change was undone, found gone, or left because it is not ours.
-    Undone(Record, Undone),
+    Undone(&'a Record, Undone),
     /// A change could not be undone; the error says why.
-    Stuck(Record, OpError),
+    Stuck(&'a Record, &'a OpError),
+}
+
+/// Who is told of [`Event`]s.
+pub type Listener = Box<dyn FnMut(&Event<'_>)>;
+
+/// A change that stands although it should not, and why.
+#[derive(Debug)]
+pub struct Leftover {
+    /// The change.
+    pub record: Record,
+    /// Why it could not be undone.
+    pub error: OpError,
+}
+
+impl Leftover {
+    /// What is left, why, and the commands that remove it by hand.
+    pub fn describe(&self) -> String {
+        let Record { change, identity, .. } = &self.record;
+        let commands = render::undo_commands(change, identity).join("; ");
+        format!("{} To undo it by hand: {commands}", self.error)
+    }
 }
 
 /// A lab in progress.
 pub struct Lab {
     name: LabName,
     kernel: Box<dyn Kernel>,
+    journal: Option<Journal>,
     made: Vec<Record>,
+    /// The addresses that stand, by interface, so that finding a bridge's does not mean reading all changes.
+    addresses: HashMap<(Ns, IfName), Vec<IpNet>>,
     next: u64,
-    listener: Option<Box<dyn FnMut(&Event)>>,
+    listener: Option<Listener>,
+}
+
+/// The sysctls that every namespace of a lab starts with, so that a recipe means the same on every machine: a
+/// new namespace copies the host's IPv4 settings, and its bridges pass their frames to iptables.
+pub fn baseline() -> Vec<(String, String)> {
+    [
+        ("net.ipv4.ip_forward", "0"),
+        ("net.ipv4.conf.all.rp_filter", "0"),
+        ("net.ipv4.conf.default.rp_filter", "0"),
+        ("net.ipv6.conf.all.forwarding", "0"),
+        // Without duplicate address detection an IPv6 address works at once.
+        ("net.ipv6.conf.all.accept_dad", "0"),
+        ("net.ipv6.conf.default.accept_dad", "0"),
+        // No link-local address unless the recipe asks: the router solicitations and MLD reports of a thousand
+        // hosts flood a bridge.
+        ("net.ipv6.conf.default.addr_gen_mode", "1"),
+        ("net.bridge.bridge-nf-call-iptables", "0"),
+        ("net.bridge.bridge-nf-call-ip6tables", "0"),
+        ("net.bridge.bridge-nf-call-arptables", "0"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .to_vec()
 }
 
 impl Lab {
-    /// A lab that acts through `kernel`.
-    pub fn new(name: LabName, kernel: Box<dyn Kernel>) -> Lab {
-        Lab { name, kernel, made: Vec::new(), next: 1, listener: None }
+    /// A lab that acts through `kernel` and writes `journal`, if it needs one: a lab in a sandbox that ends with
+    /// its process does not.
+    pub fn new(name: LabName, kernel: Box<dyn Kernel>, journal: Option<Journal>) -> Lab {
+        Lab { name, kernel, journal, made: Vec::new(), addresses: HashMap::new(), next: 1, listener: None }
+    }
+
+    /// A lab as its journal left it, for taking it down or going on with it.
+    pub fn resume(name: LabName, kernel: Box<dyn Kernel>, journal: Journal, made: Vec<Record>) -> Lab {
+        let mut lab = Lab::new(name, kernel, Some(journal));
+        lab.next = made.last().map_or(1, |record| record.n + 1);
+        lab.made = made;
+        lab.index();
+        lab
     }
 
     /// Its name.
@@ -54,7 +120,7 @@ impl Lab {
     }
 
     /// Calls `listener` for everything that happens from now on.
-    pub fn listen(&mut self, listener: Box<dyn FnMut(&Event)>) {
+    pub fn listen(&mut self, listener: Listener) {
         self.listener = Some(listener);
     }
 
@@ -68,47 +134,174 @@ impl Lab {
         self.kernel.is_fake()
     }
 
-    /// Makes the changes in order. When one fails, those before it in this call are undone and the error is
-    /// returned.
+    /// Makes the changes in order and returns their numbers. When one fails, those before it in this call are
+    /// undone and the error is returned.
     pub fn commit(&mut self, site: &Site, changes: Vec<Change>) -> OpResult<Vec<u64>> {
+        let first = self.made.len();
         let mut numbers = Vec::with_capacity(changes.len());
         for change in changes {
-            let n = self.next;
-            self.next += 1;
-            let identity = self.kernel.prepare(n, &change).map_err(|r| explain(&r))?;
-            self.kernel.apply(n, &change, &identity).map_err(|r| explain(&r))?;
-            let record = Record { n, site: site.clone(), change, identity };
-            self.tell(&Event::Made(record.clone()));
-            self.made.push(record);
-            numbers.push(n);
+            match self.make(site, change) {
+                Ok(n) => numbers.push(n),
+                Err(mut error) => {
+                    let half: Vec<u64> = self.made.iter().skip(first).map(|record| record.n).collect();
+                    let left = self.undo_numbers(&half);
+                    error.0.leftovers.extend(left.iter().map(Leftover::describe));
+                    return Err(error);
+                }
+            }
         }
         Ok(numbers)
     }
 
-    /// Undoes one change now, and what depends on it; a change that is already undone is left so.
-    pub fn revert(&mut self, n: u64) -> OpResult<()> {
-        if let Some(at) = self.made.iter().position(|record| record.n == n) {
-            let record = self.made.remove(at);
-            let entry = Entry { change: &record.change, identity: &record.identity };
-            self.kernel.undo(entry).map_err(|r| explain(&r))?;
+    fn make(&mut self, site: &Site, change: Change) -> OpResult<u64> {
+        let n = self.next;
+        self.next += 1;
+        let identity = match self.kernel.prepare(n, &change) {
+            Ok(identity) => identity,
+            Err(refusal) => return Err(explain::change(&refusal, &change, &self.made)),
+        };
+        let record = Record { n, site: site.clone(), change, identity };
+        if let Err(error) = self.announce(&record) {
+            self.kernel.abandon(n);
+            return Err(error);
         }
-        Ok(())
+        if let Err(refusal) = self.kernel.apply(n, &record.change, &record.identity) {
+            let error = explain::change(&refusal, &record.change, &self.made);
+            // Nothing of a refused change is left, so the intent is taken back.
+            self.note(&Line::Undone { n })?;
+            return Err(error);
+        }
+        self.note(&Line::Done { n })?;
+        self.tell(&Event::Made(&record));
+        match &record.change {
+            Change::AddAddr { ns, link, addr } => {
+                self.addresses.entry((ns.clone(), link.clone())).or_default().push(*addr);
+            }
+            // The addresses went with the interface, under its new name or in its new place.
+            Change::SetLink { set: LinkSet::Name(_) | LinkSet::Ns(_), ns, link } => {
+                self.addresses.remove(&(ns.clone(), link.clone()));
+            }
+            _ => {}
+        }
+        self.made.push(record);
+        Ok(n)
     }
 
-    /// Undoes everything, newest first, and returns what could not be undone.
-    pub fn unwind(&mut self) -> Vec<(Record, OpError)> {
-        Vec::new()
+    fn index(&mut self) {
+        self.addresses.clear();
+        for record in &self.made {
+            if let Change::AddAddr { ns, link, addr } = &record.change {
+                self.addresses.entry((ns.clone(), link.clone())).or_default().push(*addr);
+            }
+        }
     }
 
-    fn tell(&mut self, event: &Event) {
+    fn announce(&mut self, record: &Record) -> OpResult<()> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        journal.append(&Line::Intent {
+            n: record.n,
+            site: record.site.clone(),
+            change: record.change.clone(),
+            identity: record.identity.clone(),
+            inverse: render::undo_commands(&record.change, &record.identity),
+        })
+    }
+
+    fn note(&mut self, line: &Line) -> OpResult<()> {
+        match &mut self.journal {
+            Some(journal) => journal.append(line),
+            None => Ok(()),
+        }
+    }
+
+    /// Undoes one change now, together with what depends on it. A change that is undone already is left so.
+    pub fn revert(&mut self, n: u64) -> OpResult<()> {
+        let numbers = unwind::with_dependents(&self.made, n);
+        match self.undo_numbers(&numbers).into_iter().next() {
+            None => Ok(()),
+            Some(left) => Err(left.error),
+        }
+    }
+
+    /// Undoes everything, as few kernel calls as it takes, and returns what could not be undone.
+    pub fn unwind(&mut self) -> OpResult<Vec<Leftover>> {
+        let numbers: Vec<u64> = self.made.iter().map(|record| record.n).collect();
+        let left = self.undo_numbers(&numbers);
+        if left.is_empty() {
+            self.note(&Line::End)?;
+        }
+        Ok(left)
+    }
+
+    /// Says in the journal that what stands is meant to stay.
+    pub fn keep(&mut self) -> OpResult<()> {
+        self.note(&Line::Kept)
+    }
+
+    fn undo_numbers(&mut self, numbers: &[u64]) -> Vec<Leftover> {
+        let (mut going, staying): (Vec<Record>, Vec<Record>) =
+            std::mem::take(&mut self.made).into_iter().partition(|record| numbers.contains(&record.n));
+        self.made = staying;
+        let plan = unwind::plan(&going);
+        let mut left = Vec::new();
+        let mut failed = Vec::new();
+        for step in &plan.steps {
+            let records: Vec<&Record> = step.iter().filter_map(|at| going.get(*at)).collect();
+            let entries: Vec<Entry<'_>> =
+                records.iter().map(|r| Entry { change: &r.change, identity: &r.identity }).collect();
+            let results = self.kernel.undo_all(&entries);
+            for (record, result) in records.into_iter().zip(results) {
+                match result {
+                    Ok(undone) => self.gone(record, undone, &mut left),
+                    Err(refusal) => {
+                        let error = explain::undo(&refusal, record);
+                        self.tell(&Event::Stuck(record, &error));
+                        failed.push(record.n);
+                        left.push(Leftover { record: record.clone(), error });
+                    }
+                }
+            }
+        }
+        for (at, owner) in &plan.subsumed {
+            if let (Some(record), Some(owner)) = (going.get(*at), going.get(*owner))
+                && !failed.contains(&owner.n)
+            {
+                self.gone(record, Undone::AlreadyGone, &mut left);
+            }
+        }
+        going.retain(|record| failed.contains(&record.n));
+        self.made.extend(going);
+        self.made.sort_by_key(|record| record.n);
+        self.index();
+        left
+    }
+
+    fn gone(&mut self, record: &Record, undone: Undone, left: &mut Vec<Leftover>) {
+        self.tell(&Event::Undone(record, undone));
+        // The change is undone whether or not the journal can say so; a journal that says too little makes a
+        // later `recover` find it gone, which is harmless, but the user should know that the disk is full.
+        if let Err(error) = self.note(&Line::Undone { n: record.n }) {
+            left.push(Leftover { record: record.clone(), error });
+        }
+    }
+
+    fn tell(&mut self, event: &Event<'_>) {
         if let Some(listener) = &mut self.listener {
             listener(event);
         }
     }
 
+    /// The addresses that this lab gave an interface, oldest first; the kernel's, if it gave none.
+    pub fn addresses(&mut self, ns: &Ns, link: &IfName) -> OpResult<Vec<IpNet>> {
+        match self.addresses.get(&(ns.clone(), link.clone())) {
+            Some(given) => Ok(given.clone()),
+            None => Ok(self.link(ns, link)?.addrs),
+        }
+    }
+
     /// Runs a command to its end.
     pub fn exec(&mut self, ns: &Ns, command: &Command) -> OpResult<Output> {
-        self.kernel.exec(ns, command).map_err(|r| explain(&r))
+        self.kernel.exec(ns, command).map_err(|refusal| explain::exec(&refusal, ns, &command.argv, &self.made))
     }
 
     /// Probes the network; the refusal is returned as it is, because a failed probe is often expected.
@@ -118,30 +311,45 @@ impl Lab {
 
     /// Reads a sysctl.
     pub fn sysctl(&mut self, ns: &Ns, key: &str) -> OpResult<String> {
-        self.kernel.sysctl(ns, key).map_err(|r| explain(&r))
+        self.kernel.sysctl(ns, key).map_err(|refusal| explain::sysctl(&refusal, ns, key))
     }
 
     /// Reads an interface.
     pub fn link(&mut self, ns: &Ns, name: &IfName) -> OpResult<LinkInfo> {
-        self.kernel.link(ns, name).map_err(|r| explain(&r))
+        self.kernel.link(ns, name).map_err(|refusal| explain::link(&refusal, ns, name, &self.made))
     }
 
-    /// Where packets to an address would go.
-    pub fn route_to(&mut self, ns: &Ns, to: IpAddr) -> OpResult<RouteAnswer> {
-        self.kernel.route_to(ns, to).map_err(|r| explain(&r))
+    /// Whether a namespace of that name is there.
+    pub fn netns_exists(&mut self, ns: &Ns) -> OpResult<bool> {
+        self.kernel.netns_exists(ns).map_err(|refusal| explain::plain(&refusal, ns))
+    }
+
+    /// Where packets to an address would go; none where there is no route.
+    pub fn route_to(&mut self, ns: &Ns, to: IpAddr) -> OpResult<Option<RouteAnswer>> {
+        match self.kernel.route_to(ns, to) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(refusal) if refusal.is(Errno::ENETUNREACH) => Ok(None),
+            Err(refusal) => Err(explain::plain(&refusal, ns)),
+        }
     }
 
     /// What a started process is doing.
     pub fn process(&mut self, process: &Identity) -> OpResult<ProcState> {
-        self.kernel.process(process).map_err(|r| explain(&r))
+        self.kernel.process(process).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
+    }
+
+    /// Sends a started process a signal.
+    pub fn signal(&mut self, process: &Identity, signal: i32) -> OpResult<()> {
+        self.kernel.signal(process, signal).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
+    }
+
+    /// Forgets tracked connections to an original destination, so that packets meet the NAT rules anew.
+    pub fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> OpResult<usize> {
+        self.kernel.forget_flows(ns, to, port, protocol).map_err(|refusal| explain::plain(&refusal, ns))
     }
 
     /// Waits, unless interrupted.
     pub fn sleep(&mut self, time: Duration) -> OpResult<()> {
-        self.kernel.sleep(time).map_err(|r| explain(&r))
+        self.kernel.sleep(time).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
     }
-}
-
-fn explain(refusal: &Refusal) -> OpError {
-    OpError::new("kernel::refused", refusal.to_string())
 }

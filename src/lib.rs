@@ -23,3 +23,4 @@ pub mod change;
 pub mod error;
 pub mod names;
 pub mod observe;
+pub mod render;

@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     fn refused(text: &str) -> String {
-        IfName::new(text).map(|_| String::new()).unwrap_or_else(|e| e.to_string())
+        IfName::new(text).map_or_else(|e| e.to_string(), |_| String::new())
     }
 
     #[test]

@@ -1,0 +1,360 @@
+//! From a kernel's refusal to an error that a user can act on: it names the object, the namespace and the
+//! reason, says whose the thing in the way is, and what to do next.
+
+use super::Record;
+use crate::change::{Change, LinkKind, LinkSet, NewLink, Route};
+use crate::error::{Class, OpError, Site, closest};
+use crate::kernel::{Errno, Refusal, Why};
+use crate::names::{IfName, Ns};
+use crate::render;
+
+/// Why a change was refused.
+pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
+    let error = match change {
+        Change::AddNetns { name, .. } if refusal.is(Errno::EEXIST) => taken(
+            OpError::new("netns::exists", format!("Namespace `{name}` already exists.")),
+            "Pick another name. A namespace that this recipe did not make is never taken over; `ip netns del` removes one that nobody needs.",
+            maker(made, |c| matches!(c, Change::AddNetns { name: other, .. } if other == name)),
+        ),
+        Change::AddNetns { name, .. } => {
+            OpError::new("netns::refused", format!("Namespace `{name}` could not be made: {}.", reason(refusal)))
+        }
+        Change::AddLink { ns, link } => add_link(refusal, ns, link, made),
+        Change::SetLink { ns, link, set } => set_link(refusal, ns, link, set, made),
+        Change::AddAddr { ns, link, addr } => match refusal.number().map(Errno::from_raw) {
+            Some(Errno::EEXIST) => taken(
+                OpError::new("addr::exists", format!("Interface `{link}` in {} already has {addr}.", place(ns))),
+                "Give it another address, or leave this call out.",
+                maker(
+                    made,
+                    |c| matches!(c, Change::AddAddr { ns: n, link: l, addr: a } if n == ns && l == link && a == addr),
+                ),
+            ),
+            Some(Errno::ENODEV) => no_link(ns, link, made),
+            _ => OpError::new(
+                "addr::refused",
+                format!("Interface `{link}` in {} did not take the address {addr}: {}.", place(ns), reason(refusal)),
+            ),
+        },
+        Change::AddRoute { ns, route } => add_route(refusal, ns, route, made),
+        Change::SetSysctl { ns, key, .. } => sysctl(refusal, ns, key),
+        Change::EditRules { ns, family, .. } => rules(refusal, ns, family.iptables()),
+        Change::WriteFile { path, .. } if refusal.is(Errno::EEXIST) => taken(
+            OpError::new("file::exists", format!("The file {} already exists.", path.display())),
+            "It is not rhailab's, so it is left alone. Move it away, or do without this call.",
+            maker(made, |c| matches!(c, Change::WriteFile { path: other, .. } if other == path)),
+        ),
+        Change::WriteFile { path, .. } => OpError::new(
+            "file::refused",
+            format!("The file {} could not be written: {}.", path.display(), reason(refusal)),
+        ),
+        Change::Start { ns, process } => exec(refusal, ns, &process.argv, made),
+    };
+    finish(error, refusal).command(render::commands(change).join("; "))
+}
+
+/// Why a change could not be undone.
+pub fn undo(refusal: &Refusal, record: &Record) -> OpError {
+    let what = render::commands(&record.change).into_iter().next().unwrap_or_default();
+    let error = OpError::new("undo::refused", format!("`{what}` could not be undone: {}.", reason(refusal)));
+    finish(error, refusal).class(Class::Leftover)
+}
+
+/// Why a command did not run.
+pub fn exec(refusal: &Refusal, ns: &Ns, argv: &[String], made: &[Record]) -> OpError {
+    let program = argv.first().map_or("", String::as_str);
+    let error = match refusal.why {
+        Why::Errno(errno) if refusal.request.starts_with("exec") => match Errno::from_raw(errno) {
+            Errno::ENOENT => {
+                OpError::new("exec::not_found", format!("There is no program `{program}` on this machine.")).help(
+                    "Install it, or give its full path. `exec` uses no shell: for pipes or `&&`, call `sh(\"…\")`.",
+                )
+            }
+            Errno::EACCES => OpError::new("exec::not_executable", format!("`{program}` may not be executed."))
+                .help("Check its permissions (chmod +x), and that it is a program."),
+            _ => OpError::new("exec::refused", format!("`{program}` could not be started: {}.", reason(refusal))),
+        },
+        Why::Errno(errno) if errno == Errno::ENOENT as i32 && *ns != Ns::Host => no_netns(ns, made),
+        _ => OpError::new(
+            "exec::refused",
+            format!("`{program}` could not be started in {}: {}.", place(ns), reason(refusal)),
+        ),
+    };
+    finish(error, refusal)
+}
+
+/// Why a sysctl could not be read or written.
+pub fn sysctl(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
+    let here = place(ns);
+    let error = match refusal.number().map(Errno::from_raw) {
+        Some(Errno::ENOENT) => OpError::new("sysctl::unknown", format!("There is no sysctl `{key}` in {here}.")).help(format!(
+            "See what there is under {}. Write the key with dots, or with slashes if a part holds a dot; a module may have to be loaded first.",
+            std::path::Path::new(&render::sysctl_path(key)).parent().map_or_else(String::new, |dir| dir.display().to_string())
+        )),
+        Some(Errno::EACCES | Errno::EPERM | Errno::EROFS) => {
+            OpError::new("sysctl::denied", format!("The sysctl `{key}` may not be changed in {here}.")).help(
+                "It belongs to the whole machine, not to a namespace: set it with `--host`, or leave it out in a sandbox.",
+            )
+        }
+        Some(Errno::EINVAL | Errno::ERANGE) => {
+            OpError::new("sysctl::value", format!("The sysctl `{key}` in {here} does not take that value."))
+                .help("Read the present one with `sysctl(key)` to see the form it has.")
+        }
+        _ => OpError::new("sysctl::refused", format!("The sysctl `{key}` in {here}: {}.", reason(refusal))),
+    };
+    finish(error, refusal)
+}
+
+/// Why an interface could not be read.
+pub fn link(refusal: &Refusal, ns: &Ns, name: &IfName, made: &[Record]) -> OpError {
+    let error = match refusal.number().map(Errno::from_raw) {
+        Some(Errno::ENODEV) => no_link(ns, name, made),
+        Some(Errno::ENOENT) => no_netns(ns, made),
+        _ => OpError::new("link::refused", format!("Interface `{name}` in {}: {}.", place(ns), reason(refusal))),
+    };
+    finish(error, refusal)
+}
+
+/// A refusal with nothing more to say about it.
+pub fn plain(refusal: &Refusal, ns: &Ns) -> OpError {
+    finish(OpError::new("kernel::refused", format!("In {}: {}.", place(ns), reason(refusal))), refusal)
+}
+
+/// There is no such interface: which ones there are.
+pub fn no_link(ns: &Ns, name: &IfName, made: &[Record]) -> OpError {
+    let known = links_in(ns, made);
+    let error = OpError::new("link::unknown", format!("There is no interface `{name}` in {}.", place(ns)));
+    match closest(name.as_str(), known.iter().map(String::as_str)) {
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None if known.is_empty() => error.help(format!("The recipe has made no interface in {}.", place(ns))),
+        None => error.help(format!("The recipe has made these there: {}.", known.join(", "))),
+    }
+}
+
+fn no_netns(ns: &Ns, made: &[Record]) -> OpError {
+    let known: Vec<&str> = made
+        .iter()
+        .filter_map(|record| match &record.change {
+            Change::AddNetns { name, .. } => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let error = OpError::new("netns::unknown", format!("There is no namespace `{ns}`."));
+    match closest(&ns.to_string(), known.iter().copied()) {
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None if known.is_empty() => error.help(format!("Make it first: `netns(\"{ns}\")`.")),
+        None => error.help(format!("The recipe has made: {}.", known.join(", "))),
+    }
+}
+
+fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &[Record]) -> OpError {
+    let name = &link.name;
+    let kind = match &link.kind {
+        LinkKind::Veth { .. } => "veth",
+        LinkKind::Bridge { .. } => "bridge",
+    };
+    match refusal.number().map(Errno::from_raw) {
+        Some(Errno::EEXIST) => {
+            // Of a veth, either end's name may be the one that is taken.
+            let mut ends = vec![(ns, name)];
+            if let LinkKind::Veth { peer, peer_ns } = &link.kind {
+                ends.push((peer_ns, peer));
+            }
+            let ours = ends.iter().find_map(|(ns, name)| link_maker(made, ns, name).map(|site| (*ns, *name, site)));
+            let (ns, name) = ours.as_ref().map_or((ns, name), |(ns, name, _)| (*ns, *name));
+            taken(
+                OpError::new("link::exists", format!("Interface `{name}` already exists in {}.", place(ns))),
+                "Pick another name. An interface that this recipe did not make is never taken over.",
+                ours.map(|(_, _, site)| site),
+            )
+        }
+        Some(Errno::ENODEV | Errno::ENOENT) if link.master.is_some() || refusal.words.is_empty() => {
+            match &link.master {
+                Some(master) => no_link(ns, master, made),
+                None => no_netns(ns, made),
+            }
+        }
+        Some(Errno::EOPNOTSUPP) => OpError::new("link::kind", format!("This kernel cannot make a {kind}."))
+            .help(format!("Load the module: `modprobe {kind}`, as root."))
+            .class(Class::Machine),
+        Some(Errno::EPERM) => denied(format!("The {kind} `{name}` may not be made in {}.", place(ns))),
+        _ => OpError::new(
+            "link::refused",
+            format!("The {kind} `{name}` could not be made in {}: {}.", place(ns), reason(refusal)),
+        ),
+    }
+}
+
+fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: &[Record]) -> OpError {
+    let here = place(ns);
+    match (refusal.number().map(Errno::from_raw), set) {
+        (Some(Errno::ENODEV), LinkSet::Master(Some(master))) if link_maker(made, ns, link).is_some() => {
+            no_link(ns, master, made)
+        }
+        (Some(Errno::ENODEV), _) => no_link(ns, link, made),
+        (Some(Errno::ENOENT), LinkSet::Ns(there)) => no_netns(there, made),
+        (Some(Errno::EEXIST), LinkSet::Name(name)) => taken(
+            OpError::new(
+                "link::exists",
+                format!("Interface `{link}` in {here} cannot become `{name}`: that name is taken."),
+            ),
+            "Pick another name.",
+            link_maker(made, ns, name),
+        ),
+        (Some(Errno::EEXIST), LinkSet::Ns(there)) => taken(
+            OpError::new(
+                "link::exists",
+                format!("Interface `{link}` cannot move to {}: it has one of that name.", place(there)),
+            ),
+            "Rename one of them first: `link.rename(name)`.",
+            link_maker(made, there, link),
+        ),
+        (Some(Errno::EINVAL | Errno::ERANGE), LinkSet::Mtu(mtu)) => {
+            OpError::new("link::mtu", format!("Interface `{link}` in {here} does not take an MTU of {mtu} bytes."))
+                .help("A veth takes 68 to 65535; IPv6 needs at least 1280.")
+                .arg("bytes")
+        }
+        (Some(Errno::EBUSY), _) => {
+            OpError::new("link::busy", format!("Interface `{link}` in {here} is busy: {}.", reason(refusal)))
+                .help("It may be a port of another bridge or have to be down for this: `link.down()`.")
+        }
+        _ => OpError::new("link::refused", format!("Interface `{link}` in {here}: {}.", reason(refusal))),
+    }
+}
+
+fn add_route(refusal: &Refusal, ns: &Ns, route: &Route, made: &[Record]) -> OpError {
+    let here = place(ns);
+    let to =
+        if route.to.prefix_len() == 0 { "the default route".to_owned() } else { format!("a route to {}", route.to) };
+    match refusal.number().map(Errno::from_raw) {
+        Some(Errno::EEXIST) => taken(
+            OpError::new("route::exists", format!("There is already {to} in {here}.")),
+            "Give this one another metric (`#{ metric: 100 }`), or undo the other: what `route` returned has `.del()`.",
+            maker(
+                made,
+                |c| matches!(c, Change::AddRoute { ns: n, route: r } if n == ns && r.to == route.to && r.metric == route.metric),
+            ),
+        ),
+        Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH) => {
+            let via = route.via.map_or_else(String::new, |via| via.to_string());
+            OpError::new("route::gateway", format!("The gateway {via} is not on any subnet of {here}."))
+                .help("Give an interface there an address in the gateway's subnet first, and bring it up.")
+                .arg("via")
+        }
+        Some(Errno::ENETDOWN) => OpError::new("route::down", format!("The interface of {to} in {here} is down."))
+            .help("Bring it up first: `link.up()`."),
+        Some(Errno::ENODEV) => match &route.dev {
+            Some(dev) => no_link(ns, dev, made),
+            None => OpError::new("route::refused", format!("{to} in {here}: {}.", reason(refusal))),
+        },
+        _ => OpError::new("route::refused", format!("{here} did not take {to}: {}.", reason(refusal))),
+    }
+}
+
+fn rules(refusal: &Refusal, ns: &Ns, tool: &str) -> OpError {
+    match refusal.why {
+        Why::NoTool => OpError::new("iptables::missing", format!("`{tool}` is not installed on this machine."))
+            .help("Install it: `apt install iptables`, `dnf install iptables-nft`, `pacman -S iptables-nft` or `apk add iptables`.")
+            .class(Class::Machine),
+        Why::Tool(_) => OpError::new(
+            "iptables::refused",
+            format!("{tool} refused the rule in {}: {}.", place(ns), refusal.words.trim_end_matches('.')),
+        )
+        .help("None of the rules of this call was set."),
+        Why::Errno(errno) if errno == Errno::EPERM as i32 => denied(format!("{tool} may not act in {}.", place(ns))),
+        _ => OpError::new("iptables::failed", format!("{tool} in {}: {}.", place(ns), reason(refusal))),
+    }
+}
+
+fn denied(message: String) -> OpError {
+    OpError::new("permission", message)
+        .help("Run it without `--host`, in a sandbox, which needs no root; or as root.")
+        .class(Class::Machine)
+}
+
+/// Adds what every refusal carries.
+fn finish(mut error: OpError, refusal: &Refusal) -> OpError {
+    error.0.errno = refusal.number();
+    if error.0.cause.is_none() {
+        error.0.cause = Some(refusal.to_string());
+    }
+    match refusal.why {
+        Why::Interrupted => error.0.code = "run::interrupted",
+        Why::Errno(errno) if errno == Errno::EPERM as i32 && error.0.help.is_none() => {
+            error.0.class = Class::Machine;
+            error.0.help = Some("Run it without `--host`, in a sandbox, which needs no root; or as root.".into());
+        }
+        _ => {}
+    }
+    error
+}
+
+/// Something of that name is there: ours, from that line, or somebody else's.
+fn taken(error: OpError, help: &str, ours: Option<Site>) -> OpError {
+    if let Some(site) = ours {
+        error.help(help).note(site, "this recipe made it here")
+    } else {
+        let message = format!("{error} It is not this recipe's.");
+        let code = error.0.code;
+        OpError::new(code, message).help(help)
+    }
+}
+
+fn maker(made: &[Record], is_it: impl Fn(&Change) -> bool) -> Option<Site> {
+    made.iter().rev().find(|record| is_it(&record.change)).map(|record| record.site.clone())
+}
+
+fn link_maker(made: &[Record], ns: &Ns, name: &IfName) -> Option<Site> {
+    maker(made, |change| match change {
+        Change::AddLink { ns: there, link } => {
+            (there == ns && link.name == *name)
+                || matches!(&link.kind, LinkKind::Veth { peer, peer_ns } if peer_ns == ns && peer == name)
+        }
+        Change::SetLink { ns: there, set: LinkSet::Name(new), .. } => there == ns && new == name,
+        Change::SetLink { link, set: LinkSet::Ns(there), .. } => there == ns && link == name,
+        _ => false,
+    })
+}
+
+fn links_in(ns: &Ns, made: &[Record]) -> Vec<String> {
+    let mut names = Vec::new();
+    for record in made {
+        match &record.change {
+            Change::AddLink { ns: there, link } => {
+                if there == ns {
+                    names.push(link.name.to_string());
+                }
+                if let LinkKind::Veth { peer, peer_ns } = &link.kind
+                    && peer_ns == ns
+                {
+                    names.push(peer.to_string());
+                }
+            }
+            Change::SetLink { ns: there, set: LinkSet::Name(name), .. } if there == ns => names.push(name.to_string()),
+            _ => {}
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn place(ns: &Ns) -> String {
+    match ns {
+        Ns::Host => "the lab's root namespace".into(),
+        Ns::Named(name) => format!("namespace `{name}`"),
+    }
+}
+
+/// The reason in words: the kernel's extended answer where it gave one, else the error number's.
+fn reason(refusal: &Refusal) -> String {
+    let words = refusal.words.trim().trim_end_matches('.');
+    if words.is_empty() || matches!(refusal.why, Why::NoTool | Why::Timeout | Why::Interrupted) {
+        match refusal.why {
+            Why::Errno(errno) => Errno::from_raw(errno).desc().to_lowercase(),
+            _ => refusal.to_string(),
+        }
+    } else {
+        words.to_owned()
+    }
+}

@@ -1,0 +1,140 @@
+//! The journal as a pure state machine: lines in, state out, no I/O.
+//!
+//! One JSON object per line. A change's intent is written before it is made, so that whatever happens, what
+//! may exist is on record together with what proves it ours.
+
+use super::Record;
+use crate::change::{Change, Identity};
+use crate::error::Site;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of the format. A journal of another version is refused, never guessed at.
+pub const VERSION: u32 = 1;
+
+/// One line of a journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "at", rename_all = "snake_case")]
+pub enum Line {
+    /// The first line.
+    Start {
+        /// The format's version.
+        version: u32,
+        /// The lab.
+        lab: String,
+        /// The recipe, as the user named it.
+        recipe: String,
+        /// `/proc/sys/kernel/random/boot_id`: kernel objects of another boot are gone.
+        boot_id: String,
+        /// Who writes this journal.
+        pid: i32,
+        /// The start time of that process (field 22 of `/proc/PID/stat`).
+        pid_start: u64,
+    },
+    /// A change is about to be made.
+    Intent {
+        /// Its number.
+        n: u64,
+        /// The recipe line that asks for it.
+        site: Site,
+        /// The change.
+        change: Change,
+        /// What will prove its object ours.
+        identity: Identity,
+        /// The commands that would undo it by hand.
+        inverse: Vec<String>,
+    },
+    /// It was made.
+    Done {
+        /// Its number.
+        n: u64,
+    },
+    /// It was undone, or was never made.
+    Undone {
+        /// Its number.
+        n: u64,
+    },
+    /// The recipe has ended; what stands is meant to stay until `down`.
+    Kept,
+    /// Everything was undone.
+    End,
+}
+
+/// What a journal says at some point.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct State {
+    /// The facts of the first line.
+    pub start: Option<Start>,
+    /// Changes that were made or may have been, by number.
+    pub standing: BTreeMap<u64, Standing>,
+    /// Whether the recipe ended and its network is meant to stay.
+    pub kept: bool,
+    /// Whether everything was undone.
+    pub ended: bool,
+}
+
+/// The facts of the first line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    /// The lab.
+    pub lab: String,
+    /// The recipe.
+    pub recipe: String,
+    /// The boot in which it was written.
+    pub boot_id: String,
+    /// Its writer.
+    pub pid: i32,
+    /// Its writer's start time.
+    pub pid_start: u64,
+}
+
+/// A change that was made or may have been.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// The recipe line, the change and the identity.
+    pub record: Record,
+    /// Whether it is known to have been made.
+    pub done: bool,
+}
+
+/// Why a line does not follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Misfit {
+    /// The journal is of another format version.
+    Version(u32),
+    /// The line cannot come here; the text says why.
+    Order(String),
+}
+
+impl State {
+    /// The state after one more line.
+    pub fn next(mut self, line: Line) -> Result<State, Misfit> {
+        let unknown = |n: u64| Misfit::Order(format!("change {n} was never announced"));
+        match line {
+            Line::Start { version, .. } if version != VERSION => return Err(Misfit::Version(version)),
+            Line::Start { .. } if self.start.is_some() => return Err(Misfit::Order("a second start".into())),
+            Line::Start { lab, recipe, boot_id, pid, pid_start, .. } => {
+                self.start = Some(Start { lab, recipe, boot_id, pid, pid_start });
+            }
+            _ if self.start.is_none() => return Err(Misfit::Order("no start".into())),
+            Line::Intent { n, site, change, identity, .. } => {
+                let standing = Standing { record: Record { n, site, change, identity }, done: false };
+                if self.standing.insert(n, standing).is_some() {
+                    return Err(Misfit::Order(format!("change {n} is announced twice")));
+                }
+            }
+            Line::Done { n } => self.standing.get_mut(&n).ok_or_else(|| unknown(n))?.done = true,
+            Line::Undone { n } => {
+                self.standing.remove(&n).ok_or_else(|| unknown(n))?;
+            }
+            Line::Kept => self.kept = true,
+            Line::End => self.ended = true,
+        }
+        Ok(self)
+    }
+
+    /// The changes that may stand, oldest first.
+    pub fn records(&self) -> Vec<Record> {
+        self.standing.values().map(|standing| standing.record.clone()).collect()
+    }
+}

@@ -1,0 +1,138 @@
+//! The journal's file: append-only, one `write(2)` per record.
+//!
+//! The page cache survives a killed process and kernel objects do not survive a reboot, so only records of
+//! things on disk are flushed to the disk itself.
+
+use super::journal::{Line, Misfit, State, VERSION};
+use crate::error::{Class, OpError, OpResult};
+use crate::names::LabName;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// A journal being written.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// Starts a journal at a path where there is none, readable by its owner only.
+    pub fn create(path: &Path, lab: &LabName, recipe: &str) -> OpResult<Journal> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|e| failed("create", path, &e))?;
+        let mut journal = Journal { file, path: path.to_owned() };
+        let pid = std::process::id();
+        journal.append(&Line::Start {
+            version: VERSION,
+            lab: lab.to_string(),
+            recipe: recipe.to_owned(),
+            boot_id: boot_id(),
+            pid: i32::try_from(pid).unwrap_or(0),
+            pid_start: start_time(pid).unwrap_or(0),
+        })?;
+        Ok(journal)
+    }
+
+    /// Opens a journal to go on writing it. A torn last line is cut off, so that the next one stands alone.
+    pub fn open(path: &Path) -> OpResult<Journal> {
+        let file = OpenOptions::new().append(true).open(path).map_err(|e| failed("open", path, &e))?;
+        let bytes = std::fs::read(path).map_err(|e| failed("read", path, &e))?;
+        let whole = whole_lines(&bytes).len();
+        if whole < bytes.len() {
+            file.set_len(whole as u64).map_err(|e| failed("mend", path, &e))?;
+        }
+        Ok(Journal { file, path: path.to_owned() })
+    }
+
+    /// Appends one line.
+    pub fn append(&mut self, line: &Line) -> OpResult<()> {
+        let mut text = serde_json::to_vec(line).map_err(|e| failed("encode", &self.path, &e.into()))?;
+        text.push(b'\n');
+        // One write: a reader, and a crash, see the whole line or a torn last one.
+        let written = self.file.write(&text).map_err(|e| failed("write", &self.path, &e))?;
+        if written != text.len() {
+            return Err(failed("write", &self.path, &std::io::Error::from(ErrorKind::StorageFull)));
+        }
+        if matches!(line, Line::Intent { change, .. } if change.is_on_disk()) {
+            self.file.sync_data().map_err(|e| failed("flush", &self.path, &e))?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a journal; a torn last line is ignored, as it was written by a process that died while writing it,
+/// before it acted.
+pub fn read(path: &Path) -> OpResult<State> {
+    let bytes = std::fs::read(path).map_err(|e| failed("read", path, &e))?;
+    let mut state = State::default();
+    for (number, line) in whole_lines(&bytes).split(|byte| *byte == b'\n').enumerate() {
+        if line.is_empty() {
+            continue;
+        }
+        let bad = |why: String| {
+            OpError::new("journal::corrupt", format!("Line {} of the journal {} {why}.", number + 1, path.display()))
+                .help("It was left as it is and nothing was undone. `rhailab recover --by-tag` finds what carries rhailab's marks.")
+                .class(Class::Leftover)
+        };
+        let line: Line = match serde_json::from_slice(line) {
+            Ok(line) => line,
+            Err(error) => match newer(line) {
+                Some(version) => return Err(other_version(path, version)),
+                None => return Err(bad(format!("cannot be read ({error})"))),
+            },
+        };
+        state = state.next(line).map_err(|misfit| match misfit {
+            Misfit::Version(version) => other_version(path, version),
+            Misfit::Order(why) => bad(format!("does not follow: {why}")),
+        })?;
+    }
+    Ok(state)
+}
+
+/// The lines that end in a newline; the rest is torn.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    bytes.get(..end).unwrap_or_default()
+}
+
+/// The version that a start line of an unknown shape names.
+fn newer(line: &[u8]) -> Option<u32> {
+    let value: serde_json::Value = serde_json::from_slice(line).ok()?;
+    let version = u32::try_from(value.get("version")?.as_u64()?).ok()?;
+    (version != VERSION).then_some(version)
+}
+
+fn other_version(path: &Path, version: u32) -> OpError {
+    OpError::new(
+        "journal::version",
+        format!("The journal {} has format version {version}; this rhailab reads version {VERSION}.", path.display()),
+    )
+    .help("Use the rhailab that made the lab to take it down. Nothing was touched.")
+    .class(Class::Leftover)
+}
+
+fn failed(verb: &str, path: &Path, error: &std::io::Error) -> OpError {
+    OpError::new("journal::io", format!("Cannot {verb} the journal {}: {error}.", path.display()))
+        .help("Without its journal a change could not be undone, so none is made. Free some space, or set RHAILAB_STATE_DIR to a folder that can be written.")
+        .class(Class::Machine)
+}
+
+/// This boot's id; empty where the kernel does not tell.
+pub fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+/// When a process started, in clock ticks since boot (field 22 of `/proc/PID/stat`, proc(5)); none if there is
+/// no such process.
+pub fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The command name is in parentheses and may hold anything, so count from the last one.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}

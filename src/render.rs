@@ -1,0 +1,232 @@
+//! Changes as the shell commands that do the same, for `plan`, `export`, progress and error reports.
+//!
+//! The commands are those of the article that the project starts from: iproute2's long words and iptables'
+//! long options.
+
+use crate::change::{Change, Identity, LinkKind, LinkSet, NewLink, Route, RuleEdit, Table};
+use crate::names::{IfName, Ns};
+use std::path::Path;
+
+/// A command line, each word quoted where a shell needs it.
+pub fn line<S: AsRef<str>>(words: &[S]) -> String {
+    shell_words::join(words.iter().map(AsRef::as_ref))
+}
+
+/// `command`, run in `ns`.
+pub fn in_ns(ns: &Ns, command: &str) -> String {
+    match ns {
+        Ns::Host => command.to_owned(),
+        Ns::Named(name) => format!("ip netns exec {name} {command}"),
+    }
+}
+
+/// The commands that make a change, in order.
+pub fn commands(change: &Change) -> Vec<String> {
+    match change {
+        Change::AddNetns { name, sysctls } => {
+            let ns = Ns::Named(name.clone());
+            let mut out = vec![format!("ip netns add {name}")];
+            if !sysctls.is_empty() {
+                let pairs: Vec<String> = sysctls.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                // -e: a kernel without bridge netfilter lacks those keys.
+                out.push(in_ns(&ns, &format!("sysctl -qew {}", line(&pairs))));
+            }
+            out.push(in_ns(&ns, "ip link set dev lo up"));
+            out
+        }
+        Change::AddLink { ns, link } => add_link(ns, link),
+        Change::SetLink { ns, link, set } => vec![set_link(ns, link, set)],
+        Change::AddAddr { ns, link, addr } => vec![in_ns(ns, &format!("ip address add {addr} dev {link}"))],
+        Change::AddRoute { ns, route } => vec![in_ns(ns, &format!("{} add {}", ip_route(route), route_words(route)))],
+        Change::SetSysctl { ns, key, value } => vec![set_sysctl(ns, key, value)],
+        Change::EditRules { ns, edits, .. } => edits.iter().map(|edit| in_ns(ns, &rule(change, edit, None))).collect(),
+        Change::WriteFile { path, text } => write_file(path, text),
+        Change::Start { ns, process } => {
+            let env: Vec<String> = process.env.iter().map(|(key, value)| line(&[format!("{key}={value}")])).collect();
+            let prefix = if env.is_empty() { String::new() } else { format!("env {} ", env.join(" ")) };
+            vec![format!("{} &", in_ns(ns, &format!("{prefix}{}", line(&process.argv))))]
+        }
+    }
+}
+
+/// The commands that undo a change, in order. With an [`Identity::Rules`] they name the tagged rules; with
+/// another identity, the plain ones.
+pub fn undo_commands(change: &Change, identity: &Identity) -> Vec<String> {
+    match change {
+        Change::AddNetns { name, .. } => vec![format!("ip netns del {name}")],
+        Change::AddLink { ns, link } => vec![in_ns(ns, &format!("ip link del dev {}", link.name))],
+        Change::SetLink { ns, link, set } => undo_set_link(ns, link, set, identity).into_iter().collect(),
+        Change::AddAddr { ns, link, addr } => vec![in_ns(ns, &format!("ip address del {addr} dev {link}"))],
+        Change::AddRoute { ns, route } => vec![in_ns(ns, &format!("{} del {}", ip_route(route), route_words(route)))],
+        Change::SetSysctl { ns, key, .. } => match identity {
+            Identity::WasText(old) => vec![set_sysctl(ns, key, old)],
+            _ => Vec::new(),
+        },
+        Change::EditRules { ns, edits, .. } => {
+            let tag = match identity {
+                Identity::Rules { tag, .. } => Some(tag.as_str()),
+                _ => None,
+            };
+            edits.iter().rev().map(|edit| in_ns(ns, &undo_rule(change, edit, tag))).collect()
+        }
+        Change::WriteFile { path, .. } => {
+            let mut out = vec![format!("rm {}", line(&[path.to_string_lossy()]))];
+            if let Identity::File { made_dirs, .. } = identity {
+                out.extend(made_dirs.iter().map(|dir| format!("rmdir {}", line(&[dir.to_string_lossy()]))));
+            }
+            out
+        }
+        Change::Start { .. } => match identity {
+            Identity::Process { pid, .. } => vec![format!("kill {pid}")],
+            _ => Vec::new(),
+        },
+    }
+}
+
+fn add_link(ns: &Ns, link: &NewLink) -> Vec<String> {
+    let name = &link.name;
+    let mut words = format!("ip link add dev {name}");
+    if let Some(mac) = link.mac {
+        words.push_str(&format!(" address {mac}"));
+    }
+    if let Some(mtu) = link.mtu {
+        words.push_str(&format!(" mtu {mtu}"));
+    }
+    match &link.kind {
+        LinkKind::Veth { peer, peer_ns } => {
+            words.push_str(&format!(" type veth peer name {peer}"));
+            if let Some(mtu) = link.mtu {
+                words.push_str(&format!(" mtu {mtu}"));
+            }
+            match peer_ns {
+                // From inside another namespace, the lab's root is not a name: pid 1 lives there.
+                Ns::Host if *ns != Ns::Host => words.push_str(" netns 1"),
+                Ns::Named(there) if peer_ns != ns => words.push_str(&format!(" netns {there}")),
+                _ => {}
+            }
+        }
+        LinkKind::Bridge { stp } => {
+            words.push_str(" type bridge");
+            if *stp {
+                words.push_str(" stp_state 1");
+            }
+        }
+    }
+    let mut out = vec![in_ns(ns, &words)];
+    if let Some(master) = &link.master {
+        out.push(set_link(ns, name, &LinkSet::Master(Some(master.clone()))));
+    }
+    if link.up {
+        out.push(set_link(ns, name, &LinkSet::Up(true)));
+    }
+    out
+}
+
+fn set_link(ns: &Ns, link: &IfName, set: &LinkSet) -> String {
+    let on_off = |on: bool| if on { "on" } else { "off" };
+    let command = match set {
+        LinkSet::Up(up) => format!("ip link set dev {link} {}", if *up { "up" } else { "down" }),
+        LinkSet::Mtu(mtu) => format!("ip link set dev {link} mtu {mtu}"),
+        LinkSet::Mac(mac) => format!("ip link set dev {link} address {mac}"),
+        LinkSet::Master(Some(master)) => format!("ip link set dev {link} master {master}"),
+        LinkSet::Master(None) => format!("ip link set dev {link} nomaster"),
+        LinkSet::Name(name) => format!("ip link set dev {link} name {name}"),
+        LinkSet::Ns(Ns::Named(there)) => format!("ip link set dev {link} netns {there}"),
+        LinkSet::Ns(Ns::Host) => format!("ip link set dev {link} netns 1"),
+        LinkSet::Hairpin(on) => format!("bridge link set dev {link} hairpin {}", on_off(*on)),
+        LinkSet::LinkLocal(on) => {
+            format!("ip link set dev {link} addrgenmode {}", if *on { "eui64" } else { "none" })
+        }
+    };
+    in_ns(ns, &command)
+}
+
+fn undo_set_link(ns: &Ns, link: &IfName, set: &LinkSet, identity: &Identity) -> Option<String> {
+    let Identity::Was(old) = identity else { return None };
+    Some(match set {
+        LinkSet::Name(new) => set_link(ns, new, old),
+        LinkSet::Ns(there) => set_link(there, link, old),
+        _ => set_link(ns, link, old),
+    })
+}
+
+fn ip_route(route: &Route) -> &'static str {
+    if route.to.addr().is_ipv6() { "ip -6 route" } else { "ip route" }
+}
+
+fn route_words(route: &Route) -> String {
+    let mut words = if route.to.prefix_len() == 0 { "default".to_owned() } else { route.to.to_string() };
+    if let Some(via) = route.via {
+        words.push_str(&format!(" via {via}"));
+    }
+    if let Some(dev) = &route.dev {
+        words.push_str(&format!(" dev {dev}"));
+    }
+    if let Some(metric) = route.metric {
+        words.push_str(&format!(" metric {metric}"));
+    }
+    words
+}
+
+fn set_sysctl(ns: &Ns, key: &str, value: &str) -> String {
+    match ns {
+        Ns::Host => format!("echo {} > {}", line(&[value]), sysctl_path(key)),
+        Ns::Named(_) => in_ns(ns, &format!("sysctl -qw {}", line(&[format!("{key}={value}")]))),
+    }
+}
+
+/// The file of a sysctl: dots are separators unless the key is written with slashes (sysctl(8)).
+pub fn sysctl_path(key: &str) -> String {
+    if key.contains('/') { format!("/proc/sys/{key}") } else { format!("/proc/sys/{}", key.replace('.', "/")) }
+}
+
+fn write_file(path: &Path, text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    if let Some(parent) = path.parent() {
+        out.push(format!("mkdir -p {}", line(&[parent.to_string_lossy()])));
+    }
+    let target = line(&[path.to_string_lossy()]);
+    let lines: Vec<&str> = text.lines().collect();
+    let plain = text.ends_with('\n') && !text.contains('\\');
+    out.push(match &lines[..] {
+        [only] if plain && !only.starts_with('-') => format!("echo {} > {target}", line(&[only])),
+        _ if text.ends_with('\n') => format!("printf '%s\\n' {} > {target}", line(&lines)),
+        _ => format!("printf '%s' {} > {target}", line(&[text])),
+    });
+    out
+}
+
+/// One edit as a command.
+fn rule(change: &Change, edit: &RuleEdit, tag: Option<&str>) -> String {
+    match edit {
+        RuleEdit::NewChain(chain) => iptables(change, "--new", chain.as_str(), &[], None),
+        RuleEdit::Append { chain, words } => iptables(change, "--append", chain, words, tag),
+        RuleEdit::Insert { chain, words } => iptables(change, "--insert", chain, words, tag),
+        RuleEdit::Delete { chain, words, .. } => iptables(change, "--delete", chain, words, tag),
+    }
+}
+
+/// The command that takes an edit back.
+fn undo_rule(change: &Change, edit: &RuleEdit, tag: Option<&str>) -> String {
+    match edit {
+        RuleEdit::NewChain(chain) => iptables(change, "--delete-chain", chain.as_str(), &[], None),
+        RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words } => {
+            iptables(change, "--delete", chain, words, tag)
+        }
+        RuleEdit::Delete { chain, words, .. } => iptables(change, "--append", chain, words, tag),
+    }
+}
+
+fn iptables(change: &Change, verb: &str, chain: &str, rule: &[String], tag: Option<&str>) -> String {
+    let Change::EditRules { family, table, .. } = change else { return String::new() };
+    let mut words = vec![family.iptables()];
+    if *table != Table::Filter {
+        words.extend(["--table", table.as_str()]);
+    }
+    words.extend([verb, chain]);
+    words.extend(rule.iter().map(String::as_str));
+    if let Some(tag) = tag {
+        words.extend(["--match", "comment", "--comment", tag]);
+    }
+    line(&words)
+}
