@@ -1,7 +1,7 @@
 //! The lab: the only mutator. It journals every change before it is made, rolls a failed call back, and
 //! unwinds everything at the end.
 
-use crate::change::{Change, Identity, LinkSet};
+use crate::change::{Change, Identity, LinkSet, RuleEdit};
 use crate::error::{OpError, OpResult, Site};
 use crate::kernel::{Done, Entry, Errno, Kernel, Undone};
 use crate::names::{IfName, LabName, Ns};
@@ -72,6 +72,8 @@ pub struct Lab {
     made: Vec<Record>,
     /// The addresses that stand, by interface, so that finding a bridge's does not mean reading all changes.
     addresses: HashMap<(Ns, IfName), Vec<IpNet>>,
+    /// The subnets that a rule masquerades wherever their packets go.
+    hidden: Vec<(Ns, IpNet)>,
     next: u64,
     listener: Option<Listener>,
 }
@@ -102,7 +104,8 @@ impl Lab {
     /// A lab that acts through `kernel` and writes `journal`, if it needs one: a lab in a sandbox that ends with
     /// its process does not.
     pub fn new(name: LabName, kernel: Box<dyn Kernel>, journal: Option<Journal>) -> Lab {
-        Lab { name, kernel, journal, made: Vec::new(), addresses: HashMap::new(), next: 1, listener: None }
+        let (made, addresses, hidden) = (Vec::new(), HashMap::new(), Vec::new());
+        Lab { name, kernel, journal, made, addresses, hidden, next: 1, listener: None }
     }
 
     /// A lab as its journal left it, for taking it down or going on with it.
@@ -110,7 +113,7 @@ impl Lab {
         let mut lab = Lab::new(name, kernel, Some(journal));
         lab.next = made.last().map_or(1, |record| record.n + 1);
         lab.made = made;
-        lab.index();
+        lab.reindex();
         lab
     }
 
@@ -173,27 +176,9 @@ impl Lab {
         }
         self.note(&Line::Done { n })?;
         self.tell(&Event::Made(&record));
-        match &record.change {
-            Change::AddAddr { ns, link, addr } => {
-                self.addresses.entry((ns.clone(), link.clone())).or_default().push(*addr);
-            }
-            // The addresses went with the interface, under its new name or in its new place.
-            Change::SetLink { set: LinkSet::Name(_) | LinkSet::Ns(_), ns, link } => {
-                self.addresses.remove(&(ns.clone(), link.clone()));
-            }
-            _ => {}
-        }
+        self.index(&record.change);
         self.made.push(record);
         Ok(n)
-    }
-
-    fn index(&mut self) {
-        self.addresses.clear();
-        for record in &self.made {
-            if let Change::AddAddr { ns, link, addr } = &record.change {
-                self.addresses.entry((ns.clone(), link.clone())).or_default().push(*addr);
-            }
-        }
     }
 
     fn announce(&mut self, record: &Record) -> OpResult<()> {
@@ -214,9 +199,40 @@ impl Lab {
         }
     }
 
+    /// Takes a change that was made into the indexes.
+    fn index(&mut self, change: &Change) {
+        match change {
+            Change::AddAddr { ns, link, addr } => {
+                self.addresses.entry((ns.clone(), link.clone())).or_default().push(*addr);
+            }
+            // The addresses went with the interface, under its new name or in its new place.
+            Change::SetLink { set: LinkSet::Name(_) | LinkSet::Ns(_), ns, link } => {
+                self.addresses.remove(&(ns.clone(), link.clone()));
+            }
+            Change::EditRules { ns, edits, .. } => {
+                self.hidden.extend(edits.iter().filter_map(masqueraded).map(|net| (ns.clone(), net)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes the indexes anew.
+    fn reindex(&mut self) {
+        self.addresses.clear();
+        self.hidden.clear();
+        let made = std::mem::take(&mut self.made);
+        made.iter().for_each(|record| self.index(&record.change));
+        self.made = made;
+    }
+
     /// Undoes one change now, together with what depends on it. A change that is undone already is left so.
     pub fn revert(&mut self, n: u64) -> OpResult<()> {
-        let numbers = unwind::with_dependents(&self.made, n);
+        self.revert_all(&[n])
+    }
+
+    /// Undoes several changes at once, together with what depends on them.
+    pub fn revert_all(&mut self, changes: &[u64]) -> OpResult<()> {
+        let numbers = unwind::with_dependents(&self.made, changes);
         match self.undo_numbers(&numbers).into_iter().next() {
             None => Ok(()),
             Some(left) => Err(left.error),
@@ -272,7 +288,7 @@ impl Lab {
         going.retain(|record| failed.contains(&record.n));
         self.made.extend(going);
         self.made.sort_by_key(|record| record.n);
-        self.index();
+        self.reindex();
         left
     }
 
@@ -297,6 +313,11 @@ impl Lab {
             Some(given) => Ok(given.clone()),
             None => Ok(self.link(ns, link)?.addrs),
         }
+    }
+
+    /// Whether the recipe masquerades all packets from a subnet.
+    pub fn masquerades(&self, ns: &Ns, net: &IpNet) -> bool {
+        self.hidden.iter().any(|(there, hidden)| there == ns && hidden.contains(net))
     }
 
     /// Runs a command to its end.
@@ -351,5 +372,14 @@ impl Lab {
     /// Waits, unless interrupted.
     pub fn sleep(&mut self, time: Duration) -> OpResult<()> {
         self.kernel.sleep(time).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
+    }
+}
+
+/// The subnet whose packets an edit masquerades, whatever their destination.
+fn masqueraded(edit: &RuleEdit) -> Option<IpNet> {
+    let RuleEdit::Append { chain, words } = edit else { return None };
+    match &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--source", net, "--jump", "MASQUERADE"] if chain == "POSTROUTING" => net.parse().ok(),
+        _ => None,
     }
 }

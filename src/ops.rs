@@ -7,14 +7,25 @@
 
 mod args;
 mod def;
+mod link;
+mod netns;
+mod route;
+mod rules;
 mod value;
+mod vip;
 
 pub use args::{Args, Call};
 pub use def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 pub use value::{Endpoint, LinkHandle, Proto, Shared, Value};
 
 /// Every function family, in the order of the reference.
-pub const FAMILIES: &[(&str, &[FnDef])] = &[];
+pub const FAMILIES: &[(&str, &[FnDef])] = &[
+    ("Namespaces", netns::DEFS),
+    ("Interfaces", link::DEFS),
+    ("Routes", route::DEFS),
+    ("Forwarding and NAT", rules::DEFS),
+    ("Virtual IPs", vip::DEFS),
+];
 
 /// Every function of the language.
 pub fn all() -> impl Iterator<Item = &'static FnDef> {

@@ -119,9 +119,9 @@ fn moved(places: &mut Places, ns: &Ns, link: &IfName, set: &LinkSet) {
     }
 }
 
-/// The number `n` and those of the changes that fall with it, in the order they were made.
-pub fn with_dependents(records: &[Record], n: u64) -> Vec<u64> {
-    let mut going = HashSet::from([n]);
+/// These changes' numbers and those of the changes that fall with them, in the order they were made.
+pub fn with_dependents(records: &[Record], changes: &[u64]) -> Vec<u64> {
+    let mut going: HashSet<u64> = changes.iter().copied().collect();
     let mut places = Places::new();
     let mut netns: HashMap<Ns, u64> = HashMap::new();
     for (at, record) in records.iter().enumerate() {

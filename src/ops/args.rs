@@ -57,7 +57,7 @@ pub struct Args {
     pub values: Vec<(&'static str, Value)>,
 }
 
-fn internal(function: &str, name: &str, wanted: &str) -> OpError {
+pub(super) fn internal(function: &str, name: &str, wanted: &str) -> OpError {
     OpError::new("internal::argument", format!("`{function}` expected `{name}` to be {wanted}."))
         .help("This is a defect of rhailab, not of the recipe; please report it.")
 }

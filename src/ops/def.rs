@@ -106,6 +106,8 @@ pub enum Ty {
     Pair,
     /// A subnet in CIDR notation, host bits zero: `10.0.0.0/24`.
     Subnet,
+    /// A subnet, or an interface (a handle or a name).
+    SubnetOrLink,
     /// An address with its prefix length: `10.0.0.1/24`.
     IfAddr,
     /// An address: `10.0.0.1`; a prefix length is ignored.
@@ -162,6 +164,7 @@ impl Ty {
             Ty::Link => "link".into(),
             Ty::Pair => "veth pair".into(),
             Ty::Subnet => "subnet".into(),
+            Ty::SubnetOrLink => "subnet or link".into(),
             Ty::IfAddr => "address/prefix".into(),
             Ty::Ip => "address".into(),
             Ty::Dest => "destination".into(),

@@ -196,7 +196,11 @@ pub struct Vip {
 pub struct VipState {
     /// Where connections go.
     pub backends: Vec<SocketAddr>,
-    /// The change that carries the backends' rules.
+    /// Whether clients in a backend's own subnet are masqueraded.
+    pub hairpin: bool,
+    /// The rules that do so now.
+    pub hairpins: Vec<Vec<String>>,
+    /// The change that carries the backends' rules and those of `hairpins`.
     pub owner: u64,
     /// All changes that make it up, oldest first.
     pub changes: Vec<u64>,

@@ -1,0 +1,133 @@
+//! Namespaces: the lab's root and its own.
+
+use super::args::Call;
+use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::value::Value;
+use crate::change::Change;
+use crate::error::{OpError, OpResult};
+use crate::lab::baseline;
+use crate::names::{Ns, NsName};
+
+/// The functions of this family.
+pub const DEFS: &[FnDef] = &[
+    FnDef {
+        name: "host",
+        kind: Kind::Free,
+        params: &[],
+        returns: Ty::Ns,
+        summary: "Returns the lab's root namespace, which plays the host.",
+        details: "In a sandbox it is empty but for `lo`; with `--host` it is the machine's own. A free function such as `bridge(…)` means `host().bridge(…)`.",
+        example: r#"let br = host().bridge("br0");"#,
+        errors: &[],
+        run: Run::Op(|_| Ok(Value::Ns(Ns::Host))),
+    },
+    FnDef {
+        name: "netns",
+        kind: Kind::Free,
+        params: &[
+            Param { name: "name", ty: Ty::NsName, default: None, doc: "the new namespace's name" },
+            Param {
+                name: "options",
+                ty: Ty::Options(&[Opt {
+                    name: "link_local",
+                    ty: Ty::Bool,
+                    default: "false",
+                    doc: "let interfaces make IPv6 link-local addresses",
+                }]),
+                default: Some("none"),
+                doc: "",
+            },
+        ],
+        returns: Ty::Ns,
+        summary: "Makes a network namespace with `lo` up.",
+        details: "Its sysctls start from the same known values on every machine: no forwarding, no reverse path filter, \
+                  bridged frames past iptables, IPv6 addresses usable at once.",
+        example: r#"let web = netns("web");
+web.exec(["true"]);"#,
+        errors: &[Error { code: "netns::exists", when: "a namespace of that name is there" }],
+        run: Run::Op(netns),
+    },
+    FnDef {
+        name: "ns",
+        kind: Kind::Free,
+        params: &[Param { name: "name", ty: Ty::Ns, default: None, doc: "its name, or `\"host\"`" }],
+        returns: Ty::Ns,
+        summary: "Looks a namespace up by its name.",
+        details: "For functions, which do not see the script's variables, and for namespaces that were there before.",
+        example: r#"netns("web");
+fn address(name) { ns(name).name }
+print(address("web"));"#,
+        errors: &[Error { code: "netns::unknown", when: "there is none of that name" }],
+        run: Run::Op(ns),
+    },
+    FnDef {
+        name: "name",
+        kind: Kind::Property(Ty::Ns),
+        params: &[],
+        returns: Ty::Str,
+        summary: "The namespace's name; `\"host\"` for the lab's root.",
+        details: "",
+        example: r#"let web = netns("web");
+assert_eq(web.name, "web");"#,
+        errors: &[],
+        run: Run::Op(|call| Ok(Value::Str(call.ns()?.to_string()))),
+    },
+    FnDef {
+        name: "del",
+        kind: Kind::Method(Ty::Ns),
+        params: &[],
+        returns: Ty::Unit,
+        summary: "Removes a namespace that the recipe made, with everything in it.",
+        details: "",
+        example: r#"let web = netns("web");
+web.del();"#,
+        errors: &[Error { code: "netns::not_ours", when: "the recipe did not make it" }],
+        run: Run::Op(del),
+    },
+];
+
+fn netns(call: &mut Call<'_>) -> OpResult<Value> {
+    let name: NsName = call.args.req("name")?;
+    let mut sysctls = baseline();
+    if call.args.or("link_local", false)? {
+        sysctls.retain(|(key, _)| key != "net.ipv6.conf.default.addr_gen_mode");
+    }
+    call.commit(vec![Change::AddNetns { name: name.clone(), sysctls }])?;
+    Ok(Value::Ns(Ns::Named(name)))
+}
+
+fn ns(call: &mut Call<'_>) -> OpResult<Value> {
+    let ns: Ns = call.args.req("name")?;
+    if call.lab.netns_exists(&ns)? {
+        return Ok(Value::Ns(ns));
+    }
+    let made: Vec<String> = call
+        .lab
+        .records()
+        .iter()
+        .filter_map(|record| match &record.change {
+            Change::AddNetns { name, .. } => Some(name.to_string()),
+            _ => None,
+        })
+        .collect();
+    let help = match crate::error::closest(&ns.to_string(), made.iter().map(String::as_str)) {
+        Some(near) => format!("Did you mean `{near}`?"),
+        None => format!("Make it first: `netns(\"{ns}\")`."),
+    };
+    Err(OpError::new("netns::unknown", format!("There is no namespace `{ns}`.")).help(help).arg("name"))
+}
+
+fn del(call: &mut Call<'_>) -> OpResult<Value> {
+    let ns = call.ns()?;
+    let made = call
+        .lab
+        .records()
+        .iter()
+        .rev()
+        .find(|record| matches!(&record.change, Change::AddNetns { name, .. } if Some(name) == ns.name()));
+    match made.map(|record| record.n) {
+        Some(n) => call.lab.revert(n).map(|()| Value::Unit),
+        None => Err(OpError::new("netns::not_ours", format!("The recipe did not make namespace `{ns}`."))
+            .help("rhailab removes only what it made. `ip netns del` removes another one, by hand.")),
+    }
+}

@@ -1,0 +1,303 @@
+//! Routes, and the conveniences that make a link, an address and a route in one call.
+
+use super::args::Call;
+use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::link::{if_addr, mtu_option};
+use super::value::{LinkHandle, Value};
+use crate::change::{Change, LinkKind, LinkSet, NewLink, Route};
+use crate::error::{OpError, OpResult};
+use crate::names::{IfName, Ns, proposal};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::IpAddr;
+
+const METRIC: Opt = Opt { name: "metric", ty: Ty::Int, default: "the kernel's", doc: "the route's metric; lower wins" };
+
+/// The functions of this family.
+pub const DEFS: &[FnDef] = &[
+    FnDef {
+        name: "route",
+        kind: Kind::InNs,
+        params: &[
+            Param { name: "to", ty: Ty::Dest, default: None, doc: "a subnet, an address, or `\"default\"`" },
+            Param { name: "via", ty: Ty::Ip, default: Some("on link"), doc: "the gateway" },
+            Param {
+                name: "options",
+                ty: Ty::Options(&[
+                    Opt { name: "dev", ty: Ty::Link, default: "the gateway's", doc: "the interface" },
+                    METRIC,
+                ]),
+                default: Some("none"),
+                doc: "",
+            },
+        ],
+        returns: Ty::Ns,
+        summary: "Adds a route, and returns the namespace.",
+        details: "`\"default\"` is IPv4's or IPv6's, as the gateway is. A route without a gateway needs `dev`. Routes carry protocol 98: `ip route show proto 98` lists them.",
+        example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
+host().route("10.1.0.0/16", "10.0.0.2").route("10.2.0.0/16", #{ dev: br });"#,
+        errors: &[
+            Error { code: "route::exists", when: "there is such a route" },
+            Error { code: "route::gateway", when: "the gateway is on no subnet of the namespace" },
+        ],
+        run: Run::Op(route),
+    },
+    FnDef {
+        name: "del_route",
+        kind: Kind::InNs,
+        params: &[
+            Param { name: "to", ty: Ty::Dest, default: None, doc: "the destination of a route that the recipe added" },
+            Param { name: "options", ty: Ty::Options(&[METRIC]), default: Some("none"), doc: "" },
+        ],
+        returns: Ty::Ns,
+        summary: "Removes a route that the recipe added, and returns the namespace.",
+        details: "",
+        example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
+route("10.1.0.0/16", "10.0.0.2");
+del_route("10.1.0.0/16");"#,
+        errors: &[Error { code: "route::not_ours", when: "the recipe added no such route" }],
+        run: Run::Op(del_route),
+    },
+    FnDef {
+        name: "attach",
+        kind: Kind::Method(Ty::Ns),
+        params: &[
+            Param { name: "bridge", ty: Ty::Link, default: None, doc: "the bridge" },
+            Param { name: "address", ty: Ty::IfAddr, default: None, doc: "the namespace's address on it" },
+            Param {
+                name: "options",
+                ty: Ty::Options(&[
+                    Opt { name: "name", ty: Ty::IfName, default: "eth0", doc: "the interface in the namespace" },
+                    Opt {
+                        name: "port",
+                        ty: Ty::IfName,
+                        default: "v- and the namespace's name",
+                        doc: "the bridge's port",
+                    },
+                    Opt { name: "gw", ty: Ty::Ip, default: "the bridge's address", doc: "the default gateway" },
+                    Opt { name: "default_route", ty: Ty::Bool, default: "true", doc: "whether to add a default route" },
+                    Opt { name: "mtu", ty: Ty::Int, default: "1500", doc: "the MTU in bytes" },
+                ]),
+                default: Some("none"),
+                doc: "",
+            },
+        ],
+        returns: Ty::Link,
+        summary: "Joins the namespace to a bridge: a veth pair, an address and a default route by the bridge's address; returns the namespace's end.",
+        details: "A bridge without an address of that family, and no `gw`, means no default route.",
+        example: r#"let lan = subnet("10.0.0.0/24");
+let br = bridge("br0").addr(lan.host(1)).up();
+let web = netns("web");
+web.attach(br, lan.host(2));
+web.ping("10.0.0.1");"#,
+        errors: &[
+            Error { code: "addr::outside", when: "the address is in none of the bridge's subnets" },
+            Error { code: "link::exists", when: "an interface of that name is there" },
+        ],
+        run: Run::Op(attach),
+    },
+    FnDef {
+        name: "link",
+        kind: Kind::Free,
+        params: &[
+            Param { name: "a", ty: Ty::Ns, default: None, doc: "one namespace" },
+            Param { name: "b", ty: Ty::Ns, default: None, doc: "the other" },
+            Param {
+                name: "subnet",
+                ty: Ty::Subnet,
+                default: None,
+                doc: "the link's subnet, of at least two addresses",
+            },
+            Param {
+                name: "options",
+                ty: Ty::Options(&[
+                    Opt { name: "a_name", ty: Ty::IfName, default: "to- and b's name", doc: "the interface in a" },
+                    Opt { name: "b_name", ty: Ty::IfName, default: "to- and a's name", doc: "the interface in b" },
+                    Opt { name: "mtu", ty: Ty::Int, default: "1500", doc: "the MTU in bytes" },
+                ]),
+                default: Some("none"),
+                doc: "",
+            },
+        ],
+        returns: Ty::Pair,
+        summary: "Joins two namespaces by a veth pair: the first gets the subnet's first address, the second its second, and both ends are up.",
+        details: "",
+        example: r#"let a = netns("a");
+let b = netns("b");
+link(a, b, "10.0.0.0/30");
+a.ping("10.0.0.2");"#,
+        errors: &[Error { code: "subnet::small", when: "the subnet has no two addresses" }],
+        run: Run::Op(link),
+    },
+];
+
+/// The subnet that holds every address of a family: the default route's destination.
+fn everything(v4: bool) -> IpNet {
+    if v4 { IpNet::V4(Ipv4Net::default()) } else { IpNet::V6(Ipv6Net::default()) }
+}
+
+fn destination(call: &Call<'_>, via: Option<IpAddr>) -> OpResult<IpNet> {
+    let given: Value = call.args.req("to")?;
+    match given {
+        Value::Subnet(net) => Ok(net),
+        Value::Addr(ip, _) => Ok(IpNet::from(ip)),
+        _ => Ok(everything(via.is_none_or(|via| via.is_ipv4()))),
+    }
+}
+
+fn metric(call: &Call<'_>) -> OpResult<Option<u32>> {
+    let given: Option<i64> = call.args.opt("metric")?;
+    given
+        .map(|metric| {
+            u32::try_from(metric).map_err(|_| {
+                OpError::new("route::metric", format!("A metric of {metric} is out of range."))
+                    .help("Choose 0 to 4294967295; lower wins.")
+                    .arg("metric")
+            })
+        })
+        .transpose()
+}
+
+fn route(call: &mut Call<'_>) -> OpResult<Value> {
+    let ns = call.ns()?;
+    let via: Option<IpAddr> = call.args.opt("via")?;
+    let dev: Option<LinkHandle> = call.args.opt("dev")?;
+    let to = destination(call, via)?;
+    if via.is_none() && dev.is_none() {
+        return Err(OpError::new(
+            "route::nowhere",
+            format!("The route to {to} has neither a gateway nor an interface."),
+        )
+        .help("Name a gateway, or the interface it is on: `#{ dev: link }`."));
+    }
+    if let Some(via) = via
+        && via.is_ipv4() != to.addr().is_ipv4()
+    {
+        let family = |v4: bool| if v4 { "IPv4" } else { "IPv6" };
+        return Err(OpError::new(
+            "route::family",
+            format!(
+                "The destination {to} is {}, and the gateway {via} is {}.",
+                family(!via.is_ipv4()),
+                family(via.is_ipv4())
+            ),
+        )
+        .help("Both must be of one family.")
+        .arg("via"));
+    }
+    let dev = dev.map(|dev| dev.place().name);
+    let route = Route { to, via, dev, metric: metric(call)? };
+    call.commit(vec![Change::AddRoute { ns: ns.clone(), route }])?;
+    Ok(Value::Ns(ns))
+}
+
+fn del_route(call: &mut Call<'_>) -> OpResult<Value> {
+    let here = call.ns()?;
+    let metric = metric(call)?;
+    let given: Value = call.args.req("to")?;
+    let ours = call.lab.records().iter().rev().find(|record| match &record.change {
+        Change::AddRoute { ns, route } if *ns == here && (metric.is_none() || route.metric == metric) => match &given {
+            Value::Subnet(net) => route.to == *net,
+            Value::Addr(ip, _) => route.to == IpNet::from(*ip),
+            _ => route.to.prefix_len() == 0,
+        },
+        _ => false,
+    });
+    match ours.map(|record| record.n) {
+        Some(n) => call.lab.revert(n).map(|()| Value::Ns(here)),
+        None => Err(OpError::new("route::not_ours", format!("The recipe added no such route in `{here}`."))
+            .help("rhailab removes only the routes it added: `ip route show proto 98` lists them.")
+            .arg("to")),
+    }
+}
+
+fn attach(call: &mut Call<'_>) -> OpResult<Value> {
+    let ns = call.ns()?;
+    let bridge: LinkHandle = call.args.req("bridge")?;
+    let bridge = bridge.place();
+    let address = if_addr(call.args.req("address")?)?;
+    let name: IfName = call.args.or("name", IfName::new("eth0")?)?;
+    let port: IfName = match call.args.opt("port")? {
+        Some(port) => port,
+        None => IfName::new(&proposal(&format!("v-{ns}"), 15))?,
+    };
+    let v4 = address.addr().is_ipv4();
+    let nets: Vec<IpNet> =
+        call.lab.addresses(&bridge.ns, &bridge.name)?.into_iter().filter(|net| net.addr().is_ipv4() == v4).collect();
+    let home = nets.iter().find(|net| net.contains(&address.addr()));
+    if !nets.is_empty() && home.is_none() {
+        let known: Vec<String> = nets.iter().map(|net| net.trunc().to_string()).collect();
+        return Err(OpError::new(
+            "addr::outside",
+            format!("The address {address} is in none of the subnets of bridge `{}`.", bridge.name),
+        )
+        .help(format!(
+            "The bridge has {}. Give the bridge an address in the other subnet first, or choose one of these.",
+            known.join(", ")
+        ))
+        .arg("address"));
+    }
+    let veth = NewLink {
+        name: port,
+        kind: LinkKind::Veth { peer: name.clone(), peer_ns: ns.clone() },
+        mtu: mtu_option(call)?,
+        mac: None,
+        master: Some(bridge.name),
+        up: true,
+    };
+    let mut changes = vec![
+        Change::AddLink { ns: bridge.ns, link: veth },
+        Change::SetLink { ns: ns.clone(), link: name.clone(), set: LinkSet::Up(true) },
+        Change::AddAddr { ns: ns.clone(), link: name.clone(), addr: address },
+    ];
+    let gateway = call.args.opt("gw")?.or(home.map(IpNet::addr));
+    if let Some(gateway) = gateway
+        && call.args.or("default_route", true)?
+    {
+        let route = Route { to: everything(v4), via: Some(gateway), dev: None, metric: None };
+        changes.push(Change::AddRoute { ns: ns.clone(), route });
+    }
+    let made = call.commit(changes)?.first().copied();
+    Ok(Value::Link(LinkHandle::new(ns, name, made)))
+}
+
+fn link(call: &mut Call<'_>) -> OpResult<Value> {
+    let (a, b): (Ns, Ns) = (call.args.req("a")?, call.args.req("b")?);
+    let subnet: IpNet = call.args.req("subnet")?;
+    // A /31 or /127 has two addresses and no network address (RFC 3021, RFC 6164). `hosts` knows it of IPv4;
+    // the first address of a wider IPv6 subnet is its routers' anycast (RFC 4291, 2.6.1).
+    let anycast = usize::from(subnet.addr().is_ipv6() && subnet.prefix_len() < 127);
+    let mut hosts = subnet.hosts().skip(anycast).map(|ip| IpNet::new_assert(ip, subnet.prefix_len()));
+    let (Some(first), Some(second)) = (hosts.next(), hosts.next()) else {
+        return Err(OpError::new(
+            "subnet::small",
+            format!("The subnet {subnet} has no two addresses for the two ends."),
+        )
+        .help("A /30 or /31 of IPv4, or a /64 of IPv6, is enough.")
+        .arg("subnet"));
+    };
+    let named = |option: &str, other: &Ns| -> OpResult<IfName> {
+        match call.args.opt(option)? {
+            Some(name) => Ok(name),
+            None => IfName::new(&proposal(&format!("to-{other}"), 15)),
+        }
+    };
+    let (a_name, b_name) = (named("a_name", &b)?, named("b_name", &a)?);
+    let veth = NewLink {
+        name: a_name.clone(),
+        kind: LinkKind::Veth { peer: b_name.clone(), peer_ns: b.clone() },
+        mtu: mtu_option(call)?,
+        mac: None,
+        master: None,
+        up: true,
+    };
+    let made = call
+        .commit(vec![
+            Change::AddLink { ns: a.clone(), link: veth },
+            Change::SetLink { ns: b.clone(), link: b_name.clone(), set: LinkSet::Up(true) },
+            Change::AddAddr { ns: a.clone(), link: a_name.clone(), addr: first },
+            Change::AddAddr { ns: b.clone(), link: b_name.clone(), addr: second },
+        ])?
+        .first()
+        .copied();
+    Ok(Value::Pair(LinkHandle::new(a, a_name, made), LinkHandle::new(b, b_name, made)))
+}

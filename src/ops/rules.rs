@@ -1,0 +1,397 @@
+//! Forwarding and address translation.
+
+use super::args::{Call, internal};
+use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::value::{Endpoint, LinkHandle, Proto, Rules, Value};
+use crate::change::{Change, Family, RuleEdit, Table};
+use crate::error::{OpError, OpResult};
+use crate::names::ChainName;
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+const IPV6: Opt = Opt { name: "ipv6", ty: Ty::Bool, default: "false", doc: "set the same for IPv6 too" };
+const MISSING: Error = Error { code: "iptables::missing", when: "iptables is not installed" };
+const REFUSED: Error = Error { code: "iptables::refused", when: "iptables does not take the rule" };
+
+/// The functions of this family.
+pub const DEFS: &[FnDef] = &[
+    FnDef {
+        name: "ip_forward",
+        kind: Kind::InNs,
+        params: &[
+            Param { name: "on", ty: Ty::Bool, default: Some("true"), doc: "whether to forward" },
+            Param { name: "options", ty: Ty::Options(&[IPV6]), default: Some("none"), doc: "" },
+        ],
+        returns: Ty::Ns,
+        summary: "Lets the namespace forward packets between its interfaces, and returns the namespace.",
+        details: "Writes `net.ipv4.ip_forward`, and `net.ipv6.conf.all.forwarding` with `ipv6`. Nothing is written where it is so already.",
+        example: "ip_forward(true);",
+        errors: &[],
+        run: Run::Op(ip_forward),
+    },
+    FnDef {
+        name: "forward",
+        kind: Kind::InNs,
+        params: &[
+            Param { name: "link", ty: Ty::Link, default: None, doc: "an interface or bridge" },
+            Param { name: "other", ty: Ty::Link, default: Some("any"), doc: "only between the two, both ways" },
+            Param {
+                name: "options",
+                ty: Ty::Options(&[
+                    Opt {
+                        name: "first",
+                        ty: Ty::Bool,
+                        default: "false",
+                        doc: "put the rules before all others, where a firewall's come first",
+                    },
+                    IPV6,
+                ]),
+                default: Some("none"),
+                doc: "",
+            },
+        ],
+        returns: Ty::Rules,
+        summary: "Accepts forwarded packets in and out of an interface, or between two.",
+        details: "Needed where the FORWARD policy is DROP, as Docker sets it.",
+        example: r#"let br = bridge("br0").up();
+forward(br);"#,
+        errors: &[MISSING, REFUSED],
+        run: Run::Op(forward),
+    },
+    FnDef {
+        name: "masquerade",
+        kind: Kind::InNs,
+        params: &[
+            Param {
+                name: "what",
+                ty: Ty::SubnetOrLink,
+                default: None,
+                doc: "a subnet to hide, or the interface that its packets leave by",
+            },
+            Param {
+                name: "options",
+                ty: Ty::Options(&[
+                    Opt { name: "out", ty: Ty::Link, default: "any", doc: "only packets that leave by this interface" },
+                    IPV6,
+                ]),
+                default: Some("none"),
+                doc: "",
+            },
+        ],
+        returns: Ty::Rules,
+        summary: "Hides addresses behind the one of the interface that packets leave by (source NAT).",
+        details: "",
+        example: r#"masquerade("10.0.0.0/24");"#,
+        errors: &[MISSING, REFUSED],
+        run: Run::Op(masquerade),
+    },
+    FnDef {
+        name: "dnat",
+        kind: Kind::InNs,
+        params: &[
+            Param { name: "from", ty: Ty::Endpoint, default: None, doc: "where clients connect to" },
+            Param { name: "to", ty: Ty::Endpoint, default: None, doc: "where the connection goes" },
+            Param {
+                name: "options",
+                ty: Ty::Options(&[
+                    Opt {
+                        name: "into",
+                        ty: Ty::Link,
+                        default: "any",
+                        doc: "only packets that come in by this interface",
+                    },
+                    Opt {
+                        name: "local",
+                        ty: Ty::Bool,
+                        default: "true",
+                        doc: "also for the namespace's own connections",
+                    },
+                ]),
+                default: Some("none"),
+                doc: "",
+            },
+        ],
+        returns: Ty::Rules,
+        summary: "Sends connections to one address and port on to another (destination NAT).",
+        details: "For several targets, or one that moves, use `vip`.",
+        example: r#"dnat("192.0.2.1:80", "10.0.0.2:8080");"#,
+        errors: &[MISSING, REFUSED],
+        run: Run::Op(dnat),
+    },
+    FnDef {
+        name: "snat",
+        kind: Kind::InNs,
+        params: &[
+            Param { name: "source", ty: Ty::Subnet, default: None, doc: "whose packets" },
+            Param { name: "to", ty: Ty::Ip, default: None, doc: "the address they get" },
+            Param {
+                name: "options",
+                ty: Ty::Options(&[Opt {
+                    name: "out",
+                    ty: Ty::Link,
+                    default: "any",
+                    doc: "only packets that leave by this interface",
+                }]),
+                default: Some("none"),
+                doc: "",
+            },
+        ],
+        returns: Ty::Rules,
+        summary: "Gives packets from a subnet a fixed source address.",
+        details: "Where the address may change, use `masquerade`.",
+        example: r#"snat("10.0.0.0/24", "192.0.2.1");"#,
+        errors: &[MISSING, REFUSED],
+        run: Run::Op(snat),
+    },
+    FnDef {
+        name: "iptables",
+        kind: Kind::InNs,
+        params: &[
+            Param {
+                name: "rule",
+                ty: Ty::Argv,
+                default: None,
+                doc: "the words after `iptables`: `-t`, one of `-A`, `-I` and `-N`, and the rule",
+            },
+            Param {
+                name: "options",
+                ty: Ty::Options(&[Opt { name: "ipv6", ty: Ty::Bool, default: "false", doc: "ip6tables instead" }]),
+                default: Some("none"),
+                doc: "",
+            },
+        ],
+        returns: Ty::Rules,
+        summary: "Adds one rule or chain in iptables' own words; it is undone like every other.",
+        details: "Deleting, flushing and policies are not taken, because they could not be undone without harming others' rules: call `.del()` on what a function returned.",
+        example: r#"iptables(["-t", "filter", "-A", "INPUT", "-p", "tcp", "--dport", "23", "-j", "DROP"]);"#,
+        errors: &[MISSING, REFUSED, Error { code: "iptables::verb", when: "it is none of -A, -I and -N" }],
+        run: Run::Op(iptables),
+    },
+    FnDef {
+        name: "del",
+        kind: Kind::Method(Ty::Rules),
+        params: &[],
+        returns: Ty::Unit,
+        summary: "Deletes these rules again.",
+        details: "",
+        example: r#"let rules = masquerade("10.0.0.0/24");
+rules.del();"#,
+        errors: &[],
+        run: Run::Op(del),
+    },
+];
+
+fn strings(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// The families that a call is about: IPv4, and IPv6 with the option.
+fn families(call: &Call<'_>) -> OpResult<Vec<Family>> {
+    Ok(if call.args.or("ipv6", false)? { vec![Family::V4, Family::V6] } else { vec![Family::V4] })
+}
+
+/// Commits one edit list for each family and returns the handle.
+fn commit(call: &mut Call<'_>, what: String, table: Table, families: &[Family], edits: &[RuleEdit]) -> OpResult<Value> {
+    let ns = call.ns()?;
+    let changes = families
+        .iter()
+        .map(|family| Change::EditRules { ns: ns.clone(), family: *family, table, edits: edits.to_vec() })
+        .collect();
+    let changes = call.commit(changes)?;
+    Ok(Value::Rules(Rc::new(Rules { what, ns, changes })))
+}
+
+fn ip_forward(call: &mut Call<'_>) -> OpResult<Value> {
+    let ns = call.ns()?;
+    let value = if call.args.or("on", true)? { "1" } else { "0" };
+    let changes = families(call)?
+        .into_iter()
+        .map(|family| {
+            let key = match family {
+                Family::V4 => "net.ipv4.ip_forward",
+                Family::V6 => "net.ipv6.conf.all.forwarding",
+            };
+            Change::SetSysctl { ns: ns.clone(), key: key.into(), value: value.into() }
+        })
+        .collect();
+    call.commit(changes)?;
+    Ok(Value::Ns(ns))
+}
+
+fn forward(call: &mut Call<'_>) -> OpResult<Value> {
+    let name = |link: LinkHandle| link.place().name.to_string();
+    let link = name(call.args.req("link")?);
+    let other = call.args.opt("other")?.map(name);
+    let accept = |words: &[&str]| strings(&[words, &["--jump", "ACCEPT"]].concat());
+    let rules = match &other {
+        None => vec![accept(&["--in-interface", &link]), accept(&["--out-interface", &link])],
+        Some(other) => vec![
+            accept(&["--in-interface", &link, "--out-interface", other]),
+            accept(&["--in-interface", other, "--out-interface", &link]),
+        ],
+    };
+    let first = call.args.or("first", false)?;
+    let edit = |words| match first {
+        true => RuleEdit::Insert { chain: "FORWARD".into(), words },
+        false => RuleEdit::Append { chain: "FORWARD".into(), words },
+    };
+    let edits: Vec<RuleEdit> = rules.into_iter().map(edit).collect();
+    let what = other.map_or_else(|| format!("forward {link}"), |other| format!("forward {link} {other}"));
+    commit(call, what, Table::Filter, &families(call)?, &edits)
+}
+
+/// `--append POSTROUTING …`.
+fn postrouting(words: Vec<String>) -> Vec<RuleEdit> {
+    vec![RuleEdit::Append { chain: "POSTROUTING".into(), words }]
+}
+
+fn masquerade(call: &mut Call<'_>) -> OpResult<Value> {
+    let what: Value = call.args.req("what")?;
+    let mut out: Option<LinkHandle> = call.args.opt("out")?;
+    let mut words = Vec::new();
+    let mut wanted = families(call)?;
+    match what {
+        Value::Subnet(net) => {
+            wanted = vec![Family::of(net.addr())];
+            words.extend(["--source".to_owned(), net.to_string()]);
+        }
+        Value::Link(link) if out.is_none() => out = Some(link),
+        _ => {
+            return Err(OpError::new("masquerade::twice", "The outgoing interface is named twice.")
+                .help("Either `masquerade(link)`, or `masquerade(subnet, #{ out: link })`.")
+                .arg("out"));
+        }
+    }
+    if let Some(out) = out {
+        words.extend(["--out-interface".to_owned(), out.place().name.to_string()]);
+    }
+    words.extend(strings(&["--jump", "MASQUERADE"]));
+    let what = format!("masquerade {}", words[..words.len() - 2].join(" "));
+    commit(call, what, Table::Nat, &wanted, &postrouting(words))
+}
+
+fn snat(call: &mut Call<'_>) -> OpResult<Value> {
+    let source: IpNet = call.args.req("source")?;
+    let to: IpAddr = call.args.req("to")?;
+    same_family(source.addr(), to, "to")?;
+    let mut words = vec!["--source".to_owned(), source.to_string()];
+    if let Some(out) = call.args.opt::<LinkHandle>("out")? {
+        words.extend(["--out-interface".to_owned(), out.place().name.to_string()]);
+    }
+    words.extend(["--jump", "SNAT", "--to-source", &to.to_string()].map(str::to_owned));
+    commit(call, format!("snat {source} to {to}"), Table::Nat, &[Family::of(to)], &postrouting(words))
+}
+
+fn dnat(call: &mut Call<'_>) -> OpResult<Value> {
+    let (from, to): (Endpoint, Endpoint) = (call.args.req("from")?, call.args.req("to")?);
+    same_family(from.addr.ip(), to.addr.ip(), "to")?;
+    let mut incoming = Vec::new();
+    if let Some(into) = call.args.opt::<LinkHandle>("into")? {
+        incoming.extend(["--in-interface".to_owned(), into.place().name.to_string()]);
+    }
+    let rule = dnat_words(from, to.addr, None);
+    incoming.extend(rule.clone());
+    let mut edits = vec![RuleEdit::Append { chain: "PREROUTING".into(), words: incoming }];
+    if call.args.or("local", true)? {
+        edits.push(RuleEdit::Append { chain: "OUTPUT".into(), words: rule });
+    }
+    commit(call, format!("dnat {from} to {}", to.addr), Table::Nat, &[Family::of(to.addr.ip())], &edits)
+}
+
+/// The words of a rule that sends connections to `from` on to `to`; with a probability, only that share.
+pub(super) fn dnat_words(from: Endpoint, to: std::net::SocketAddr, probability: Option<f64>) -> Vec<String> {
+    let proto = from.proto.unwrap_or(Proto::Tcp).as_str();
+    let (ip, port) = (from.addr.ip().to_string(), from.addr.port().to_string());
+    let mut words = strings(&["--destination", &ip, "--protocol", proto, "--match", proto, "--dport", &port]);
+    if let Some(share) = probability {
+        words.extend(strings(&["--match", "statistic", "--mode", "random", "--probability", &format!("{share:.8}")]));
+    }
+    words.extend(strings(&["--jump", "DNAT", "--to-destination", &to.to_string()]));
+    words
+}
+
+/// NAT does not cross families.
+pub(super) fn same_family(one: IpAddr, other: IpAddr, arg: &str) -> OpResult<()> {
+    if one.is_ipv4() == other.is_ipv4() {
+        return Ok(());
+    }
+    Err(OpError::new(
+        "nat::family",
+        format!(
+            "{one} is {} and {other} is {}; NAT does not translate between them.",
+            Family::of(one),
+            Family::of(other)
+        ),
+    )
+    .help("Use addresses of one family, and a second call for the other.")
+    .arg(arg))
+}
+
+fn iptables(call: &mut Call<'_>) -> OpResult<Value> {
+    let words: Vec<String> = call.args.req("rule")?;
+    let family = if call.args.or("ipv6", false)? { Family::V6 } else { Family::V4 };
+    let (table, edit) = raw_rule(&words)?;
+    commit(call, words.join(" "), table, &[family], &[edit])
+}
+
+/// Takes iptables' own words apart: the table, and what to add.
+fn raw_rule(given: &[String]) -> OpResult<(Table, RuleEdit)> {
+    let refuse = |code, message: String| OpError::new(code, message).arg("rule");
+    let mut table = Table::Filter;
+    let mut verb: Option<(&str, String)> = None;
+    let mut words = Vec::new();
+    let mut rest = given.iter().peekable();
+    while let Some(word) = rest.next() {
+        match word.as_str() {
+            "-t" | "--table" => {
+                let name = rest.next().map_or("", String::as_str);
+                let known = Table::ALL.iter().find(|(_, known)| *known == name);
+                table = known.map(|(table, _)| *table).ok_or_else(|| {
+                    let names: Vec<&str> = Table::ALL.iter().map(|(_, name)| *name).collect();
+                    refuse("iptables::table", format!("There is no iptables table {name:?}."))
+                        .help(format!("The tables are {}.", names.join(", ")))
+                })?;
+            }
+            "-A" | "--append" | "-I" | "--insert" | "-N" | "--new-chain" | "--new" if verb.is_none() => {
+                let chain = rest.next().cloned().ok_or_else(|| {
+                    refuse("iptables::chain", format!("`{word}` wants the name of a chain after it."))
+                })?;
+                if word.starts_with("-I") || word == "--insert" {
+                    // A place other than the first depends on others' rules.
+                    if rest.peek().is_some_and(|next| next.parse::<u32>().is_ok_and(|place| place == 1)) {
+                        rest.next();
+                    }
+                }
+                verb = Some((word, chain));
+            }
+            "-D" | "--delete" | "-R" | "--replace" | "-F" | "--flush" | "-X" | "--delete-chain" | "-P" | "--policy"
+            | "-Z" | "--zero" | "-E" | "--rename-chain" | "-L" | "--list" | "-S" | "--list-rules" | "-C"
+            | "--check" => {
+                return Err(refuse("iptables::verb", format!("`iptables` adds rules and chains; it does not take `{word}`."))
+                    .help("To delete a rule that the recipe made, call `.del()` on what the function returned. To read rules, `exec([\"iptables\", \"-S\"])`."));
+            }
+            "-w" | "--wait" | "-n" | "-v" => {}
+            other => words.push(other.to_owned()),
+        }
+    }
+    let Some((verb, chain)) = verb else {
+        return Err(refuse("iptables::verb", "The rule names no chain to add to.".into())
+            .help("Begin with `-A CHAIN`, `-I CHAIN` or `-N CHAIN`."));
+    };
+    let edit = match verb {
+        "-A" | "--append" => RuleEdit::Append { chain, words },
+        "-I" | "--insert" => RuleEdit::Insert { chain, words },
+        _ if words.is_empty() => RuleEdit::NewChain(ChainName::new(&chain).map_err(|e| e.arg("rule"))?),
+        _ => return Err(refuse("iptables::verb", format!("`{verb} {chain}` takes no further words."))),
+    };
+    Ok((table, edit))
+}
+
+fn del(call: &mut Call<'_>) -> OpResult<Value> {
+    let Value::Rules(rules) = call.this.clone() else { return Err(internal(call.def.name, "this", "rules")) };
+    for n in rules.changes.iter().rev() {
+        call.lab.revert(*n)?;
+    }
+    Ok(Value::Unit)
+}

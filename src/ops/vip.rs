@@ -1,0 +1,308 @@
+//! Virtual IPs: an address that no interface carries and that points at one or more backends.
+
+use super::args::{Call, internal};
+use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::rules::{dnat_words, same_family};
+use super::value::{Endpoint, Proto, Value, Vip, VipState};
+use crate::change::{Change, Family, Route, RuleEdit, Table};
+use crate::error::{OpError, OpResult};
+use crate::names::{ChainName, Ns, proposal};
+use ipnet::IpNet;
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+const BACKENDS: Ty = Ty::List(&Ty::Endpoint);
+const EMPTY: Error = Error { code: "vip::empty", when: "there is no backend" };
+
+/// The functions of this family.
+pub const DEFS: &[FnDef] = &[
+    FnDef {
+        name: "vip",
+        kind: Kind::InNs,
+        params: &[
+            Param {
+                name: "endpoint",
+                ty: Ty::Endpoint,
+                default: None,
+                doc: "the address and port that clients use; TCP unless it ends in `/udp`",
+            },
+            Param {
+                name: "backends",
+                ty: BACKENDS,
+                default: None,
+                doc: "where connections go; several take equal shares",
+            },
+            Param {
+                name: "options",
+                ty: Ty::Options(&[
+                    Opt { name: "name", ty: Ty::ChainName, default: "VIP-, address and port", doc: "its chain's name" },
+                    Opt {
+                        name: "hairpin",
+                        ty: Ty::Bool,
+                        default: "true",
+                        doc: "masquerade clients in a backend's own subnet, whose answers would else pass the NAT by",
+                    },
+                ]),
+                default: Some("none"),
+                doc: "",
+            },
+        ],
+        returns: Ty::Vip,
+        summary: "Makes a virtual IP: an address that no interface carries and that points at backends.",
+        details: "It works from the namespace itself, from others that route through it, from the backends' own subnet \
+                  and from a backend. Where the namespace has no route to the address, one is added, so that its own \
+                  connections find a source address. Forwarding must be on: `ip_forward(true)`.",
+        example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
+let web = netns("web");
+web.attach(br, "10.0.0.11/24");
+web.http_serve(8080, "hello");
+ip_forward(true);
+vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
+http_get("http://10.100.100.100:8080/");"#,
+        errors: &[
+            EMPTY,
+            Error { code: "nat::family", when: "a backend is of the other IP version" },
+            Error { code: "iptables::refused", when: "there is a chain of that name" },
+            Error { code: "iptables::missing", when: "iptables is not installed" },
+        ],
+        run: Run::Op(vip),
+    },
+    FnDef {
+        name: "retarget",
+        kind: Kind::Method(Ty::Vip),
+        params: &[
+            Param { name: "backends", ty: BACKENDS, default: None, doc: "where connections go from now on" },
+            Param {
+                name: "options",
+                ty: Ty::Options(&[Opt {
+                    name: "drain",
+                    ty: Ty::Bool,
+                    default: "false",
+                    doc: "let open connections stay with their old backend until they end",
+                }]),
+                default: Some("none"),
+                doc: "",
+            },
+        ],
+        returns: Ty::Vip,
+        summary: "Points the virtual IP at other backends, in one atomic swap, and returns it.",
+        details: "Tracked connections are forgotten, so that packets of old flows, UDP's above all, go to the new backends too.",
+        example: r#"ip_forward(true);
+let br = bridge("br0").addr("10.0.0.1/24").up();
+let v = vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
+v.retarget(["10.0.0.12:8080", "10.0.0.13:8080"]);"#,
+        errors: &[EMPTY, Error { code: "vip::gone", when: "the virtual IP was deleted" }],
+        run: Run::Op(retarget),
+    },
+    FnDef {
+        name: "del",
+        kind: Kind::Method(Ty::Vip),
+        params: &[],
+        returns: Ty::Unit,
+        summary: "Removes the virtual IP.",
+        details: "",
+        example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
+let v = vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
+v.del();"#,
+        errors: &[],
+        run: Run::Op(del),
+    },
+    FnDef {
+        name: "backends",
+        kind: Kind::Property(Ty::Vip),
+        params: &[],
+        returns: Ty::List(&Ty::Str),
+        summary: "Where connections go now.",
+        details: "",
+        example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
+let v = vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
+assert_eq(v.backends, ["10.0.0.11:8080"]);"#,
+        errors: &[],
+        run: Run::Op(|call| {
+            let vip = this(call)?;
+            let backends = vip.state.borrow().backends.iter().map(|to| Value::Str(to.to_string())).collect();
+            Ok(Value::List(backends))
+        }),
+    },
+    FnDef {
+        name: "endpoint",
+        kind: Kind::Property(Ty::Vip),
+        params: &[],
+        returns: Ty::Str,
+        summary: "The address and port that clients use.",
+        details: "",
+        example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
+assert_eq(vip("10.100.100.100:8080", ["10.0.0.11:8080"]).endpoint, "10.100.100.100:8080");"#,
+        errors: &[],
+        run: Run::Op(|call| Ok(Value::Str(this(call)?.endpoint.addr.to_string()))),
+    },
+];
+
+fn this(call: &Call<'_>) -> OpResult<Rc<Vip>> {
+    match &call.this {
+        Value::Vip(vip) => Ok(Rc::clone(vip)),
+        _ => Err(internal(call.def.name, "this", "a virtual IP")),
+    }
+}
+
+/// The backends of a call: at least one, each of the address's family and protocol.
+fn backends(call: &Call<'_>, endpoint: Endpoint) -> OpResult<Vec<SocketAddr>> {
+    let given: Vec<Endpoint> = call.args.req("backends")?;
+    if given.is_empty() {
+        return Err(OpError::new("vip::empty", format!("The virtual IP {endpoint} has no backend."))
+            .help("Give at least one, such as `[\"10.0.0.11:8080\"]`. To refuse connections, delete it with `.del()`.")
+            .arg("backends"));
+    }
+    let proto = endpoint.proto.unwrap_or(Proto::Tcp);
+    for to in &given {
+        same_family(endpoint.addr.ip(), to.addr.ip(), "backends")?;
+        if to.proto.is_some_and(|other| other != proto) {
+            return Err(OpError::new("vip::protocol", format!("The backend {to} is not {}.", proto.as_str()))
+                .help("The virtual IP's protocol holds for its backends; leave theirs out.")
+                .arg("backends"));
+        }
+    }
+    Ok(given.into_iter().map(|to| to.addr).collect())
+}
+
+/// A chain's name made of the endpoint.
+fn default_chain(endpoint: Endpoint) -> OpResult<ChainName> {
+    let suffix = if endpoint.proto == Some(Proto::Udp) { "u" } else { "" };
+    let (ip, port) = (endpoint.addr.ip().to_string().replace(':', "_"), endpoint.addr.port());
+    ChainName::new(&proposal(&format!("VIP-{ip}-{port}{suffix}"), 28))
+}
+
+/// The DNAT rules of a set of backends: with k left, the next takes one in k.
+fn backend_rules(endpoint: Endpoint, backends: &[SocketAddr]) -> Vec<Vec<String>> {
+    let rule = |(at, to): (usize, &SocketAddr)| {
+        let left = u32::try_from(backends.len() - at).unwrap_or(u32::MAX);
+        dnat_words(endpoint, *to, (left > 1).then(|| 1.0 / f64::from(left)))
+    };
+    backends.iter().enumerate().map(rule).collect()
+}
+
+/// The masquerade rules for clients whose answers would pass the NAT by: those in a backend's own subnet, and
+/// the backend itself. A subnet that the recipe masquerades anyway needs none.
+fn hairpin_rules(
+    call: &mut Call<'_>,
+    ns: &Ns,
+    endpoint: Endpoint,
+    backends: &[SocketAddr],
+) -> OpResult<Vec<Vec<String>>> {
+    let mut rules = Vec::new();
+    for to in backends {
+        let near = nearby(call, ns, to.ip())?;
+        if call.lab.masquerades(ns, &near) {
+            continue;
+        }
+        let (near, to, vip) = (near.to_string(), to.ip().to_string(), endpoint.addr.ip().to_string());
+        let words = ["--source", &near, "--destination", &to, "--match", "conntrack", "--ctstate", "DNAT"];
+        let words = words.into_iter().chain(["--ctorigdst", &vip, "--jump", "MASQUERADE"]);
+        rules.push(words.map(str::to_owned).collect());
+    }
+    rules.dedup();
+    Ok(rules)
+}
+
+/// The subnet that a backend is in, as the namespace sees it; the backend alone where it is not on link.
+fn nearby(call: &mut Call<'_>, ns: &Ns, backend: IpAddr) -> OpResult<IpNet> {
+    let alone = IpNet::from(backend);
+    let Some(answer) = call.lab.route_to(ns, backend)? else { return Ok(alone) };
+    match (answer.dev, answer.via) {
+        (Some(dev), None) => {
+            let nets = call.lab.addresses(ns, &dev)?;
+            Ok(nets.into_iter().find(|net| net.contains(&backend)).map_or(alone, |net| net.trunc()))
+        }
+        _ => Ok(alone),
+    }
+}
+
+fn vip(call: &mut Call<'_>) -> OpResult<Value> {
+    let ns = call.ns()?;
+    let endpoint: Endpoint = call.args.req("endpoint")?;
+    let backends = backends(call, endpoint)?;
+    let chain: ChainName = match call.args.opt("name")? {
+        Some(chain) => chain,
+        None => default_chain(endpoint)?,
+    };
+    let jump =
+        |from: &str| RuleEdit::Append { chain: from.to_owned(), words: vec!["--jump".to_owned(), chain.to_string()] };
+    let mut edits = vec![RuleEdit::NewChain(chain.clone()), jump("PREROUTING"), jump("OUTPUT")];
+    edits.extend(in_chain(chain.as_str(), backend_rules(endpoint, &backends)));
+    let hairpin = call.args.or("hairpin", true)?;
+    let hairpins = if hairpin { hairpin_rules(call, &ns, endpoint, &backends)? } else { Vec::new() };
+    edits.extend(in_chain("POSTROUTING", hairpins.clone()));
+    let family = Family::of(endpoint.addr.ip());
+    let mut changes = vec![Change::EditRules { ns: ns.clone(), family, table: Table::Nat, edits }];
+    changes.extend(own_route(call, &ns, endpoint, &backends)?);
+    let changes = call.commit(changes)?;
+    let owner = changes.first().copied().unwrap_or_default();
+    let state = VipState { backends, hairpin, hairpins, owner, changes };
+    Ok(Value::Vip(Rc::new(Vip { endpoint, ns, chain, state: Rc::new(RefCell::new(state)) })))
+}
+
+fn in_chain(chain: &str, rules: Vec<Vec<String>>) -> impl Iterator<Item = RuleEdit> {
+    rules.into_iter().map(move |words| RuleEdit::Append { chain: chain.to_owned(), words })
+}
+
+/// A route to the virtual address, where there is none: the kernel looks for one before the OUTPUT chain can
+/// rewrite the destination. It points where the first backend is.
+fn own_route(call: &mut Call<'_>, ns: &Ns, endpoint: Endpoint, backends: &[SocketAddr]) -> OpResult<Option<Change>> {
+    let to = endpoint.addr.ip();
+    if call.lab.route_to(ns, to)?.is_some() {
+        return Ok(None);
+    }
+    let Some(first) = backends.first() else { return Ok(None) };
+    let Some(answer) = call.lab.route_to(ns, first.ip())? else { return Ok(None) };
+    let route = Route { to: IpNet::from(to), via: answer.via, dev: answer.dev, metric: None };
+    Ok(Some(Change::AddRoute { ns: ns.clone(), route }))
+}
+
+fn retarget(call: &mut Call<'_>) -> OpResult<Value> {
+    let vip = this(call)?;
+    let backends = backends(call, vip.endpoint)?;
+    let old = vip.state.borrow().clone();
+    if old.changes.is_empty() {
+        return Err(OpError::new("vip::gone", format!("The virtual IP {} was deleted.", vip.endpoint))
+            .help("Make it again with `vip(…)`."));
+    }
+    let hairpins = if old.hairpin { hairpin_rules(call, &vip.ns, vip.endpoint, &backends)? } else { Vec::new() };
+    let chain = vip.chain.as_str();
+    let delete = |chain: &str, rules: Vec<Vec<String>>| -> Vec<RuleEdit> {
+        let chain = chain.to_owned();
+        rules.into_iter().map(|words| RuleEdit::Delete { chain: chain.clone(), words, owner: old.owner }).collect()
+    };
+    let mut edits = delete(chain, backend_rules(vip.endpoint, &old.backends));
+    edits.extend(delete("POSTROUTING", old.hairpins.clone()));
+    edits.extend(in_chain(chain, backend_rules(vip.endpoint, &backends)));
+    edits.extend(in_chain("POSTROUTING", hairpins.clone()));
+    let ip = vip.endpoint.addr.ip();
+    let swap = Change::EditRules { ns: vip.ns.clone(), family: Family::of(ip), table: Table::Nat, edits };
+    let made = call.commit(vec![swap])?;
+    {
+        let mut state = vip.state.borrow_mut();
+        state.owner = made.first().copied().unwrap_or(old.owner);
+        state.changes.extend(made);
+        state.backends = backends;
+        state.hairpins = hairpins;
+    }
+    if !call.args.or("drain", false)? {
+        forget(call, &vip)?;
+    }
+    Ok(Value::Vip(vip))
+}
+
+fn forget(call: &mut Call<'_>, vip: &Vip) -> OpResult<()> {
+    let proto = vip.endpoint.proto.unwrap_or(Proto::Tcp).number();
+    call.lab.forget_flows(&vip.ns, vip.endpoint.addr.ip(), vip.endpoint.addr.port(), proto)?;
+    Ok(())
+}
+
+fn del(call: &mut Call<'_>) -> OpResult<Value> {
+    let vip = this(call)?;
+    let changes = std::mem::take(&mut vip.state.borrow_mut().changes);
+    call.lab.revert_all(&changes)?;
+    forget(call, &vip)?;
+    Ok(Value::Unit)
+}
