@@ -132,6 +132,16 @@ impl Lab {
         &self.made
     }
 
+    /// The number that the next change will have.
+    pub fn next_number(&self) -> u64 {
+        self.next
+    }
+
+    /// The identity of a change that stands.
+    pub fn identity(&self, n: u64) -> Option<Identity> {
+        self.made.iter().rev().find(|record| record.n == n).map(|record| record.identity.clone())
+    }
+
     /// Whether this is a rehearsal on the fake kernel: observations are made up.
     pub fn is_rehearsal(&self) -> bool {
         self.kernel.is_fake()

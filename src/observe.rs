@@ -56,6 +56,15 @@ pub enum Probe {
         /// How long to wait.
         timeout: Duration,
     },
+    /// One datagram there and one back.
+    Udp {
+        /// Where to.
+        to: SocketAddr,
+        /// What to send.
+        payload: String,
+        /// How long to wait for the answer.
+        timeout: Duration,
+    },
     /// One HTTP/1.1 request.
     Http {
         /// Where to connect.

@@ -7,8 +7,11 @@
 
 mod args;
 mod def;
+mod files;
 mod link;
 mod netns;
+mod probe;
+mod process;
 mod route;
 mod rules;
 mod value;
@@ -25,6 +28,9 @@ pub const FAMILIES: &[(&str, &[FnDef])] = &[
     ("Routes", route::DEFS),
     ("Forwarding and NAT", rules::DEFS),
     ("Virtual IPs", vip::DEFS),
+    ("Processes", process::DEFS),
+    ("Probes and time", probe::DEFS),
+    ("Files and sysctls", files::DEFS),
 ];
 
 /// Every function of the language.

@@ -232,9 +232,12 @@ fn forward(call: &mut Call<'_>) -> OpResult<Value> {
         ],
     };
     let first = call.args.or("first", false)?;
-    let edit = |words| match first {
-        true => RuleEdit::Insert { chain: "FORWARD".into(), words },
-        false => RuleEdit::Append { chain: "FORWARD".into(), words },
+    let edit = |words| {
+        if first {
+            RuleEdit::Insert { chain: "FORWARD".into(), words }
+        } else {
+            RuleEdit::Append { chain: "FORWARD".into(), words }
+        }
     };
     let edits: Vec<RuleEdit> = rules.into_iter().map(edit).collect();
     let what = other.map_or_else(|| format!("forward {link}"), |other| format!("forward {link} {other}"));

@@ -1,0 +1,544 @@
+//! Commands that run to their end, and processes that live as long as the lab.
+
+use super::args::{Call, internal};
+use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::value::{Process, Value};
+use crate::change::{Change, Identity, NewProcess};
+use crate::error::{OpError, OpResult};
+use crate::names::{Ns, proposal};
+use crate::observe::{Command, Output, Probe, ProcState};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+const ENV: Opt = Opt { name: "env", ty: Ty::Map, default: "none", doc: "variables to add to the environment" };
+const CWD: Opt = Opt { name: "cwd", ty: Ty::Str, default: "the present folder", doc: "the working folder" };
+const TIMEOUT: Opt = Opt { name: "timeout", ty: Ty::Duration, default: "for ever", doc: "how long it may take" };
+const CHECK: Opt =
+    Opt { name: "check", ty: Ty::Bool, default: "true", doc: "whether a status other than 0 is an error" };
+const STDIN: Opt = Opt { name: "stdin", ty: Ty::Str, default: "nothing", doc: "text for its standard input" };
+const EXEC: &[Opt] = &[CHECK, TIMEOUT, ENV, CWD, STDIN];
+const NOT_FOUND: Error = Error { code: "exec::not_found", when: "there is no such program" };
+const FAILED: Error = Error { code: "exec::failed", when: "it ends with a status other than 0" };
+const SLOW: Error = Error { code: "exec::timeout", when: "it takes longer than `timeout`, and was killed" };
+const DIED: Error = Error { code: "process::ended", when: "the process ends before" };
+/// How long the waits wait, where the recipe does not say.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The functions of this family.
+pub const DEFS: &[FnDef] = &[
+    FnDef {
+        name: "exec",
+        kind: Kind::InNs,
+        params: &[
+            Param { name: "command", ty: Ty::Argv, default: None, doc: "the program and its arguments" },
+            Param { name: "options", ty: Ty::Options(EXEC), default: Some("none"), doc: "" },
+        ],
+        returns: Ty::Output,
+        summary: "Runs a command in the namespace to its end.",
+        details: "No shell is involved; for pipes or `&&` call `sh`. Files in `/etc/netns/NAME` stand in for those in `/etc`, as with `ip netns exec`.",
+        example: r#"let out = netns("web").exec(["echo", "hello"]);
+assert_eq(out.stdout, "hello\n");"#,
+        errors: &[NOT_FOUND, FAILED, SLOW],
+        run: Run::Op(exec),
+    },
+    FnDef {
+        name: "sh",
+        kind: Kind::InNs,
+        params: &[
+            Param { name: "script", ty: Ty::Str, default: None, doc: "the text for `sh -c`" },
+            Param { name: "options", ty: Ty::Options(EXEC), default: Some("none"), doc: "" },
+        ],
+        returns: Ty::Output,
+        summary: "Runs a shell script in the namespace to its end.",
+        details: "What is put into the text is interpreted by the shell: never build it of parameters; use `exec`.",
+        example: r#"sh("echo a; echo b | wc -l");"#,
+        errors: &[FAILED, SLOW],
+        run: Run::Op(sh),
+    },
+    FnDef {
+        name: "start",
+        kind: Kind::InNs,
+        params: &[
+            Param { name: "command", ty: Ty::Argv, default: None, doc: "the program and its arguments" },
+            Param {
+                name: "options",
+                ty: Ty::Options(&[
+                    Opt { name: "name", ty: Ty::Str, default: "the program's, numbered", doc: "how logs call it" },
+                    ENV,
+                    CWD,
+                ]),
+                default: Some("none"),
+                doc: "",
+            },
+        ],
+        returns: Ty::Process,
+        summary: "Starts a process that lives as long as the lab; its output goes to a log.",
+        details: "`rhailab logs` shows the log. At the end the process gets SIGTERM, and SIGKILL if that does not end it.",
+        example: r#"let web = netns("web");
+let server = web.start(["sleep", "60"]);
+server.kill();"#,
+        errors: &[NOT_FOUND],
+        run: Run::Op(start),
+    },
+    FnDef {
+        name: "http_serve",
+        kind: Kind::InNs,
+        params: &[
+            Param { name: "port", ty: Ty::Port, default: None, doc: "the TCP port" },
+            Param {
+                name: "body",
+                ty: Ty::Str,
+                default: Some("`NAMESPACE`, then a newline"),
+                doc: "the answer to every request; `{client}` and `{path}` in it are replaced",
+            },
+        ],
+        returns: Ty::Process,
+        summary: "Starts the built-in HTTP server, and returns once it listens.",
+        details: "So a lab needs no web server on the machine. It answers every request with the same body.",
+        example: r#"let web = netns("web");
+web.http_serve(8080, "hello from {client}");
+assert_eq(web.http_get("http://127.0.0.1:8080/").body, "hello from 127.0.0.1");"#,
+        errors: &[Error { code: "process::ended", when: "the port is taken" }],
+        run: Run::Op(http_serve),
+    },
+    FnDef {
+        name: "udp_serve",
+        kind: Kind::InNs,
+        params: &[
+            Param { name: "port", ty: Ty::Port, default: None, doc: "the UDP port" },
+            Param {
+                name: "body",
+                ty: Ty::Str,
+                default: Some("the namespace's name"),
+                doc: "the answer to every datagram",
+            },
+        ],
+        returns: Ty::Process,
+        summary: "Starts the built-in UDP server, and returns once it listens.",
+        details: "It answers every datagram with the same text.",
+        example: r#"let dns = netns("dns");
+dns.udp_serve(5353, "pong");
+assert_eq(dns.udp_ask("127.0.0.1:5353", "ping").text, "pong");"#,
+        errors: &[Error { code: "process::ended", when: "the port is taken" }],
+        run: Run::Op(udp_serve),
+    },
+    FnDef {
+        name: "wait_tcp",
+        kind: Kind::Method(Ty::Process),
+        params: &[
+            Param { name: "port", ty: Ty::Port, default: None, doc: "a port on the namespace's own loopback" },
+            Param { name: "timeout", ty: Ty::Duration, default: Some("10 s"), doc: "how long to wait" },
+        ],
+        returns: Ty::Process,
+        summary: "Waits until the process accepts TCP connections, and returns it.",
+        details: "",
+        example: r#"let web = netns("web");
+web.http_serve(8080).wait_tcp(8080);"#,
+        errors: &[DIED, Error { code: "process::timeout", when: "nothing listens in time" }],
+        run: Run::Op(wait_tcp),
+    },
+    FnDef {
+        name: "wait_log",
+        kind: Kind::Method(Ty::Process),
+        params: &[
+            Param { name: "text", ty: Ty::Str, default: None, doc: "what to look for" },
+            Param { name: "timeout", ty: Ty::Duration, default: Some("10 s"), doc: "how long to wait" },
+        ],
+        returns: Ty::Process,
+        summary: "Waits until the process has printed a text, and returns it.",
+        details: "",
+        example: r#"start(["sh", "-c", "echo ready; sleep 60"]).wait_log("ready");"#,
+        errors: &[DIED, Error { code: "process::timeout", when: "it is not printed in time" }],
+        run: Run::Op(wait_log),
+    },
+    FnDef {
+        name: "wait",
+        kind: Kind::Method(Ty::Process),
+        params: &[Param { name: "timeout", ty: Ty::Duration, default: Some("for ever"), doc: "how long to wait" }],
+        returns: Ty::Int,
+        summary: "Waits until the process ends, and returns its exit status.",
+        details: "128 and the signal's number where a signal ended it.",
+        example: r#"assert_eq(start(["true"]).wait(), 0);"#,
+        errors: &[Error { code: "process::timeout", when: "it does not end in time" }],
+        run: Run::Op(wait),
+    },
+    FnDef {
+        name: "kill",
+        kind: Kind::Method(Ty::Process),
+        params: &[Param { name: "signal", ty: Ty::Int, default: Some("15 (SIGTERM)"), doc: "the signal's number" }],
+        returns: Ty::Process,
+        summary: "Sends the process a signal, and returns it.",
+        details: "",
+        example: r#"let p = start(["sleep", "60"]);
+p.kill();
+assert_eq(p.wait(), 143);"#,
+        errors: &[Error { code: "process::signal", when: "the number is none of 1 to 64" }],
+        run: Run::Op(kill),
+    },
+    FnDef {
+        name: "name",
+        kind: Kind::Property(Ty::Process),
+        params: &[],
+        returns: Ty::Str,
+        summary: "The process's name in logs.",
+        details: "",
+        example: r#"assert_eq(start(["sleep", "60"], #{ name: "nap" }).name, "nap");"#,
+        errors: &[],
+        run: Run::Op(|call| Ok(Value::Str(this(call)?.name.clone()))),
+    },
+    FnDef {
+        name: "pid",
+        kind: Kind::Property(Ty::Process),
+        params: &[],
+        returns: Ty::Int,
+        summary: "The process's number, as the lab sees it.",
+        details: "",
+        example: r#"assert(start(["sleep", "60"]).pid > 0);"#,
+        errors: &[],
+        run: Run::Op(|call| Ok(Value::Int(this(call)?.pid_and_log().0.into()))),
+    },
+    FnDef {
+        name: "running",
+        kind: Kind::Property(Ty::Process),
+        params: &[],
+        returns: Ty::Bool,
+        summary: "Whether the process runs.",
+        details: "",
+        example: r#"assert(start(["sleep", "60"]).running);"#,
+        errors: &[],
+        run: Run::Op(|call| {
+            let process = this(call)?;
+            Ok(Value::Bool(call.lab.process(&process.identity)? == ProcState::Running))
+        }),
+    },
+    FnDef {
+        name: "log",
+        kind: Kind::Property(Ty::Process),
+        params: &[],
+        returns: Ty::Str,
+        summary: "What the process has printed so far.",
+        details: "",
+        example: r#"let p = start(["echo", "hello"]);
+p.wait();
+assert_eq(p.log, "hello\n");"#,
+        errors: &[],
+        run: Run::Op(|call| Ok(Value::Str(log_of(&*this(call)?)))),
+    },
+    FnDef {
+        name: "status",
+        kind: Kind::Property(Ty::Output),
+        params: &[],
+        returns: Ty::Int,
+        summary: "The command's exit status.",
+        details: "128 and the signal's number where a signal ended it.",
+        example: r#"assert_eq(exec(["true"]).status, 0);"#,
+        errors: &[],
+        run: Run::Op(|call| Ok(Value::Int(output(call)?.status.into()))),
+    },
+    FnDef {
+        name: "stdout",
+        kind: Kind::Property(Ty::Output),
+        params: &[],
+        returns: Ty::Str,
+        summary: "What the command printed to standard output.",
+        details: "",
+        example: r#"assert_eq(exec(["echo", "hello"]).stdout, "hello\n");"#,
+        errors: &[],
+        run: Run::Op(|call| Ok(Value::Str(output(call)?.stdout.clone()))),
+    },
+    FnDef {
+        name: "stderr",
+        kind: Kind::Property(Ty::Output),
+        params: &[],
+        returns: Ty::Str,
+        summary: "What the command printed to standard error.",
+        details: "",
+        example: r#"assert_eq(sh("echo oops >&2").stderr, "oops\n");"#,
+        errors: &[],
+        run: Run::Op(|call| Ok(Value::Str(output(call)?.stderr.clone()))),
+    },
+    FnDef {
+        name: "time",
+        kind: Kind::Property(Ty::Output),
+        params: &[],
+        returns: Ty::Duration,
+        summary: "How long the command ran.",
+        details: "",
+        example: r#"print(exec(["true"]).time);"#,
+        errors: &[],
+        run: Run::Op(|call| Ok(Value::Duration(output(call)?.time))),
+    },
+];
+
+fn this(call: &Call<'_>) -> OpResult<Rc<Process>> {
+    match &call.this {
+        Value::Process(process) => Ok(Rc::clone(process)),
+        _ => Err(internal(call.def.name, "this", "a process")),
+    }
+}
+
+fn output(call: &Call<'_>) -> OpResult<Rc<Output>> {
+    match &call.this {
+        Value::Output(output) => Ok(Rc::clone(output)),
+        _ => Err(internal(call.def.name, "this", "an output")),
+    }
+}
+
+fn env(call: &Call<'_>) -> OpResult<Vec<(String, String)>> {
+    let given: BTreeMap<String, Value> = match call.args.opt("env")? {
+        Some(Value::Map(map)) => map,
+        _ => BTreeMap::new(),
+    };
+    given
+        .into_iter()
+        .map(|(key, value)| match value {
+            Value::Str(text) => Ok((key, text)),
+            Value::Int(number) => Ok((key, number.to_string())),
+            _ => Err(OpError::new("exec::env", format!("The variable `{key}` is neither a string nor a number."))
+                .help("Write it as a string: `#{ env: #{ KEY: \"value\" } }`.")
+                .arg("env")),
+        })
+        .collect()
+}
+
+fn argv(call: &Call<'_>) -> OpResult<Vec<String>> {
+    let argv: Vec<String> = call.args.req("command")?;
+    match argv.first().map(String::as_str) {
+        None | Some("") => Err(OpError::new("exec::empty", "The command is empty.")
+            .help("Give a program and its arguments: `[\"ping\", \"-c1\", \"10.0.0.1\"]`.")
+            .arg("command")),
+        Some(_) => Ok(argv),
+    }
+}
+
+fn cwd(call: &Call<'_>) -> OpResult<Option<PathBuf>> {
+    Ok(call.args.opt::<String>("cwd")?.map(PathBuf::from))
+}
+
+fn exec(call: &mut Call<'_>) -> OpResult<Value> {
+    let argv = argv(call)?;
+    run(call, argv)
+}
+
+fn sh(call: &mut Call<'_>) -> OpResult<Value> {
+    let script: String = call.args.req("script")?;
+    run(call, vec!["sh".into(), "-c".into(), script])
+}
+
+fn run(call: &mut Call<'_>, argv: Vec<String>) -> OpResult<Value> {
+    let ns = call.ns()?;
+    let timeout: Option<Duration> = call.args.opt("timeout")?;
+    let command = Command { argv, env: env(call)?, cwd: cwd(call)?, stdin: call.args.opt("stdin")?, timeout };
+    let output = call.lab.exec(&ns, &command)?;
+    let line = shell_words::join(&command.argv);
+    if output.timed_out {
+        let limit = timeout.unwrap_or_default();
+        return Err(OpError::new(
+            "exec::timeout",
+            format!("`{line}` in `{ns}` took longer than {limit:?} and was killed."),
+        )
+        .help("Give it more time: `#{ timeout: \"30s\" }`.")
+        .cause(tail(&output.stderr, &output.stdout)));
+    }
+    if output.status != 0 && call.args.or("check", true)? {
+        let error = OpError::new("exec::failed", format!("`{line}` in `{ns}` ended with status {}.", output.status))
+            .help("To go on whatever the status is, pass `#{ check: false }` and look at `.status`.");
+        let said = tail(&output.stderr, &output.stdout);
+        return Err(if said.is_empty() { error } else { error.cause(said) });
+    }
+    Ok(Value::Output(Rc::new(output)))
+}
+
+/// The last lines of what a command said, its errors first of all.
+fn tail(stderr: &str, stdout: &str) -> String {
+    let text = if stderr.trim().is_empty() { stdout } else { stderr };
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(8)..].join("\n")
+}
+
+fn start(call: &mut Call<'_>) -> OpResult<Value> {
+    let argv = argv(call)?;
+    let name: Option<String> = call.args.opt("name")?;
+    if let Some(name) = &name {
+        let legal = !name.is_empty() && *name == proposal(name, 64);
+        if !legal {
+            return Err(OpError::new(
+                "process::name",
+                format!("A process cannot be called {name:?}: its log is a file of that name."),
+            )
+            .help(format!("Use letters, digits, `_`, `-` and `.`, at most 64: `{}`.", proposal(name, 64)))
+            .arg("name"));
+        }
+    }
+    let (env, cwd) = (env(call)?, cwd(call)?);
+    launch(call, argv, name, env, cwd).map(|process| Value::Process(Rc::new(process)))
+}
+
+fn launch(
+    call: &mut Call<'_>,
+    argv: Vec<String>,
+    name: Option<String>,
+    env: Vec<(String, String)>,
+    cwd: Option<PathBuf>,
+) -> OpResult<Process> {
+    let ns = call.ns()?;
+    let program = argv.first().map_or("", |program| program.rsplit('/').next().unwrap_or(program));
+    let name = name.unwrap_or_else(|| {
+        // The change's number makes it unique in the lab.
+        proposal(&format!("{}-{ns}-{program}", call.lab.next_number()), 64)
+    });
+    let taken = call
+        .lab
+        .records()
+        .iter()
+        .find(|record| matches!(&record.change, Change::Start { process, .. } if process.name == name));
+    if let Some(taken) = taken {
+        return Err(OpError::new("process::exists", format!("There is already a process called `{name}`."))
+            .note(taken.site.clone(), "it was started here")
+            .help("Give this one another `name`.")
+            .arg("name"));
+    }
+    let process = NewProcess { name: name.clone(), argv, env, cwd };
+    let change = call.commit(vec![Change::Start { ns: ns.clone(), process }])?.first().copied().unwrap_or_default();
+    let identity = call.lab.identity(change).unwrap_or(Identity::Already);
+    Ok(Process { name, ns, change, identity })
+}
+
+/// The rhailab that runs, as a child's program.
+const SELF: &str = "/proc/self/exe";
+
+fn http_serve(call: &mut Call<'_>) -> OpResult<Value> {
+    let (ns, port): (Ns, u16) = (call.ns()?, call.args.req("port")?);
+    let body = call.args.or("body", format!("{ns}\n"))?;
+    serve(call, "http-serve", port, body)
+}
+
+fn udp_serve(call: &mut Call<'_>) -> OpResult<Value> {
+    let (ns, port): (Ns, u16) = (call.ns()?, call.args.req("port")?);
+    let body = call.args.or("body", ns.to_string())?;
+    serve(call, "udp-serve", port, body)
+}
+
+fn serve(call: &mut Call<'_>, what: &str, port: u16, body: String) -> OpResult<Value> {
+    let ns = call.ns()?;
+    let argv = [SELF, what, "--port", &port.to_string(), "--body", &body].map(str::to_owned).to_vec();
+    let name = proposal(&format!("{what}-{ns}-{port}"), 64);
+    let process = launch(call, argv, Some(name), Vec::new(), None)?;
+    wait_for(call, &process, PATIENCE, &format!("listen on port {port}"), |_, process| {
+        Ok(log_of(process).contains("listening"))
+    })?;
+    Ok(Value::Process(Rc::new(process)))
+}
+
+fn log_of(process: &Process) -> String {
+    let (_, log) = process.pid_and_log();
+    // A log that is not there yet is an empty one.
+    std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
+
+fn wait_tcp(call: &mut Call<'_>) -> OpResult<Value> {
+    let process = this(call)?;
+    let port: u16 = call.args.req("port")?;
+    let timeout = call.args.or("timeout", PATIENCE)?;
+    let to = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+    wait_for(call, &process, timeout, &format!("accept connections on port {port}"), |call, process| {
+        let probe = Probe::Tcp { to, timeout: Duration::from_millis(200) };
+        Ok(call.lab.probe(&process.ns, &probe).is_ok())
+    })?;
+    Ok(Value::Process(process))
+}
+
+fn wait_log(call: &mut Call<'_>) -> OpResult<Value> {
+    let process = this(call)?;
+    let text: String = call.args.req("text")?;
+    let timeout = call.args.or("timeout", PATIENCE)?;
+    wait_for(call, &process, timeout, &format!("print {text:?}"), |_, process| Ok(log_of(process).contains(&text)))?;
+    Ok(Value::Process(process))
+}
+
+/// Polls, from often to seldom, until `ready` is true; a process that ended before, or time that ran out, is an
+/// error that shows the end of the log.
+fn wait_for(
+    call: &mut Call<'_>,
+    process: &Process,
+    timeout: Duration,
+    what: &str,
+    mut ready: impl FnMut(&mut Call<'_>, &Process) -> OpResult<bool>,
+) -> OpResult<()> {
+    if call.lab.is_rehearsal() {
+        return Ok(());
+    }
+    let begin = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        // Looked at before the readiness, so that what a process printed before it ended is not missed.
+        let state = call.lab.process(&process.identity)?;
+        if ready(call, process)? {
+            return Ok(());
+        }
+        let log = tail("", &log_of(process));
+        let with_log = |error: OpError| if log.is_empty() { error } else { error.cause(log.clone()) };
+        if let ProcState::Ended(status) = state {
+            let how = status.map_or_else(String::new, |status| format!(" with status {status}"));
+            return Err(with_log(
+                OpError::new(
+                    "process::ended",
+                    format!("Process `{}` in `{}` ended{how} before it could {what}.", process.name, process.ns),
+                )
+                .help("Its last lines are above; `rhailab logs` shows the whole log of a kept lab."),
+            ));
+        }
+        if begin.elapsed() >= timeout {
+            return Err(with_log(
+                OpError::new("process::timeout", format!("Process `{}` in `{}` did not {what} within {timeout:?}.", process.name, process.ns))
+                    .help("Give it more time with the `timeout` argument, or see what it does: `exec([\"ss\", \"-tlnp\"])` in its namespace."),
+            ));
+        }
+        call.lab.sleep(pause.min(timeout.saturating_sub(begin.elapsed())))?;
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+fn wait(call: &mut Call<'_>) -> OpResult<Value> {
+    let process = this(call)?;
+    let timeout: Option<Duration> = call.args.opt("timeout")?;
+    let begin = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let ProcState::Ended(status) = call.lab.process(&process.identity)? {
+            return Ok(Value::Int(status.unwrap_or(0).into()));
+        }
+        if call.lab.is_rehearsal() {
+            return Ok(Value::Int(0));
+        }
+        if timeout.is_some_and(|timeout| begin.elapsed() >= timeout) {
+            return Err(OpError::new(
+                "process::timeout",
+                format!(
+                    "Process `{}` in `{}` did not end within {:?}.",
+                    process.name,
+                    process.ns,
+                    timeout.unwrap_or_default()
+                ),
+            )
+            .help("Give it more time, or end it with `.kill()`."));
+        }
+        call.lab.sleep(pause)?;
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+fn kill(call: &mut Call<'_>) -> OpResult<Value> {
+    let process = this(call)?;
+    let signal: i64 = call.args.or("signal", 15)?;
+    let signal = i32::try_from(signal).ok().filter(|signal| (1..=64).contains(signal)).ok_or_else(|| {
+        OpError::new("process::signal", format!("There is no signal {signal}."))
+            .help("Choose 1 to 64: 15 is SIGTERM, 9 SIGKILL, 2 SIGINT.")
+            .arg("signal")
+    })?;
+    call.lab.signal(&process.identity, signal)?;
+    Ok(Value::Process(process))
+}
