@@ -231,7 +231,9 @@ impl Lab {
         self.addresses.clear();
         self.hidden.clear();
         let made = std::mem::take(&mut self.made);
-        made.iter().for_each(|record| self.index(&record.change));
+        for record in &made {
+            self.index(&record.change);
+        }
         self.made = made;
     }
 

@@ -7,8 +7,10 @@
 
 mod args;
 mod def;
+mod exec;
 mod files;
 mod link;
+mod linkset;
 mod netns;
 mod probe;
 mod process;
@@ -25,9 +27,11 @@ pub use value::{Endpoint, LinkHandle, Proto, Shared, Value};
 pub const FAMILIES: &[(&str, &[FnDef])] = &[
     ("Namespaces", netns::DEFS),
     ("Interfaces", link::DEFS),
+    ("Settings of an interface", linkset::DEFS),
     ("Routes", route::DEFS),
     ("Forwarding and NAT", rules::DEFS),
     ("Virtual IPs", vip::DEFS),
+    ("Commands", exec::DEFS),
     ("Processes", process::DEFS),
     ("Probes and time", probe::DEFS),
     ("Files and sysctls", files::DEFS),

@@ -5,10 +5,12 @@
 //! Observations are made up: a command ends with status 0 and prints nothing, a probe is answered at once.
 
 use super::{Done, Entry, Errno, Kernel, Refusal, Undone, Why};
-use crate::change::{Change, Family, Identity, LinkKind, LinkSet, Mac, NewLink, Route, RuleEdit, Table};
-use crate::names::{IfName, Ns, NsName};
+use network::Space;
+
+mod network;
+use crate::change::{Change, Identity, LinkKind, Mac};
+use crate::names::{IfName, Ns};
 use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
-use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -22,62 +24,6 @@ pub struct FakeKernel {
     processes: BTreeMap<i32, Ns>,
     counter: u32,
     fail_at: Option<u64>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Space {
-    cookie: u64,
-    links: BTreeMap<IfName, Link>,
-    routes: Vec<Route>,
-    sysctls: BTreeMap<String, String>,
-    chains: BTreeMap<(Family, Table, String), Vec<Rule>>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Link {
-    index: u32,
-    kind: &'static str,
-    mac: Mac,
-    mtu: u32,
-    up: bool,
-    master: Option<IfName>,
-    hairpin: bool,
-    link_local: bool,
-    addrs: Vec<IpNet>,
-    peer: Option<u32>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Rule {
-    words: Vec<String>,
-    tag: String,
-}
-
-/// The built-in chains (iptables(8)).
-const BUILT_IN: [(Table, &[&str]); 5] = [
-    (Table::Filter, &["INPUT", "FORWARD", "OUTPUT"]),
-    (Table::Nat, &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]),
-    (Table::Mangle, &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]),
-    (Table::Raw, &["PREROUTING", "OUTPUT"]),
-    (Table::Security, &["INPUT", "FORWARD", "OUTPUT"]),
-];
-
-impl Space {
-    fn new(cookie: u64) -> Space {
-        let mut space = Space { cookie, ..Space::default() };
-        for family in [Family::V4, Family::V6] {
-            for (table, chains) in BUILT_IN {
-                for chain in chains {
-                    space.chains.insert((family, table, (*chain).to_owned()), Vec::new());
-                }
-            }
-        }
-        space
-    }
-
-    fn link(&mut self, name: &IfName) -> Done<&mut Link> {
-        self.links.get_mut(name).ok_or_else(|| Refusal::errno("RTM_GETLINK", Errno::ENODEV as i32))
-    }
 }
 
 impl FakeKernel {
@@ -112,240 +58,6 @@ impl FakeKernel {
     fn new_mac(&mut self) -> Mac {
         let [_, _, high, low] = self.count().to_be_bytes();
         Mac([0x72, 0, 0, 0, high, low])
-    }
-
-    fn add_link(&mut self, ns: &Ns, new: &NewLink, mac: Mac, peer_mac: Option<Mac>) -> Done<()> {
-        let exists = || Refusal::errno("RTM_NEWLINK", Errno::EEXIST as i32);
-        let (kind, peer) = match &new.kind {
-            LinkKind::Veth { peer, peer_ns } => ("veth", Some((peer_ns, peer))),
-            LinkKind::Bridge { .. } => ("bridge", None),
-        };
-        if self.space(ns)?.links.contains_key(&new.name) || (peer == Some((ns, &new.name))) {
-            return Err(exists());
-        }
-        if let Some(master) = &new.master {
-            self.space(ns)?.link(master)?;
-        }
-        let (index, far) = (self.count(), self.count());
-        let link = Link {
-            index,
-            kind,
-            mac,
-            mtu: new.mtu.unwrap_or(1500),
-            up: new.up,
-            master: new.master.clone(),
-            hairpin: false,
-            link_local: true,
-            addrs: Vec::new(),
-            peer: peer.is_some().then_some(far),
-        };
-        if let Some((peer_ns, peer)) = peer {
-            let there = self.space(peer_ns)?;
-            if there.links.contains_key(peer) {
-                return Err(exists());
-            }
-            let far = Link {
-                index: far,
-                mac: peer_mac.unwrap_or(mac),
-                up: false,
-                master: None,
-                peer: Some(index),
-                ..link.clone()
-            };
-            there.links.insert(peer.clone(), far);
-        }
-        self.space(ns)?.links.insert(new.name.clone(), link);
-        Ok(())
-    }
-
-    fn remove_link(&mut self, index: u32) {
-        let mut peer = None;
-        for space in self.spaces.values_mut() {
-            let name = space.links.iter().find(|(_, link)| link.index == index).map(|(name, _)| name.clone());
-            if let Some(name) = name {
-                peer = space.links.remove(&name).and_then(|link| link.peer);
-                space.routes.retain(|route| route.dev.as_ref() != Some(&name));
-                for link in space.links.values_mut().filter(|link| link.master.as_ref() == Some(&name)) {
-                    link.master = None;
-                }
-                Self::drop_unreachable(space);
-            }
-        }
-        if let Some(peer) = peer
-            && self.spaces.values().any(|space| space.links.values().any(|link| link.index == peer))
-        {
-            self.remove_link(peer);
-        }
-    }
-
-    /// Routes whose gateway is on no subnet any more go with the address, as in the kernel.
-    fn drop_unreachable(space: &mut Space) {
-        let nets: Vec<IpNet> = space.links.values().flat_map(|link| link.addrs.clone()).collect();
-        space.routes.retain(|route| route.via.is_none_or(|via| nets.iter().any(|net| net.contains(&via))));
-    }
-
-    fn set_link(&mut self, ns: &Ns, name: &IfName, set: &LinkSet) -> Done<()> {
-        let errno = |errno: Errno| Refusal::errno("RTM_SETLINK", errno as i32);
-        if let LinkSet::Master(Some(master)) = set {
-            self.space(ns)?.link(master)?;
-        }
-        match set {
-            LinkSet::Name(new) => {
-                let space = self.space(ns)?;
-                if space.links.contains_key(new) {
-                    return Err(errno(Errno::EEXIST));
-                }
-                let link = space.links.remove(name).ok_or_else(|| errno(Errno::ENODEV))?;
-                space.links.insert(new.clone(), link);
-                for route in space.routes.iter_mut().filter(|route| route.dev.as_ref() == Some(name)) {
-                    route.dev = Some(new.clone());
-                }
-            }
-            LinkSet::Ns(there) => {
-                if self.space(there)?.links.contains_key(name) {
-                    return Err(errno(Errno::EEXIST));
-                }
-                let mut link = self.space(ns)?.links.remove(name).ok_or_else(|| errno(Errno::ENODEV))?;
-                // A move takes the addresses, the master and the up flag away.
-                link.addrs.clear();
-                link.master = None;
-                link.up = false;
-                self.space(there)?.links.insert(name.clone(), link);
-            }
-            _ => {
-                let link = self.space(ns)?.link(name)?;
-                match set {
-                    LinkSet::Up(up) => link.up = *up,
-                    LinkSet::Mtu(mtu) if !(68..=65535).contains(mtu) => return Err(errno(Errno::EINVAL)),
-                    LinkSet::Mtu(mtu) => link.mtu = *mtu,
-                    LinkSet::Mac(mac) => link.mac = *mac,
-                    LinkSet::Master(master) => link.master.clone_from(master),
-                    LinkSet::Hairpin(on) => link.hairpin = *on,
-                    LinkSet::LinkLocal(on) => link.link_local = *on,
-                    LinkSet::Name(_) | LinkSet::Ns(_) => {}
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn current(&mut self, ns: &Ns, name: &IfName, set: &LinkSet) -> Done<LinkSet> {
-        let link = self.space(ns)?.link(name)?;
-        Ok(match set {
-            LinkSet::Up(_) => LinkSet::Up(link.up),
-            LinkSet::Mtu(_) => LinkSet::Mtu(link.mtu),
-            LinkSet::Mac(_) => LinkSet::Mac(link.mac),
-            LinkSet::Master(_) => LinkSet::Master(link.master.clone()),
-            LinkSet::Name(_) => LinkSet::Name(name.clone()),
-            LinkSet::Ns(_) => LinkSet::Ns(ns.clone()),
-            LinkSet::Hairpin(_) => LinkSet::Hairpin(link.hairpin),
-            LinkSet::LinkLocal(_) => LinkSet::LinkLocal(link.link_local),
-        })
-    }
-
-    fn add_route(&mut self, ns: &Ns, route: &Route) -> Done<()> {
-        let errno = |errno: Errno| Refusal::errno("RTM_NEWROUTE", errno as i32);
-        let space = self.space(ns)?;
-        if let Some(dev) = &route.dev
-            && !space.link(dev)?.up
-        {
-            return Err(errno(Errno::ENETDOWN));
-        }
-        let reachable =
-            |via: IpAddr| space.links.values().any(|link| link.up && link.addrs.iter().any(|net| net.contains(&via)));
-        if route.via.is_some_and(|via| !reachable(via)) {
-            return Err(errno(Errno::ENETUNREACH));
-        }
-        if space.routes.iter().any(|other| other.to == route.to && other.metric == route.metric) {
-            return Err(errno(Errno::EEXIST));
-        }
-        space.routes.push(route.clone());
-        Ok(())
-    }
-
-    fn edit_rules(&mut self, change: &Change, tag: &str) -> Done<()> {
-        let Change::EditRules { ns, family, table, edits } = change else { return Ok(()) };
-        let refuse = |words: String| Refusal::new(Why::Tool(1), family.iptables(), words);
-        let (family, table) = (*family, *table);
-        // All or nothing, as a commit of iptables-restore is.
-        let mut chains = self.space(ns)?.chains.clone();
-        for edit in edits {
-            match edit {
-                RuleEdit::NewChain(name) => {
-                    if chains.insert((family, table, name.to_string()), Vec::new()).is_some() {
-                        return Err(refuse("Chain already exists".into()));
-                    }
-                }
-                RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words } => {
-                    let at = chains
-                        .get_mut(&(family, table, chain.clone()))
-                        .ok_or_else(|| refuse(format!("Chain '{chain}' does not exist")))?;
-                    let rule = Rule { words: words.clone(), tag: tag.to_owned() };
-                    let place = if matches!(edit, RuleEdit::Insert { .. }) { 0 } else { at.len() };
-                    at.insert(place, rule);
-                }
-                RuleEdit::Delete { chain, words, owner } => {
-                    let owner = format!("rhailab:{owner}");
-                    let rules = chains.get_mut(&(family, table, chain.clone()));
-                    let at = rules
-                        .as_ref()
-                        .and_then(|rules| rules.iter().position(|rule| rule.words == *words && rule.tag == owner));
-                    match (rules, at) {
-                        (Some(rules), Some(at)) => drop(rules.remove(at)),
-                        _ => return Err(refuse("Bad rule (does a matching rule exist in that chain?)".into())),
-                    }
-                }
-            }
-        }
-        self.space(ns)?.chains = chains;
-        Ok(())
-    }
-
-    fn undo_rules(&mut self, change: &Change, tag: &str) -> Done<Undone> {
-        let Change::EditRules { ns, family, table, edits } = change else { return Ok(Undone::AlreadyGone) };
-        let Some(space) = self.spaces.get_mut(ns) else { return Ok(Undone::AlreadyGone) };
-        let mut any = false;
-        for edit in edits.iter().rev() {
-            match edit {
-                RuleEdit::NewChain(name) => {
-                    let key = (*family, *table, name.to_string());
-                    match space.chains.get(&key) {
-                        Some(rules) if !rules.is_empty() => {
-                            return Ok(Undone::NotOurs(format!("chain {name} holds rules of somebody else")));
-                        }
-                        found => any |= found.is_some(),
-                    }
-                    space.chains.remove(&key);
-                }
-                RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words } => {
-                    if let Some(rules) = space.chains.get_mut(&(*family, *table, chain.clone())) {
-                        let before = rules.len();
-                        rules.retain(|rule| !(rule.tag == tag && rule.words == *words));
-                        any |= rules.len() < before;
-                    }
-                }
-                RuleEdit::Delete { chain, words, owner } => {
-                    if let Some(rules) = space.chains.get_mut(&(*family, *table, chain.clone())) {
-                        rules.push(Rule { words: words.clone(), tag: format!("rhailab:{owner}") });
-                        any = true;
-                    }
-                }
-            }
-        }
-        Ok(if any { Undone::Yes } else { Undone::AlreadyGone })
-    }
-
-    fn undo_set(&mut self, ns: &Ns, link: &IfName, set: &LinkSet, old: &LinkSet) -> Done<Undone> {
-        let (ns, link) = match set {
-            LinkSet::Name(new) => (ns, new),
-            LinkSet::Ns(there) => (there, link),
-            _ => (ns, link),
-        };
-        match self.current(ns, link, set) {
-            Ok(now) if now == *set => self.set_link(ns, link, old).map(|()| Undone::Yes),
-            Ok(now) => Ok(Undone::NotOurs(format!("it is {now:?} now"))),
-            Err(_) => Ok(Undone::AlreadyGone),
-        }
     }
 }
 
@@ -450,7 +162,9 @@ impl Kernel for FakeKernel {
                     Some(true) => {
                         let links: Vec<u32> =
                             self.spaces.get(&ns).into_iter().flat_map(|s| s.links.values().map(|l| l.index)).collect();
-                        links.into_iter().for_each(|index| self.remove_link(index));
+                        for index in links {
+                            self.remove_link(index);
+                        }
                         self.spaces.remove(&ns);
                         Undone::Yes
                     }
@@ -497,7 +211,7 @@ impl Kernel for FakeKernel {
                 Ok(now) => Undone::NotOurs(format!("it is {now} now")),
                 Err(_) => Undone::AlreadyGone,
             },
-            (Change::EditRules { .. }, Identity::Rules { tag, .. }) => self.undo_rules(entry.change, tag)?,
+            (Change::EditRules { .. }, Identity::Rules { tag, .. }) => self.undo_rules(entry.change, tag),
             (Change::WriteFile { path, text }, _) => match self.files.get(path) {
                 Some(now) if now != text => Undone::NotOurs("its content has changed".into()),
                 found => {
@@ -595,13 +309,5 @@ impl Kernel for FakeKernel {
 
     fn is_fake(&self) -> bool {
         true
-    }
-}
-
-/// The names of namespaces that the fake has, for its users' tests.
-impl FakeKernel {
-    /// The named namespaces.
-    pub fn netns_names(&self) -> Vec<NsName> {
-        self.spaces.keys().filter_map(|ns| ns.name().cloned()).collect()
     }
 }

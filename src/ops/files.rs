@@ -82,8 +82,8 @@ fn write(call: &mut Call<'_>, file: &str, text: String) -> OpResult<Value> {
 
 fn dns(call: &mut Call<'_>) -> OpResult<Value> {
     let servers: Vec<IpAddr> = call.args.req("servers")?;
-    let text = servers.iter().map(|server| format!("nameserver {server}\n")).collect();
-    write(call, "resolv.conf", text)
+    let lines: Vec<String> = servers.iter().map(|server| format!("nameserver {server}")).collect();
+    write(call, "resolv.conf", lines.join("\n") + "\n")
 }
 
 fn hosts(call: &mut Call<'_>) -> OpResult<Value> {

@@ -2,7 +2,8 @@
 
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
-use super::link::{if_addr, mtu_option};
+use super::link::mtu_option;
+use super::linkset::if_addr;
 use super::value::{LinkHandle, Value};
 use crate::change::{Change, LinkKind, LinkSet, NewLink, Route};
 use crate::error::{OpError, OpResult};
