@@ -12,6 +12,7 @@
 
 // 6 edge
 // 5 language
+pub mod export;
 // 4 vocabulary
 pub mod ops;
 // 3 transaction
