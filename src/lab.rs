@@ -16,6 +16,7 @@ use store::Journal;
 
 mod explain;
 pub mod journal;
+pub mod recover;
 pub mod store;
 mod unwind;
 

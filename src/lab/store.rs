@@ -136,3 +136,26 @@ pub fn start_time(pid: u32) -> Option<u64> {
     // The command name is in parentheses and may hold anything, so count from the last one.
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::Change;
+    use crate::error::Site;
+    use crate::kernel::fake::FakeKernel;
+    use crate::lab::Lab;
+    use crate::names::{Ns, NsName};
+
+    #[test]
+    fn on_a_full_disk_a_change_is_not_made() -> OpResult<()> {
+        let path = PathBuf::from("/dev/full");
+        let file = OpenOptions::new().append(true).open(&path).map_err(|e| failed("open", &path, &e))?;
+        let journal = Journal { file, path };
+        let mut lab = Lab::new(LabName::new("t")?, Box::new(FakeKernel::new()), Some(journal));
+        let (site, name) = (Site { source: "t".into(), line: 1, col: 1 }, NsName::new("web")?);
+        let made = lab.commit(&site, vec![Change::AddNetns { name: name.clone(), sysctls: Vec::new() }]);
+        assert_eq!(made.map_err(|error| error.0.code), Err("journal::io"));
+        assert!(!lab.netns_exists(&Ns::Named(name))?);
+        Ok(())
+    }
+}

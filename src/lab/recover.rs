@@ -1,0 +1,107 @@
+//! What to do about a journal that somebody else wrote: nothing, while its writer lives or its network is meant
+//! to stay; else undo what may still stand.
+
+use super::Record;
+use super::journal::State;
+use super::store::{boot_id, start_time};
+
+/// What a journal's lab is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// Its recipe is running.
+    Running,
+    /// Its network stands on purpose, until `down`.
+    Kept,
+    /// Everything was undone.
+    Ended,
+    /// Its writer died: these changes may stand.
+    Dead(Vec<Record>),
+    /// The machine was restarted since. Kernel objects are gone; these changes on disk may stand.
+    Rebooted(Vec<Record>),
+}
+
+/// Judges a journal on this machine as it is now.
+pub fn judge(state: &State) -> Verdict {
+    let Some(start) = &state.start else {
+        // The writer died before its first line was whole: it had not acted.
+        return Verdict::Ended;
+    };
+    let alive = u32::try_from(start.pid).ok().and_then(start_time) == Some(start.pid_start);
+    verdict(state, start.boot_id == boot_id(), alive)
+}
+
+fn verdict(state: &State, same_boot: bool, alive: bool) -> Verdict {
+    if state.ended {
+        return Verdict::Ended;
+    }
+    if !same_boot {
+        let on_disk = state.records().into_iter().filter(|record| record.change.is_on_disk()).collect();
+        return Verdict::Rebooted(on_disk);
+    }
+    match (state.kept, alive) {
+        (true, _) => Verdict::Kept,
+        (false, true) => Verdict::Running,
+        (false, false) => Verdict::Dead(state.records()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Change, Identity};
+    use crate::error::Site;
+    use crate::lab::journal::{Line, VERSION};
+    use crate::names::Ns;
+
+    fn state(lines: Vec<Line>) -> State {
+        lines.into_iter().fold(State::default(), |state, line| match state.next(line) {
+            Ok(state) => state,
+            Err(misfit) => unreachable!("{misfit:?}"),
+        })
+    }
+
+    fn lines() -> Vec<Line> {
+        let intent = |n, change| Line::Intent {
+            n,
+            site: Site { source: "t".into(), line: 1, col: 1 },
+            change,
+            identity: Identity::Spec,
+            inverse: Vec::new(),
+        };
+        vec![
+            Line::Start {
+                version: VERSION,
+                lab: "t".into(),
+                recipe: "t".into(),
+                boot_id: "b".into(),
+                pid: 1,
+                pid_start: 1,
+            },
+            intent(1, Change::SetSysctl { ns: Ns::Host, key: "k".into(), value: "1".into() }),
+            Line::Done { n: 1 },
+            intent(2, Change::WriteFile { path: "/etc/netns/a/hosts".into(), text: String::new() }),
+        ]
+    }
+
+    #[test]
+    fn a_dead_writers_changes_may_stand_from_their_intent_on() {
+        let Verdict::Dead(records) = verdict(&state(lines()), true, false) else { unreachable!() };
+        assert_eq!(records.iter().map(|record| record.n).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(verdict(&state(lines()), true, true), Verdict::Running);
+    }
+
+    #[test]
+    fn after_a_reboot_only_files_are_left() {
+        let Verdict::Rebooted(records) = verdict(&state(lines()), false, false) else { unreachable!() };
+        assert_eq!(records.iter().map(|record| record.n).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn what_is_kept_or_ended_is_left_alone() {
+        let mut kept = lines();
+        kept.push(Line::Kept);
+        assert_eq!(verdict(&state(kept.clone()), true, false), Verdict::Kept);
+        kept.push(Line::End);
+        assert_eq!(verdict(&state(kept), true, false), Verdict::Ended);
+    }
+}

@@ -1,0 +1,296 @@
+//! The lab on the fake kernel: commits, roll-backs, plans of the teardown, journals.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails panics")]
+
+use rhailab::change::{Change, LinkKind, LinkSet, NewLink, Route, RuleEdit, Table};
+use rhailab::change::{Family, Identity};
+use rhailab::error::Site;
+use rhailab::kernel::fake::FakeKernel;
+use rhailab::kernel::{Done, Entry, Kernel, Undone};
+use rhailab::lab::{Event, Lab, baseline, journal, store};
+use rhailab::names::{ChainName, IfName, LabName, Ns, NsName};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+fn site(line: u32) -> Site {
+    Site { source: "test.rhai".into(), line, col: 1 }
+}
+
+fn name(text: &str) -> IfName {
+    IfName::new(text).unwrap()
+}
+
+fn ns(text: &str) -> Ns {
+    Ns::Named(NsName::new(text).unwrap())
+}
+
+fn netns(text: &str) -> Change {
+    Change::AddNetns { name: NsName::new(text).unwrap(), sysctls: baseline() }
+}
+
+fn bridge(text: &str) -> Change {
+    let kind = LinkKind::Bridge { stp: false };
+    let link = NewLink { name: name(text), kind, mtu: None, mac: None, master: None, up: true };
+    Change::AddLink { ns: Ns::Host, link }
+}
+
+fn veth(here: &Ns, text: &str, there: &Ns, peer: &str, master: Option<&str>) -> Change {
+    let kind = LinkKind::Veth { peer: name(peer), peer_ns: there.clone() };
+    let link = NewLink { name: name(text), kind, mtu: None, mac: None, master: master.map(name), up: true };
+    Change::AddLink { ns: here.clone(), link }
+}
+
+fn addr(at: &Ns, link: &str, text: &str) -> Change {
+    Change::AddAddr { ns: at.clone(), link: name(link), addr: text.parse().unwrap() }
+}
+
+fn up(at: &Ns, link: &str) -> Change {
+    Change::SetLink { ns: at.clone(), link: name(link), set: LinkSet::Up(true) }
+}
+
+fn rules(chain: &str) -> Change {
+    let jump = RuleEdit::Append { chain: "PREROUTING".into(), words: vec!["--jump".into(), chain.into()] };
+    let edits = vec![RuleEdit::NewChain(ChainName::new(chain).unwrap()), jump];
+    Change::EditRules { ns: Ns::Host, family: Family::V4, table: Table::Nat, edits }
+}
+
+/// A small lab with one of everything.
+fn changes() -> Vec<Change> {
+    let web = ns("web");
+    vec![
+        netns("web"),
+        bridge("br0"),
+        addr(&Ns::Host, "br0", "10.0.0.1/24"),
+        veth(&Ns::Host, "v-web", &web, "eth0", Some("br0")),
+        up(&web, "eth0"),
+        addr(&web, "eth0", "10.0.0.2/24"),
+        Change::AddRoute {
+            ns: web.clone(),
+            route: Route { to: "0.0.0.0/0".parse().unwrap(), via: "10.0.0.1".parse().ok(), dev: None, metric: None },
+        },
+        Change::SetSysctl { ns: Ns::Host, key: "net.ipv4.ip_forward".into(), value: "1".into() },
+        rules("VIP-A"),
+        Change::WriteFile { path: "/etc/netns/web/resolv.conf".into(), text: "nameserver 10.0.0.1\n".into() },
+        Change::Start {
+            ns: web,
+            process: rhailab::change::NewProcess {
+                name: "nap".into(),
+                argv: vec!["sleep".into(), "9".into()],
+                env: vec![],
+                cwd: None,
+            },
+        },
+    ]
+}
+
+/// A fake that the test can look into while the lab owns it, and that counts undo calls.
+struct Watched {
+    fake: Rc<RefCell<FakeKernel>>,
+    batches: Rc<RefCell<Vec<usize>>>,
+}
+
+impl Kernel for Watched {
+    fn prepare(&mut self, n: u64, change: &Change) -> Done<Identity> {
+        self.fake.borrow_mut().prepare(n, change)
+    }
+    fn apply(&mut self, n: u64, change: &Change, identity: &Identity) -> Done<()> {
+        self.fake.borrow_mut().apply(n, change, identity)
+    }
+    fn abandon(&mut self, n: u64) {
+        self.fake.borrow_mut().abandon(n);
+    }
+    fn undo(&mut self, entry: Entry<'_>) -> Done<Undone> {
+        self.fake.borrow_mut().undo(entry)
+    }
+    fn undo_all(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
+        self.batches.borrow_mut().push(entries.len());
+        entries.iter().map(|entry| self.undo(*entry)).collect()
+    }
+    fn exec(&mut self, ns: &Ns, command: &rhailab::observe::Command) -> Done<rhailab::observe::Output> {
+        self.fake.borrow_mut().exec(ns, command)
+    }
+    fn probe(&mut self, ns: &Ns, probe: &rhailab::observe::Probe) -> Done<rhailab::observe::Reply> {
+        self.fake.borrow_mut().probe(ns, probe)
+    }
+    fn sysctl(&mut self, ns: &Ns, key: &str) -> Done<String> {
+        self.fake.borrow_mut().sysctl(ns, key)
+    }
+    fn link(&mut self, ns: &Ns, name: &IfName) -> Done<rhailab::observe::LinkInfo> {
+        self.fake.borrow_mut().link(ns, name)
+    }
+    fn netns_exists(&mut self, ns: &Ns) -> Done<bool> {
+        self.fake.borrow_mut().netns_exists(ns)
+    }
+    fn route_to(&mut self, ns: &Ns, to: std::net::IpAddr) -> Done<rhailab::observe::RouteAnswer> {
+        self.fake.borrow_mut().route_to(ns, to)
+    }
+    fn snapshot(&mut self, ns: &Ns) -> Done<rhailab::observe::Snapshot> {
+        self.fake.borrow_mut().snapshot(ns)
+    }
+    fn process(&mut self, process: &Identity) -> Done<rhailab::observe::ProcState> {
+        self.fake.borrow_mut().process(process)
+    }
+    fn signal(&mut self, process: &Identity, signal: i32) -> Done<()> {
+        self.fake.borrow_mut().signal(process, signal)
+    }
+    fn forget_flows(&mut self, ns: &Ns, to: std::net::IpAddr, port: u16, protocol: u8) -> Done<usize> {
+        self.fake.borrow_mut().forget_flows(ns, to, port, protocol)
+    }
+    fn sleep(&mut self, time: std::time::Duration) -> Done<()> {
+        self.fake.borrow_mut().sleep(time)
+    }
+    fn is_fake(&self) -> bool {
+        true
+    }
+}
+
+struct Bench {
+    lab: Lab,
+    fake: Rc<RefCell<FakeKernel>>,
+    batches: Rc<RefCell<Vec<usize>>>,
+}
+
+fn bench(fake: FakeKernel) -> Bench {
+    let fake = Rc::new(RefCell::new(fake));
+    let batches = Rc::new(RefCell::new(Vec::new()));
+    let kernel = Watched { fake: Rc::clone(&fake), batches: Rc::clone(&batches) };
+    let lab = Lab::new(LabName::new("t").unwrap(), Box::new(kernel), None);
+    Bench { lab, fake, batches }
+}
+
+#[test]
+fn unwinding_leaves_the_bare_namespace() {
+    let mut b = bench(FakeKernel::new());
+    b.lab.commit(&site(1), changes()).unwrap();
+    assert!(!b.fake.borrow().is_bare());
+    assert!(b.lab.unwind().unwrap().is_empty());
+    assert!(b.fake.borrow().is_bare());
+    assert!(b.lab.records().is_empty());
+    // Undone twice is harmless.
+    assert!(b.lab.unwind().unwrap().is_empty());
+}
+
+#[test]
+fn a_failure_at_every_change_rolls_the_call_back() {
+    let total = changes().len() as u64;
+    for n in 1..=total {
+        let mut b = bench(FakeKernel::failing_at(n));
+        let error = b.lab.commit(&site(7), changes()).expect_err("the fault was not injected");
+        assert!(error.0.leftovers.is_empty(), "{:?}", error.0.leftovers);
+        assert!(error.0.command.is_some(), "no equivalent command at change {n}");
+        assert!(b.fake.borrow().is_bare(), "a failure at change {n} left something");
+    }
+}
+
+#[test]
+fn a_failed_call_leaves_the_calls_before_it_alone() {
+    let mut b = bench(FakeKernel::new());
+    b.lab.commit(&site(1), changes()).unwrap();
+    let error = b.lab.commit(&site(2), vec![bridge("br1"), bridge("br0")]).expect_err("br0 is there");
+    assert_eq!(error.0.code, "link::exists");
+    assert_eq!(error.0.notes[0].0, site(1), "the note points at the line that made br0");
+    assert!(b.fake.borrow_mut().link(&Ns::Host, &name("br0")).is_ok());
+    assert!(b.fake.borrow_mut().link(&Ns::Host, &name("br1")).is_err());
+}
+
+#[test]
+fn teardown_is_a_handful_of_calls_whatever_the_size() {
+    let mut b = bench(FakeKernel::new());
+    b.lab.commit(&site(1), vec![bridge("br0"), addr(&Ns::Host, "br0", "10.0.0.1/16")]).unwrap();
+    for i in 0..50 {
+        let web = ns(&format!("h{i}"));
+        let eth = addr(&web, "eth0", &format!("10.0.1.{i}/16"));
+        let port = veth(&Ns::Host, &format!("v{i}"), &web, "eth0", Some("br0"));
+        b.lab.commit(&site(2), vec![netns(&format!("h{i}")), port, up(&web, "eth0"), eth]).unwrap();
+    }
+    assert!(b.lab.unwind().unwrap().is_empty());
+    assert!(b.fake.borrow().is_bare());
+    // One batch of 51 links, one of 50 namespaces; what sits on them is never undone by itself.
+    assert_eq!(*b.batches.borrow(), vec![51, 50]);
+}
+
+#[test]
+fn reverting_takes_what_depends_on_it_along() {
+    let mut b = bench(FakeKernel::new());
+    let made = b.lab.commit(&site(1), changes()).unwrap();
+    let bridge = made[1];
+    b.lab.revert(bridge).unwrap();
+    assert!(b.fake.borrow_mut().link(&Ns::Host, &name("br0")).is_err());
+    // The veth stays: it only lost its master.
+    assert!(b.fake.borrow_mut().link(&Ns::Host, &name("v-web")).is_ok());
+    b.lab.revert(bridge).unwrap();
+    b.lab.revert(made[0]).unwrap();
+    assert!(!b.fake.borrow_mut().netns_exists(&ns("web")).unwrap());
+    assert!(b.lab.unwind().unwrap().is_empty());
+    assert!(b.fake.borrow().is_bare());
+}
+
+#[test]
+fn events_tell_every_change_once_each_way() {
+    let mut b = bench(FakeKernel::new());
+    let seen: Rc<RefCell<(Vec<u64>, Vec<u64>)>> = Rc::default();
+    let log = Rc::clone(&seen);
+    b.lab.listen(Box::new(move |event| match event {
+        Event::Made(record) => log.borrow_mut().0.push(record.n),
+        Event::Undone(record, _) => log.borrow_mut().1.push(record.n),
+        Event::Stuck(record, error) => panic!("stuck: {record:?} {error}"),
+    }));
+    let made = b.lab.commit(&site(1), changes()).unwrap();
+    b.lab.unwind().unwrap();
+    let (up, mut down) = seen.borrow().clone();
+    down.sort_unstable();
+    assert_eq!(up, made);
+    assert_eq!(down, made);
+}
+
+#[test]
+fn a_journal_tells_what_stands_whatever_line_it_ends_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.jsonl");
+    let lab = LabName::new("t").unwrap();
+    let journal = store::Journal::create(&path, &lab, "test.rhai").unwrap();
+    let mut lab = Lab::new(lab, Box::new(FakeKernel::new()), Some(journal));
+    let made = lab.commit(&site(1), changes()).unwrap();
+    lab.keep().unwrap();
+    let state = store::read(&path).unwrap();
+    assert_eq!(state.records(), lab.records());
+    assert!(state.kept && !state.ended);
+    let whole = std::fs::read(&path).unwrap();
+    // Cut anywhere, the journal is still read; a change is known from its intent on, never only from its done.
+    for cut in 0..whole.len() {
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        let state = store::read(&path).unwrap();
+        let standing = state.records();
+        assert_eq!(standing, lab.records()[..standing.len()]);
+    }
+    std::fs::write(&path, &whole).unwrap();
+    assert!(lab.unwind().unwrap().is_empty());
+    let state = store::read(&path).unwrap();
+    assert!(state.ended && state.records().is_empty(), "{} changes were made", made.len());
+}
+
+#[test]
+fn a_journal_goes_on_after_a_torn_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.jsonl");
+    let journal = store::Journal::create(&path, &LabName::new("t").unwrap(), "test.rhai").unwrap();
+    drop(journal);
+    let mut torn = std::fs::read(&path).unwrap();
+    torn.extend_from_slice(b"{\"at\":\"inte");
+    std::fs::write(&path, torn).unwrap();
+    let mut journal = store::Journal::open(&path).unwrap();
+    journal.append(&journal::Line::End).unwrap();
+    assert!(store::read(&path).unwrap().ended);
+}
+
+#[test]
+fn a_journal_of_another_version_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.jsonl");
+    for text in ["{\"at\":\"start\",\"version\":99,\"soul\":1}\n", "{\"at\":\"begin\",\"version\":2}\n"] {
+        std::fs::write(&path, text).unwrap();
+        let error = store::read(&path).expect_err("another version was read");
+        assert_eq!(error.0.code, "journal::version");
+    }
+    std::fs::write(&path, "{\"at\":\"end\"}\n{}\n").unwrap();
+    assert_eq!(store::read(&path).expect_err("no start").0.code, "journal::corrupt");
+}
