@@ -2,6 +2,7 @@
 # Runs a command where it can change networks, mounts, /run and /etc without touching the machine's: sandbox.sh COMMAND…
 # As root; else as root of a user namespace; where these are forbidden, through sudo.
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 
 if [ "${1-}" = --inside ]; then
     shift
