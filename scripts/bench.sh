@@ -10,7 +10,8 @@ cd "$(dirname "$0")/.."
 . scripts/lib/install.sh
 need cc ip iptables-nft
 
-target=${CARGO_TARGET_DIR:-$PWD/target}
+mkdir -p "${CARGO_TARGET_DIR:-target}"
+target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
 cargo build --release --locked --quiet --target-dir "$target"
 cargo build --release --locked --quiet --target-dir "$target/benches" --manifest-path benches/Cargo.toml
 scratch=$(mktemp -d "$target/bench.XXXXXX")

@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 . scripts/lib/install.sh
 need cc ip iptables-nft iptables-legacy newuidmap python3 unshare
 
-target=${CARGO_TARGET_DIR:-$PWD/target}
-mkdir -p "$target"
+mkdir -p "${CARGO_TARGET_DIR:-target}"
+target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
 log=$target/test.log
 checks_passed=0
 checks_failed=0
