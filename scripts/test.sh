@@ -1,0 +1,66 @@
+#!/bin/sh
+# Checks everything: format, lints and all tests, those that change networks in a sandbox. Installs what is missing.
+# With CI=true a skipped test is a failure. The last line counts what passed, failed and was skipped.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/lib/install.sh
+need cc ip iptables-nft iptables-legacy newuidmap python3 unshare
+
+mkdir -p "${CARGO_TARGET_DIR:-target}"
+target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
+log=$target/test.log
+checks_passed=0
+checks_failed=0
+
+# check WHAT COMMAND…: one check that is not a test.
+check() {
+    echo "== $1"
+    shift
+    if "$@"; then
+        checks_passed=$((checks_passed + 1))
+    else
+        checks_failed=$((checks_failed + 1))
+    fi
+}
+
+# Everything in cargo's output but what passing tests print, which is there for the skips to be counted.
+without_successes() {
+    awk '/^successes:$/ { quiet = 1 } /^(failures:|test result:)/ { quiet = 0 } !quiet'
+}
+
+# Builds as the caller; cargo runs each test program through the sandbox.
+tests() {
+    host=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+    {
+        status=0
+        # insta would ask cargo, which may be another user's in the sandbox.
+        env "CARGO_TARGET_${host}_RUNNER=$PWD/scripts/lib/sandbox.sh" "INSTA_WORKSPACE_ROOT=$PWD" \
+            cargo test --locked --no-fail-fast -- --show-output 2>&1 || status=$?
+        echo "$status" >"$log.status"
+    } | tee "$log" | without_successes
+    return "$(cat "$log.status")"
+}
+
+benches="--manifest-path benches/Cargo.toml --target-dir $target/benches"
+check "format" cargo fmt --check
+# shellcheck disable=SC2086 # several words
+check "format of the benchmark" cargo fmt --check --manifest-path benches/Cargo.toml
+check "lints" cargo clippy --locked --all-targets --quiet -- -D warnings
+# shellcheck disable=SC2086
+check "lints of the benchmark" cargo clippy --locked --all-targets --quiet $benches -- -D warnings
+echo "== tests"
+status=0
+tests || status=$?
+
+# A skipped test passes in cargo's eyes and says so in a line of its own; where skips are forbidden it fails instead.
+awk -v passed="$checks_passed" -v failed="$checks_failed" -v status="$status" -v ci="${CI-}" '
+    /^test result:/ { passed += $4; fails += $6; skipped += $8 }
+    /^successes:$/ { quiet = 1 }
+    /^failures:$/ { quiet = 0 }
+    quiet && /^SKIPPED: / { passed -= 1; skipped += 1; if (!seen[$0]++) print }
+    END {
+        if (status != 0 && fails == 0) fails = 1   # did not build, or a test program was killed
+        failed += fails
+        printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+        exit failed > 0 || (ci == "true" && skipped > 0)
+    }' "$log"

@@ -1,0 +1,197 @@
+//! The layers of `src/lib.rs`: what is above may use what is below, never the other way round, and some crates are used
+//! in one place only.
+
+#![allow(clippy::unwrap_used)]
+
+mod source;
+
+use source::Source;
+
+/// The modules of the library, lowest layer first. Modules of one layer may use one another.
+const LAYERS: &[&[&str]] = &[
+    &["change", "error", "names", "observe", "render"],
+    &["kernel"],
+    &["lab"],
+    &["ops"],
+    &["script", "diagnostics", "export"],
+    &["cli", "repl"],
+];
+
+/// Crates that are used only in files whose path starts so.
+const PINS: &[(&[&str], &[&str])] = &[
+    (&["rhai"], &["src/script"]),
+    (&["miette"], &["src/diagnostics"]),
+    (&["rustyline"], &["src/repl"]),
+    (&["nix"], &["src/kernel", "src/lab/sandbox"]),
+    (&["rtnetlink", "netlink_packet_core", "netlink_packet_route", "netlink_sys"], &["src/kernel", "src/lab/sandbox"]),
+    (&["iptables"], &["src/kernel"]),
+];
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|modules| modules.contains(&module))
+}
+
+/// The text without its comments and the contents of its strings; lines stay where they are.
+fn code(text: &str) -> String {
+    let mut code = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let skipped = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map_or(rest.len(), |end| end + 2)
+        } else if rest.starts_with("r#\"") {
+            rest.find("\"#").map_or(rest.len(), |end| end + 2)
+        } else if c == '"' {
+            string_length(rest)
+        } else if rest.starts_with("'\"'") {
+            3
+        } else {
+            code.push(c);
+            rest = &rest[c.len_utf8()..];
+            continue;
+        };
+        code.extend(rest[..skipped].chars().filter(|c| *c == '\n'));
+        rest = &rest[skipped..];
+    }
+    code
+}
+
+/// How long the string literal is that `text` starts with.
+fn string_length(text: &str) -> usize {
+    let mut escaped = true; // the quote that opens it
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' if !escaped => return at + 1,
+            '\\' if !escaped => escaped = true,
+            _ => escaped = false,
+        }
+    }
+    text.len()
+}
+
+/// The modules that lead to a file: `src/a/b.rs` is `a::b`; `lib.rs` and `main.rs` are the root.
+fn modules(path: &str) -> Vec<&str> {
+    let path = path.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
+    if matches!(path, "lib" | "main") { Vec::new() } else { path.split('/').collect() }
+}
+
+/// The names that a path prefix such as `crate::` is followed by: one, or those of a `{group}`.
+fn names_after<'a>(code: &'a str, prefix: &str) -> Vec<&'a str> {
+    let starts = code.match_indices(prefix).filter(|(at, _)| !code[..*at].ends_with(part_of_path));
+    starts.flat_map(|(at, _)| names(&code[at + prefix.len()..])).collect()
+}
+
+fn part_of_path(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == ':'
+}
+
+fn names(rest: &str) -> Vec<&str> {
+    let word = |text: &'_ str| text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    let Some(group) = rest.strip_prefix('{') else { return vec![&rest[..word(rest)]] };
+    let (mut depth, mut start, mut found) = (0, 0, Vec::new());
+    for (at, c) in group.char_indices() {
+        if depth == 0 && (c == ',' || c == '}') {
+            let item = group[start..at].trim();
+            found.push(&item[..word(item)]);
+            start = at + 1;
+        }
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What is wrong with the imports of a file.
+fn offences(file: &Source) -> Vec<String> {
+    let code = code(&file.text);
+    let here = modules(&file.path);
+    let mut wrong = Vec::new();
+    let mut say = |what: String| wrong.push(format!("{}: {what}", file.path));
+
+    let root = if file.path == "src/main.rs" { "rhailab::" } else { "crate::" };
+    let mut used = names_after(&code, root);
+    // As many `super` as the file has modules above it lead to the root too.
+    let up = "super::".repeat(here.len());
+    if !here.is_empty() {
+        used.extend(names_after(&code, &up).into_iter().filter(|name| layer(name).is_some()));
+    }
+    let own = here.first().map(|module| layer(module));
+    if own == Some(None) {
+        say("its module is in no layer".into());
+    }
+    for name in used.into_iter().filter(|name| !name.is_empty()) {
+        match (layer(name), own.flatten()) {
+            (None, _) => say(format!("`{root}{name}` is in no layer")),
+            (Some(theirs), Some(own)) if theirs > own => say(format!("`{}` must not use `{name}` above it", here[0])),
+            _ => {}
+        }
+    }
+
+    for (crates, places) in PINS {
+        for krate in *crates {
+            let shadowed = code.contains(&format!("mod {krate};")) || code.contains(&format!("mod {krate} {{"));
+            let used = !names_after(&code, &format!("{krate}::")).is_empty()
+                || [" ", ";"].iter().any(|end| code.contains(&format!("use {krate}{end}")));
+            if used && !shadowed && !places.iter().any(|place| file.path.starts_with(place)) {
+                say(format!("`{krate}` belongs in {}", places.join(" and ")));
+            }
+        }
+    }
+
+    let tests = Source::tests_at(&code);
+    for (at, _) in code.match_indices("::*").filter(|(at, _)| code[at + 3..].starts_with([';', ',', '}', ' ', '\n'])) {
+        if !(at > tests && code[..at].ends_with("use super")) {
+            let line = code[..at].lines().count();
+            say(format!("line {line} imports everything there is; name what is used"));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn imports_point_down_and_crates_stay_in_their_place() {
+    let wrong: Vec<String> = source::files("src", "rs").iter().flat_map(offences).collect();
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+#[test]
+fn the_check_sees_what_it_should() {
+    let check = |path: &str, text: &str| offences(&Source { path: path.into(), text: text.into() });
+    let bad = [
+        ("src/kernel/linux.rs", "use crate::lab::Lab;"),
+        ("src/kernel.rs", "use crate::{change::{Change, Family}, ops::FnDef};"),
+        ("src/kernel/linux/link.rs", "fn f() { super::super::super::lab::x() }"),
+        ("src/lab/store.rs", "use super::super::script::Engine;"),
+        ("src/names.rs", "fn f(lab: &crate::lab::Lab) {}"),
+        ("src/ops/vip.rs", "use rhai::Engine;"),
+        ("src/cli/run.rs", "fn f() -> miette::Report {}"),
+        ("src/lab/store.rs", "use nix::unistd;"),
+        ("src/lab.rs", "use crate::kernel::*;"),
+        ("src/lab.rs", "use crate::kernel::{Kernel, fake::*};"),
+        ("src/novel.rs", ""),
+        ("src/lab.rs", "use crate::novel::Thing;"),
+        ("src/lab.rs", "const URL: &str = \"http://x\"; const Q: char = '\"'; fn f() { crate::ops::all() }"),
+    ];
+    for (path, text) in bad {
+        assert_eq!(check(path, text).len(), 1, "{path}: {text}: {:?}", check(path, text));
+    }
+    let good = [
+        ("src/main.rs", "use rhailab::cli;"),
+        ("src/lab.rs", "use crate::kernel::{Kernel, fake::Fake}; // crate::ops"),
+        ("src/lab.rs", "//! [`all`](crate::ops::all)"),
+        ("src/names.rs", "use crate::error::OpError;\n#[cfg(test)]\nmod tests {\n    use super::*;\n}"),
+        ("src/lab/sandbox.rs", "use nix::sched::unshare;"),
+        ("src/kernel/linux/link.rs", "use super::spaces::Spaces; use nix::errno::Errno;"),
+        ("src/ops.rs", "mod iptables;\nconst X: &[FnDef] = iptables::DEFS;"),
+        ("src/ops/rules.rs", "use crate::kernel::linux::iptables::Tag; use rhailab::x;"),
+        ("src/ops/rules.rs", "const CODE: &str = \"a \\\" iptables::missing\"; // nix::x"),
+    ];
+    for (path, text) in good {
+        assert_eq!(check(path, text), Vec::<String>::new(), "{path}: {text}");
+    }
+}
