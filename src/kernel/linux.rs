@@ -99,7 +99,7 @@ impl LinuxKernel {
             }
             (Change::Start { .. }, Identity::Process { .. }) => self.processes.undo(entry.identity),
             (change, _) => match Made::of(&entry) {
-                Some(made) => delete::undo(&self.spaces, &made),
+                Some(made) => delete::undo(&self.spaces, &made, self.ours.destinations()),
                 None => unprepared(change),
             },
         }
@@ -167,7 +167,7 @@ impl Kernel for LinuxKernel {
     fn undo_all(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
         let links: Option<Vec<Made<'_>>> = entries.iter().map(Made::of).collect();
         let undone = if let Some(links) = links {
-            delete::undo_all(&self.spaces, &links)
+            delete::undo_all(&self.spaces, &links, self.ours.destinations())
         } else if entries.iter().all(|entry| matches!(entry.change, Change::EditRules { .. })) {
             self.netfilter.undo_all(&self.spaces, entries)
         } else {

@@ -45,7 +45,7 @@ pub fn apply(spaces: &Spaces, ns: &Ns, link: &IfName, addr: IpNet) -> Done<()> {
 pub fn undo(link: &IfName, addr: IpNet) -> Done<Undone> {
     let mut socket = Socket::open()?;
     let index = match link::index(link) {
-        Err(refusal) if refusal.number() == Some(Errno::ENODEV as i32) => return Ok(Undone::AlreadyGone),
+        Err(refusal) if refusal.is(Errno::ENODEV) => return Ok(Undone::AlreadyGone),
         index => index?,
     };
     let present = list(&mut socket, Some(index))?;
@@ -59,7 +59,7 @@ pub fn undo(link: &IfName, addr: IpNet) -> Done<Undone> {
         return Ok(Undone::NotOurs(format!("{} on `{link}` would go with it", heir.addr)));
     }
     match socket.act(RouteNetlinkMessage::DelAddress(message(index, addr)), 0) {
-        Err(refusal) if refusal.number() == Some(Errno::EADDRNOTAVAIL as i32) => Ok(Undone::AlreadyGone),
+        Err(refusal) if refusal.is(Errno::EADDRNOTAVAIL) => Ok(Undone::AlreadyGone),
         done => done.map(|()| Undone::Yes),
     }
 }

@@ -48,7 +48,7 @@ pub fn find(socket: &mut Socket, name: &IfName) -> Done<Option<Seen>> {
     match socket.get(RouteNetlinkMessage::GetLink(request)) {
         Ok(RouteNetlinkMessage::NewLink(message)) => Ok(Some(seen(&message))),
         Ok(_) => Err(Refusal::new(Why::Protocol, "RTM_GETLINK", "the answer is no interface")),
-        Err(refusal) if refusal.number() == Some(Errno::ENODEV as i32) => Ok(None),
+        Err(refusal) if refusal.is(Errno::ENODEV) => Ok(None),
         Err(refusal) => Err(refusal),
     }
 }

@@ -30,7 +30,7 @@ pub fn snapshot(spaces: &Spaces, ns: &Ns) -> Done<Snapshot> {
         let mut socket = Socket::open()?;
         let links = link::list(&mut socket)?;
         let addrs = addr::list(&mut socket, None)?;
-        let routes = route::list(&mut socket)?;
+        let routes = route::list_all(&mut socket)?;
         // A name that ours cannot be is nobody's whom a recipe could speak of.
         let links =
             links.into_iter().filter_map(|seen| IfName::new(&seen.name).ok().map(|name| info(seen, name, &addrs)));

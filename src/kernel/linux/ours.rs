@@ -1,17 +1,18 @@
 //! What this lab has made, by name. A name can come to mean somebody else's object while the lab stands; the
 //! changes that record no identity of their object (an attribute, an address, a sysctl) are checked by this.
 
-use crate::change::{Change, Identity, LinkKind};
+use crate::change::{Change, Identity, LinkKind, LinkSet};
 use crate::kernel::linux::link::{Seen, set};
 use crate::kernel::{Done, Undone};
 use crate::names::{IfName, Ns, NsName};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The namespaces and interfaces that this lab has made and not undone.
 #[derive(Debug, Default)]
 pub struct Ours {
     cookies: HashMap<NsName, u64>,
     links: HashMap<(Ns, IfName), u32>,
+    destinations: BTreeSet<Ns>,
 }
 
 impl Ours {
@@ -29,6 +30,9 @@ impl Ours {
             }
             (Change::SetLink { ns, link, set }, Identity::Was(_)) => {
                 let group = self.links.get(&(ns.clone(), link.clone())).copied();
+                if let LinkSet::Ns(to) = set {
+                    self.destinations.insert(to.clone());
+                }
                 let (ns, link) = set::moved(ns, link, set);
                 self.links.extend(group.map(|group| ((ns.clone(), link.clone()), group)));
             }
@@ -58,6 +62,11 @@ impl Ours {
     /// The cookie of a namespace that we made.
     pub fn cookie(&self, ns: &Ns) -> Option<u64> {
         self.cookies.get(ns.name()?).copied()
+    }
+
+    /// The namespaces that interfaces were moved to.
+    pub fn destinations(&self) -> &BTreeSet<Ns> {
+        &self.destinations
     }
 
     /// Whether the interface that bears this name can be the one that we knew by it: one that we made is in our

@@ -30,15 +30,19 @@ pub fn apply(spaces: &Spaces, ns: &Ns, route: &Route) -> Done<()> {
 
 /// Deletes a route that is just as we added it, our protocol number included. Called in the namespace.
 pub fn undo(route: &Route) -> Done<Undone> {
-    let is_gone = |refusal: &Refusal| {
-        let gone = [Errno::ESRCH, Errno::ENODEV, Errno::ENETDOWN].map(|errno| Some(errno as i32));
-        gone.contains(&refusal.number())
+    let mut socket = Socket::open()?;
+    // A deletion without an interface or an IPv4 metric takes a route with any.
+    let is_it = |there: &Route| {
+        let dev = route.dev.as_ref().or(there.dev.as_ref());
+        *there == Route { to: route.to.trunc(), dev: dev.cloned(), ..route.clone() }
     };
-    let delete = || Socket::open()?.act(RouteNetlinkMessage::DelRoute(message(route)?), 0);
-    match delete() {
-        Ok(()) => Ok(Undone::Yes),
-        Err(refusal) if is_gone(&refusal) => Ok(Undone::AlreadyGone),
-        Err(refusal) => Err(refusal),
+    let present = list(&mut socket, family(route.to.addr()), RouteProtocol::Other(ROUTE_PROTOCOL))?;
+    if !present.iter().any(is_it) {
+        return Ok(Undone::AlreadyGone);
+    }
+    match socket.act(RouteNetlinkMessage::DelRoute(message(route)?), 0) {
+        Err(refusal) if refusal.is(Errno::ESRCH) => Ok(Undone::AlreadyGone),
+        done => done.map(|()| Undone::Yes),
     }
 }
 
@@ -59,16 +63,22 @@ pub fn lookup(to: IpAddr) -> Done<RouteAnswer> {
     Ok(RouteAnswer { dev: dev.map(device).transpose()?.flatten(), via, src })
 }
 
-/// The routes of the main table in the calling thread's namespace.
-pub fn list(socket: &mut Socket) -> Done<Vec<Route>> {
+/// All routes of the main table in the calling thread's namespace.
+pub fn list_all(socket: &mut Socket) -> Done<Vec<Route>> {
+    let mut routes = list(socket, AddressFamily::Inet, RouteProtocol::Unspec)?;
+    routes.extend(list(socket, AddressFamily::Inet6, RouteProtocol::Unspec)?);
+    Ok(routes)
+}
+
+/// The routes of the main table with this protocol number, or with any.
+fn list(socket: &mut Socket, family: AddressFamily, protocol: RouteProtocol) -> Done<Vec<Route>> {
+    let mut request = RouteMessage::default();
+    request.header.address_family = family;
+    request.header.protocol = protocol;
     let mut routes = Vec::new();
-    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        let mut request = RouteMessage::default();
-        request.header.address_family = family;
-        for message in socket.dump(&RouteNetlinkMessage::GetRoute(request))? {
-            if let RouteNetlinkMessage::NewRoute(message) = message {
-                routes.extend(seen(&message)?);
-            }
+    for message in socket.dump(&RouteNetlinkMessage::GetRoute(request))? {
+        if let RouteNetlinkMessage::NewRoute(message) = message {
+            routes.extend(seen(&message)?);
         }
     }
     Ok(routes)

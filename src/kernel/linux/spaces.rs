@@ -90,7 +90,7 @@ impl Spaces {
             return act().map(Some);
         }
         let there = match self.open(ns) {
-            Err(refusal) if refusal.number() == Some(Errno::ENOENT as i32) => return Ok(None),
+            Err(refusal) if refusal.is(Errno::ENOENT) => return Ok(None),
             opened => opened?,
         };
         if !is_namespace(&there)? {

@@ -11,7 +11,7 @@ use crate::names::{IfName, Ns};
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// An interface that we made: where, and what must still be true of it.
 #[derive(Debug, Clone, Copy)]
@@ -62,21 +62,23 @@ enum Fate {
     Absent,
 }
 
-/// Deletes an interface that we made.
-pub fn undo(spaces: &Spaces, made: &Made<'_>) -> Done<Undone> {
+/// Deletes an interface that we made, wherever it is among its birthplace, its peer's and these other namespaces.
+pub fn undo(spaces: &Spaces, made: &Made<'_>, elsewhere: &BTreeSet<Ns>) -> Done<Undone> {
     let fate = spaces.within_same(made.ns, Some(made.cookie), || delete_near(made))?;
-    let Some(fate) = fate else { return Ok(Undone::AlreadyGone) };
-    if fate == Fate::Deleted {
+    if fate == Some(Fate::Deleted) {
         return Ok(Undone::Yes);
     }
-    // Somebody may have moved it elsewhere. To delete its peer deletes it too.
-    if let Some((there, mac)) = made.peer
-        && spaces.within_same(there, None, || delete_marked(&mut Socket::open()?, made, mac))? == Some(Fate::Deleted)
-    {
-        return Ok(Undone::Yes);
+    // To delete one end of a pair deletes the other too, wherever that was moved.
+    let macs = [Some(made.mac), made.peer.map(|(_, mac)| mac)];
+    let moved = elsewhere.iter().flat_map(|ns| macs.into_iter().flatten().map(move |mac| (ns, mac)));
+    for (ns, mac) in made.peer.into_iter().chain(moved) {
+        let fate = spaces.within_same(ns, None, || delete_marked(&mut Socket::open()?, made, mac))?;
+        if fate == Some(Fate::Deleted) {
+            return Ok(Undone::Yes);
+        }
     }
     Ok(match fate {
-        Fate::Replaced => Undone::NotOurs(format!("`{}` is another interface now", made.name)),
+        Some(Fate::Replaced) => Undone::NotOurs(format!("`{}` is another interface now", made.name)),
         _ => Undone::AlreadyGone,
     })
 }
@@ -105,43 +107,54 @@ fn delete(socket: &mut Socket, seen: &Seen) -> Done<Fate> {
     let request = LinkUnspec::new_with_index(seen.index).build();
     match socket.act(RouteNetlinkMessage::DelLink(request), 0) {
         // It went in between, with its peer's namespace.
-        Err(refusal) if refusal.number() == Some(Errno::ENODEV as i32) => Ok(Fate::Absent),
+        Err(refusal) if refusal.is(Errno::ENODEV) => Ok(Fate::Absent),
         done => done.map(|()| Fate::Deleted),
     }
 }
 
-/// Deletes many interfaces that we made in one namespace: by one request those that are where they should be, and
-/// the others one by one.
-pub fn undo_all(spaces: &Spaces, all: &[Made<'_>]) -> Vec<Done<Undone>> {
-    let swept = match all {
-        [first, _, ..] if all.iter().all(|made| made.ns == first.ns && made.cookie == first.cookie) => {
-            spaces.within_same(first.ns, Some(first.cookie), || sweep(all))
-        }
-        _ => Ok(None),
+/// Deletes many interfaces that we made: by one request those that have an end where it should be in one
+/// namespace, and the others one by one.
+pub fn undo_all(spaces: &Spaces, all: &[Made<'_>], elsewhere: &BTreeSet<Ns>) -> Vec<Done<Undone>> {
+    let swept = match common_place(all) {
+        Some((place, cookie)) => spaces.within_same(place, cookie, || sweep(place, all)),
+        None => Ok(None),
     };
     // What kept the sweep from being made is met again, and told, by each interface that it concerns.
     let swept = swept.ok().flatten().unwrap_or_default();
-    let undo = |(at, made)| if swept.contains(&at) { Ok(Undone::Yes) } else { undo(spaces, made) };
+    let undo = |(at, made)| if swept.contains(&at) { Ok(Undone::Yes) } else { undo(spaces, made, elsewhere) };
     all.iter().enumerate().map(undo).collect()
 }
 
-/// Deletes by one request what is found of `all` in the calling thread's namespace, and says which those were.
-fn sweep(all: &[Made<'_>]) -> Done<HashSet<usize>> {
+/// The namespace where all have an end, with its cookie where it is known. One alone is not worth a sweep.
+fn common_place<'a>(all: &[Made<'a>]) -> Option<(&'a Ns, Option<u64>)> {
+    let [first, _, ..] = all else { return None };
+    let is_at = |made: &Made<'_>, place: &Ns| made.ns == place || made.peer.is_some_and(|(ns, _)| ns == place);
+    let mut places = [Some(first.ns), first.peer.map(|(ns, _)| ns)].into_iter().flatten();
+    let place = places.find(|place| all.iter().all(|made| is_at(made, place)))?;
+    let mut cookies = all.iter().filter(|made| made.ns == place).map(|made| made.cookie);
+    let cookie = cookies.next();
+    cookies.all(|other| Some(other) == cookie).then_some((place, cookie))
+}
+
+/// Deletes by one request what has an end in the calling thread's namespace, `place`, and says which those were.
+fn sweep(place: &Ns, all: &[Made<'_>]) -> Done<HashSet<usize>> {
     let mut socket = Socket::open()?;
     let links = link::list(&mut socket)?;
     let by_name: HashMap<&str, &Seen> = links.iter().map(|seen| (seen.name.as_str(), seen)).collect();
     let by_mac: HashMap<Mac, &Seen> = links.iter().filter_map(|seen| Some((seen.mac?, seen))).collect();
     let marked = |made: &Made<'_>, mac: Mac| by_mac.get(&mac).filter(|seen| made.is_renamed(seen, mac)).copied();
-    let find = |made: &Made<'_>| {
+    let near = |made: &Made<'_>| {
         let named = by_name.get(made.name.as_str()).filter(|seen| made.is(seen)).copied();
-        named.or_else(|| marked(made, made.mac))
+        named.or_else(|| marked(made, made.mac)).filter(|_| made.ns == place)
     };
-    let found: Vec<(usize, &Seen)> = all.iter().enumerate().filter_map(|(at, made)| Some((at, find(made)?))).collect();
+    let far = |made: &Made<'_>| made.peer.filter(|(ns, _)| *ns == place).and_then(|(_, mac)| marked(made, mac));
+    let found: Vec<(usize, &Seen)> =
+        all.iter().enumerate().filter_map(|(at, made)| Some((at, near(made).or_else(|| far(made))?))).collect();
     let Some((_, first)) = found.first() else { return Ok(HashSet::new()) };
 
     // A pair whose ends are both here goes as a whole.
-    let peers = all.iter().filter_map(|made| marked(made, made.peer?.1));
-    let doomed: HashSet<u32> = found.iter().map(|(_, seen)| *seen).chain(peers).map(|seen| seen.index).collect();
+    let doomed: HashSet<u32> =
+        found.iter().map(|(_, seen)| *seen).chain(all.iter().filter_map(far)).map(|seen| seen.index).collect();
     let is_pure = links.iter().all(|seen| (seen.group == first.group) == doomed.contains(&seen.index));
     let group = if is_pure && first.group != 0 { first.group } else { regroup(&mut socket, &links, &found)? };
     for (_, seen) in &found {
