@@ -375,10 +375,8 @@ pub enum Identity {
         /// `nft` or `legacy`.
         backend: String,
     },
-    /// A file: how many of its parent folders we made. The content is in the change.
+    /// A file: its path and content, which are in the change, and what we made for it.
     File {
-        /// The inode, known once the file is written under a temporary name.
-        inode: u64,
         /// Parent folders that did not exist, innermost first.
         made_dirs: Vec<PathBuf>,
     },

@@ -133,6 +133,9 @@ pub trait Kernel {
     /// Forgets what was prepared as number `n`, because it will not be applied.
     fn abandon(&mut self, n: u64);
 
+    /// Tells of a change that an earlier process made for the same lab, before anything is asked about it.
+    fn recall(&mut self, _entry: Entry<'_>) {}
+
     /// Undoes a change if its object is still provably ours.
     fn undo(&mut self, entry: Entry<'_>) -> Done<Undone>;
 

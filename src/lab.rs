@@ -112,6 +112,9 @@ impl Lab {
     /// A lab as its journal left it, for taking it down or going on with it.
     pub fn resume(name: LabName, kernel: Box<dyn Kernel>, journal: Journal, made: Vec<Record>) -> Lab {
         let mut lab = Lab::new(name, kernel, Some(journal));
+        for Record { change, identity, .. } in &made {
+            lab.kernel.recall(Entry { change, identity });
+        }
         lab.next = made.last().map_or(1, |record| record.n + 1);
         lab.made = made;
         lab.reindex();

@@ -71,7 +71,7 @@ pub fn undo_commands(change: &Change, identity: &Identity) -> Vec<String> {
         }
         Change::WriteFile { path, .. } => {
             let mut out = vec![format!("rm {}", line(&[path.to_string_lossy()]))];
-            if let Identity::File { made_dirs, .. } = identity {
+            if let Identity::File { made_dirs } = identity {
                 out.extend(made_dirs.iter().map(|dir| format!("rmdir {}", line(&[dir.to_string_lossy()]))));
             }
             out

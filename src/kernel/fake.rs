@@ -93,7 +93,7 @@ impl Kernel for FakeKernel {
             Change::WriteFile { path, .. } => {
                 let known = |dir: &std::path::Path| self.files.keys().any(|file| file.starts_with(dir));
                 let dirs = path.ancestors().skip(1).filter(|dir| dir.starts_with("/etc/netns/") && !known(dir));
-                Identity::File { inode: 0, made_dirs: dirs.map(PathBuf::from).collect() }
+                Identity::File { made_dirs: dirs.map(PathBuf::from).collect() }
             }
             Change::Start { ns, .. } => {
                 self.space(ns)?;

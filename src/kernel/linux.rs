@@ -1,3 +1,230 @@
 //! The real kernel of this machine.
 
+use crate::change::{Change, Identity};
+use crate::kernel::{Done, Entry, Kernel, Refusal, Undone, Why};
+use crate::names::{IfName, LabName, Ns};
+use crate::observe::{Command, LinkInfo, NsSnapshot, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub mod addr;
+pub mod files;
+pub mod link;
+pub mod marks;
+pub mod netlink;
+pub mod netns;
+pub mod observe;
+pub mod ours;
+mod pending;
+pub mod route;
 pub mod spaces;
+pub mod sysctl;
+
+use link::delete::{self, Made};
+use link::{create, set};
+use marks::Marks;
+use netfilter::Netfilter;
+use netns::Unnamed;
+use ours::Ours;
+use pending::{conntrack, interrupt, netfilter, probe, process};
+use process::Processes;
+use spaces::Spaces;
+
+/// What the kernel must know of the lab that it serves.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The lab's name, which is part of its marks.
+    pub lab: LabName,
+    /// Where the output of started processes goes.
+    pub log_dir: PathBuf,
+    /// Where the files are that processes find in `/etc` in place of the machine's: `/etc/netns`.
+    pub etc_netns: PathBuf,
+    /// Whether started processes outlive this one.
+    pub persistent: bool,
+}
+
+/// The kernel of this machine, as seen from the thread that made this. It is for that thread alone, which must be
+/// in the lab's root namespace whenever it calls.
+#[derive(Debug)]
+pub struct LinuxKernel {
+    spaces: Spaces,
+    marks: Marks,
+    unnamed: Unnamed,
+    ours: Ours,
+    processes: Processes,
+    netfilter: Netfilter,
+}
+
+impl LinuxKernel {
+    /// Takes the calling thread's namespace as the lab's root, and draws the lab's marks.
+    pub fn new(setup: Setup) -> Done<LinuxKernel> {
+        Ok(LinuxKernel {
+            spaces: Spaces::new()?,
+            marks: Marks::new()?,
+            unnamed: Unnamed::default(),
+            ours: Ours::default(),
+            processes: Processes::new(setup.log_dir, setup.etc_netns, setup.persistent),
+            netfilter: Netfilter::new(&setup.lab),
+        })
+    }
+
+    /// Everything in the lab's root namespace and in every one that has a name, the lab's or not.
+    pub fn snapshot_all(&mut self) -> Done<Vec<NsSnapshot>> {
+        let all = [Ns::Host].into_iter().chain(netns::list()?.into_iter().map(Ns::Named));
+        all.map(|ns| self.snapshot(&ns).map(|snapshot| (ns, snapshot))).collect()
+    }
+
+    /// Undoes what was done in a namespace, if it still is the one where it was done.
+    fn undo_in(&self, ns: &Ns, undo: impl FnOnce() -> Done<Undone>) -> Done<Undone> {
+        let undone = self.spaces.within_same(ns, self.ours.cookie(ns), undo)?;
+        Ok(undone.unwrap_or(Undone::AlreadyGone))
+    }
+
+    fn undo_one(&mut self, entry: Entry<'_>) -> Done<Undone> {
+        match (entry.change, entry.identity) {
+            (_, Identity::Already) => Ok(Undone::AlreadyGone),
+            (Change::AddNetns { name, .. }, Identity::Netns { cookie }) => netns::undo(&self.spaces, name, *cookie),
+            (Change::SetLink { ns, link, set }, Identity::Was(was)) => {
+                set::undo(&self.spaces, &self.ours, ns, link, set, was)
+            }
+            (Change::AddAddr { ns, link, addr }, Identity::Spec) => self.undo_in(ns, || addr::undo(link, *addr)),
+            (Change::AddRoute { ns, route }, Identity::Spec) => self.undo_in(ns, || route::undo(route)),
+            (Change::SetSysctl { ns, key, value }, Identity::WasText(was)) => {
+                self.undo_in(ns, || sysctl::undo(key, value, was))
+            }
+            (Change::WriteFile { path, text }, Identity::File { made_dirs }) => files::undo(path, text, made_dirs),
+            (Change::EditRules { .. }, Identity::Rules { .. }) => {
+                self.netfilter.undo_all(&self.spaces, &[entry]).pop().unwrap_or_else(|| unprepared(entry.change))
+            }
+            (Change::Start { .. }, Identity::Process { .. }) => self.processes.undo(entry.identity),
+            (change, _) => match Made::of(&entry) {
+                Some(made) => delete::undo(&self.spaces, &made, self.ours.destinations()),
+                None => unprepared(change),
+            },
+        }
+    }
+}
+
+/// The identity is not of the kind that the change has: the journal was written by something else.
+fn unprepared<T>(change: &Change) -> Done<T> {
+    Err(Refusal::new(Why::Protocol, "the journal", format!("the identity does not fit the change {change:?}")))
+}
+
+impl Kernel for LinuxKernel {
+    fn prepare(&mut self, n: u64, change: &Change) -> Done<Identity> {
+        let spaces = &self.spaces;
+        match change {
+            Change::AddNetns { name, .. } => self.unnamed.prepare(spaces, n, name),
+            Change::AddLink { ns, link } => create::prepare(spaces, &mut self.marks, ns, link),
+            Change::SetLink { ns, link, set } => set::prepare(spaces, ns, link, set),
+            Change::AddAddr { .. } | Change::AddRoute { .. } => Ok(Identity::Spec),
+            Change::SetSysctl { ns, key, value } => sysctl::prepare(spaces, ns, key, value),
+            Change::EditRules { ns, family, .. } => self.netfilter.prepare(spaces, n, ns, *family),
+            Change::WriteFile { path, .. } => files::prepare(path),
+            Change::Start { ns, process } => self.processes.prepare(spaces, n, ns, process),
+        }
+    }
+
+    fn apply(&mut self, n: u64, change: &Change, identity: &Identity) -> Done<()> {
+        if *identity == Identity::Already {
+            return Ok(());
+        }
+        let spaces = &self.spaces;
+        match (change, identity) {
+            (Change::AddNetns { name, sysctls }, _) => self.unnamed.apply(spaces, n, name, sysctls),
+            (Change::AddLink { ns, link }, _) => create::apply(spaces, ns, link, identity),
+            (Change::SetLink { ns, link, set }, _) => set::apply(spaces, ns, link, set),
+            (Change::AddAddr { ns, link, addr }, _) => addr::apply(spaces, ns, link, *addr),
+            (Change::AddRoute { ns, route }, _) => route::apply(spaces, ns, route),
+            (Change::SetSysctl { ns, key, value }, _) => sysctl::apply(spaces, ns, key, value),
+            (Change::EditRules { ns, family, table, edits }, _) => {
+                self.netfilter.apply(spaces, ns, *family, *table, edits, identity)
+            }
+            (Change::WriteFile { path, text }, Identity::File { made_dirs }) => files::apply(path, text, made_dirs),
+            (Change::Start { .. }, _) => self.processes.release(n),
+            (Change::WriteFile { .. }, _) => unprepared(change),
+        }?;
+        self.ours.note(change, identity);
+        Ok(())
+    }
+
+    fn abandon(&mut self, n: u64) {
+        self.unnamed.abandon(n);
+        self.processes.abandon(n);
+    }
+
+    fn recall(&mut self, entry: Entry<'_>) {
+        self.ours.note(entry.change, entry.identity);
+    }
+
+    fn undo(&mut self, entry: Entry<'_>) -> Done<Undone> {
+        let undone = self.undo_one(entry);
+        self.ours.settle(entry.change, &undone);
+        undone
+    }
+
+    fn undo_all(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
+        let links: Option<Vec<Made<'_>>> = entries.iter().map(Made::of).collect();
+        let undone = if let Some(links) = links {
+            delete::undo_all(&self.spaces, &links, self.ours.destinations())
+        } else if entries.iter().all(|entry| matches!(entry.change, Change::EditRules { .. })) {
+            self.netfilter.undo_all(&self.spaces, entries)
+        } else {
+            return entries.iter().map(|entry| self.undo(*entry)).collect();
+        };
+        for (entry, undone) in entries.iter().zip(&undone) {
+            self.ours.settle(entry.change, undone);
+        }
+        undone
+    }
+
+    fn exec(&mut self, ns: &Ns, command: &Command) -> Done<Output> {
+        self.processes.exec(&self.spaces, ns, command)
+    }
+
+    fn probe(&mut self, ns: &Ns, probe: &Probe) -> Done<Reply> {
+        probe::run(&self.spaces, ns, probe)
+    }
+
+    fn sysctl(&mut self, ns: &Ns, key: &str) -> Done<String> {
+        sysctl::read(&self.spaces, ns, key)
+    }
+
+    fn link(&mut self, ns: &Ns, name: &IfName) -> Done<LinkInfo> {
+        observe::link(&self.spaces, ns, name)
+    }
+
+    fn netns_exists(&mut self, ns: &Ns) -> Done<bool> {
+        netns::exists(ns)
+    }
+
+    fn route_to(&mut self, ns: &Ns, to: IpAddr) -> Done<RouteAnswer> {
+        observe::route_to(&self.spaces, ns, to)
+    }
+
+    fn snapshot(&mut self, ns: &Ns) -> Done<Snapshot> {
+        let rules = self.netfilter.save(&self.spaces, ns)?;
+        Ok(Snapshot { rules, ..observe::snapshot(&self.spaces, ns)? })
+    }
+
+    fn process(&mut self, process: &Identity) -> Done<ProcState> {
+        self.processes.state(process)
+    }
+
+    fn signal(&mut self, process: &Identity, signal: i32) -> Done<()> {
+        self.processes.signal(process, signal)
+    }
+
+    fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<usize> {
+        conntrack::forget(&self.spaces, ns, to, port, protocol)
+    }
+
+    fn sleep(&mut self, time: Duration) -> Done<()> {
+        interrupt::sleep(time)
+    }
+
+    fn is_fake(&self) -> bool {
+        false
+    }
+}

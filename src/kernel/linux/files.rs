@@ -1,0 +1,132 @@
+//! Files that the lab writes for programs to read, such as `/etc/netns/NAME/resolv.conf`. Unlike everything else
+//! they outlive a reboot.
+
+use crate::change::Identity;
+use crate::kernel::{Done, Refusal, Undone, Why};
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::geteuid;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
+
+/// Finds out which of the file's folders are missing.
+pub fn prepare(path: &Path) -> Done<Identity> {
+    if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
+        let words = "the path of a file must be absolute and without `..`";
+        return Err(Refusal::new(Why::Protocol, on("create", path), words));
+    }
+    // Refused before the journal speaks of it: whoever clears up after us could take an equal file for ours.
+    if is_there(path)? {
+        return Err(Refusal::errno(on("create", path), Errno::EEXIST as i32));
+    }
+    let mut made_dirs = Vec::new();
+    for folder in path.ancestors().skip(1) {
+        if is_there(folder)? {
+            break;
+        }
+        made_dirs.push(folder.to_path_buf());
+    }
+    Ok(Identity::File { made_dirs })
+}
+
+/// Makes the folders and the file, and waits until they are on the disk.
+pub fn apply(path: &Path, text: &str, made_dirs: &[PathBuf]) -> Done<()> {
+    let mut made = Vec::new();
+    let result = make(path, text, made_dirs, &mut made);
+    let Err(refusal) = result else { return Ok(()) };
+    // Newest first, so that a folder is empty when its turn comes.
+    let mut left = String::new();
+    for path in made.iter().rev() {
+        let removed = if made_dirs.contains(path) { fs::remove_dir(path) } else { fs::remove_file(path) };
+        if let Err(e) = removed {
+            left = format!("and {} is left: {e}", path.display());
+        }
+    }
+    Err(if left.is_empty() { refusal } else { Refusal { words: left, ..refusal } })
+}
+
+fn make(path: &Path, text: &str, made_dirs: &[PathBuf], made: &mut Vec<PathBuf>) -> Done<()> {
+    for folder in made_dirs.iter().rev() {
+        DirBuilder::new().mode(0o755).create(folder).map_err(|e| Refusal::io(on("mkdir", folder), &e))?;
+        made.push(folder.clone());
+        // Whatever our umask is: the programs that read the file may run as somebody else.
+        fs::set_permissions(folder, Permissions::from_mode(0o755)).map_err(|e| Refusal::io(on("chmod", folder), &e))?;
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .custom_flags(libc::O_NOFOLLOW)
+        .mode(0o644)
+        .open(path)
+        .map_err(|e| Refusal::io(on("create", path), &e))?;
+    made.push(path.to_path_buf());
+    let mut write = || {
+        file.set_permissions(Permissions::from_mode(0o644))?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        // A new name is on the disk once its folder is: the file's, and that of each folder that we made.
+        for name in [path].into_iter().chain(made_dirs.iter().map(PathBuf::as_path)) {
+            if let Some(folder) = name.parent() {
+                File::open(folder)?.sync_all()?;
+            }
+        }
+        Ok(())
+    };
+    write().map_err(|e: io::Error| Refusal::io(on("write", path), &e))
+}
+
+/// Removes the file if it is as we wrote it, then the folders that we made for it and that are empty.
+pub fn undo(path: &Path, text: &str, made_dirs: &[PathBuf]) -> Done<Undone> {
+    let undone = match verdict(path, text).map_err(|e| Refusal::io(on("read", path), &e))? {
+        None => {
+            fs::remove_file(path).map_err(|e| Refusal::io(on("unlink", path), &e))?;
+            Undone::Yes
+        }
+        Some(undone) => undone,
+    };
+    for folder in made_dirs {
+        match fs::remove_dir(folder) {
+            Ok(()) => {}
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            // Somebody else uses it by now.
+            Err(e) if matches!(e.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::ResourceBusy) => break,
+            Err(e) => return Err(Refusal::io(on("rmdir", folder), &e)),
+        }
+    }
+    Ok(undone)
+}
+
+/// Why the file should not be removed, if so.
+fn verdict(path: &Path, text: &str) -> io::Result<Option<Undone>> {
+    let not_ours = |why: &str| Ok(Some(Undone::NotOurs(format!("{} {why}", path.display()))));
+    let file = match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path) {
+        Ok(file) => file,
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Some(Undone::AlreadyGone));
+        }
+        Err(e) if e.raw_os_error() == Some(Errno::ELOOP as i32) => return not_ours("is a symbolic link now"),
+        Err(e) => return Err(e),
+    };
+    let about = file.metadata()?;
+    if !about.is_file() || about.nlink() != 1 || about.uid() != geteuid().as_raw() {
+        return not_ours("is not the file that was written");
+    }
+    // An empty file is what is left of us where we were killed between making it and writing it.
+    let mut now = Vec::new();
+    file.take(text.len() as u64 + 1).read_to_end(&mut now)?;
+    if now.is_empty() || now == text.as_bytes() { Ok(None) } else { not_ours("was edited meanwhile") }
+}
+
+fn is_there(path: &Path) -> Done<bool> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(Refusal::io(on("stat", path), &e)),
+    }
+}
+
+fn on(call: &str, path: &Path) -> String {
+    format!("{call} {}", path.display())
+}

@@ -1,0 +1,152 @@
+//! Interfaces: reading them here; making, setting and deleting them in the modules below.
+
+use crate::change::Mac;
+use crate::kernel::linux::netlink::Socket;
+use crate::kernel::{Done, Refusal, Why};
+use crate::names::IfName;
+use nix::errno::Errno;
+use nix::net::if_::{if_indextoname, if_nametoindex};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoPortData, LinkAttribute, LinkExtentMask, LinkFlags,
+    LinkInfo, LinkMessage,
+};
+
+pub mod create;
+pub mod delete;
+pub mod set;
+
+/// What we look at of an interface.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// Its index in its namespace.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Its kind; empty for physical ones.
+    pub kind: String,
+    /// Its hardware address, where it is an Ethernet one.
+    pub mac: Option<Mac>,
+    /// Its MTU.
+    pub mtu: u32,
+    /// Whether it is administratively up.
+    pub up: bool,
+    /// The index of its master.
+    pub master: Option<u32>,
+    /// Its `IFLA_GROUP`.
+    pub group: u32,
+    /// Whether it is a bridge port, and then whether in hairpin mode.
+    pub hairpin: Option<bool>,
+    /// How its IPv6 link-local address is made; none where IPv6 is off.
+    pub link_local: Option<In6AddrGenMode>,
+}
+
+/// The interface of that name in the calling thread's namespace.
+pub fn find(socket: &mut Socket, name: &IfName) -> Done<Option<Seen>> {
+    let mut request = query();
+    request.attributes.push(LinkAttribute::IfName(name.to_string()));
+    match socket.get(RouteNetlinkMessage::GetLink(request)) {
+        Ok(RouteNetlinkMessage::NewLink(message)) => Ok(Some(seen(&message))),
+        Ok(_) => Err(Refusal::new(Why::Protocol, "RTM_GETLINK", "the answer is no interface")),
+        Err(refusal) if refusal.is(Errno::ENODEV) => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// All interfaces of the calling thread's namespace.
+pub fn list(socket: &mut Socket) -> Done<Vec<Seen>> {
+    let messages = socket.dump(&RouteNetlinkMessage::GetLink(query()))?;
+    Ok(messages
+        .iter()
+        .filter_map(|message| match message {
+            RouteNetlinkMessage::NewLink(message) => Some(seen(message)),
+            _ => None,
+        })
+        .collect())
+}
+
+/// A question without the statistics, which are most of an answer.
+fn query() -> LinkMessage {
+    let mut request = LinkMessage::default();
+    request.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    request
+}
+
+/// The index of an interface of the calling thread's namespace. An ioctl is cheaper than a netlink request.
+pub fn index(name: &IfName) -> Done<u32> {
+    match if_nametoindex(name.as_str()) {
+        Err(Errno::ENODEV) => Err(missing(name)),
+        index => index.map_err(|e| Refusal::errno("SIOCGIFINDEX", e as i32)),
+    }
+}
+
+/// What is said of an interface that is not there.
+pub fn missing(name: &IfName) -> Refusal {
+    Refusal::new(Why::Errno(Errno::ENODEV as i32), "RTM_GETLINK", format!("no interface `{name}`"))
+}
+
+/// The name of the interface with that index in the calling thread's namespace.
+pub fn name(index: u32) -> Done<String> {
+    let name = if_indextoname(index).map_err(|e| Refusal::errno("SIOCGIFNAME", e as i32))?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
+/// The hardware address in a netlink attribute, if it is an Ethernet one.
+fn mac(bytes: &[u8]) -> Option<Mac> {
+    bytes.try_into().ok().map(Mac)
+}
+
+fn seen(message: &LinkMessage) -> Seen {
+    let mut seen = Seen {
+        index: message.header.index,
+        name: String::new(),
+        kind: String::new(),
+        mac: None,
+        mtu: 0,
+        up: message.header.flags.contains(LinkFlags::Up),
+        master: None,
+        group: 0,
+        hairpin: None,
+        link_local: None,
+    };
+    for attribute in &message.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => seen.name.clone_from(name),
+            LinkAttribute::Address(bytes) => seen.mac = mac(bytes),
+            LinkAttribute::Mtu(mtu) => seen.mtu = *mtu,
+            LinkAttribute::Controller(index) => seen.master = Some(*index).filter(|index| *index != 0),
+            LinkAttribute::Group(group) => seen.group = *group,
+            LinkAttribute::LinkInfo(infos) => see_info(&mut seen, infos),
+            LinkAttribute::AfSpecUnspec(specs) => {
+                seen.link_local = specs.iter().find_map(|spec| match spec {
+                    AfSpecUnspec::Inet6(attributes) => gen_mode(attributes),
+                    _ => None,
+                });
+            }
+            _ => {}
+        }
+    }
+    seen
+}
+
+fn see_info(seen: &mut Seen, infos: &[LinkInfo]) {
+    for info in infos {
+        match info {
+            LinkInfo::Kind(kind) => seen.kind = kind.to_string(),
+            LinkInfo::PortData(InfoPortData::BridgePort(attributes)) => {
+                seen.hairpin = attributes.iter().find_map(|attribute| match attribute {
+                    InfoBridgePort::HairpinMode(on) => Some(*on),
+                    _ => None,
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+fn gen_mode(attributes: &[AfSpecInet6]) -> Option<In6AddrGenMode> {
+    attributes.iter().find_map(|attribute| match attribute {
+        AfSpecInet6::AddrGenMode(mode) => Some(*mode),
+        _ => None,
+    })
+}

@@ -1,0 +1,139 @@
+//! Setting one attribute of an interface, and setting it back.
+
+use crate::change::{Identity, LinkSet, Mac};
+use crate::kernel::linux::link::{self, Seen};
+use crate::kernel::linux::netlink::Socket;
+use crate::kernel::linux::ours::Ours;
+use crate::kernel::linux::spaces::Spaces;
+use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::names::{IfName, Ns};
+use nix::errno::Errno;
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkMessage};
+use rtnetlink::{LinkBridgePort, LinkUnspec};
+use std::os::fd::AsRawFd;
+
+/// Reads what the attribute is now.
+pub fn prepare(spaces: &Spaces, ns: &Ns, name: &IfName, set: &LinkSet) -> Done<Identity> {
+    spaces.within(ns, || {
+        let seen = link::find(&mut Socket::open()?, name)?.ok_or_else(|| link::missing(name))?;
+        let now = value(&seen, ns, set)?;
+        Ok(if now == *set { Identity::Already } else { Identity::Was(now) })
+    })
+}
+
+/// Sets the attribute.
+pub fn apply(spaces: &Spaces, ns: &Ns, name: &IfName, set: &LinkSet) -> Done<()> {
+    // Open until the answer is there, because the message names the namespace by descriptor number.
+    let there = match set {
+        LinkSet::Ns(to) => Some(spaces.open(to)?),
+        _ => None,
+    };
+    spaces.within(ns, || {
+        let link = LinkUnspec::new_with_index(link::index(name)?);
+        let request = match set {
+            LinkSet::Up(true) => link.up().build(),
+            LinkSet::Up(false) => link.down().build(),
+            LinkSet::Mtu(mtu) => link.mtu(*mtu).build(),
+            LinkSet::Mac(Mac(bytes)) => link.address(bytes.to_vec()).build(),
+            LinkSet::Master(Some(master)) => link.controller(link::index(master)?).build(),
+            LinkSet::Master(None) => link.nocontroller().build(),
+            LinkSet::Name(new) => link.name(new.as_str()).build(),
+            LinkSet::Ns(_) => there.iter().fold(link, |link, there| link.setns_by_fd(there.as_raw_fd())).build(),
+            LinkSet::Hairpin(on) => return hairpin(link::index(name)?, *on),
+            LinkSet::LinkLocal(on) => {
+                let mode = if *on { In6AddrGenMode::Eui64 } else { In6AddrGenMode::None };
+                let spec = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(mode)]);
+                link.append_extra_attribute(LinkAttribute::AfSpecUnspec(vec![spec])).build()
+            }
+        };
+        Socket::open()?.act(RouteNetlinkMessage::SetLink(request), 0)
+    })
+}
+
+/// Only `RTM_NEWLINK` takes the attributes of a bridge port.
+fn hairpin(index: u32, on: bool) -> Done<()> {
+    let request: LinkMessage = LinkBridgePort::new(index).hairpin(on).build();
+    Socket::open()?.act(RouteNetlinkMessage::NewLink(request), 0)
+}
+
+/// Sets the attribute back if it still has our value.
+pub fn undo(spaces: &Spaces, ours: &Ours, ns: &Ns, name: &IfName, set: &LinkSet, was: &LinkSet) -> Done<Undone> {
+    let (ns, name) = moved(ns, name, set);
+    let judge = || {
+        let Some(seen) = link::find(&mut Socket::open()?, name)? else { return Ok(Some(Undone::AlreadyGone)) };
+        if !ours.can_be(ns, name, &seen) {
+            return Ok(Some(Undone::NotOurs(format!("`{name}` is another interface now"))));
+        }
+        let now = value(&seen, ns, set)?;
+        Ok(if now == *was {
+            Some(Undone::AlreadyGone)
+        } else if now == *set {
+            None
+        } else {
+            Some(Undone::NotOurs(format!("`{name}` was set to {} meanwhile", words(&now))))
+        })
+    };
+    match spaces.within_same(ns, ours.cookie(ns), judge)? {
+        Some(None) => apply(spaces, ns, name, was).map(|()| Undone::Yes),
+        Some(Some(undone)) => Ok(undone),
+        None => Ok(Undone::AlreadyGone),
+    }
+}
+
+/// Where the interface is and what it is called once the attribute is set.
+pub fn moved<'a>(ns: &'a Ns, name: &'a IfName, set: &'a LinkSet) -> (&'a Ns, &'a IfName) {
+    match set {
+        LinkSet::Name(new) => (ns, new),
+        LinkSet::Ns(to) => (to, name),
+        _ => (ns, name),
+    }
+}
+
+/// What the attribute that `set` is about is now. Called in the interface's namespace `ns`.
+fn value(seen: &Seen, ns: &Ns, set: &LinkSet) -> Done<LinkSet> {
+    Ok(match set {
+        LinkSet::Up(_) => LinkSet::Up(seen.up),
+        LinkSet::Mtu(_) => LinkSet::Mtu(seen.mtu),
+        LinkSet::Mac(_) => LinkSet::Mac(seen.mac.ok_or_else(|| unfit("it has no Ethernet address"))?),
+        LinkSet::Master(_) => LinkSet::Master(match seen.master {
+            Some(index) => Some(known(&link::name(index)?)?),
+            None => None,
+        }),
+        LinkSet::Name(_) => LinkSet::Name(known(&seen.name)?),
+        LinkSet::Ns(_) => LinkSet::Ns(ns.clone()),
+        LinkSet::Hairpin(_) => LinkSet::Hairpin(seen.hairpin.ok_or_else(|| unfit("it is not a bridge port"))?),
+        LinkSet::LinkLocal(wanted) => LinkSet::LinkLocal(match seen.link_local {
+            Some(In6AddrGenMode::Eui64) => true,
+            Some(In6AddrGenMode::None) => false,
+            // It makes itself a link-local address, which is all that is asked for.
+            Some(_) if *wanted => true,
+            Some(mode) => return Err(unfit(&format!("its address generation mode {mode} could not be restored"))),
+            None => return Err(unfit("IPv6 is off")),
+        }),
+    })
+}
+
+/// The attribute and its value as ip-link(8) has them.
+fn words(set: &LinkSet) -> String {
+    match set {
+        LinkSet::Up(up) => if *up { "up" } else { "down" }.to_owned(),
+        LinkSet::Mtu(mtu) => format!("mtu {mtu}"),
+        LinkSet::Mac(mac) => format!("address {mac}"),
+        LinkSet::Master(Some(master)) => format!("master {master}"),
+        LinkSet::Master(None) => "nomaster".to_owned(),
+        LinkSet::Name(name) => format!("name {name}"),
+        LinkSet::Ns(ns) => format!("netns {ns}"),
+        LinkSet::Hairpin(hairpin) => format!("hairpin {}", if *hairpin { "on" } else { "off" }),
+        LinkSet::LinkLocal(link_local) => format!("addrgenmode {}", if *link_local { "eui64" } else { "none" }),
+    }
+}
+
+/// The name as one that we can use. The kernel allows more than we do.
+fn known(name: &str) -> Done<IfName> {
+    IfName::new(name).map_err(|e| unfit(&e.to_string()))
+}
+
+fn unfit(why: &str) -> Refusal {
+    Refusal::new(Why::Errno(Errno::EOPNOTSUPP as i32), "RTM_SETLINK", why)
+}

@@ -1,0 +1,173 @@
+//! Named network namespaces as ip-netns(8) has them: files under `/run/netns` with a namespace bound on each.
+
+use crate::change::Identity;
+use crate::kernel::linux::netlink::Socket;
+use crate::kernel::linux::spaces::{self, NETNS_DIR, Spaces};
+use crate::kernel::linux::sysctl;
+use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::names::{Ns, NsName};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use rtnetlink::LinkUnspec;
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The index of `lo` in every namespace (`LOOPBACK_IFINDEX` in the kernel's `net/net_namespace.h`).
+const LOOPBACK: u32 = 1;
+
+/// The namespaces that are made but not named yet.
+#[derive(Debug, Default)]
+pub struct Unnamed {
+    made: HashMap<u64, File>,
+    folder_is_ready: bool,
+}
+
+impl Unnamed {
+    /// Makes a namespace that nobody can see, as number `n`.
+    pub fn prepare(&mut self, spaces: &Spaces, n: u64, name: &NsName) -> Done<Identity> {
+        let place = place(name);
+        // Refused before the journal speaks of it: an empty file of that name would look like our unfinished work.
+        if place.symlink_metadata().is_ok() {
+            return Err(Refusal::errno(format!("create {}", place.display()), Errno::EEXIST as i32));
+        }
+        let (file, cookie) = spaces.inside_new(|| {
+            let own = "/proc/thread-self/ns/net";
+            let file = File::open(own).map_err(|e| Refusal::io(format!("open {own}"), &e))?;
+            Ok((file, spaces::cookie()?))
+        })?;
+        self.made.insert(n, file);
+        Ok(Identity::Netns { cookie })
+    }
+
+    /// Sets namespace number `n` up and then names it, so that nobody finds it half done.
+    pub fn apply(&mut self, spaces: &Spaces, n: u64, name: &NsName, sysctls: &[(String, String)]) -> Done<()> {
+        let Some(file) = self.made.remove(&n) else {
+            return Err(Refusal::new(Why::Protocol, "unshare", "the change was not prepared as a namespace"));
+        };
+        spaces.inside(&file, || {
+            for (key, value) in sysctls {
+                sysctl::preset(key, value)?;
+            }
+            let up = LinkUnspec::new_with_index(LOOPBACK).up().build();
+            Socket::open()?.act(RouteNetlinkMessage::SetLink(up), 0)
+        })?;
+        if !self.folder_is_ready {
+            share_folder()?;
+            self.folder_is_ready = true;
+        }
+        bind(&file, &place(name))
+    }
+
+    /// Lets namespace number `n` go, if there is one.
+    pub fn abandon(&mut self, n: u64) {
+        self.made.remove(&n);
+    }
+}
+
+/// Takes the name off a namespace with this cookie; without a name and a process it ends.
+pub fn undo(spaces: &Spaces, name: &NsName, cookie: u64) -> Done<Undone> {
+    let place = place(name);
+    let Some(file) = open(&place)? else { return Ok(Undone::AlreadyGone) };
+    if spaces::is_namespace(&file)? {
+        if spaces.inside(&file, spaces::cookie)? != cookie {
+            return Ok(Undone::NotOurs(format!("{} is another namespace now", place.display())));
+        }
+        umount2(&place, MntFlags::MNT_DETACH)
+            .map_err(|e| Refusal::errno(format!("umount {}", place.display()), e as i32))?;
+    } else {
+        // An empty file is what is left of us where we were killed between making it and binding on it.
+        let about = file.metadata().map_err(|e| Refusal::io(format!("stat {}", place.display()), &e))?;
+        if !about.is_file() || about.len() > 0 {
+            return Ok(Undone::NotOurs(format!("{} is not a namespace", place.display())));
+        }
+    }
+    fs::remove_file(&place).map_err(|e| Refusal::io(format!("unlink {}", place.display()), &e))?;
+    Ok(Undone::Yes)
+}
+
+/// Whether there is a namespace of that name.
+pub fn exists(ns: &Ns) -> Done<bool> {
+    let Some(place) = spaces::path(ns) else { return Ok(true) };
+    match open(&place)? {
+        Some(file) => spaces::is_namespace(&file),
+        None => Ok(false),
+    }
+}
+
+/// The namespaces that have a name which a recipe could use.
+pub fn list() -> Done<Vec<NsName>> {
+    let refuse = |e: io::Error| Refusal::io(format!("read {NETNS_DIR}"), &e);
+    let entries = match fs::read_dir(NETNS_DIR) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(refuse)?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(refuse)?.file_name();
+        names.extend(name.to_str().and_then(|name| NsName::new(name).ok()));
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn place(name: &NsName) -> PathBuf {
+    Path::new(NETNS_DIR).join(name.as_str())
+}
+
+fn open(place: &Path) -> Done<Option<File>> {
+    match File::open(place) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Refusal::io(format!("open {}", place.display()), &e)),
+    }
+}
+
+/// Gives a namespace its name.
+fn bind(file: &File, place: &Path) -> Done<()> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o000)
+        .open(place)
+        .map_err(|e| Refusal::io(format!("create {}", place.display()), &e))?;
+    let from = format!("/proc/thread-self/fd/{}", file.as_raw_fd());
+    bind_mount(Path::new(&from), place, MsFlags::MS_BIND).map_err(|e| {
+        let refusal = Refusal::errno(format!("mount {}", place.display()), e as i32);
+        match fs::remove_file(place) {
+            Ok(()) => refusal,
+            Err(left) => Refusal { words: format!("and the empty file is left: {left}"), ..refusal },
+        }
+    })
+}
+
+/// Makes `/run/netns` a mount that other mount namespaces share, as `ip netns add` does: otherwise a process that
+/// was started in a mount namespace of its own would keep every namespace that had a name then.
+fn share_folder() -> Done<()> {
+    let refuse = |e: Errno| Refusal::errno(format!("share {NETNS_DIR}"), e as i32);
+    let refuse_io = |e: io::Error| Refusal::io(format!("create {NETNS_DIR}"), &e);
+    DirBuilder::new().recursive(true).mode(0o755).create(NETNS_DIR).map_err(refuse_io)?;
+    let folder = File::open(NETNS_DIR).map_err(refuse_io)?;
+    // Whoever else does this at the same time (ip-netns takes the same lock) must not bind it twice, because the
+    // second mount would hide what is in the first.
+    let _lock = Flock::lock(folder, FlockArg::LockExclusive).map_err(|(_, e)| refuse(e))?;
+    let folder = Path::new(NETNS_DIR);
+    let share = || mount(None::<&str>, folder, None::<&str>, MsFlags::MS_SHARED | MsFlags::MS_REC, None::<&str>);
+    match share() {
+        // Not a mount of its own yet.
+        Err(Errno::EINVAL) => {
+            bind_mount(folder, folder, MsFlags::MS_BIND | MsFlags::MS_REC).map_err(refuse)?;
+            share().map_err(refuse)
+        }
+        shared => shared.map_err(refuse),
+    }
+}
+
+fn bind_mount(from: &Path, to: &Path, flags: MsFlags) -> nix::Result<()> {
+    mount(Some(from), to, None::<&str>, flags, None::<&str>)
+}

@@ -1,0 +1,53 @@
+//! Reading a namespace, for questions of the recipe and for comparing before and after.
+
+use crate::kernel::Done;
+use crate::kernel::linux::link::{self, Seen};
+use crate::kernel::linux::netlink::Socket;
+use crate::kernel::linux::spaces::Spaces;
+use crate::kernel::linux::{addr, route};
+use crate::names::{IfName, Ns};
+use crate::observe::{LinkInfo, RouteAnswer, Snapshot};
+use std::net::IpAddr;
+
+/// One interface with its addresses.
+pub fn link(spaces: &Spaces, ns: &Ns, name: &IfName) -> Done<LinkInfo> {
+    spaces.within(ns, || {
+        let mut socket = Socket::open()?;
+        let seen = link::find(&mut socket, name)?.ok_or_else(|| link::missing(name))?;
+        let addrs = addr::list(&mut socket, Some(seen.index))?;
+        Ok(info(seen, name.clone(), &addrs))
+    })
+}
+
+/// Where packets to `to` would go.
+pub fn route_to(spaces: &Spaces, ns: &Ns, to: IpAddr) -> Done<RouteAnswer> {
+    spaces.within(ns, || route::lookup(to))
+}
+
+/// All interfaces with their addresses, and all routes. The rules are not read here.
+pub fn snapshot(spaces: &Spaces, ns: &Ns) -> Done<Snapshot> {
+    spaces.within(ns, || {
+        let mut socket = Socket::open()?;
+        let links = link::list(&mut socket)?;
+        let addrs = addr::list(&mut socket, None)?;
+        let routes = route::list_all(&mut socket)?;
+        // A name that ours cannot be is nobody's whom a recipe could speak of.
+        let links =
+            links.into_iter().filter_map(|seen| IfName::new(&seen.name).ok().map(|name| info(seen, name, &addrs)));
+        Ok(Snapshot { links: links.collect(), routes, rules: Vec::new() })
+    })
+}
+
+fn info(seen: Seen, name: IfName, addrs: &[addr::Seen]) -> LinkInfo {
+    LinkInfo {
+        index: seen.index,
+        name,
+        kind: seen.kind,
+        mac: seen.mac,
+        mtu: seen.mtu,
+        up: seen.up,
+        master: seen.master,
+        group: seen.group,
+        addrs: addrs.iter().filter(|addr| addr.link == seen.index).map(|addr| addr.addr).collect(),
+    }
+}

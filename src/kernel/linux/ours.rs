@@ -1,0 +1,77 @@
+//! What this lab has made, by name. A name can come to mean somebody else's object while the lab stands; the
+//! changes that record no identity of their object (an attribute, an address, a sysctl) are checked by this.
+
+use crate::change::{Change, Identity, LinkKind, LinkSet};
+use crate::kernel::linux::link::{Seen, set};
+use crate::kernel::{Done, Undone};
+use crate::names::{IfName, Ns, NsName};
+use std::collections::{BTreeSet, HashMap};
+
+/// The namespaces and interfaces that this lab has made and not undone.
+#[derive(Debug, Default)]
+pub struct Ours {
+    cookies: HashMap<NsName, u64>,
+    links: HashMap<(Ns, IfName), u32>,
+    destinations: BTreeSet<Ns>,
+}
+
+impl Ours {
+    /// Takes note of a change that is being made, or was made by an earlier process.
+    pub fn note(&mut self, change: &Change, identity: &Identity) {
+        match (change, identity) {
+            (Change::AddNetns { name, .. }, Identity::Netns { cookie }) => {
+                self.cookies.insert(name.clone(), *cookie);
+            }
+            (Change::AddLink { ns, link }, Identity::Link { group, .. }) => {
+                self.links.insert((ns.clone(), link.name.clone()), *group);
+                if let LinkKind::Veth { peer, peer_ns } = &link.kind {
+                    self.links.insert((peer_ns.clone(), peer.clone()), *group);
+                }
+            }
+            (Change::SetLink { ns, link, set }, Identity::Was(_)) => {
+                let group = self.links.get(&(ns.clone(), link.clone())).copied();
+                if let LinkSet::Ns(to) = set {
+                    self.destinations.insert(to.clone());
+                }
+                let (ns, link) = set::moved(ns, link, set);
+                self.links.extend(group.map(|group| ((ns.clone(), link.clone()), group)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes note that a change was undone, unless it was not.
+    pub fn settle(&mut self, change: &Change, undone: &Done<Undone>) {
+        if !matches!(undone, Ok(Undone::Yes | Undone::AlreadyGone)) {
+            return;
+        }
+        match change {
+            Change::AddNetns { name, .. } => {
+                self.cookies.remove(name);
+            }
+            Change::AddLink { ns, link } => {
+                self.links.remove(&(ns.clone(), link.name.clone()));
+                if let LinkKind::Veth { peer, peer_ns } = &link.kind {
+                    self.links.remove(&(peer_ns.clone(), peer.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The cookie of a namespace that we made.
+    pub fn cookie(&self, ns: &Ns) -> Option<u64> {
+        self.cookies.get(ns.name()?).copied()
+    }
+
+    /// The namespaces that interfaces were moved to.
+    pub fn destinations(&self) -> &BTreeSet<Ns> {
+        &self.destinations
+    }
+
+    /// Whether the interface that bears this name can be the one that we knew by it: one that we made is in our
+    /// group, of others we know nothing.
+    pub fn can_be(&self, ns: &Ns, name: &IfName, seen: &Seen) -> bool {
+        self.links.get(&(ns.clone(), name.clone())).is_none_or(|group| seen.group == *group)
+    }
+}

@@ -1,0 +1,162 @@
+//! Routes of the main table.
+
+use crate::change::{ROUTE_PROTOCOL, Route};
+use crate::kernel::linux::link;
+use crate::kernel::linux::netlink::Socket;
+use crate::kernel::linux::spaces::Spaces;
+use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::names::{IfName, Ns};
+use crate::observe::RouteAnswer;
+use ipnet::IpNet;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use nix::errno::Errno;
+use rtnetlink::RouteMessageBuilder;
+use rtnetlink::packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType, RouteVia,
+};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What the kernel gives an IPv6 route that is added without a metric (`IP6_RT_PRIO_USER` of `linux/ipv6_route.h`).
+const IPV6_METRIC: u32 = 1024;
+
+/// Adds a route that is not there yet.
+pub fn apply(spaces: &Spaces, ns: &Ns, route: &Route) -> Done<()> {
+    spaces.within(ns, || {
+        let request = RouteNetlinkMessage::NewRoute(message(route)?);
+        Socket::open()?.act(request, NLM_F_CREATE | NLM_F_EXCL)
+    })
+}
+
+/// Deletes a route that is just as we added it, our protocol number included. Called in the namespace.
+pub fn undo(route: &Route) -> Done<Undone> {
+    let mut socket = Socket::open()?;
+    // A deletion without an interface or an IPv4 metric takes a route with any.
+    let is_it = |there: &Route| {
+        let dev = route.dev.as_ref().or(there.dev.as_ref());
+        *there == Route { to: route.to.trunc(), dev: dev.cloned(), ..route.clone() }
+    };
+    let present = list(&mut socket, family(route.to.addr()), RouteProtocol::Other(ROUTE_PROTOCOL))?;
+    if !present.iter().any(is_it) {
+        return Ok(Undone::AlreadyGone);
+    }
+    match socket.act(RouteNetlinkMessage::DelRoute(message(route)?), 0) {
+        Err(refusal) if refusal.is(Errno::ESRCH) => Ok(Undone::AlreadyGone),
+        done => done.map(|()| Undone::Yes),
+    }
+}
+
+/// Where packets to `to` would go from the calling thread's namespace.
+pub fn lookup(to: IpAddr) -> Done<RouteAnswer> {
+    let mut request = RouteMessage::default();
+    request.header.address_family = family(to);
+    request.header.destination_prefix_length = if to.is_ipv4() { 32 } else { 128 };
+    request.attributes.push(RouteAttribute::Destination(to.into()));
+    let RouteNetlinkMessage::NewRoute(answer) = Socket::open()?.get(RouteNetlinkMessage::GetRoute(request))? else {
+        return Err(Refusal::new(Why::Protocol, "RTM_GETROUTE", "the answer is no route"));
+    };
+    let src = answer.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::PrefSource(addr) => ip(addr),
+        _ => None,
+    });
+    let Parts { dev, via, .. } = parts(&answer);
+    Ok(RouteAnswer { dev: dev.map(device).transpose()?.flatten(), via, src })
+}
+
+/// All routes of the main table in the calling thread's namespace.
+pub fn list_all(socket: &mut Socket) -> Done<Vec<Route>> {
+    let mut routes = list(socket, AddressFamily::Inet, RouteProtocol::Unspec)?;
+    routes.extend(list(socket, AddressFamily::Inet6, RouteProtocol::Unspec)?);
+    Ok(routes)
+}
+
+/// The routes of the main table with this protocol number, or with any.
+fn list(socket: &mut Socket, family: AddressFamily, protocol: RouteProtocol) -> Done<Vec<Route>> {
+    let mut request = RouteMessage::default();
+    request.header.address_family = family;
+    request.header.protocol = protocol;
+    let mut routes = Vec::new();
+    for message in socket.dump(&RouteNetlinkMessage::GetRoute(request))? {
+        if let RouteNetlinkMessage::NewRoute(message) = message {
+            routes.extend(seen(&message)?);
+        }
+    }
+    Ok(routes)
+}
+
+fn message(route: &Route) -> Done<RouteMessage> {
+    let unfit = |words: String| Refusal::new(Why::Protocol, "RTM_NEWROUTE", words);
+    let mut builder = RouteMessageBuilder::<IpAddr>::new()
+        .destination_prefix(route.to.trunc().addr(), route.to.prefix_len())
+        .map_err(|e| unfit(e.to_string()))?
+        .protocol(RouteProtocol::Other(ROUTE_PROTOCOL));
+    builder = match route.via {
+        Some(via) => builder.gateway(via).map_err(|e| unfit(e.to_string()))?,
+        // What has no next hop is on the link.
+        None => builder.scope(RouteScope::Link),
+    };
+    if let Some(dev) = &route.dev {
+        builder = builder.output_interface(link::index(dev)?);
+    }
+    // The kernel would choose the same, but a deletion without a metric takes a route of any metric.
+    let metric = route.metric.or(route.to.addr().is_ipv6().then_some(IPV6_METRIC));
+    if let Some(metric) = metric {
+        builder = builder.priority(metric);
+    }
+    Ok(builder.build())
+}
+
+#[derive(Default)]
+struct Parts {
+    to: Option<IpAddr>,
+    via: Option<IpAddr>,
+    dev: Option<u32>,
+    metric: Option<u32>,
+    table: u32,
+}
+
+fn parts(message: &RouteMessage) -> Parts {
+    let mut parts = Parts { table: u32::from(message.header.table), ..Parts::default() };
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Destination(addr) => parts.to = ip(addr),
+            RouteAttribute::Gateway(addr) => parts.via = ip(addr),
+            RouteAttribute::Via(RouteVia::Inet(addr)) => parts.via = Some(IpAddr::V4(*addr)),
+            RouteAttribute::Via(RouteVia::Inet6(addr)) => parts.via = Some(IpAddr::V6(*addr)),
+            RouteAttribute::Oif(index) => parts.dev = Some(*index),
+            RouteAttribute::Priority(metric) => parts.metric = Some(*metric),
+            RouteAttribute::Table(table) => parts.table = *table,
+            _ => {}
+        }
+    }
+    parts
+}
+
+fn seen(message: &RouteMessage) -> Done<Option<Route>> {
+    let Parts { to, via, dev, metric, table } = parts(message);
+    if table != u32::from(RouteHeader::RT_TABLE_MAIN) || message.header.kind != RouteType::Unicast {
+        return Ok(None);
+    }
+    let is_v4 = message.header.address_family == AddressFamily::Inet;
+    let any = if is_v4 { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+    let Ok(to) = IpNet::new(to.unwrap_or(any), message.header.destination_prefix_length) else { return Ok(None) };
+    let metric = metric.filter(|metric| is_v4 || *metric != IPV6_METRIC);
+    Ok(Some(Route { to, via, dev: dev.map(device).transpose()?.flatten(), metric }))
+}
+
+/// The name of an interface, if it is one that a recipe can use.
+fn device(index: u32) -> Done<Option<IfName>> {
+    Ok(IfName::new(&link::name(index)?).ok())
+}
+
+fn ip(addr: &RouteAddress) -> Option<IpAddr> {
+    match addr {
+        RouteAddress::Inet(addr) => Some(IpAddr::V4(*addr)),
+        RouteAddress::Inet6(addr) => Some(IpAddr::V6(*addr)),
+        _ => None,
+    }
+}
+
+fn family(addr: IpAddr) -> AddressFamily {
+    if addr.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}

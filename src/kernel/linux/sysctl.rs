@@ -1,0 +1,133 @@
+//! Kernel parameters under `/proc/sys` (sysctl(8)). What is under `net` there depends on the namespace of the
+//! thread that opens the file.
+
+use crate::change::Identity;
+use crate::kernel::linux::spaces::Spaces;
+use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::names::Ns;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = "/proc/sys";
+
+/// Reads a parameter in a namespace.
+pub fn read(spaces: &Spaces, ns: &Ns, key: &str) -> Done<String> {
+    let path = path(key)?;
+    spaces.within(ns, || get(&path))
+}
+
+/// Reads what a parameter is now.
+pub fn prepare(spaces: &Spaces, ns: &Ns, key: &str, value: &str) -> Done<Identity> {
+    let now = read(spaces, ns, key)?;
+    Ok(if same(&now, value) { Identity::Already } else { Identity::WasText(now) })
+}
+
+/// Sets a parameter in a namespace.
+pub fn apply(spaces: &Spaces, ns: &Ns, key: &str, value: &str) -> Done<()> {
+    let path = path(key)?;
+    spaces.within(ns, || put(&path, value))
+}
+
+/// Sets a parameter back if it still has our value. Called in the namespace.
+pub fn undo(key: &str, value: &str, was: &str) -> Done<Undone> {
+    let path = path(key)?;
+    match fs::exists(&path) {
+        // The interface that it was about is gone.
+        Ok(false) => return Ok(Undone::AlreadyGone),
+        Ok(true) => {}
+        Err(e) => return Err(Refusal::io(format!("stat {}", path.display()), &e)),
+    }
+    let now = get(&path)?;
+    if same(&now, was) {
+        return Ok(Undone::AlreadyGone);
+    }
+    if !same(&now, value) {
+        return Ok(Undone::NotOurs(format!("{key} was set to {now} meanwhile")));
+    }
+    put(&path, was)?;
+    Ok(Undone::Yes)
+}
+
+/// Sets a parameter of a new namespace, the calling thread's. What the kernel is built without needs no value.
+pub fn preset(key: &str, value: &str) -> Done<()> {
+    let path = path(key)?;
+    let optional = |folder: &str, is_there: bool| path.starts_with(Path::new(ROOT).join(folder)) && !is_there;
+    match put(&path, value) {
+        // The module br_netfilter is not loaded, or IPv6 is off.
+        Err(_) if optional("net/bridge", path.exists()) => Ok(()),
+        Err(_) if optional("net/ipv6", Path::new(ROOT).join("net/ipv6").exists()) => Ok(()),
+        done => done,
+    }
+}
+
+/// The file of a parameter. In a key whose first separator is a dot, dots separate and a slash stands for a dot
+/// within a part; otherwise it is a path (sysctl(8)).
+fn path(key: &str) -> Done<PathBuf> {
+    let relative: String = match key.find(['.', '/']) {
+        Some(at) if key[at..].starts_with('.') => key
+            .chars()
+            .map(|c| match c {
+                '.' => '/',
+                '/' => '.',
+                other => other,
+            })
+            .collect(),
+        _ => key.to_owned(),
+    };
+    let is_bad = |part: &str| part.is_empty() || part == "." || part == ".." || part.contains('\0');
+    if relative.split('/').any(is_bad) {
+        return Err(Refusal::new(Why::Protocol, format!("sysctl {key}"), "this is not the name of a parameter"));
+    }
+    Ok(Path::new(ROOT).join(relative))
+}
+
+fn get(path: &Path) -> Done<String> {
+    let text = fs::read_to_string(path).map_err(|e| Refusal::io(format!("read {}", path.display()), &e))?;
+    Ok(text.trim_end_matches('\n').to_owned())
+}
+
+/// Writes a value in one write(2), which is how the kernel wants it.
+fn put(path: &Path, value: &str) -> Done<()> {
+    let write = || OpenOptions::new().write(true).open(path)?.write_all(value.as_bytes());
+    write().map_err(|e| Refusal::io(format!("write {}", path.display()), &e))
+}
+
+/// Whether two texts are one value: the kernel answers `4096\t131072` to `4096 131072`, and `1` to `01`.
+fn same(a: &str, b: &str) -> bool {
+    let values = |text: &str| -> Vec<String> {
+        text.split_whitespace().map(|word| word.parse::<i64>().map_or(word.to_owned(), |n| n.to_string())).collect()
+    };
+    values(a) == values(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(key: &str) -> Option<String> {
+        path(key).ok().map(|path| path.display().to_string())
+    }
+
+    #[test]
+    fn a_key_is_spelled_as_sysctl_has_it() {
+        assert_eq!(file("net.ipv4.ip_forward").as_deref(), Some("/proc/sys/net/ipv4/ip_forward"));
+        assert_eq!(file("net.ipv4.conf.eth0/1.rp_filter").as_deref(), Some("/proc/sys/net/ipv4/conf/eth0.1/rp_filter"));
+        assert_eq!(file("net/ipv4/conf/eth0.1/rp_filter").as_deref(), Some("/proc/sys/net/ipv4/conf/eth0.1/rp_filter"));
+    }
+
+    #[test]
+    fn a_key_cannot_leave_its_folder() {
+        for key in ["", "..", "/etc/passwd", "net/../../../etc/passwd", "net//ipv4", "net.ipv4.", "net.//.x", "a/\0"] {
+            assert_eq!(file(key), None, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_compared_as_the_kernel_reads_them() {
+        assert!(same("4096\t131072\t6291456", "4096 131072 6291456"));
+        assert!(same("1", "01"));
+        assert!(!same("1", "0"));
+        assert!(same("cubic", "cubic"));
+    }
+}

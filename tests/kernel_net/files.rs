@@ -1,0 +1,112 @@
+//! Files.
+
+use crate::support::{Lab, lab, reason};
+use nix::errno::Errno;
+use rhailab::change::{Change, Identity};
+use rhailab::kernel::{Entry, Kernel, Undone};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+const TEXT: &str = "nameserver 192.0.2.53\n";
+
+/// Puts something else in the place of our file.
+type Make = fn(&str);
+
+fn file(path: &str) -> Change {
+    Change::WriteFile { path: path.into(), text: TEXT.into() }
+}
+
+fn undo(lab: &mut Lab, change: &Change, identity: &Identity) -> Undone {
+    lab.kernel.undo(Entry { change, identity }).unwrap()
+}
+
+fn mode(path: &str) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_file_is_written_with_its_folders_and_removed_with_them() {
+    let Some(mut lab) = lab() else { return };
+    fs::create_dir("/run/etc").unwrap();
+    let at = lab.make(file("/run/etc/netns/web/resolv.conf"));
+    let folders: Vec<PathBuf> = ["/run/etc/netns/web", "/run/etc/netns"].map(PathBuf::from).into();
+    assert_eq!(lab.made[at].1, Identity::File { made_dirs: folders });
+    assert_eq!(fs::read_to_string("/run/etc/netns/web/resolv.conf").unwrap(), TEXT);
+    assert_eq!((mode("/run/etc/netns/web/resolv.conf"), mode("/run/etc/netns/web")), (0o644, 0o755));
+    lab.undo_twice(at);
+    assert!(!Path::new("/run/etc/netns").exists() && Path::new("/run/etc").exists());
+}
+
+#[test]
+fn a_folder_that_others_use_stays() {
+    let Some(mut lab) = lab() else { return };
+    let first = lab.make(file("/run/etc/netns/web/resolv.conf"));
+    let second = lab.make(file("/run/etc/netns/web/hosts"));
+    fs::write("/run/etc/netns/theirs", "").unwrap();
+    lab.undo_twice(first);
+    assert!(Path::new("/run/etc/netns/web/hosts").exists());
+    lab.undo_twice(second);
+    assert!(Path::new("/run/etc/netns/web").exists(), "it was made for the first file");
+    assert_eq!(lab.undo(first), Undone::AlreadyGone);
+    assert!(!Path::new("/run/etc/netns/web").exists() && Path::new("/run/etc/netns/theirs").exists());
+}
+
+#[test]
+fn a_file_that_is_there_is_never_taken_over() {
+    let Some(mut lab) = lab() else { return };
+    fs::write("/run/there", TEXT).unwrap();
+    symlink("/run/nowhere", "/run/dangling").unwrap();
+    for path in ["/run/there", "/run/dangling"] {
+        let refusal = lab.attempt(file(path)).unwrap_err();
+        assert_eq!(refusal.number(), Some(Errno::EEXIST as i32), "{path}");
+    }
+    // Made by somebody between the two steps: what we made for it goes, and what they made stays.
+    let late = file("/run/a/b/late");
+    let identity = lab.kernel.prepare(1, &late).unwrap();
+    fs::create_dir_all("/run/a/b").unwrap();
+    assert!(lab.kernel.apply(1, &late, &identity).unwrap_err().is(Errno::EEXIST));
+    assert!(Path::new("/run/a/b").exists());
+
+    assert!(!Path::new("/run/nowhere").exists());
+    for bad in ["relative", "/run/../etc/x", "/run/there/below"] {
+        assert!(lab.attempt(file(bad)).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_longer_ours_is_left_alone() {
+    let Some(mut lab) = lab() else { return };
+    let change = file("/run/web/resolv.conf");
+    let at = lab.make(change.clone());
+    let identity = lab.made[at].1.clone();
+    let path = "/run/web/resolv.conf";
+    let theirs: [(&str, Make); 5] = [
+        ("edited", |path| fs::write(path, "nameserver 192.0.2.54\n").unwrap()),
+        ("longer", |path| fs::write(path, format!("{TEXT}x")).unwrap()),
+        ("linked", |path| fs::write("/run/target", TEXT).and_then(|()| symlink("/run/target", path)).unwrap()),
+        ("shared", |path| fs::write(path, TEXT).and_then(|()| fs::hard_link(path, "/run/second")).unwrap()),
+        ("a folder", |path| fs::create_dir(path).unwrap()),
+    ];
+    for (what, make) in theirs {
+        let _gone = fs::remove_file(path);
+        make(path);
+        assert!(reason(undo(&mut lab, &change, &identity)).is_some(), "{what}");
+        assert!(Path::new(path).exists(), "{what}");
+    }
+}
+
+#[test]
+fn what_is_left_of_an_interrupted_write_is_cleared_up() {
+    let Some(mut lab) = lab() else { return };
+    let change = file("/run/etc/netns/web/resolv.conf");
+    let identity = lab.kernel.prepare(1, &change).unwrap();
+    assert_eq!(undo(&mut lab, &change, &identity), Undone::AlreadyGone);
+    fs::create_dir_all("/run/etc/netns").unwrap();
+    assert_eq!(undo(&mut lab, &change, &identity), Undone::AlreadyGone);
+    assert!(!Path::new("/run/etc").exists());
+    fs::create_dir_all("/run/etc/netns/web").unwrap();
+    fs::write("/run/etc/netns/web/resolv.conf", "").unwrap();
+    assert_eq!(undo(&mut lab, &change, &identity), Undone::Yes);
+    assert!(!Path::new("/run/etc").exists());
+}

@@ -1,0 +1,15 @@
+//! The real kernel, read again after every change. Each test has its own network and mount namespace, so nothing of
+//! the machine is touched; somebody else's objects are made with `ip`.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod addrs;
+mod counts;
+mod delete;
+mod files;
+mod links;
+mod netns;
+mod routes;
+mod settings;
+mod support;
+mod sysctls;
