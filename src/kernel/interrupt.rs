@@ -108,6 +108,11 @@ pub(super) fn set_action(signal: Signal, action: &SigAction) -> Done<SigAction> 
     unsafe { sigaction(signal, action) }.map_err(|e| Refusal::errno(format!("sigaction {signal}"), e as i32))
 }
 
+/// Refuses if the user asked to stop.
+pub fn check() -> Done<()> {
+    if pending() { Err(refusal()) } else { Ok(()) }
+}
+
 /// The refusal of whatever was stopped.
 pub fn refusal() -> Refusal {
     Refusal::new(Why::Interrupted, "wait", signal().map_or("", Signal::as_str))
@@ -120,8 +125,8 @@ pub fn wait(fds: &mut Vec<PollFd<'_>>, deadline: Option<Instant>) -> Done<bool> 
     let count = fds.len();
     fds.extend(wake.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
     let result = loop {
-        if pending() {
-            break Err(refusal());
+        if let Err(refusal) = check() {
+            break Err(refusal);
         }
         match poll(fds, deadline) {
             // A signal that is not among ours, or one that set the flag.

@@ -198,7 +198,8 @@ impl Held {
 impl Log {
     /// Opens `dir/NAME.log`; makes the folder if need be.
     fn open(dir: &Path, name: &str) -> Done<(Log, File)> {
-        let is_plain = matches!(Path::new(name).components().collect::<Vec<_>>()[..], [Component::Normal(part)] if part == name);
+        let is_plain =
+            matches!(Path::new(name).components().collect::<Vec<_>>()[..], [Component::Normal(part)] if part == name);
         if !is_plain {
             return Err(Refusal {
                 words: "a process's name must do as a file name".into(),
@@ -215,7 +216,10 @@ impl Log {
         // Not through a link: the log must not be led to a file that is none.
         options.append(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
         let opened = match options.clone().create_new(true).open(&path) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => options.open(&path).map(|file| (file, false)),
+            // Of an earlier process of that name, whose words must not be taken for this one's.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                options.open(&path).and_then(|file| file.set_len(0).map(|()| (file, false)))
+            }
             other => other.map(|file| (file, true)),
         };
         let (file, is_new) = opened.map_err(|e| Refusal::io(format!("open {}", path.display()), &e))?;

@@ -120,10 +120,8 @@ mod tests {
         let mut targets: Vec<_> = binds(&dir, &etc).unwrap().into_iter().map(|bind| bind.target.into_bytes()).collect();
         targets.sort();
         let root = fs::canonicalize(root.path()).unwrap();
-        let wanted: Vec<_> = [etc.join("absent"), root.join("real")]
-            .iter()
-            .map(|path| path.as_os_str().as_bytes().to_vec())
-            .collect();
+        let wanted: Vec<_> =
+            [etc.join("absent"), root.join("real")].iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect();
         assert_eq!(targets, wanted);
     }
 }

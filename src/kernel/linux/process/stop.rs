@@ -48,8 +48,7 @@ struct Group {
 pub fn all(processes: &[&Identity], ended: &mut BTreeMap<(i32, u64), ProcState>) -> Vec<Done<Undone>> {
     let mut targets: Vec<Target> =
         processes.iter().map(|process| Target::find(process).unwrap_or_else(|r| Target::Decided(Err(r)))).collect();
-    for (signal, leader_time, group_time) in
-        [(Signal::SIGTERM, GRACE, GRACE), (Signal::SIGKILL, KILL_WAIT, SWEEP_WAIT)]
+    for (signal, leader_time, group_time) in [(Signal::SIGTERM, GRACE, GRACE), (Signal::SIGKILL, KILL_WAIT, SWEEP_WAIT)]
     {
         for target in &targets {
             target.signal(signal);

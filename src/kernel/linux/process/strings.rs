@@ -93,7 +93,10 @@ mod tests {
 
     #[test]
     fn a_nul_is_refused_and_named() {
-        assert_eq!(c_string("a\0b").unwrap_err().to_string(), "use \"a\\0b\": Invalid argument (it contains a NUL byte)");
+        assert_eq!(
+            c_string("a\0b").unwrap_err().to_string(),
+            "use \"a\\0b\": Invalid argument (it contains a NUL byte)"
+        );
     }
 
     #[test]
