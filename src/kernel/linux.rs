@@ -17,17 +17,21 @@ pub mod netns;
 pub mod observe;
 pub mod ours;
 mod pending;
+pub mod probe;
+pub mod process;
 pub mod route;
+pub mod serve;
 pub mod spaces;
 pub mod sysctl;
 
+use crate::kernel::interrupt;
 use link::delete::{self, Made};
 use link::{create, set};
 use marks::Marks;
 use netfilter::Netfilter;
 use netns::Unnamed;
 use ours::Ours;
-use pending::{conntrack, interrupt, netfilter, probe, process};
+use pending::{conntrack, netfilter};
 use process::Processes;
 use spaces::Spaces;
 
@@ -170,6 +174,9 @@ impl Kernel for LinuxKernel {
             delete::undo_all(&self.spaces, &links, self.ours.destinations())
         } else if entries.iter().all(|entry| matches!(entry.change, Change::EditRules { .. })) {
             self.netfilter.undo_all(&self.spaces, entries)
+        } else if entries.iter().all(|entry| matches!(entry.change, Change::Start { .. })) {
+            let processes: Vec<&Identity> = entries.iter().map(|entry| entry.identity).collect();
+            self.processes.undo_all(&processes)
         } else {
             return entries.iter().map(|entry| self.undo(*entry)).collect();
         };

@@ -74,6 +74,12 @@ pub fn exec(refusal: &Refusal, ns: &Ns, argv: &[String], made: &[Record]) -> OpE
                 .help("Check its permissions (chmod +x), and that it is a program."),
             _ => OpError::new("exec::refused", format!("`{program}` could not be started: {}.", reason(refusal))),
         },
+        Why::Errno(_) if refusal.request.starts_with("chdir") => {
+            let folder = refusal.request.trim_start_matches("chdir ");
+            OpError::new("exec::cwd", format!("`{program}` cannot run in the folder `{folder}`: {}.", reason(refusal)))
+                .help("Make the folder first, or name another with `cwd`.")
+                .arg("cwd")
+        }
         Why::Errno(errno) if errno == Errno::ENOENT as i32 && *ns != Ns::Host => no_netns(ns, made),
         _ => OpError::new(
             "exec::refused",

@@ -1,0 +1,178 @@
+//! Ending started processes, if they are provably ours.
+
+use super::launch::{KILL_WAIT, reap};
+use super::pidfd::PidFd;
+use super::{parts, procfs};
+use crate::change::Identity;
+use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::observe::ProcState;
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a process group may take to end after SIGTERM.
+pub const GRACE: Duration = Duration::from_millis(500);
+
+/// How long to wait for killed grandchildren to disappear. They cannot refuse; who reaps them may be slow.
+const SWEEP_WAIT: Duration = Duration::from_millis(200);
+
+/// How often to look whether a process group is empty, which no descriptor tells.
+const SWEEP_STEP: Duration = Duration::from_millis(1);
+
+/// A started process that is to end.
+enum Target {
+    /// It is gone, or not ours.
+    Decided(Done<Undone>),
+    /// It leads a process group.
+    Group(Group),
+    /// It is gone, but some that it had started are there.
+    Orphans(Vec<PidFd>),
+}
+
+/// A process with its group. While one of them is there, the kernel gives its number to nobody else.
+struct Group {
+    leader: Pid,
+    start: u64,
+    fd: PidFd,
+    /// What the leader is doing.
+    state: ProcState,
+    is_empty: bool,
+    answer: Undone,
+}
+
+/// Ends processes; the answers are in the order given. How they ended goes to `ended`, by pid and start time.
+pub fn all(processes: &[&Identity], ended: &mut BTreeMap<(i32, u64), ProcState>) -> Vec<Done<Undone>> {
+    let mut targets: Vec<Target> =
+        processes.iter().map(|process| Target::find(process).unwrap_or_else(|r| Target::Decided(Err(r)))).collect();
+    for (signal, leader_time, group_time) in [(Signal::SIGTERM, GRACE, GRACE), (Signal::SIGKILL, KILL_WAIT, SWEEP_WAIT)]
+    {
+        for target in &targets {
+            target.signal(signal);
+        }
+        let now = Instant::now();
+        for target in &mut targets {
+            if let Err(refusal) = target.wait(now + leader_time, now + group_time) {
+                *target = Target::Decided(Err(refusal));
+            }
+        }
+    }
+    targets.into_iter().map(|target| target.finish(ended)).collect()
+}
+
+impl Target {
+    fn find(process: &Identity) -> Done<Target> {
+        let (pid, start, log) = parts(process)?;
+        // First the descriptor, then the look: if the look finds our process, the descriptor stands for it.
+        let fd = match PidFd::open(pid) {
+            Ok(fd) => fd,
+            Err(Errno::ESRCH) => return Target::orphans(pid, start, log),
+            Err(errno) => return Err(Refusal::errno("pidfd_open", errno as i32)),
+        };
+        let Some(found) = procfs::stat(pid)? else { return Target::orphans(pid, start, log) };
+        if found.start != start {
+            let reason = format!("pid {pid} now belongs to a process that was started at another time");
+            return Ok(Target::Decided(Ok(Undone::NotOurs(reason))));
+        }
+        let leader = Pid::from_raw(pid);
+        let mut group = Group { leader, start, fd, state: ProcState::Running, is_empty: false, answer: Undone::Yes };
+        if found.is_zombie() {
+            group.wait(Instant::now(), Instant::now())?;
+            if group.is_empty {
+                group.answer = Undone::AlreadyGone;
+            }
+        }
+        Ok(Target::Group(group))
+    }
+
+    fn orphans(leader: i32, start: u64, log: &Path) -> Done<Target> {
+        // As above: descriptors between two looks, so that what both looks found is what they stand for.
+        let fds: Vec<_> = procfs::left_behind(leader, start, log)?
+            .into_iter()
+            .filter_map(|pid| PidFd::open(pid).ok().map(|fd| (pid, fd)))
+            .collect();
+        if fds.is_empty() {
+            return Ok(Target::Decided(Ok(Undone::AlreadyGone)));
+        }
+        let still = procfs::left_behind(leader, start, log)?;
+        Ok(Target::Orphans(fds.into_iter().filter(|(pid, _)| still.contains(pid)).map(|(_, fd)| fd).collect()))
+    }
+
+    fn signal(&self, signal: Signal) {
+        // ESRCH says that it is gone, which is what `wait` waits for. EPERM says that it has become another user's;
+        // then it stays, and `finish` reports it.
+        match self {
+            Target::Group(group) if !group.is_empty => {
+                let _ = killpg(group.leader, signal);
+            }
+            Target::Group(_) | Target::Decided(_) => {}
+            Target::Orphans(fds) => {
+                for fd in fds {
+                    let _ = fd.signal(signal as i32);
+                }
+            }
+        }
+    }
+
+    fn wait(&mut self, leader: Instant, group: Instant) -> Done<()> {
+        match self {
+            Target::Decided(_) => Ok(()),
+            Target::Group(target) => target.wait(leader, group),
+            Target::Orphans(fds) => fds.iter().try_for_each(|fd| fd.wait_through(leader).map(drop)),
+        }
+    }
+
+    fn finish(self, ended: &mut BTreeMap<(i32, u64), ProcState>) -> Done<Undone> {
+        let timeout = |what: String| Refusal::new(Why::Timeout, what, "it did not end");
+        match self {
+            Target::Decided(answer) => answer,
+            Target::Group(Group { leader, start, state, answer, .. }) => {
+                if state == ProcState::Running {
+                    return Err(timeout(format!("kill process {leader}")));
+                }
+                ended.insert((leader.as_raw(), start), state);
+                Ok(answer)
+            }
+            Target::Orphans(fds) => {
+                let now = Instant::now();
+                for fd in &fds {
+                    if !fd.wait_through(now)? {
+                        return Err(timeout("kill an orphaned process".into()));
+                    }
+                }
+                Ok(Undone::Yes)
+            }
+        }
+    }
+}
+
+impl Group {
+    fn wait(&mut self, leader: Instant, group: Instant) -> Done<()> {
+        if self.state == ProcState::Running {
+            if !self.fd.wait_through(leader)? {
+                return Ok(());
+            }
+            self.state = ProcState::Ended(reap(self.leader));
+        }
+        while !self.is_empty {
+            self.reap_members();
+            self.is_empty = killpg(self.leader, None) == Err(Errno::ESRCH);
+            if Instant::now() >= group {
+                break;
+            }
+            if !self.is_empty {
+                std::thread::sleep(SWEEP_STEP);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where we are pid 1, orphaned members have become our children.
+    fn reap_members(&self) {
+        let all = Pid::from_raw(-self.leader.as_raw());
+        while matches!(waitpid(all, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive) {}
+    }
+}
