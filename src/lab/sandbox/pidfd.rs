@@ -1,0 +1,90 @@
+//! A process that is not our child, watched without the risk of meeting another one under its pid (pidfd_open(2)).
+
+use super::Holder;
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// A holder that was alive when it was found.
+#[derive(Debug)]
+pub struct Watch {
+    fd: OwnedFd,
+    pid: i32,
+}
+
+/// Whether a process ended in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It did.
+    Yes,
+    /// It still runs.
+    NotYet,
+}
+
+impl Watch {
+    /// Finds a holder; none if that very process is gone.
+    pub fn find(holder: Holder) -> nix::Result<Option<Watch>> {
+        let fd = match open(holder.pid) {
+            Ok(fd) => fd,
+            Err(Errno::ESRCH) => return Ok(None),
+            Err(errno) => return Err(errno),
+        };
+        // Compared after the descriptor is held: it stands for one process, whatever becomes of the pid.
+        let same = holder.is_alive();
+        Ok(same.then_some(Watch { fd, pid: holder.pid }))
+    }
+
+    /// Its pid, good for reading `/proc` while it lives.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Sends it a signal; that it is gone already is no error.
+    pub fn signal(&self, signal: Signal) -> nix::Result<()> {
+        match send(&self.fd, signal) {
+            Err(Errno::ESRCH) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Waits for its end.
+    pub fn wait(&self, time: Duration) -> nix::Result<Ended> {
+        let until = Instant::now() + time;
+        loop {
+            let rest = until.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(rest.as_millis()).unwrap_or(PollTimeout::MAX);
+            match poll(&mut [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)], timeout) {
+                Ok(0) if rest.is_zero() => return Ok(Ended::NotYet),
+                Ok(0) | Err(Errno::EINTR) => {}
+                Ok(_) => return Ok(Ended::Yes),
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+}
+
+impl AsFd for Watch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+#[expect(unsafe_code, reason = "nix has no pidfd_open")]
+fn open(pid: i32) -> nix::Result<OwnedFd> {
+    // SAFETY: pidfd_open takes two integers; a descriptor that it returns is new and ours.
+    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    let fd = i32::try_from(fd).map_err(|_| Errno::EBADF)?;
+    // SAFETY: as above.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+#[expect(unsafe_code, reason = "nix has no pidfd_send_signal")]
+fn send(fd: &OwnedFd, signal: Signal) -> nix::Result<()> {
+    let none = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: the descriptor is open, and a null siginfo means the one that kill(2) would send.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal as i32, none, 0) };
+    Errno::result(sent).map(drop)
+}
