@@ -30,10 +30,10 @@ pub struct Registry {
     labs: PathBuf,
 }
 
-/// A lab's folder.
+/// A lab's folder. (Its name is plain text, so that a place can be taken to another thread.)
 #[derive(Debug, Clone)]
 pub struct Place {
-    name: LabName,
+    name: String,
     dir: PathBuf,
 }
 
@@ -41,7 +41,8 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Claim {
     place: Place,
-    lock: File,
+    /// Open is locked.
+    _lock: File,
 }
 
 impl Registry {
@@ -60,7 +61,7 @@ impl Registry {
 
     /// The folder of a name, whether or not there is such a lab.
     pub fn place(&self, name: &LabName) -> Place {
-        Place { name: name.clone(), dir: self.labs.join(name.as_str()) }
+        Place { name: name.to_string(), dir: self.labs.join(name.as_str()) }
     }
 
     /// Takes a name. What a dead sandbox left under it is removed, because it is nothing but files.
@@ -78,7 +79,7 @@ impl Registry {
                 Err(e) => return Err(failed("create", &place.dir, &e)),
             }
         }
-        Err(busy(name))
+        Err(busy(name.as_str()))
     }
 
     /// Takes the first free name among `base`, `base-2`, `base-3`, …
@@ -88,12 +89,12 @@ impl Registry {
             let name = if n == 1 { base.clone() } else { LabName::new(&proposal(&format!("{base}-{n}"), 40))? };
             match self.create(&name) {
                 Err(error) if matches!(error.0.code, "lab::exists" | "lab::busy" | "lab::crashed") => {
-                    taken = Some(error)
+                    taken = Some(error);
                 }
                 other => return other,
             }
         }
-        Err(taken.unwrap_or_else(|| busy(base)))
+        Err(taken.unwrap_or_else(|| busy(base.as_str())))
     }
 
     /// Every lab's folder, by name.
@@ -117,7 +118,7 @@ impl Registry {
         if let Some(card) = place.card()? {
             return Ok((place, card));
         }
-        let names: Vec<String> = self.list()?.iter().map(|place| place.name.to_string()).collect();
+        let names: Vec<String> = self.list()?.into_iter().map(|place| place.name).collect();
         let error = OpError::new("lab::unknown", format!("There is no lab `{name}`.")).class(Class::Usage);
         Err(match crate::error::closest(name.as_str(), names.iter().map(String::as_str)) {
             Some(near) => error.help(format!("Did you mean `{near}`?")),
@@ -129,7 +130,7 @@ impl Registry {
 
 impl Place {
     /// The lab's name.
-    pub fn name(&self) -> &LabName {
+    pub fn name(&self) -> &str {
         &self.name
     }
 
@@ -180,7 +181,7 @@ impl Place {
         // It may have been removed, and made anew, while it was being locked.
         let (Ok(there), Ok(ours)) = (fs::symlink_metadata(&self.dir), lock.metadata()) else { return Ok(None) };
         let same = (there.dev(), there.ino()) == (ours.dev(), ours.ino());
-        Ok(same.then(|| Claim { place: self.clone(), lock }))
+        Ok(same.then(|| Claim { place: self.clone(), _lock: lock }))
     }
 
     /// Locks it, waiting for whoever has it; none if it is gone by then.
@@ -242,7 +243,7 @@ impl Claim {
     }
 }
 
-fn exists(name: &LabName, card: &Card) -> OpError {
+fn exists(name: &str, card: &Card) -> OpError {
     let Card { recipe, started, .. } = card;
     let since = format!("since {started}, made by {}", recipe.display());
     let (how, help) = match card.life() {
@@ -255,13 +256,13 @@ fn exists(name: &LabName, card: &Card) -> OpError {
     OpError::new("lab::exists", format!("A lab `{name}` {how} already ({since}{who}).")).help(help).class(Class::Usage)
 }
 
-fn crashed(name: &LabName) -> OpError {
+fn crashed(name: &str) -> OpError {
     OpError::new("lab::crashed", format!("A lab `{name}` of this machine ended without being taken down."))
         .help("`rhailab recover` undoes what it left; then the name is free.")
         .class(Class::Usage)
 }
 
-fn busy(name: &LabName) -> OpError {
+fn busy(name: &str) -> OpError {
     OpError::new("lab::busy", format!("The lab `{name}` is being made or taken down by another process."))
         .help("Try again in a moment.")
         .class(Class::Usage)
@@ -302,7 +303,7 @@ mod tests {
         assert_eq!(error.0.code, "lab::exists");
         assert!(error.0.message.contains("/tmp/web.rhai"), "{error}");
         assert_eq!(registry.find(&name("web")).unwrap().1, card_read_back(&card(me)));
-        assert_eq!(registry.create_near(&name("web")).unwrap().place().name().as_str(), "web-2");
+        assert_eq!(registry.create_near(&name("web")).unwrap().place().name(), "web-2");
         claim.remove().unwrap();
         registry.create(&name("web")).unwrap();
     }

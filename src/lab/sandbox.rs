@@ -148,4 +148,3 @@ pub fn euid() -> u32 {
 pub fn home() -> Option<PathBuf> {
     User::from_uid(geteuid()).ok().flatten().map(|user| user.dir)
 }
-

@@ -68,7 +68,7 @@ pub fn clone(errno: Errno, user_ns: bool) -> OpError {
     };
     let error = machine("sandbox::namespaces", message, errno);
     let help = match errno {
-        Errno::ENOSPC => limit(),
+        Errno::ENOSPC => Some(limit()),
         Errno::EINVAL => Some(
             "The kernel lacks one of CONFIG_USER_NS, CONFIG_NET_NS, CONFIG_PID_NS, CONFIG_UTS_NS and CONFIG_IPC_NS."
                 .to_owned(),
@@ -122,13 +122,13 @@ fn setting(name: &str) -> Option<String> {
     Some(read_to_string(format!("/proc/sys/{}", name.replace('.', "/"))).ok()?.trim().to_owned())
 }
 
-fn limit() -> Option<String> {
+fn limit() -> String {
     let spaces = ["user", "mnt", "net", "pid", "uts", "ipc"].map(|kind| format!("user.max_{kind}_namespaces"));
     let none = spaces.iter().find(|name| setting(name).as_deref() == Some("0"));
-    Some(match none {
+    match none {
         Some(name) => format!("The limit is zero. Raise it: `sudo sysctl -w {name}=10000`."),
         None => "A limit on namespaces is reached (`sysctl user`), or they are nested more than 32 deep.".to_owned(),
-    })
+    }
 }
 
 /// What forbids user namespaces or takes their power away, and how to lift it.

@@ -21,7 +21,7 @@ pub fn write(child: Pid, subids: bool) -> OpResult<()> {
     // Both at once: they are processes of their own, and each reads the user database.
     let helpers = [uids.start(child), gids.start(child)];
     for (map, helper) in [uids, gids].iter().zip(helpers) {
-        if helper.is_some_and(|helper| ended_well(helper)) {
+        if helper.is_some_and(ended_well) {
             continue;
         }
         map.write_single(child).map_err(|e| faults::map(map.file, &e))?;

@@ -27,7 +27,9 @@ impl Signals {
     /// Holds them back.
     pub fn take() -> nix::Result<Signals> {
         let mut set = SigSet::empty();
-        TAKEN.iter().for_each(|signal| set.add(*signal));
+        for signal in TAKEN {
+            set.add(signal);
+        }
         let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         let before = SigSet::thread_get_mask()?;
         set.thread_block()?;
