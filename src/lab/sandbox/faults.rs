@@ -36,7 +36,7 @@ pub fn gone() -> OpError {
 
 /// A lab could not be joined.
 pub fn join(verb: &str, errno: Errno) -> OpError {
-    let error = machine("sandbox::join", format!("Cannot {verb} the lab's namespaces: {}.", errno.desc()), errno);
+    let error = machine("sandbox::join", format!("Cannot {verb} the lab's process: {}.", errno.desc()), errno);
     match errno {
         Errno::ENOSYS | Errno::EINVAL => error.help("Joining a lab needs Linux 5.8 or newer (setns with a pidfd)."),
         Errno::EPERM => {

@@ -23,8 +23,7 @@ pub struct Joined {
 /// Runs `act` in a process of its own inside the lab that `holder` holds. This process goes into the lab's
 /// namespaces itself and cannot come back; it must have one thread only.
 pub fn join(holder: Holder, act: impl FnOnce() -> i32) -> OpResult<Joined> {
-    let watch = Watch::find(holder).map_err(|errno| faults::join("open", errno))?;
-    let watch = watch.ok_or_else(faults::gone)?;
+    let watch = Watch::find(holder)?.ok_or_else(faults::gone)?;
     let mut all = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWPID

@@ -1,6 +1,7 @@
 //! A process that is not our child, watched without the risk of meeting another one under its pid (pidfd_open(2)).
 
-use super::Holder;
+use super::{Holder, faults};
+use crate::error::OpResult;
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -26,15 +27,14 @@ pub enum Ended {
 
 impl Watch {
     /// Finds a holder; none if that very process is gone.
-    pub fn find(holder: Holder) -> nix::Result<Option<Watch>> {
+    pub fn find(holder: Holder) -> OpResult<Option<Watch>> {
         let fd = match open(holder.pid) {
             Ok(fd) => fd,
             Err(Errno::ESRCH) => return Ok(None),
-            Err(errno) => return Err(errno),
+            Err(errno) => return Err(faults::join("find", errno)),
         };
         // Compared after the descriptor is held: it stands for one process, whatever becomes of the pid.
-        let same = holder.is_alive();
-        Ok(same.then_some(Watch { fd, pid: holder.pid }))
+        Ok(holder.is_alive().then_some(Watch { fd, pid: holder.pid }))
     }
 
     /// Its pid, good for reading `/proc` while it lives.
@@ -42,25 +42,36 @@ impl Watch {
         self.pid
     }
 
-    /// Sends it a signal; that it is gone already is no error.
-    pub fn signal(&self, signal: Signal) -> nix::Result<()> {
+    /// Asks it to end in order.
+    pub fn ask_to_end(&self) -> OpResult<()> {
+        self.signal(Signal::SIGTERM)
+    }
+
+    /// Kills it.
+    pub fn kill(&self) -> OpResult<()> {
+        self.signal(Signal::SIGKILL)
+    }
+
+    fn signal(&self, signal: Signal) -> OpResult<()> {
         match send(&self.fd, signal) {
-            Err(Errno::ESRCH) => Ok(()),
-            other => other,
+            // Gone already, which is what is wanted.
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(faults::join("signal", errno)),
         }
     }
 
     /// Waits for its end.
-    pub fn wait(&self, time: Duration) -> nix::Result<Ended> {
+    pub fn wait(&self, time: Duration) -> OpResult<Ended> {
         let until = Instant::now() + time;
         loop {
             let rest = until.saturating_duration_since(Instant::now());
-            let timeout = PollTimeout::try_from(rest.as_millis()).unwrap_or(PollTimeout::MAX);
+            // Rounded up, so as not to spin through the last millisecond.
+            let timeout = PollTimeout::try_from(rest.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX);
             match poll(&mut [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)], timeout) {
                 Ok(0) if rest.is_zero() => return Ok(Ended::NotYet),
                 Ok(0) | Err(Errno::EINTR) => {}
                 Ok(_) => return Ok(Ended::Yes),
-                Err(errno) => return Err(errno),
+                Err(errno) => return Err(faults::join("wait for", errno)),
             }
         }
     }
