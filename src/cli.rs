@@ -15,10 +15,10 @@ mod progress;
 mod recipe_help;
 mod reference;
 mod run;
+mod status;
 mod style;
+mod survey;
 mod welcome;
-
-pub use reference::markdown;
 
 use crate::error::{OpError, OpResult};
 use args::Context;
@@ -54,6 +54,7 @@ enum Command {
     Up(run::UpArgs),
     Down(down::DownArgs),
     Ls(ls::LsArgs),
+    Status(status::StatusArgs),
     Exec(exec::ExecArgs),
     Shell(exec::ShellArgs),
     Logs(logs::LogsArgs),
@@ -83,14 +84,15 @@ pub fn main() -> ExitCode {
         Some(Command::Up(args)) => run::up(args, context),
         Some(Command::Down(args)) => down::down(args, context),
         Some(Command::Ls(args)) => ls::ls(args, context),
+        Some(Command::Status(args)) => status::status(args, context),
         Some(Command::Exec(args)) => exec::exec(args, context),
         Some(Command::Shell(args)) => exec::shell(args, context),
         Some(Command::Logs(args)) => logs::logs(args, context),
         Some(Command::Journal(args)) => journal::journal(args, context),
         Some(Command::Recover(args)) => down::recover(args, context),
         Some(Command::Plan(args)) => plan::plan(args, context),
-        Some(Command::Export(args)) => plan::export(args, context),
-        Some(Command::Doc(args)) => reference::doc(args, context),
+        Some(Command::Export(args)) => plan::export_scripts(args, context),
+        Some(Command::Doc(args)) => reference::doc(args),
         Some(Command::Reference) => reference::reference(),
     };
     exit(match done {
@@ -105,8 +107,8 @@ fn exit(code: i32) -> ExitCode {
 }
 
 /// Reports an error on standard error, and returns its exit code.
-fn fail(trouble: &Trouble, context: &Context) -> i32 {
-    progress::write_err(&engine::report(trouble, &context.stderr()));
+fn fail(trouble: &Trouble, context: Context) -> i32 {
+    progress::write_err(&engine::report(trouble, context.stderr()));
     conduct::code_of(&trouble.error)
 }
 

@@ -77,7 +77,7 @@ fn on_host(job: &Job, claim: Claim) -> OpResult<i32> {
 fn stage(job: &Job, claim: &Claim, holder: Holder) -> Verdict {
     let progress = Rc::new(RefCell::new(Progress::new(claim.place().name(), job.output, job.context)));
     let fail = |trouble: &Trouble| {
-        progress.borrow_mut().error(&trouble.error, &engine::report(trouble, &job.context.stderr()));
+        progress.borrow_mut().error(&trouble.error, &engine::report(trouble, job.context.stderr()));
         code_of(&trouble.error)
     };
     let (code, kept) = match play(job, claim, holder, &progress, &fail) {
@@ -117,7 +117,7 @@ fn play(
     let listener = Rc::clone(progress);
     lab.borrow_mut().listen(Box::new(move |event| listener.borrow_mut().event(event)));
     let printer = Rc::clone(progress);
-    let result = engine::perform(&lab, &job.order, Box::new(move |text| printer.borrow_mut().print(text)));
+    let result = engine::perform(&lab, &job.order, Rc::new(move |text: &str| printer.borrow_mut().print(text)));
     let code = match result {
         Ok(()) if job.keep => {
             lab.borrow_mut().keep()?;

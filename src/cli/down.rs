@@ -7,9 +7,10 @@ use super::progress::{Progress, write_err};
 use crate::error::{Class, OpError, OpResult};
 use crate::kernel::interrupt;
 use crate::lab::Lab;
+use crate::lab::recover::{Verdict, judge};
 use crate::lab::registry::{Card, Life, Mode, Place, Registry};
 use crate::lab::sandbox::{Ended, Holder, Watch};
-use crate::lab::store::{self, Journal, boot_id};
+use crate::lab::store::{self, Journal};
 use crate::names::LabName;
 use clap::Args;
 use std::cell::RefCell;
@@ -83,7 +84,7 @@ fn each(places: &[Place], output: OutputArgs, context: Context, act: Act) -> i32
             Ok(()) => 0,
             Err(error) => {
                 let trouble = Trouble::from(error);
-                progress.borrow_mut().error(&trouble.error, &engine::report(&trouble, &context.stderr()));
+                progress.borrow_mut().error(&trouble.error, &engine::report(&trouble, context.stderr()));
                 code_of(&trouble.error)
             }
         };
@@ -143,11 +144,12 @@ fn undo(place: &Place, card: &Card, progress: &Rc<RefCell<Progress>>) -> OpResul
         return Ok(());
     }
     let state = store::read(&path)?;
-    let mut records = state.records();
-    // No kernel object survives a reboot, and one of the same name is somebody else's.
-    if state.start.is_some_and(|start| start.boot_id != boot_id()) {
-        records.retain(|record| record.change.is_on_disk());
-    }
+    let records = match judge(&state) {
+        Verdict::Ended => return Ok(()),
+        Verdict::Dead(records) | Verdict::Rebooted(records) => records,
+        // Nobody has it, because we do.
+        Verdict::Kept | Verdict::Running => state.records(),
+    };
     let kernel = engine::kernel(&card.name, place, Mode::Host, true)?;
     let mut lab = Lab::resume(card.name.clone(), kernel, Journal::open(&path)?, records);
     let listener = Rc::clone(progress);

@@ -63,7 +63,7 @@ pub fn kernel(_lab: &LabName, _place: &Place, _mode: Mode, _persistent: bool) ->
 }
 
 /// Runs a recipe in a lab.
-pub fn perform(lab: &Rc<RefCell<Lab>>, order: &Order, mut print: Box<dyn FnMut(&str)>) -> Result<(), Trouble> {
+pub fn perform(lab: &Rc<RefCell<Lab>>, order: &Order, print: Rc<dyn Fn(&str)>) -> Result<(), Trouble> {
     let _ = lab;
     let text = std::fs::read_to_string(&order.recipe).map_err(|e| {
         OpError::new("recipe::read", format!("Cannot read {}: {e}.", order.recipe.display())).class(Class::Usage)
@@ -98,7 +98,7 @@ pub fn describe(order: &Order) -> Result<About, Trouble> {
 }
 
 /// The report of an error, for a person.
-pub fn report(trouble: &Trouble, _style: &Style) -> String {
+pub fn report(trouble: &Trouble, _style: Style) -> String {
     let error = &trouble.error;
     match &error.0.help {
         Some(help) => format!("error: {error}\nhelp: {help}"),
@@ -110,4 +110,20 @@ pub fn report(trouble: &Trouble, _style: &Style) -> String {
 pub fn become_command(ns: &Ns, argv: &[String], env: &[(String, String)], place: &Place) -> OpError {
     let _ = (ns, argv, env, place);
     OpError::new("internal", "not wired")
+}
+
+/// The language reference in Markdown.
+pub fn reference() -> String {
+    String::new()
+}
+
+/// A function's documentation.
+pub fn definition(name: &str) -> Option<String> {
+    let _ = name;
+    None
+}
+
+/// Every function in a line.
+pub fn summary() -> String {
+    String::new()
 }

@@ -3,8 +3,9 @@
 use super::engine::{self, Order, Trouble};
 use super::progress::Progress;
 use crate::change::{Change, LinkKind};
+use crate::export::Step;
 use crate::kernel::fake::FakeKernel;
-use crate::lab::{Lab, Record};
+use crate::lab::{Event, Lab, Record};
 use crate::names::{LabName, Ns};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -14,25 +15,32 @@ use std::rc::Rc;
 /// How many names are listed before the rest is counted only.
 const LISTED: usize = 8;
 
-/// Runs a recipe on the kernel in memory and returns every change it makes, and what stopped it, if something did.
-pub fn rehearse(name: &LabName, order: &Order, print: Box<dyn FnMut(&str)>) -> (Vec<Record>, Result<(), Trouble>) {
-    let made = Rc::new(RefCell::new(Vec::new()));
+/// Runs a recipe on the kernel in memory and returns what happens, and what stopped it, if something did.
+pub fn rehearse(name: &LabName, order: &Order) -> (Vec<Step>, Result<(), Trouble>) {
+    let steps = Rc::new(RefCell::new(Vec::new()));
     let lab = Rc::new(RefCell::new(Lab::new(name.clone(), Box::new(FakeKernel::new()), None)));
-    let listener = Rc::clone(&made);
-    lab.borrow_mut().listen(Box::new(move |event| {
-        if let crate::lab::Event::Made(record) = event {
-            listener.borrow_mut().push((*record).clone());
-        }
-    }));
-    let result = engine::perform(&lab, order, print);
-    (made.take(), result)
+    let listener = Rc::clone(&steps);
+    lab.borrow_mut().listen(Box::new(move |event| listener.borrow_mut().extend(step(event))));
+    // What the recipe prints would be made of made-up observations.
+    let result = engine::perform(&lab, order, Rc::new(|_: &str| {}));
+    (steps.take(), result)
+}
+
+fn step(event: &Event<'_>) -> Option<Step> {
+    let (record, undoes) = match event {
+        Event::Made(record) => (*record, false),
+        Event::Undone(record, _) => (*record, true),
+        Event::Stuck(..) => return None,
+    };
+    let Record { n, site, change, identity } = record.clone();
+    Some(Step { n, site, change, identity, undoes })
 }
 
 /// Says what a recipe will touch on this machine, before it does.
 pub fn host(name: &LabName, order: &Order, journal: &Path, progress: &mut Progress) {
-    let (records, result) = rehearse(name, order, Box::new(|_| {}));
+    let (steps, result) = rehearse(name, order);
     let mut text = format!("`{name}` acts on this machine. It will touch:\n");
-    for line in summary(&records) {
+    for line in summary(&steps) {
         text.push_str(&format!("  {line}\n"));
     }
     if let Err(trouble) = result {
@@ -47,7 +55,7 @@ pub fn host(name: &LabName, order: &Order, journal: &Path, progress: &mut Progre
 }
 
 /// What changes touch, one line for each kind of object.
-fn summary(records: &[Record]) -> Vec<String> {
+fn summary(steps: &[Step]) -> Vec<String> {
     let mut kinds: Vec<(&str, BTreeSet<String>)> =
         ["namespaces", "interfaces", "addresses", "routes", "sysctls", "firewall and NAT tables", "files", "processes"]
             .map(|kind| (kind, BTreeSet::new()))
@@ -61,7 +69,7 @@ fn summary(records: &[Record]) -> Vec<String> {
         Ns::Host => name.to_string(),
         Ns::Named(ns) => format!("{ns}/{name}"),
     };
-    for Record { change, .. } in records {
+    for Step { change, .. } in steps {
         match change {
             Change::AddNetns { name, .. } => add("namespaces", name.to_string()),
             Change::AddLink { ns, link } => {

@@ -44,14 +44,14 @@ pub fn ls(args: &LsArgs, context: Context) -> OpResult<i32> {
         told(writeln!(out, "No lab stands. `rhailab up RECIPE` makes one."))?;
         return Ok(0);
     }
-    told(writeln!(out, "{}", table(&cards, &context.stdout())))?;
+    told(writeln!(out, "{}", table(&cards, context.stdout())))?;
     if cards.iter().any(|card| card.life() == Life::Dead) {
         told(writeln!(out, "`rhailab recover` cleans up after the dead ones."))?;
     }
     Ok(0)
 }
 
-fn table(cards: &[Card], style: &Style) -> String {
+fn table(cards: &[Card], style: Style) -> String {
     let mut table = new_table(["LAB", "STATE", "WHERE", "SINCE", "RECIPE"]);
     for card in cards {
         let state = match card.life() {
@@ -77,7 +77,7 @@ pub fn new_table<const N: usize>(head: [&str; N]) -> Table {
 
 /// A table as text, its heading strong, without spaces at the ends of its lines. (The crate counts escape
 /// sequences as columns, so colours come last.)
-pub fn print(table: &Table, style: &Style) -> String {
+pub fn print(table: &Table, style: Style) -> String {
     let text = table.to_string();
     let mut lines = text.lines().map(str::trim);
     let head = style.paint(Ink::Strong, lines.next().unwrap_or_default());

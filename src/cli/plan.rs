@@ -7,11 +7,12 @@ use super::recipe_help;
 use super::run::order;
 use super::style::Ink;
 use super::{fail, told};
-use crate::change::Identity;
-use crate::error::{Class, OpError, OpResult};
-use crate::lab::Record;
+use crate::change::{Change, Identity};
+use crate::error::{Class, OpError, OpResult, Site};
+use crate::export::{self, Step};
 use crate::render;
 use clap::Args;
+use serde::Serialize;
 use std::fs;
 use std::io::{Write, stdout};
 use std::os::unix::fs::PermissionsExt;
@@ -50,42 +51,64 @@ pub fn plan(args: &PlanArgs, context: Context) -> OpResult<i32> {
     if args.recipe.help {
         return recipe_help::show("plan", &args.recipe, context);
     }
-    let records = match changes(&args.recipe, context)? {
-        Ok(records) => records,
+    let steps = match steps(&args.recipe, context)? {
+        Ok(steps) => steps,
         Err(code) => return Ok(code),
     };
     let style = context.stdout();
     let mut out = stdout().lock();
-    for record in &records {
-        let undo = render::undo_commands(&record.change, &plain(&record.identity));
+    for step in &steps {
+        let (mut made, mut undo) = (render::commands(&step.change), undo_commands(step));
         if args.json {
-            let event = crate::lab::Event::Made(record);
-            told(writeln!(out, "{}", super::events::Json::of(&event).line()))?;
+            let event = Planned {
+                event: if step.undoes { "undo" } else { "make" },
+                n: step.n,
+                site: &step.site,
+                change: &step.change,
+                commands: made,
+                undo,
+            };
+            told(writeln!(out, "{}", serde_json::to_string(&event).unwrap_or_default()))?;
             continue;
         }
-        for (number, command) in render::commands(&record.change).iter().enumerate() {
-            let comment = if number == 0 { format!("   # {}", place(&record.site)) } else { String::new() };
-            let made = style.paint(Ink::Made, &format!("+ {command}"));
-            told(writeln!(out, "{made}{}", style.paint(Ink::Faint, &comment)))?;
+        let (sign, ink) = if step.undoes { ('-', Ink::Undone) } else { ('+', Ink::Made) };
+        if step.undoes {
+            (made, undo) = (undo, Vec::new());
+        }
+        for (number, command) in made.iter().enumerate() {
+            let comment = if number == 0 { format!("   # {}", place(&step.site)) } else { String::new() };
+            let command = style.paint(ink, &format!("{sign} {command}"));
+            told(writeln!(out, "{command}{}", style.paint(Ink::Faint, &comment)))?;
         }
         for command in undo {
-            told(writeln!(out, "  {}", style.paint(Ink::Undone, &format!("- {command}"))))?;
+            told(writeln!(out, "    {}", style.paint(Ink::Faint, &format!("- {command}"))))?;
         }
     }
     Ok(0)
 }
 
+/// A step as `--json` has it.
+#[derive(Serialize)]
+struct Planned<'a> {
+    event: &'static str,
+    n: u64,
+    site: &'a Site,
+    change: &'a Change,
+    commands: Vec<String>,
+    undo: Vec<String>,
+}
+
 /// `export`.
-pub fn export(args: &ExportArgs, context: Context) -> OpResult<i32> {
+pub fn export_scripts(args: &ExportArgs, context: Context) -> OpResult<i32> {
     if args.recipe.help {
         return recipe_help::show("export", &args.recipe, context);
     }
-    let records = match changes(&args.recipe, context)? {
-        Ok(records) => records,
+    let steps = match steps(&args.recipe, context)? {
+        Ok(steps) => steps,
         Err(code) => return Ok(code),
     };
     let recipe = args.recipe.path()?.display().to_string();
-    let (up, down) = (up_script(&recipe, &records), down_script(&recipe, &records));
+    let (up, down) = (export::up(&recipe, &steps), export::down(&recipe, &steps));
     let mut out = stdout().lock();
     match &args.output {
         Some(dir) => {
@@ -100,52 +123,22 @@ pub fn export(args: &ExportArgs, context: Context) -> OpResult<i32> {
     Ok(0)
 }
 
-/// Every change of a rehearsal; or the exit code, where it failed and that was said.
-fn changes(recipe: &RecipeArgs, context: Context) -> OpResult<Result<Vec<Record>, i32>> {
+/// What happens in a rehearsal; or the exit code, where it failed and that was said.
+fn steps(recipe: &RecipeArgs, context: Context) -> OpResult<Result<Vec<Step>, i32>> {
     let order = order(recipe)?;
-    let name = default_name(&order.recipe)?;
-    // What the recipe prints was made up by the rehearsal, and would be taken for the plan.
-    let (records, result) = rehearse(&name, &order, Box::new(|_| {}));
+    let (steps, result) = rehearse(&default_name(&order.recipe)?, &order);
     Ok(match result {
-        Ok(()) => Ok(records),
+        Ok(()) => Ok(steps),
         Err(trouble) => Err(fail(&trouble, context)),
     })
 }
 
-/// An identity as it is before anything is made: rules carry no mark of a lab.
-fn plain(identity: &Identity) -> Identity {
-    match identity {
-        Identity::Rules { .. } => Identity::Spec,
-        other => other.clone(),
-    }
-}
-
-fn up_script(recipe: &str, records: &[Record]) -> String {
-    let mut text =
-        format!("#!/bin/sh\n# Builds the network of {recipe}. Run it as root; its sibling removes it.\nset -eu\n");
-    for record in records {
-        add(&mut text, record, &render::commands(&record.change));
-    }
-    text
-}
-
-fn down_script(recipe: &str, records: &[Record]) -> String {
-    let mut text =
-        format!("#!/bin/sh\n# Removes the network of {recipe}. It goes on where something is gone already.\nset -u\n");
-    for record in records.iter().rev() {
-        add(&mut text, record, &render::undo_commands(&record.change, &plain(&record.identity)));
-    }
-    text
-}
-
-fn add(text: &mut String, record: &Record, commands: &[String]) {
-    if commands.is_empty() || record.identity == Identity::Already {
-        return;
-    }
-    text.push_str(&format!("\n# {}\n", place(&record.site)));
-    for command in commands {
-        text.push_str(command);
-        text.push('\n');
+/// What would undo a step. Before anything is made, rules carry no mark of a lab.
+fn undo_commands(step: &Step) -> Vec<String> {
+    match (&step.change, &step.identity) {
+        (_, Identity::Already) => Vec::new(),
+        (Change::EditRules { .. }, _) => render::undo_commands(&step.change, &Identity::Spec),
+        (change, identity) => render::undo_commands(change, identity),
     }
 }
 

@@ -16,7 +16,7 @@ pub fn show(subcommand: &str, recipe: &RecipeArgs, context: Context) -> OpResult
         Ok(about) => about,
         Err(trouble) => return Ok(super::fail(&trouble, context)),
     };
-    let text = describe(subcommand, &path.display().to_string(), &about, &context.stdout());
+    let text = describe(subcommand, &path.display().to_string(), &about, context.stdout());
     told(write!(stdout(), "{text}"))?;
     Ok(0)
 }
@@ -31,7 +31,7 @@ fn command_help(subcommand: &str, context: Context) -> OpResult<i32> {
     Ok(0)
 }
 
-fn describe(subcommand: &str, path: &str, about: &About, style: &Style) -> String {
+fn describe(subcommand: &str, path: &str, about: &About, style: Style) -> String {
     let mut text = String::new();
     if !about.doc.is_empty() {
         text.push_str(&format!("{}\n\n", about.doc.trim_end()));

@@ -20,8 +20,8 @@ pub struct RunArgs {
     #[arg(long)]
     host: bool,
     /// Leave the lab up when the recipe has ended well, as `up` does
-    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
-    keep: Option<Option<String>>,
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    keep: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -44,20 +44,31 @@ pub struct UpArgs {
 
 /// `run`.
 pub fn run(args: &RunArgs, context: Context) -> OpResult<i32> {
-    let name = args.keep.as_ref().map(|name| name.as_deref());
-    start("run", &args.recipe, name, args.host, args.output, context)
+    let stay = match args.keep.as_deref() {
+        None => Stay::No,
+        Some("") => Stay::AsRecipe,
+        Some(name) => Stay::As(name),
+    };
+    start("run", &args.recipe, &stay, args.host, args.output, context)
 }
 
 /// `up`.
 pub fn up(args: &UpArgs, context: Context) -> OpResult<i32> {
-    start("up", &args.recipe, Some(args.name.as_deref()), args.host, args.output, context)
+    let stay = args.name.as_deref().map_or(Stay::AsRecipe, Stay::As);
+    start("up", &args.recipe, &stay, args.host, args.output, context)
 }
 
-/// Runs a recipe; `keep` says that the lab stays, and under which name if one was given.
+/// Whether a lab stays when its recipe has ended well, and under which name.
+enum Stay<'a> {
+    No,
+    AsRecipe,
+    As(&'a str),
+}
+
 fn start(
     subcommand: &str,
     recipe: &RecipeArgs,
-    keep: Option<Option<&str>>,
+    stay: &Stay<'_>,
     host: bool,
     output: OutputArgs,
     context: Context,
@@ -67,15 +78,16 @@ fn start(
     }
     let path = recipe.path()?;
     let order = order(recipe)?;
-    let name = match keep.flatten() {
-        Some(name) => LabName::new(name).map_err(OpError::usage)?,
-        None => default_name(path)?,
+    let keep = !matches!(stay, Stay::No);
+    let name = match stay {
+        Stay::As(name) => LabName::new(name).map_err(OpError::usage)?,
+        Stay::No | Stay::AsRecipe => default_name(path)?,
     };
     let registry = Registry::open()?;
-    let claim = take_name(&registry, &name, keep.is_some())?;
+    let claim = take_name(&registry, &name, keep)?;
     let name = claim.place().name().to_owned();
     let mode = if host { Mode::Host } else { Mode::Sandbox };
-    let job = Job { order, mode, keep: keep.is_some(), output, context };
+    let job = Job { order, mode, keep, output, context };
     let code = conduct(&job, claim)?;
     if code == 0 && job.keep && !output.quiet && !output.json {
         write_err(&format!(

@@ -38,15 +38,15 @@ pub enum Ink {
 impl Style {
     /// The style of standard output.
     pub fn stdout(choice: ColorChoice) -> Style {
-        Style::of(choice, std::io::stdout())
+        Style::of(choice, &std::io::stdout())
     }
 
     /// The style of standard error.
     pub fn stderr(choice: ColorChoice) -> Style {
-        Style::of(choice, std::io::stderr())
+        Style::of(choice, &std::io::stderr())
     }
 
-    fn of(choice: ColorChoice, stream: impl AsFd + IsTerminal) -> Style {
+    fn of(choice: ColorChoice, stream: &(impl AsFd + IsTerminal)) -> Style {
         let is_terminal = stream.is_terminal();
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let color = match choice {
@@ -57,7 +57,7 @@ impl Style {
                 is_terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
             }
         };
-        Style { color, width: columns(&stream).unwrap_or(DEFAULT_WIDTH), is_terminal }
+        Style { color, width: columns(stream).unwrap_or(DEFAULT_WIDTH), is_terminal }
     }
 
     /// `text` in its colour.

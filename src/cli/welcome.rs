@@ -26,14 +26,14 @@ pub fn welcome(context: Context) -> OpResult<i32> {
     ] {
         text.push_str(&format!("  {command:<30} {}\n", style.paint(Ink::Faint, what)));
     }
-    let (checks, ready) = checks(&style);
+    let (checks, ready) = checks(style);
     text.push_str(&format!("\n{}\n{checks}\n`rhailab --help` lists all commands.\n", strong("This machine:")));
     told(write!(stdout(), "{text}"))?;
     Ok(if ready { 0 } else { 3 })
 }
 
 /// What was found, and whether a lab can be made.
-fn checks(style: &Style) -> (String, bool) {
+fn checks(style: Style) -> (String, bool) {
     let mut text = String::new();
     let mut line = |good: bool, what: &str, help: &str| {
         let mark = if good { style.paint(Ink::Made, "ok") } else { style.paint(Ink::Bad, "no") };

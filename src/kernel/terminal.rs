@@ -4,7 +4,6 @@ use nix::libc;
 use std::os::fd::{AsFd, AsRawFd};
 
 mod request {
-    #![expect(unsafe_code, missing_docs, reason = "the macro makes an unsafe function without documentation")]
     use nix::libc;
     nix::ioctl_read_bad!(window_size, libc::TIOCGWINSZ, libc::winsize);
 }
