@@ -136,6 +136,12 @@ impl OpError {
         self
     }
 
+    /// Says that the command line or the recipe's text is at fault.
+    #[must_use]
+    pub fn usage(self) -> Self {
+        self.class(Class::Usage)
+    }
+
     /// Sets whose fault it is.
     #[must_use]
     pub fn class(mut self, class: Class) -> Self {

@@ -17,6 +17,8 @@ use store::Journal;
 mod explain;
 pub mod journal;
 pub mod recover;
+pub mod registry;
+pub mod sandbox;
 pub mod store;
 mod unwind;
 

@@ -1,3 +1,7 @@
 //! The `rhailab` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rhailab::cli::main()
+}

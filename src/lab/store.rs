@@ -130,11 +130,13 @@ pub fn boot_id() -> String {
 }
 
 /// When a process started, in clock ticks since boot (field 22 of `/proc/PID/stat`, proc(5)); none if there is
-/// no such process.
+/// no such process, or nothing of it is left but its exit status: whoever should take that may never do so.
 pub fn start_time(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command name is in parentheses and may hold anything, so count from the last one.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
 }
 
 #[cfg(test)]

@@ -1,0 +1,121 @@
+//! The command line: arguments, dispatch, exit code. One file per subcommand.
+
+mod args;
+mod conduct;
+mod down;
+mod engine;
+mod events;
+mod exec;
+mod foretell;
+mod journal;
+mod logs;
+mod ls;
+mod plan;
+mod progress;
+mod recipe_help;
+mod reference;
+mod run;
+mod status;
+mod style;
+mod survey;
+mod welcome;
+
+use crate::error::{OpError, OpResult};
+use args::Context;
+use clap::{ColorChoice, Parser, Subcommand};
+use engine::Trouble;
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+/// The code of the error that says that nobody reads our output any more.
+const CLOSED: &str = "output::closed";
+
+/// Linux network labs as scripts: namespaces, bridges, NAT and virtual IPs, with nothing left behind.
+#[derive(Debug, Parser)]
+#[command(name = "rhailab", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+struct Cli {
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 all is well; 1 the recipe failed, and all of it was undone; 2 the command line or the recipe's text is \
+wrong; 3 this machine cannot do it; 4 something could not be undone, and is listed.
+
+Environment: RHAILAB_STATE_DIR says where labs are kept (/var/lib/rhailab for root, ~/.local/state/rhailab for others); \
+NO_COLOR turns colours off.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Up(run::UpArgs),
+    Down(down::DownArgs),
+    Ls(ls::LsArgs),
+    Status(status::StatusArgs),
+    Exec(exec::ExecArgs),
+    Shell(exec::ShellArgs),
+    Logs(logs::LogsArgs),
+    Journal(journal::JournalArgs),
+    Recover(down::RecoverArgs),
+    Plan(plan::PlanArgs),
+    Export(plan::ExportArgs),
+    Doc(reference::DocArgs),
+    /// Print the language reference as Markdown
+    Reference,
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to standard output and is no error; if it cannot be printed, nobody wants it.
+            let _ = error.print();
+            return exit(error.exit_code());
+        }
+    };
+    let context = Context { color: cli.color };
+    let done = match &cli.command {
+        None => welcome::welcome(context),
+        Some(Command::Run(args)) => run::run(args, context),
+        Some(Command::Up(args)) => run::up(args, context),
+        Some(Command::Down(args)) => down::down(args, context),
+        Some(Command::Ls(args)) => ls::ls(args, context),
+        Some(Command::Status(args)) => status::status(args, context),
+        Some(Command::Exec(args)) => exec::exec(args, context),
+        Some(Command::Shell(args)) => exec::shell(args, context),
+        Some(Command::Logs(args)) => logs::logs(args, context),
+        Some(Command::Journal(args)) => journal::journal(args, context),
+        Some(Command::Recover(args)) => down::recover(args, context),
+        Some(Command::Plan(args)) => plan::plan(args, context),
+        Some(Command::Export(args)) => plan::export_scripts(args, context),
+        Some(Command::Doc(args)) => reference::doc(args),
+        Some(Command::Reference) => reference::reference(),
+    };
+    exit(match done {
+        Ok(code) => code,
+        Err(error) if error.0.code == CLOSED => 0,
+        Err(error) => fail(&error.into(), context),
+    })
+}
+
+fn exit(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+/// Reports an error on standard error, and returns its exit code.
+fn fail(trouble: &Trouble, context: Context) -> i32 {
+    progress::write_err(&engine::report(trouble, context.stderr()));
+    conduct::code_of(&trouble.error)
+}
+
+/// The outcome of printing. That a reader like `head` has seen enough is no failure of ours.
+fn told(result: std::io::Result<()>) -> OpResult<()> {
+    result.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => OpError::new(CLOSED, "Nobody reads the output."),
+        _ => OpError::new("output::write", format!("Cannot write the output: {error}.")),
+    })
+}

@@ -1,0 +1,151 @@
+//! Arguments that several subcommands share.
+
+use super::style::Style;
+use crate::error::{Class, OpError, OpResult};
+use crate::names::{LabName, proposal};
+use clap::{Args, ColorChoice};
+use std::path::{Path, PathBuf};
+
+/// What to run and with which parameters.
+#[derive(Debug, Clone, Args)]
+pub struct RecipeArgs {
+    /// The recipe
+    #[arg(value_name = "RECIPE", required_unless_present = "help")]
+    pub recipe: Option<PathBuf>,
+    /// Set a parameter of the recipe
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parse_pair)]
+    pub param: Vec<(String, String)>,
+    /// Read parameters from a TOML or JSON file; -p wins
+    #[arg(long, value_name = "FILE")]
+    pub params: Option<PathBuf>,
+    /// Let the recipe import modules from this folder too
+    #[arg(long, value_name = "DIR")]
+    pub module_path: Vec<PathBuf>,
+    /// End a recipe that runs away after this many operations of the script engine
+    #[arg(long, value_name = "N")]
+    pub max_operations: Option<u64>,
+    /// Print help; with a recipe, also its parameters
+    #[arg(short, long)]
+    pub help: bool,
+}
+
+/// How much is said while a lab is made or taken down.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct OutputArgs {
+    /// Show every change, as the command that does the same
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Say nothing but the recipe's own output and errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Print events as JSON, one per line (docs/json.md)
+    #[arg(long, conflicts_with_all = ["verbose", "quiet"])]
+    pub json: bool,
+}
+
+/// What every subcommand knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// Whether to colour.
+    pub color: ColorChoice,
+}
+
+impl Context {
+    /// The style of standard output.
+    pub fn stdout(self) -> Style {
+        Style::stdout(self.color)
+    }
+
+    /// The style of standard error.
+    pub fn stderr(self) -> Style {
+        Style::stderr(self.color)
+    }
+}
+
+impl RecipeArgs {
+    /// The recipe's path as the user wrote it.
+    pub fn path(&self) -> OpResult<&Path> {
+        self.recipe.as_deref().ok_or_else(|| {
+            OpError::new("usage::recipe", "There is no recipe to run.").help("Name one.").class(Class::Usage)
+        })
+    }
+
+    /// The parameters of the file and of the command line, in this order; of two with one name the last counts.
+    pub fn parameters(&self) -> OpResult<Vec<(String, serde_json::Value)>> {
+        let mut all = match &self.params {
+            Some(file) => read_params(file)?,
+            None => Vec::new(),
+        };
+        all.extend(self.param.iter().map(|(name, value)| (name.clone(), value.clone().into())));
+        Ok(all)
+    }
+}
+
+/// The lab's name where the user gave none: the recipe's, made legal.
+pub fn default_name(recipe: &Path) -> OpResult<LabName> {
+    let stem = recipe.file_stem().unwrap_or_default().to_string_lossy();
+    LabName::new(&proposal(&stem, 40))
+}
+
+fn parse_pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it has the form NAME=VALUE".to_owned()),
+    }
+}
+
+fn read_params(file: &Path) -> OpResult<Vec<(String, serde_json::Value)>> {
+    let wrong = |why: String| {
+        OpError::new("params::file", format!("The parameters in {} cannot be read: {why}.", file.display()))
+            .help("It is a TOML file of `name = value` lines, or a JSON object if its name ends in .json.")
+            .class(Class::Usage)
+    };
+    let text = std::fs::read_to_string(file).map_err(|e| wrong(e.to_string()))?;
+    let is_json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let map: serde_json::Map<String, serde_json::Value> = if is_json {
+        serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?
+    } else {
+        toml::from_str(&text).map_err(|e| wrong(e.to_string().trim_end().to_owned()))?
+    };
+    Ok(map.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_split_at_its_first_equals_sign() {
+        assert_eq!(parse_pair("a=b=c").unwrap(), ("a".into(), "b=c".into()));
+        assert_eq!(parse_pair("a=").unwrap(), ("a".into(), String::new()));
+        assert!(parse_pair("=b").is_err() && parse_pair("a").is_err());
+    }
+
+    #[test]
+    fn a_lab_is_called_after_its_recipe_as_far_as_that_is_legal() {
+        assert_eq!(default_name(Path::new("labs/web one.rhai")).unwrap().as_str(), "webone");
+        assert_eq!(default_name(Path::new("..")).unwrap().as_str(), "x");
+    }
+
+    #[test]
+    fn parameters_come_from_toml_and_json_and_the_command_line_wins() {
+        let dir = tempfile::tempdir().unwrap();
+        for (file, text) in
+            [("p.toml", "n = 3\nlan = \"10.0.0.0/24\""), ("p.json", r#"{"n": 3, "lan": "10.0.0.0/24"}"#)]
+        {
+            let path = dir.path().join(file);
+            std::fs::write(&path, text).unwrap();
+            let args = RecipeArgs {
+                recipe: None,
+                param: vec![("n".into(), "4".into())],
+                params: Some(path),
+                module_path: Vec::new(),
+                max_operations: None,
+                help: false,
+            };
+            let all = args.parameters().unwrap();
+            assert_eq!(all.last(), Some(&("n".to_owned(), "4".into())));
+            assert!(all.contains(&("n".to_owned(), 3.into())), "{file}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Running a recipe in a lab, from taking the lab's name to leaving it up or taking it down.
+
+use super::args::{Context, OutputArgs};
+use super::engine::{self, Order, Trouble};
+use super::foretell;
+use super::progress::Progress;
+use crate::error::{Class, OpError, OpResult};
+use crate::kernel::interrupt;
+use crate::lab::registry::{Card, Claim, Mode, Registry};
+use crate::lab::sandbox::{self, Holder, Outcome, Spec, Verdict};
+use crate::lab::store::Journal;
+use crate::lab::{Lab, Leftover};
+use crate::names::LabName;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// A recipe to be run, where, and what becomes of the lab.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The recipe.
+    pub order: Order,
+    /// Where it acts.
+    pub mode: Mode,
+    /// Whether the lab stays when the recipe has ended well.
+    pub keep: bool,
+    /// How much is said.
+    pub output: OutputArgs,
+    /// What every subcommand knows.
+    pub context: Context,
+}
+
+/// Runs it under a name that is taken already, and returns the exit code.
+pub fn conduct(job: &Job, claim: Claim) -> OpResult<i32> {
+    match job.mode {
+        Mode::Sandbox => in_sandbox(job, claim),
+        Mode::Host => on_host(job, claim),
+    }
+}
+
+/// A name that nobody has: this very one if the lab is to be found by it later, else one like it.
+pub fn take_name(registry: &Registry, name: &LabName, exactly: bool) -> OpResult<Claim> {
+    if exactly { registry.create(name) } else { registry.create_near(name) }
+}
+
+fn in_sandbox(job: &Job, claim: Claim) -> OpResult<i32> {
+    let outcome = sandbox::enter(&Spec::default(), |inside| stage(job, &claim, inside.holder));
+    match outcome {
+        Ok(Outcome::Kept(_)) => Ok(0),
+        Ok(Outcome::Ended(code)) => claim.remove().map(|()| code),
+        // What matters is why there is no lab; that its folder is still there as well is found by `recover`.
+        Err(error) => {
+            let _ = claim.remove();
+            Err(error)
+        }
+    }
+}
+
+fn on_host(job: &Job, claim: Claim) -> OpResult<i32> {
+    if sandbox::euid() != 0 {
+        let _ = claim.remove();
+        return Err(OpError::new("host::root", "Only root can change this machine's network.")
+            .help("Run it with sudo, or without --host, in a sandbox.")
+            .class(Class::Machine));
+    }
+    let pid = i32::try_from(std::process::id()).unwrap_or(0);
+    let holder = Holder::of(pid).unwrap_or(Holder { pid, start: 0 });
+    match sandbox::on_big_stack(|| stage(job, &claim, holder))? {
+        Verdict::Keep => Ok(0),
+        // What could not be undone stays on record.
+        Verdict::End(code) if code == Class::Leftover.exit_code() => Ok(code),
+        Verdict::End(code) => claim.remove().map(|()| code),
+    }
+}
+
+/// The whole run, on its thread.
+fn stage(job: &Job, claim: &Claim, holder: Holder) -> Verdict {
+    let progress = Rc::new(RefCell::new(Progress::new(claim.place().name(), job.output, job.context)));
+    let fail = |trouble: &Trouble| {
+        progress.borrow_mut().error(&trouble.error, &engine::report(trouble, job.context.stderr()));
+        code_of(&trouble.error)
+    };
+    let (code, kept) = match play(job, claim, holder, &progress, &fail) {
+        Ok(ending) => ending,
+        Err(error) => (fail(&error.into()), false),
+    };
+    progress.borrow_mut().end(code, kept);
+    if kept { Verdict::Keep } else { Verdict::End(code) }
+}
+
+/// Runs the recipe, and returns the exit code and whether the lab stays. An error of the recipe goes to `fail` at
+/// once, before the teardown, so that it is the first thing shown.
+fn play(
+    job: &Job,
+    claim: &Claim,
+    holder: Holder,
+    progress: &Rc<RefCell<Progress>>,
+    fail: &dyn Fn(&Trouble) -> i32,
+) -> OpResult<(i32, bool)> {
+    interrupt::install();
+    let place = claim.place();
+    let name = LabName::new(place.name())?;
+    let recipe = absolute(&job.order.recipe);
+    let params = job.order.params.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
+    let mut card = Card { holder: Some(holder), ..Card::new(&name, job.mode, &recipe, params) };
+    claim.write(&card)?;
+    progress.borrow().start(job.mode, &recipe);
+    if job.mode == Mode::Host {
+        foretell::host(&name, &job.order, &place.journal(), &mut progress.borrow_mut());
+    }
+    // A sandbox that ends with its process needs no journal: the kernel itself undoes all of it.
+    let needs_journal = job.keep || job.mode == Mode::Host;
+    let journal =
+        if needs_journal { Some(Journal::create(&place.journal(), &name, &recipe.to_string_lossy())?) } else { None };
+    let kernel = engine::kernel(&name, place, job.mode, job.keep)?;
+    let lab = Rc::new(RefCell::new(Lab::new(name, kernel, journal)));
+    let listener = Rc::clone(progress);
+    lab.borrow_mut().listen(Box::new(move |event| listener.borrow_mut().event(event)));
+    let printer = Rc::clone(progress);
+    let result = engine::perform(&lab, &job.order, Rc::new(move |text: &str| printer.borrow_mut().print(text)));
+    let code = match result {
+        Ok(()) if job.keep => {
+            lab.borrow_mut().keep()?;
+            card.kept = true;
+            claim.write(&card)?;
+            return Ok((0, true));
+        }
+        Ok(()) => 0,
+        Err(trouble) => fail(&trouble),
+    };
+    // What asked the recipe to stop must not stop the teardown.
+    interrupt::clear();
+    let left = lab.borrow_mut().unwind()?;
+    if left.is_empty() { Ok((code, false)) } else { Ok((fail(&leftover_error(&left).into()), false)) }
+}
+
+/// The error of a teardown that left something.
+pub fn leftover_error(left: &[Leftover]) -> OpError {
+    let what = if left.len() == 1 { "One change".to_owned() } else { format!("{} changes", left.len()) };
+    let mut error = OpError::new("lab::leftover", format!("{what} could not be undone.")).class(Class::Leftover);
+    error.0.leftovers = left.iter().map(Leftover::describe).collect();
+    error
+}
+
+/// The exit code of an error.
+pub fn code_of(error: &OpError) -> i32 {
+    if error.0.leftovers.is_empty() { error.0.class.exit_code() } else { Class::Leftover.exit_code() }
+}
+
+/// The recipe's path from the root, for who looks at the lab from another folder.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// A parameter as the user would write it.
+fn plain(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,84 @@
+//! `rhailab exec` and `rhailab shell`: a command in a namespace of a lab that stands.
+
+use super::args::Context;
+use super::engine;
+use super::fail;
+use crate::error::{Class, OpError, OpResult};
+use crate::lab::registry::{Card, Life, Mode, Place, Registry};
+use crate::lab::sandbox::join;
+use crate::names::{LabName, Ns, NsName};
+use clap::Args;
+
+/// Run a command in a namespace of a lab
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// The lab
+    #[arg(value_name = "LAB")]
+    lab: String,
+    /// The namespace; `host` is the lab's root namespace
+    #[arg(value_name = "NAMESPACE")]
+    ns: String,
+    /// The command and its arguments; it is not run through a shell
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+/// Open a shell in a namespace of a lab
+#[derive(Debug, Args)]
+pub struct ShellArgs {
+    /// The lab
+    #[arg(value_name = "LAB")]
+    lab: String,
+    /// The namespace; `host` is the lab's root namespace
+    #[arg(value_name = "NAMESPACE", default_value = "host")]
+    ns: String,
+}
+
+/// `exec`.
+pub fn exec(args: &ExecArgs, context: Context) -> OpResult<i32> {
+    go(&args.lab, &args.ns, &args.command, &[], context)
+}
+
+/// `shell`.
+pub fn shell(args: &ShellArgs, context: Context) -> OpResult<i32> {
+    let shell = std::env::var("SHELL").ok().filter(|shell| !shell.is_empty()).unwrap_or_else(|| "/bin/sh".to_owned());
+    let place = format!("{}/{}", args.lab, args.ns);
+    // A prompt that says where one is: most shells take the first, and Debian's bash the second, whose own prompt
+    // replaces the first.
+    let env = [("PS1", format!("{place}# ")), ("debian_chroot", place)].map(|(name, value)| (name.to_owned(), value));
+    go(&args.lab, &args.ns, &[shell], &env, context)
+}
+
+fn go(lab: &str, ns: &str, argv: &[String], env: &[(String, String)], context: Context) -> OpResult<i32> {
+    let (place, card) = standing(lab)?;
+    let ns = namespace(ns)?;
+    let act = || {
+        let error = engine::become_command(&ns, argv, env, &place);
+        fail(&error.into(), context)
+    };
+    inside(&card, act)
+}
+
+/// A lab that stands.
+pub fn standing(name: &str) -> OpResult<(Place, Card)> {
+    let (place, card) = Registry::open()?.find(&LabName::new(name).map_err(OpError::usage)?)?;
+    if card.life() == Life::Dead {
+        return Err(OpError::new("lab::dead", format!("The lab `{name}` ended without being taken down."))
+            .help("`rhailab recover` cleans up after it.")
+            .class(Class::Usage));
+    }
+    Ok((place, card))
+}
+
+/// A namespace of a lab, as the user names it.
+pub fn namespace(name: &str) -> OpResult<Ns> {
+    if name == "host" { Ok(Ns::Host) } else { NsName::new(name).map(Ns::Named).map_err(OpError::usage) }
+}
+
+/// Runs `act` where the lab's network is, and returns the exit code.
+pub fn inside(card: &Card, act: impl FnOnce() -> i32) -> OpResult<i32> {
+    match (card.mode, card.holder) {
+        (Mode::Sandbox, Some(holder)) => Ok(join(holder, act)?.status),
+        _ => Ok(act()),
+    }
+}

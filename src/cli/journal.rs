@@ -1,0 +1,63 @@
+//! `rhailab journal`: what a lab has done, from its journal.
+
+use super::args::Context;
+use super::progress::place as at;
+use super::style::Ink;
+use super::told;
+use crate::error::{Class, OpError, OpResult};
+use crate::lab::journal::Standing;
+use crate::lab::registry::Registry;
+use crate::lab::store;
+use crate::names::LabName;
+use crate::render;
+use clap::Args;
+use std::fs;
+use std::io::{Write, stdout};
+
+/// Show the changes of a lab that stand, each with what would undo it
+#[derive(Debug, Args)]
+pub struct JournalArgs {
+    /// The lab
+    #[arg(value_name = "LAB")]
+    lab: String,
+    /// Print the journal itself: JSON, one record per line
+    #[arg(long)]
+    json: bool,
+}
+
+/// `journal`.
+pub fn journal(args: &JournalArgs, context: Context) -> OpResult<i32> {
+    let (place, _) = Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::usage)?)?;
+    let path = place.journal();
+    if !path.exists() {
+        return Err(none(&args.lab));
+    }
+    let mut out = stdout().lock();
+    if args.json {
+        let text = fs::read(&path).map_err(|e| {
+            OpError::new("journal::io", format!("Cannot read {}: {e}.", path.display())).class(Class::Machine)
+        })?;
+        told(out.write_all(&text))?;
+        return Ok(0);
+    }
+    let style = context.stdout();
+    let state = store::read(&path)?;
+    for Standing { record, done } in state.standing.values() {
+        let unsure = if *done { "" } else { " (may not have been made)" };
+        told(writeln!(out, "{}", style.paint(Ink::Faint, &format!("{:>4}  {}{unsure}", record.n, at(&record.site)))))?;
+        for command in render::commands(&record.change) {
+            told(writeln!(out, "    {}", style.paint(Ink::Made, &format!("+ {command}"))))?;
+        }
+        for command in render::undo_commands(&record.change, &record.identity) {
+            told(writeln!(out, "    {}", style.paint(Ink::Undone, &format!("- {command}"))))?;
+        }
+    }
+    Ok(0)
+}
+
+/// The error about a lab that writes no journal.
+pub fn none(lab: &str) -> OpError {
+    OpError::new("journal::none", format!("The lab `{lab}` has no journal."))
+        .help("A `run` in a sandbox writes none: it ends with its process. `rhailab up` makes a lab that has one.")
+        .class(Class::Usage)
+}

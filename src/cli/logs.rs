@@ -1,0 +1,114 @@
+//! `rhailab logs`: what the processes of a lab print.
+
+use super::args::Context;
+use super::style::Ink;
+use super::told;
+use crate::error::{Class, OpError, OpResult, closest};
+use crate::kernel::interrupt;
+use crate::lab::registry::{Life, Place, Registry};
+use crate::names::LabName;
+use clap::Args;
+use std::fs::{File, read_dir};
+use std::io::{self, Read, Write, stdout};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often a followed log is looked at.
+const PACE: Duration = Duration::from_millis(100);
+
+/// Show what the processes of a lab have printed
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The lab
+    #[arg(value_name = "LAB")]
+    lab: String,
+    /// The process; all, if none is given
+    #[arg(value_name = "PROCESS")]
+    process: Option<String>,
+    /// Go on as they print more, until the lab ends
+    #[arg(short, long)]
+    follow: bool,
+}
+
+struct Log {
+    name: String,
+    file: File,
+}
+
+/// `logs`.
+pub fn logs(args: &LogsArgs, context: Context) -> OpResult<i32> {
+    let (place, _) = Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::usage)?)?;
+    let names = names(&place.logs())?;
+    let names = match &args.process {
+        None => names,
+        Some(name) if names.contains(name) => vec![name.clone()],
+        Some(name) => return Err(unknown(&args.lab, name, &names)),
+    };
+    if args.follow {
+        interrupt::install();
+    }
+    let mut logs = Vec::new();
+    for name in names {
+        let path = file(&place.logs(), &name);
+        let file = File::open(&path).map_err(|e| unreadable(&path, &e))?;
+        logs.push(Log { name, file });
+    }
+    let style = context.stdout();
+    let heading = |name: &str| style.paint(Ink::Strong, &format!("==> {name} <=="));
+    let mut last = None;
+    loop {
+        // Looked at before the logs are read, so that what was printed last is read.
+        let over = !args.follow || is_over(&place)?;
+        for (number, log) in logs.iter_mut().enumerate() {
+            let mut text = Vec::new();
+            log.file.read_to_end(&mut text).map_err(|e| unreadable(&file(&place.logs(), &log.name), &e))?;
+            if text.is_empty() {
+                continue;
+            }
+            let mut out = stdout().lock();
+            if args.process.is_none() && last != Some(number) {
+                told(writeln!(out, "{}", heading(&log.name)))?;
+            }
+            last = Some(number);
+            told(out.write_all(&text).and_then(|()| out.flush()))?;
+        }
+        if over || interrupt::pending() {
+            return Ok(0);
+        }
+        std::thread::sleep(PACE);
+    }
+}
+
+fn is_over(place: &Place) -> OpResult<bool> {
+    Ok(place.card()?.is_none_or(|card| card.life() == Life::Dead))
+}
+
+fn names(dir: &Path) -> OpResult<Vec<String>> {
+    let entries = read_dir(dir).map_err(|e| unreadable(dir, &e))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| unreadable(dir, &e))?.path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn file(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.log"))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> OpError {
+    OpError::new("logs::read", format!("Cannot read {}: {error}.", path.display())).class(Class::Machine)
+}
+
+fn unknown(lab: &str, name: &str, names: &[String]) -> OpError {
+    let error = OpError::new("logs::unknown", format!("The lab `{lab}` has no process `{name}`.")).class(Class::Usage);
+    match closest(name, names.iter().map(String::as_str)) {
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None if names.is_empty() => error.help("It has started none."),
+        None => error.help(format!("It has started {}.", names.join(", "))),
+    }
+}

@@ -1,0 +1,155 @@
+//! `rhailab plan` and `rhailab export`: a recipe's changes without making them.
+
+use super::args::{Context, RecipeArgs, default_name};
+use super::foretell::rehearse;
+use super::progress::{place, write_err};
+use super::recipe_help;
+use super::run::order;
+use super::style::Ink;
+use super::{fail, told};
+use crate::change::{Change, Identity};
+use crate::error::{Class, OpError, OpResult, Site};
+use crate::export::{self, Step};
+use crate::render;
+use clap::Args;
+use serde::Serialize;
+use std::fs;
+use std::io::{Write, stdout};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Show every change a recipe would make, with its inverse, without making any
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    /// Print a JSON object for each change, one per line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Print a recipe as two shell scripts, one that builds its network and one that removes it
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    /// Write up.sh and down.sh into this folder
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Print the script that builds only
+    #[arg(long, conflicts_with_all = ["output", "down"])]
+    up: bool,
+    /// Print the script that removes only
+    #[arg(long, conflicts_with = "output")]
+    down: bool,
+}
+
+/// `plan`.
+pub fn plan(args: &PlanArgs, context: Context) -> OpResult<i32> {
+    if args.recipe.help {
+        return recipe_help::show("plan", &args.recipe, context);
+    }
+    let steps = match steps(&args.recipe, context)? {
+        Ok(steps) => steps,
+        Err(code) => return Ok(code),
+    };
+    let style = context.stdout();
+    let mut out = stdout().lock();
+    for step in &steps {
+        let (mut made, mut undo) = (render::commands(&step.change), undo_commands(step));
+        if args.json {
+            let event = Planned {
+                event: if step.undoes { "undo" } else { "make" },
+                n: step.n,
+                site: &step.site,
+                change: &step.change,
+                commands: made,
+                undo,
+            };
+            told(writeln!(out, "{}", serde_json::to_string(&event).unwrap_or_default()))?;
+            continue;
+        }
+        let (sign, ink) = if step.undoes { ('-', Ink::Undone) } else { ('+', Ink::Made) };
+        if step.undoes {
+            (made, undo) = (undo, Vec::new());
+        }
+        for (number, command) in made.iter().enumerate() {
+            let comment = if number == 0 { format!("   # {}", place(&step.site)) } else { String::new() };
+            let command = style.paint(ink, &format!("{sign} {command}"));
+            told(writeln!(out, "{command}{}", style.paint(Ink::Faint, &comment)))?;
+        }
+        for command in undo {
+            told(writeln!(out, "    {}", style.paint(Ink::Faint, &format!("- {command}"))))?;
+        }
+    }
+    Ok(0)
+}
+
+/// A step as `--json` has it.
+#[derive(Serialize)]
+struct Planned<'a> {
+    event: &'static str,
+    n: u64,
+    site: &'a Site,
+    change: &'a Change,
+    commands: Vec<String>,
+    undo: Vec<String>,
+}
+
+/// `export`.
+pub fn export_scripts(args: &ExportArgs, context: Context) -> OpResult<i32> {
+    if args.recipe.help {
+        return recipe_help::show("export", &args.recipe, context);
+    }
+    let steps = match steps(&args.recipe, context)? {
+        Ok(steps) => steps,
+        Err(code) => return Ok(code),
+    };
+    let recipe = args.recipe.path()?.display().to_string();
+    let (up, down) = (export::up(&recipe, &steps), export::down(&recipe, &steps));
+    let mut out = stdout().lock();
+    match &args.output {
+        Some(dir) => {
+            write_script(dir, "up.sh", &up)?;
+            write_script(dir, "down.sh", &down)?;
+            write_err(&format!("Wrote {0}/up.sh and {0}/down.sh.", dir.display()));
+        }
+        None if args.up => told(write!(out, "{up}"))?,
+        None if args.down => told(write!(out, "{down}"))?,
+        None => told(write!(out, "{up}\n{down}"))?,
+    }
+    Ok(0)
+}
+
+/// What happens in a rehearsal; or the exit code, where it failed and that was said.
+fn steps(recipe: &RecipeArgs, context: Context) -> OpResult<Result<Vec<Step>, i32>> {
+    let order = order(recipe)?;
+    let (steps, result) = rehearse(&default_name(&order.recipe)?, &order);
+    Ok(match result {
+        Ok(()) => Ok(steps),
+        Err(trouble) => Err(fail(&trouble, context)),
+    })
+}
+
+/// What would undo a step. Before anything is made, rules carry no mark of a lab.
+fn undo_commands(step: &Step) -> Vec<String> {
+    match (&step.change, &step.identity) {
+        (_, Identity::Already) => Vec::new(),
+        (Change::EditRules { .. }, _) => render::undo_commands(&step.change, &Identity::Spec),
+        (change, identity) => render::undo_commands(change, identity),
+    }
+}
+
+fn write_script(dir: &Path, name: &str, text: &str) -> OpResult<()> {
+    let path = dir.join(name);
+    let write = || {
+        fs::create_dir_all(dir)?;
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+    };
+    write().map_err(|e| {
+        OpError::new("export::write", format!("Cannot write {}: {e}.", path.display())).class(Class::Machine)
+    })
+}

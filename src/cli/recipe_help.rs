@@ -1,0 +1,56 @@
+//! `run RECIPE --help`: the command's own help, and the recipe's parameters without running it.
+
+use super::args::{Context, RecipeArgs};
+use super::engine::{self, About};
+use super::run::order;
+use super::style::{Ink, Style};
+use super::{Cli, told};
+use crate::error::OpResult;
+use clap::CommandFactory;
+use std::io::{Write, stdout};
+
+/// Prints it.
+pub fn show(subcommand: &str, recipe: &RecipeArgs, context: Context) -> OpResult<i32> {
+    let Some(path) = &recipe.recipe else { return command_help(subcommand, context) };
+    let about = match engine::describe(&order(recipe)?) {
+        Ok(about) => about,
+        Err(trouble) => return Ok(super::fail(&trouble, context)),
+    };
+    let text = describe(subcommand, &path.display().to_string(), &about, context.stdout());
+    told(write!(stdout(), "{text}"))?;
+    Ok(0)
+}
+
+fn command_help(subcommand: &str, context: Context) -> OpResult<i32> {
+    let mut command = Cli::command().color(context.color);
+    // Built, so that the usage line names the whole command.
+    command.build();
+    if let Some(subcommand) = command.find_subcommand_mut(subcommand) {
+        told(subcommand.print_long_help())?;
+    }
+    Ok(0)
+}
+
+fn describe(subcommand: &str, path: &str, about: &About, style: Style) -> String {
+    let mut text = String::new();
+    if !about.doc.is_empty() {
+        text.push_str(&format!("{}\n\n", about.doc.trim_end()));
+    }
+    text.push_str(&format!(
+        "{} rhailab {subcommand} {path} [-p NAME=VALUE]… [options]\n\n",
+        style.paint(Ink::Strong, "Usage:")
+    ));
+    if about.params.is_empty() {
+        text.push_str("The recipe declares no parameters.\n");
+    } else {
+        text.push_str(&format!("{}\n", style.paint(Ink::Strong, "Parameters:")));
+        let width = about.params.iter().map(|param| param.name.chars().count()).max().unwrap_or(0);
+        for param in &about.params {
+            let default = style.paint(Ink::Faint, &format!("[default: {}]", param.default));
+            let doc = if param.doc.is_empty() { String::new() } else { format!("{} ", param.doc) };
+            text.push_str(&format!("  {:width$}  {doc}{default}\n", param.name));
+        }
+    }
+    text.push_str(&format!("\n`rhailab {subcommand} --help` lists the options.\n"));
+    text
+}

@@ -1,0 +1,198 @@
+//! `rhailab status`: what stands of a lab, from its journal, checked against the kernel.
+
+use super::args::Context;
+use super::engine;
+use super::exec::{inside, standing};
+use super::ls::{new_table, print};
+use super::progress::place as at;
+use super::style::{Ink, Style};
+use super::survey::{Standing, survey};
+use super::{fail, told};
+use crate::change::{Change, Identity};
+use crate::error::{OpError, OpResult};
+use crate::kernel::Kernel;
+use crate::lab::registry::{Card, Life, Mode, Place};
+use crate::lab::{Record, store};
+use crate::names::Ns;
+use crate::render;
+use clap::Args;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::io::{Write, stdout};
+
+/// Show what stands of a lab, checked against the kernel
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The lab
+    #[arg(value_name = "LAB")]
+    lab: String,
+    /// Print JSON: an object for the lab, then one for each change, one per line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Line<'a> {
+    Lab {
+        #[serde(flatten)]
+        card: &'a Card,
+        life: Life,
+    },
+    Change {
+        n: u64,
+        site: &'a crate::error::Site,
+        change: &'a Change,
+        stands: bool,
+        superseded: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<&'a str>,
+    },
+}
+
+/// `status`. The exit code is 1 if a change does not stand any more.
+pub fn status(args: &StatusArgs, context: Context) -> OpResult<i32> {
+    let (place, card) = standing(&args.lab)?;
+    let journal = place.journal();
+    let records = if journal.exists() { store::read(&journal)?.records() } else { Vec::new() };
+    let act = || match look(&place, &card, &records, args.json, context.stdout()) {
+        Ok(code) => code,
+        Err(error) => fail(&error.into(), context),
+    };
+    inside(&card, act)
+}
+
+fn look(place: &Place, card: &Card, records: &[Record], json: bool, style: Style) -> OpResult<i32> {
+    let mut kernel = engine::kernel(&card.name, place, card.mode, true)?;
+    let standing = survey(&mut *kernel, records);
+    let text =
+        if json { as_json(card, records, &standing) } else { as_text(card, records, &standing, &mut *kernel, style)? };
+    told(write!(stdout(), "{text}"))?;
+    Ok(i32::from(standing.iter().any(|standing| matches!(standing, Standing::No(_)))))
+}
+
+fn as_json(card: &Card, records: &[Record], standing: &[Standing]) -> String {
+    let mut lines = vec![Line::Lab { card, life: card.life() }];
+    lines.extend(records.iter().zip(standing).map(|(record, standing)| Line::Change {
+        n: record.n,
+        site: &record.site,
+        change: &record.change,
+        stands: *standing == Standing::Yes,
+        superseded: *standing == Standing::Superseded,
+        why: match standing {
+            Standing::No(why) => Some(why),
+            _ => None,
+        },
+    }));
+    lines.iter().map(|line| serde_json::to_string(line).unwrap_or_default() + "\n").collect()
+}
+
+fn as_text(
+    card: &Card,
+    records: &[Record],
+    standing: &[Standing],
+    kernel: &mut dyn Kernel,
+    style: Style,
+) -> OpResult<String> {
+    let mut text = heading(card, style);
+    if card.mode == Mode::Sandbox && !card.kept {
+        text.push_str("Its recipe is running, without a journal; it will be taken down at the end.\n");
+        return Ok(text);
+    }
+    let gone: Vec<(&Record, &str)> = records
+        .iter()
+        .zip(standing)
+        .filter_map(|(record, standing)| match standing {
+            Standing::No(why) => Some((record, why.as_str())),
+            _ => None,
+        })
+        .collect();
+    text.push_str(&network(records, kernel, style)?);
+    text.push_str(&processes(records, standing, style));
+    let all = records.len();
+    if gone.is_empty() {
+        text.push_str(&format!("\n{}\n", style.paint(Ink::Made, &format!("All of its {all} changes stand."))));
+        return Ok(text);
+    }
+    let count = format!("{} of its {all} changes do not stand:", gone.len());
+    text.push_str(&format!("\n{}\n", style.paint(Ink::Bad, &count)));
+    for (record, why) in gone {
+        let command = render::commands(&record.change).join("; ");
+        text.push_str(&format!(
+            "  {command}   {}\n",
+            style.paint(Ink::Faint, &format!("# {}: {why}", at(&record.site)))
+        ));
+    }
+    Ok(text)
+}
+
+fn heading(card: &Card, style: Style) -> String {
+    let state = match card.life() {
+        Life::Up => "is up",
+        Life::Running => "is running",
+        Life::Dead => "is dead",
+    };
+    let place = match (card.mode, card.holder) {
+        (Mode::Sandbox, Some(holder)) => format!("in a sandbox (process {})", holder.pid),
+        (Mode::Sandbox, None) => "in a sandbox".to_owned(),
+        (Mode::Host, _) => "on this machine".to_owned(),
+    };
+    let mut text =
+        format!("{} {state} since {}, {place}.\n", style.paint(Ink::Strong, card.name.as_str()), card.started);
+    text.push_str(&format!("Recipe: {}", card.recipe.display()));
+    for (name, value) in &card.params {
+        text.push_str(&format!(" {name}={value}"));
+    }
+    text + "\n"
+}
+
+/// The interfaces of every namespace that the lab touched.
+fn network(records: &[Record], kernel: &mut dyn Kernel, style: Style) -> OpResult<String> {
+    let mut spaces: BTreeSet<Ns> = records.iter().map(|record| record.change.ns()).collect();
+    for Record { change, .. } in records {
+        if let Change::AddNetns { name, .. } = change {
+            spaces.insert(Ns::Named(name.clone()));
+        }
+    }
+    let mut table = new_table(["NAMESPACE", "INTERFACE", "KIND", "STATE", "ADDRESSES"]);
+    let mut rows = 0;
+    for ns in spaces {
+        // One that is gone is reported with the changes that do not stand.
+        if !kernel.netns_exists(&ns).unwrap_or(false) {
+            continue;
+        }
+        let links = kernel
+            .snapshot(&ns)
+            .map_err(|refusal| OpError::new("status::read", format!("Cannot read {ns}: {refusal}.")))?;
+        for link in links.links.iter().filter(|link| link.name.as_str() != "lo") {
+            let addrs: Vec<String> = link.addrs.iter().map(ToString::to_string).collect();
+            let state = if link.up { "up" } else { "down" };
+            table.add_row([
+                ns.to_string(),
+                link.name.to_string(),
+                link.kind.clone(),
+                state.to_owned(),
+                addrs.join(" "),
+            ]);
+            rows += 1;
+        }
+    }
+    Ok(if rows == 0 { String::new() } else { format!("\n{}\n", print(&table, style)) })
+}
+
+fn processes(records: &[Record], standing: &[Standing], style: Style) -> String {
+    let mut table = new_table(["PROCESS", "NAMESPACE", "PID", "STATE", "COMMAND"]);
+    let mut rows = 0;
+    for (record, standing) in records.iter().zip(standing) {
+        let (Change::Start { ns, process }, Identity::Process { pid, .. }) = (&record.change, &record.identity) else {
+            continue;
+        };
+        let state = match standing {
+            Standing::No(why) => why.as_str(),
+            _ => "running",
+        };
+        table.add_row([&process.name, &ns.to_string(), &pid.to_string(), state, &render::line(&process.argv)]);
+        rows += 1;
+    }
+    if rows == 0 { String::new() } else { format!("\n{}\n", print(&table, style)) }
+}

@@ -1,0 +1,271 @@
+//! Whether the changes of a lab still stand, asked of the kernel one by one.
+
+use crate::change::{Change, Identity, LinkSet, RuleEdit};
+use crate::kernel::{Done, Errno, Kernel};
+use crate::lab::Record;
+use crate::names::{IfName, Ns};
+use crate::observe::{LinkInfo, ProcState, Snapshot};
+use std::collections::HashMap;
+use std::mem::{Discriminant, discriminant};
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It stands.
+    Yes,
+    /// A later change of the lab took its place.
+    Superseded,
+    /// It does not; the reason is given.
+    No(String),
+}
+
+/// Asks for every change, in order.
+pub fn survey(kernel: &mut dyn Kernel, records: &[Record]) -> Vec<Standing> {
+    let mut survey = Survey { kernel, moves: moves(records), snapshots: HashMap::new() };
+    let last: HashMap<Value<'_>, u64> =
+        records.iter().filter_map(|record| Some((survey.value(record)?, record.n))).collect();
+    let mut all = Vec::with_capacity(records.len());
+    for record in records {
+        let superseded = survey.value(record).and_then(|value| last.get(&value)).is_some_and(|n| *n > record.n);
+        all.push(match if superseded { Ok(Standing::Superseded) } else { survey.check(record) } {
+            Ok(standing) => standing,
+            Err(refusal) if refusal.is(Errno::ENODEV) => Standing::No("the interface is gone".into()),
+            Err(refusal) if refusal.is(Errno::ENOENT) => Standing::No("it is gone".into()),
+            Err(refusal) => Standing::No(refusal.to_string()),
+        });
+    }
+    all
+}
+
+/// An interface's namespace and name.
+type LinkAt = (Ns, IfName);
+
+/// Something that has one value at a time, of which the last one counts.
+#[derive(PartialEq, Eq, Hash)]
+enum Value<'a> {
+    Link(LinkAt, Discriminant<LinkSet>),
+    Sysctl(&'a Ns, &'a str),
+}
+
+struct Survey<'a> {
+    kernel: &'a mut dyn Kernel,
+    /// Renames and moves, by the number of the change.
+    moves: Vec<(u64, LinkAt, LinkAt)>,
+    /// Routes and rules, read once for each namespace.
+    snapshots: HashMap<Ns, Snapshot>,
+}
+
+fn moves(records: &[Record]) -> Vec<(u64, LinkAt, LinkAt)> {
+    records
+        .iter()
+        .filter_map(|record| match &record.change {
+            Change::SetLink { ns, link, set: LinkSet::Name(name) } => {
+                Some((record.n, (ns.clone(), link.clone()), (ns.clone(), name.clone())))
+            }
+            Change::SetLink { ns, link, set: LinkSet::Ns(there) } => {
+                Some((record.n, (ns.clone(), link.clone()), (there.clone(), link.clone())))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+impl Survey<'_> {
+    /// What a change gives a value to, if it is of that sort.
+    fn value<'r>(&self, Record { n, change, .. }: &'r Record) -> Option<Value<'r>> {
+        match change {
+            Change::SetLink { ns, link, set } => {
+                Some(Value::Link(self.now(n.saturating_sub(1), ns, link), discriminant(set)))
+            }
+            Change::SetSysctl { ns, key, .. } => Some(Value::Sysctl(ns, key)),
+            _ => None,
+        }
+    }
+
+    fn check(&mut self, record: &Record) -> Done<Standing> {
+        let stands = |yes: bool, why: &str| if yes { Standing::Yes } else { Standing::No(why.to_owned()) };
+        match &record.change {
+            Change::AddNetns { name, .. } => {
+                Ok(stands(self.kernel.netns_exists(&Ns::Named(name.clone()))?, "the namespace is gone"))
+            }
+            Change::AddLink { ns, link } => self.link(record.n, ns, &link.name).map(|_| Standing::Yes),
+            Change::SetLink { ns, link, set } => {
+                let info = self.link(record.n.saturating_sub(1), ns, link)?;
+                let master = match set {
+                    LinkSet::Master(Some(master)) => Some(self.link(record.n, ns, master)?.index),
+                    _ => None,
+                };
+                Ok(stands(has(&info, set, master), "it has another value"))
+            }
+            Change::AddAddr { ns, link, addr } => {
+                let info = self.link(record.n, ns, link)?;
+                Ok(stands(info.addrs.contains(addr), "the address is gone"))
+            }
+            Change::AddRoute { ns, route } => {
+                let routes = &self.snapshot(ns)?.routes;
+                let there = routes.iter().any(|other| {
+                    (other.to, other.via) == (route.to, route.via) && (route.dev.is_none() || other.dev == route.dev)
+                });
+                Ok(stands(there, "the route is gone"))
+            }
+            Change::SetSysctl { ns, key, value } => {
+                let now = self.kernel.sysctl(ns, key)?;
+                Ok(stands(now.trim() == value, &format!("it is {} now", now.trim())))
+            }
+            Change::EditRules { ns, edits, .. } => {
+                let chains: Vec<String> = edits
+                    .iter()
+                    .filter_map(|edit| match edit {
+                        RuleEdit::NewChain(chain) => Some(format!("-N {chain}")),
+                        _ => None,
+                    })
+                    .collect();
+                let adds = edits.iter().any(|edit| matches!(edit, RuleEdit::Append { .. } | RuleEdit::Insert { .. }));
+                let rules = &self.snapshot(ns)?.rules;
+                let chains_stand =
+                    chains.iter().all(|chain| rules.iter().any(|rule| rule == chain || names_chain(rule, chain)));
+                let rules_stand = match &record.identity {
+                    Identity::Rules { tag, .. } if adds => rules.iter().any(|rule| has_tag(rule, tag)),
+                    _ => true,
+                };
+                Ok(stands(chains_stand && rules_stand, "the rules are gone"))
+            }
+            Change::WriteFile { path, text } => {
+                let same = std::fs::read_to_string(path).is_ok_and(|now| now == *text);
+                Ok(stands(same, "the file is gone, or was changed"))
+            }
+            Change::Start { .. } => Ok(match self.kernel.process(&record.identity)? {
+                ProcState::Running => Standing::Yes,
+                ProcState::Ended(Some(status)) => Standing::No(format!("it ended with status {status}")),
+                ProcState::Ended(None) => Standing::No("it ended".into()),
+            }),
+        }
+    }
+
+    /// The interface that had this name after change number `n`, wherever it is now.
+    fn link(&mut self, n: u64, ns: &Ns, name: &IfName) -> Done<LinkInfo> {
+        let (ns, name) = self.now(n, ns, name);
+        self.kernel.link(&ns, &name)
+    }
+
+    /// Where that interface is now.
+    fn now(&self, n: u64, ns: &Ns, name: &IfName) -> LinkAt {
+        let mut place = (ns.clone(), name.clone());
+        for (number, from, to) in &self.moves {
+            if *number > n && *from == place {
+                place = to.clone();
+            }
+        }
+        place
+    }
+
+    fn snapshot(&mut self, ns: &Ns) -> Done<&Snapshot> {
+        if !self.snapshots.contains_key(ns) {
+            let snapshot = self.kernel.snapshot(ns)?;
+            self.snapshots.insert(ns.clone(), snapshot);
+        }
+        Ok(self.snapshots.entry(ns.clone()).or_default())
+    }
+}
+
+fn has(info: &LinkInfo, set: &LinkSet, master: Option<u32>) -> bool {
+    match set {
+        LinkSet::Up(up) => info.up == *up,
+        LinkSet::Mtu(mtu) => info.mtu == *mtu,
+        LinkSet::Mac(mac) => info.mac == Some(*mac),
+        LinkSet::Master(_) => info.master == master,
+        // Found under that name and there, or not seen in what the kernel tells of an interface.
+        LinkSet::Name(_) | LinkSet::Ns(_) | LinkSet::Hairpin(_) | LinkSet::LinkLocal(_) => true,
+    }
+}
+
+/// Whether a rule carries a mark; `lab:1` is not in `lab:12`.
+fn has_tag(rule: &str, tag: &str) -> bool {
+    rule.split([' ', '"']).any(|word| word == tag)
+}
+
+/// Whether a line of `iptables-save` (`:CHAIN POLICY`) declares the chain of `-N CHAIN`.
+fn names_chain(rule: &str, wanted: &str) -> bool {
+    let chain = wanted.trim_start_matches("-N ");
+    rule.strip_prefix(':').is_some_and(|rest| rest.split(' ').next() == Some(chain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{LinkKind, NewLink, Route};
+    use crate::error::Site;
+    use crate::kernel::fake::FakeKernel;
+    use crate::names::NsName;
+
+    fn name(text: &str) -> IfName {
+        IfName::new(text).unwrap()
+    }
+
+    fn made(changes: Vec<Change>) -> (FakeKernel, Vec<Record>) {
+        let mut kernel = FakeKernel::new();
+        let mut records = Vec::new();
+        for (n, change) in (1..).zip(changes) {
+            let identity = kernel.prepare(n, &change).unwrap();
+            kernel.apply(n, &change, &identity).unwrap();
+            let site = Site { source: "t".into(), line: 1, col: 1 };
+            records.push(Record { n, site, change, identity });
+        }
+        (kernel, records)
+    }
+
+    fn bridge() -> Change {
+        let link = NewLink {
+            name: name("br0"),
+            kind: LinkKind::Bridge { stp: false },
+            mtu: None,
+            mac: None,
+            master: None,
+            up: false,
+        };
+        Change::AddLink { ns: Ns::Host, link }
+    }
+
+    fn set(link: &str, set: LinkSet) -> Change {
+        Change::SetLink { ns: Ns::Host, link: name(link), set }
+    }
+
+    #[test]
+    fn what_stands_is_told_from_what_was_replaced_and_what_is_gone() {
+        let addr = Change::AddAddr { ns: Ns::Host, link: name("br0"), addr: "10.0.0.1/24".parse().unwrap() };
+        let ns = NsName::new("web").unwrap();
+        let (mut kernel, records) = made(vec![
+            Change::AddNetns { name: ns, sysctls: Vec::new() },
+            bridge(),
+            set("br0", LinkSet::Up(true)),
+            addr,
+            set("br0", LinkSet::Name(name("br1"))),
+            set("br1", LinkSet::Up(false)),
+            set("br1", LinkSet::Mtu(1400)),
+        ]);
+        let mut expected = vec![Standing::Yes; records.len()];
+        expected[2] = Standing::Superseded;
+        assert_eq!(survey(&mut kernel, &records), expected);
+
+        let last = records.last().unwrap();
+        kernel.undo(crate::kernel::Entry { change: &last.change, identity: &last.identity }).unwrap();
+        assert_eq!(survey(&mut kernel, &records).last(), Some(&Standing::No("it has another value".into())));
+        let empty = survey(&mut FakeKernel::new(), &records);
+        assert!(empty.iter().all(|standing| *standing != Standing::Yes), "{empty:?}");
+    }
+
+    #[test]
+    fn a_route_is_found_by_where_it_goes() {
+        let route = Route { to: "10.9.0.0/24".parse().unwrap(), via: None, dev: Some(name("br0")), metric: None };
+        let (mut kernel, records) =
+            made(vec![bridge(), set("br0", LinkSet::Up(true)), Change::AddRoute { ns: Ns::Host, route }]);
+        assert_eq!(survey(&mut kernel, &records).last(), Some(&Standing::Yes));
+    }
+
+    #[test]
+    fn a_mark_is_a_whole_word() {
+        assert!(has_tag("-A INPUT -m comment --comment \"rhailab:web:1\" -j ACCEPT", "rhailab:web:1"));
+        assert!(!has_tag("-A INPUT -m comment --comment \"rhailab:web:12\" -j ACCEPT", "rhailab:web:1"));
+        assert!(names_chain(":VIP - [0:0]", "-N VIP") && !names_chain(":VIP2 - [0:0]", "-N VIP"));
+    }
+}

@@ -1,0 +1,150 @@
+//! The sandbox: a lab runs as pid 1 of namespaces of its own, so that the kernel removes everything when that
+//! process ends, however it ends (user_namespaces(7), pid_namespaces(7)).
+//!
+//! ```text
+//! outer process ──clone(NEWUSER? NEWNS NEWNET NEWPID NEWUTS NEWIPC)──► pid 1 of the lab
+//!   writes the id maps, says go                                          mounts, `lo`, sysctls
+//!   forwards signals, waits       ◄── failed(step, errno) | kept ──      thread `run`: the recipe
+//!                                                                        main: reaps orphans; holds a kept lab
+//! ```
+//!
+//! The outer process must have one thread only: the clone has no other.
+
+mod faults;
+mod idmap;
+mod init;
+mod join;
+mod mounts;
+mod network;
+mod outer;
+mod pidfd;
+mod wire;
+
+use super::store::start_time;
+use crate::error::OpResult;
+use nix::errno::Errno;
+use nix::sched::CloneFlags;
+use nix::unistd::{User, geteuid};
+use serde::{Deserialize, Serialize};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+pub use join::{Joined, join};
+pub use pidfd::{Ended, Watch};
+
+/// The stack of the thread that runs a recipe: scripts nest deeply, and an interpreter recurses.
+pub const STACK: usize = 64 << 20;
+
+/// How a sandbox is to be made.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Whether to map the user's whole range of subordinate ids, where there is one (subuid(5)). Programs that
+    /// give up privileges need it.
+    pub subids: bool,
+}
+
+impl Default for Spec {
+    fn default() -> Spec {
+        Spec { subids: true }
+    }
+}
+
+/// The process that a lab lives and dies with: its pid 1, as the outside sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Its pid outside the lab.
+    pub pid: i32,
+    /// Its start time (field 22 of `/proc/PID/stat`); a pid is reused, a pid with its start time is not.
+    pub start: u64,
+}
+
+/// What the inside knows about its sandbox.
+#[derive(Debug, Clone, Copy)]
+pub struct Inside {
+    /// The lab's pid 1, as the outside sees it.
+    pub holder: Holder,
+}
+
+/// What the inside wants to become of the sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It ends, with this exit code.
+    End(i32),
+    /// It stays until it is told to end.
+    Keep,
+}
+
+/// What became of a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It ended with this exit code, and everything in it is gone.
+    Ended(i32),
+    /// It stays, held by its pid 1.
+    Kept(Holder),
+}
+
+/// Makes a sandbox and runs `inside` in it, on a thread of its own with a big stack. To be called while the
+/// process has one thread.
+pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Verdict + Send) -> OpResult<Outcome> {
+    let signals = outer::Signals::take().map_err(|errno| faults::outer("watch for signals", errno))?;
+    let (ours, theirs) = UnixStream::pair().map_err(|e| faults::outer("make a socket pair", wire::errno(&e)))?;
+    let mut inside = Some(inside);
+    let mut stack = vec![0_u8; 512 << 10];
+    let mut start = |flags: CloneFlags| {
+        let user_ns = flags.contains(CloneFlags::CLONE_NEWUSER);
+        let born = || init::main(&ours, &theirs, &signals, user_ns, inside.take());
+        outer::clone(Box::new(born), &mut stack, flags)
+    };
+    let all = CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWIPC;
+    // A root without CAP_SYS_ADMIN, as in a container, is no better off than an ordinary user.
+    let mut user_ns = !geteuid().is_root();
+    let mut child = if user_ns { Err(Errno::EPERM) } else { start(all) };
+    if child == Err(Errno::EPERM) {
+        user_ns = true;
+        child = start(all | CloneFlags::CLONE_NEWUSER);
+    }
+    let child = child.map_err(|errno| faults::clone(errno, user_ns))?;
+    drop(theirs);
+    let mut lab = outer::Child::new(child, ours, signals);
+    if user_ns {
+        idmap::write(child, spec.subids)?;
+    }
+    lab.release()?;
+    lab.attend()
+}
+
+/// Runs `act` on a thread with a stack as big as the one inside a sandbox has, and waits for it.
+pub fn on_big_stack<T: Send>(act: impl FnOnce() -> T + Send) -> OpResult<T> {
+    std::thread::scope(|scope| {
+        let run = std::thread::Builder::new().name("run".into()).stack_size(STACK).spawn_scoped(scope, act);
+        let run = run.map_err(|e| faults::outer("start a thread", wire::errno(&e)))?;
+        run.join().map_err(|_| faults::defect())
+    })
+}
+
+impl Holder {
+    /// The process of that pid, if there is one.
+    pub fn of(pid: i32) -> Option<Holder> {
+        let start = start_time(pid.unsigned_abs())?;
+        Some(Holder { pid, start })
+    }
+
+    /// Whether that very process is still there.
+    pub fn is_alive(&self) -> bool {
+        start_time(self.pid.unsigned_abs()) == Some(self.start)
+    }
+}
+
+/// Who we are, as the kernel judges us.
+pub fn euid() -> u32 {
+    geteuid().as_raw()
+}
+
+/// The home folder that the user database has for us.
+pub fn home() -> Option<PathBuf> {
+    User::from_uid(geteuid()).ok().flatten().map(|user| user.dir)
+}

@@ -1,0 +1,160 @@
+//! Why there is no sandbox, and what would give one.
+
+use super::idmap::is_refusal;
+use super::wire::{Failure, Step};
+use crate::error::{Class, OpError};
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use std::fs::read_to_string;
+use std::io;
+
+/// A step of the outer process failed that normally cannot.
+pub fn outer(what: &str, errno: Errno) -> OpError {
+    machine("sandbox::process", format!("rhailab cannot {what}: {}.", errno.desc()), errno)
+}
+
+/// The thread of a run panicked.
+pub fn defect() -> OpError {
+    OpError::new("internal::panic", "The run ended by a defect of rhailab, described above.")
+        .help("Please report it, with the recipe. `rhailab recover` undoes what a run with --host left.")
+}
+
+/// The lab's process was killed.
+pub fn killed(signal: Signal) -> OpError {
+    OpError::new(
+        "sandbox::killed",
+        format!("The lab's process was ended by {signal}; everything in the lab went with it."),
+    )
+    .help("If nobody sent that signal, the kernel may have run out of memory: see `dmesg`.")
+}
+
+/// The lab's holder is gone.
+pub fn gone() -> OpError {
+    OpError::new("lab::gone", "The lab's process has ended, and its network with it.")
+        .help("`rhailab ls` shows the labs that stand.")
+}
+
+/// A lab could not be joined.
+pub fn join(verb: &str, errno: Errno) -> OpError {
+    let error = machine("sandbox::join", format!("Cannot {verb} the lab's process: {}.", errno.desc()), errno);
+    match errno {
+        Errno::ENOSYS | Errno::EINVAL => error.help("Joining a lab needs Linux 5.8 or newer (setns with a pidfd)."),
+        Errno::EPERM => {
+            error.help("Only the user who started a lab, and root in the same state directory, can join it.")
+        }
+        _ => error,
+    }
+}
+
+/// A map of the user namespace could not be written.
+pub fn map(file: &str, error: &io::Error) -> OpError {
+    let errno = super::wire::errno(error);
+    let fault = machine("sandbox::map", format!("Cannot write the sandbox's {file}: {}.", errno.desc()), errno);
+    match restriction() {
+        Some(help) => fault.help(help),
+        None if is_refusal(error) => {
+            fault.help("A security module or an unreadable rhailab binary forbids it: check that you may read the binary, and see `dmesg`.")
+        }
+        None => fault,
+    }
+}
+
+/// The namespaces could not be made.
+pub fn clone(errno: Errno, user_ns: bool) -> OpError {
+    let message = if user_ns {
+        format!("This machine does not let {} make a user namespace: {}.", who(), errno.desc())
+    } else {
+        format!("Cannot make the sandbox's namespaces: {}.", errno.desc())
+    };
+    let error = machine("sandbox::namespaces", message, errno);
+    let help = match errno {
+        Errno::ENOSPC => Some(limit()),
+        Errno::EINVAL => Some(
+            "The kernel lacks one of CONFIG_USER_NS, CONFIG_NET_NS, CONFIG_PID_NS, CONFIG_UTS_NS and CONFIG_IPC_NS."
+                .to_owned(),
+        ),
+        Errno::EPERM | Errno::EACCES => restriction(),
+        Errno::EAGAIN | Errno::ENOMEM => Some("There are too many processes, or too little memory.".to_owned()),
+        _ => None,
+    };
+    error.help(help.unwrap_or_else(|| "Run it as root, or see `dmesg` for what refused.".to_owned()))
+}
+
+/// A step inside the new namespaces failed.
+pub fn setup(failure: Failure) -> OpError {
+    let Failure { step, errno } = failure;
+    let what = match step {
+        Step::Watch => "tie the lab to this process",
+        Step::Private => "separate the lab's mounts from the machine's",
+        Step::Run => "give the lab a /run of its own",
+        Step::Proc => "give the lab a /proc of its own",
+        Step::Sys => "give the lab a /sys of its own",
+        Step::Etc => "give the lab an /etc that it can write",
+        Step::Loopback => "bring the lab's `lo` up",
+        Step::Sysctl => "set the lab's sysctls",
+        Step::Thread => "start the recipe's thread",
+        Step::Session => "detach the lab from this terminal",
+    };
+    let error = machine("sandbox::setup", format!("Cannot {what}: {}.", errno.desc()), errno);
+    let refused = matches!(errno, Errno::EPERM | Errno::EACCES);
+    match (step, restriction()) {
+        (Step::Proc, None) if refused => error.help(
+            "The kernel mounts a new /proc only where the present one is not partly covered, as container runtimes do. \
+             Start the container with `--security-opt systempaths=unconfined` (docker) or \
+             `--security-opt unmask=ALL` (podman).",
+        ),
+        (_, Some(help)) if refused => error.help(help),
+        _ => error,
+    }
+}
+
+fn machine(code: &'static str, message: String, errno: Errno) -> OpError {
+    let mut error = OpError::new(code, message).class(Class::Machine);
+    error.0.errno = Some(errno as i32);
+    error
+}
+
+fn who() -> &'static str {
+    if nix::unistd::geteuid().is_root() { "a root without CAP_SYS_ADMIN" } else { "an ordinary user" }
+}
+
+fn setting(name: &str) -> Option<String> {
+    Some(read_to_string(format!("/proc/sys/{}", name.replace('.', "/"))).ok()?.trim().to_owned())
+}
+
+fn limit() -> String {
+    let spaces = ["user", "mnt", "net", "pid", "uts", "ipc"].map(|kind| format!("user.max_{kind}_namespaces"));
+    let none = spaces.iter().find(|name| setting(name).as_deref() == Some("0"));
+    match none {
+        Some(name) => format!("The limit is zero. Raise it: `sudo sysctl -w {name}=10000`."),
+        None => "A limit on namespaces is reached (`sysctl user`), or they are nested more than 32 deep.".to_owned(),
+    }
+}
+
+/// What forbids user namespaces or takes their power away, and how to lift it.
+fn restriction() -> Option<String> {
+    let is = |name: &str, value: &str| setting(name).as_deref() == Some(value);
+    if is("kernel.unprivileged_userns_clone", "0") {
+        return Some(
+            "Allow them: `sudo sysctl -w kernel.unprivileged_userns_clone=1`, or run rhailab as root.".to_owned(),
+        );
+    }
+    if is("kernel.apparmor_restrict_unprivileged_userns", "1") {
+        let program = std::env::current_exe().map_or_else(|_| "rhailab".to_owned(), |path| path.display().to_string());
+        return Some(format!(
+            "AppArmor takes the rights of user namespaces away here. Give this program its own profile, in \
+             /etc/apparmor.d/rhailab:\n  abi <abi/4.0>,\n  include <tunables/global>\n  profile rhailab {program} \
+             flags=(unconfined) {{ userns, }}\nand load it: `sudo apparmor_parser -r /etc/apparmor.d/rhailab`; or lift \
+             the restriction for all: `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`; or run rhailab \
+             as root."
+        ));
+    }
+    let status = read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let filtered = status.lines().any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() == "2"));
+    filtered.then(|| {
+        "A seccomp filter is in force, as in a container. Start the container with `--privileged`, or with `--cap-add \
+         SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
+         --security-opt systempaths=unconfined`."
+            .to_owned()
+    })
+}

@@ -1,0 +1,150 @@
+//! Pid 1 of a sandbox: it makes the sandbox from within, runs the recipe's thread, reaps orphans, and holds a
+//! lab that stays.
+
+use super::outer::Signals;
+use super::wire::{self, Failure, News, Step};
+use super::{Holder, Inside, STACK, Verdict, mounts, network};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, close, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long processes of a lab that is told to end may take to end by themselves.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The exit code when the run's thread dies of a defect.
+const DEFECT: i32 = 70;
+
+/// The whole life of pid 1; what it returns is its exit code. `outer` is the other process's end of the socket,
+/// of which we have a copy.
+pub fn main<F: FnOnce(Inside) -> Verdict + Send>(
+    outer: &UnixStream,
+    socket: &UnixStream,
+    signals: &Signals,
+    user_ns: bool,
+    inside: Option<F>,
+) -> isize {
+    // Without our copy, the socket tells when the outer process is gone.
+    let closed = close(outer.as_raw_fd()).and_then(|()| signals.restore());
+    let (Ok(()), Some(inside)) = (closed, inside) else { return finish(DEFECT) };
+    let verdict = match build(socket, user_ns) {
+        Ok(holder) => run(|| inside(Inside { holder })),
+        Err(failure) => Err(failure),
+    };
+    let kept = match verdict {
+        Ok(Verdict::End(code)) => return finish(code),
+        Ok(Verdict::Keep) => settle(socket),
+        Err(failure) => Err(failure),
+    };
+    match kept {
+        Ok(()) => hold(),
+        // If the outer process cannot be told, it is gone.
+        Err(failure) => {
+            let _ = wire::send_news(socket, News::Failed(failure));
+            1
+        }
+    }
+}
+
+fn build(socket: &UnixStream, user_ns: bool) -> Result<Holder, Failure> {
+    let watch = |errno| Failure { step: Step::Watch, errno };
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(watch)?;
+    // It may have died before the line above; then its end of the socket is closed by now.
+    let mut fds = [PollFd::new(socket.as_fd(), PollFlags::empty())];
+    if poll(&mut fds, PollTimeout::ZERO).map_err(watch)? > 0 {
+        return Err(watch(Errno::ESRCH));
+    }
+    // This needs no mapped ids, so it is done while the outer process has them mapped.
+    network::make()?;
+    let holder = wire::receive_go(socket).map_err(|e| watch(wire::errno(&e)))?;
+    mounts::make(user_ns)?;
+    Ok(holder)
+}
+
+/// Runs the recipe on its thread. This thread meanwhile reaps the orphans that pid 1 inherits, and those only:
+/// the recipe's own children are waited for by the thread that made them.
+fn run(inside: impl FnOnce() -> Verdict + Send) -> Result<Verdict, Failure> {
+    let orphans = WaitPidFlag::__WNOTHREAD | WaitPidFlag::__WALL | WaitPidFlag::WNOHANG;
+    thread::scope(|scope| {
+        let (done, ended) = sync_channel::<()>(1);
+        let run = thread::Builder::new().name("run".into()).stack_size(STACK).spawn_scoped(scope, move || {
+            // Dropped at the end, also by a panic, and that is what the other side waits for.
+            let _done = done;
+            inside()
+        });
+        let run = run.map_err(|e| Failure { step: Step::Thread, errno: wire::errno(&e) })?;
+        // Nothing waits for an orphan, so that a second late is soon enough; a SIGCHLD could be taken by either
+        // thread and would interrupt the recipe's system calls.
+        while ended.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+            reap(orphans);
+        }
+        Ok(run.join().unwrap_or(Verdict::End(DEFECT)))
+    })
+}
+
+/// Reaps what has ended; false when there is no child left at all.
+fn reap(flags: WaitPidFlag) -> bool {
+    loop {
+        match waitpid(None, Some(flags)) {
+            Ok(WaitStatus::StillAlive) => return true,
+            Err(Errno::ECHILD) => return false,
+            // EINTR, or a child that has ended: ask again.
+            _ => {}
+        }
+    }
+}
+
+/// What a lab's pid 1 returns does not pass through `exit`, so what is buffered is written here.
+fn finish(code: i32) -> isize {
+    // Standard output may be closed, and there is nobody else to tell.
+    let _ = std::io::stdout().flush();
+    code.try_into().unwrap_or(1)
+}
+
+/// Cuts the lab loose from the process and the terminal that it was started from, and says that it stays.
+fn settle(socket: &UnixStream) -> Result<(), Failure> {
+    let at = |errno| Failure { step: Step::Session, errno };
+    finish(0);
+    setsid().map_err(at)?;
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null").map_err(|e| at(wire::errno(&e)))?;
+    dup2_stdin(&null).map_err(at)?;
+    dup2_stdout(&null).map_err(at)?;
+    dup2_stderr(&null).map_err(at)?;
+    prctl::set_pdeathsig(None).map_err(at)?;
+    wire::send_news(socket, News::Kept).map_err(|e| at(wire::errno(&e)))
+}
+
+/// Reaps until SIGTERM comes, then asks every process of the lab to end and gives them some time. The kernel
+/// kills the rest with us, and takes the network down.
+fn hold() -> isize {
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGCHLD);
+    set.add(Signal::SIGTERM);
+    if set.thread_block().is_err() {
+        return 1;
+    }
+    loop {
+        reap(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL);
+        match set.wait() {
+            Ok(Signal::SIGTERM) => break,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return 1,
+        }
+    }
+    // It fails when there is no other process, which is as good.
+    let _ = kill(Pid::from_raw(-1), Signal::SIGTERM);
+    let until = Instant::now() + GRACE;
+    while reap(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL) && Instant::now() < until {
+        thread::sleep(Duration::from_millis(2));
+    }
+    0
+}

@@ -1,0 +1,78 @@
+//! Going into a lab that another process holds.
+
+use super::pidfd::Watch;
+use super::{Holder, faults};
+use crate::error::OpResult;
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns};
+use nix::sys::prctl;
+use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork};
+use std::env::{current_dir, set_current_dir};
+use std::fs::read_link;
+use std::io::Write;
+
+/// How what was done in a lab ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Joined {
+    /// The exit status; 128 + signal number where a signal ended it.
+    pub status: i32,
+}
+
+/// Runs `act` in a process of its own inside the lab that `holder` holds. This process goes into the lab's
+/// namespaces itself and cannot come back; it must have one thread only.
+pub fn join(holder: Holder, act: impl FnOnce() -> i32) -> OpResult<Joined> {
+    let watch = Watch::find(holder)?.ok_or_else(faults::gone)?;
+    let mut all = CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWIPC;
+    // Entering the user namespace that one is in is refused (setns(2)).
+    if read_link(format!("/proc/{}/ns/user", watch.pid())).ok() != read_link("/proc/self/ns/user").ok() {
+        all |= CloneFlags::CLONE_NEWUSER;
+    }
+    let here = current_dir();
+    setns(&watch, all).map_err(|errno| faults::join("enter", errno))?;
+    // Entering a mount namespace goes to its root; the same folder may not be there, and then the root will do.
+    if let Ok(here) = here {
+        let _ = set_current_dir(here);
+    }
+    // A new pid namespace is for children only.
+    match split().map_err(|errno| faults::join("fork into", errno))? {
+        ForkResult::Parent { child } => Ok(Joined { status: attend(child)? }),
+        ForkResult::Child => {
+            let status = if prctl::set_pdeathsig(Signal::SIGKILL).is_ok() { act() } else { 1 };
+            let _ = std::io::stdout().flush();
+            std::process::exit(status)
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "fork(2) is unsafe in itself")]
+fn split() -> nix::Result<ForkResult> {
+    // SAFETY: we have one thread only, so no lock is held by a thread that the child lacks.
+    unsafe { fork() }
+}
+
+/// Waits for the child. The keyboard's signals are for it: we get them too, as we share its terminal.
+fn attend(child: Pid) -> OpResult<i32> {
+    for number in [Signal::SIGINT, Signal::SIGQUIT] {
+        ignore(number).map_err(|errno| faults::outer("ignore a signal", errno))?;
+    }
+    loop {
+        match waitpid(child, None) {
+            Ok(WaitStatus::Exited(_, status)) => return Ok(status),
+            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(128 + signal as i32),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(faults::outer("wait for the command", errno)),
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "signal(2) is unsafe in itself")]
+fn ignore(number: Signal) -> nix::Result<()> {
+    // SAFETY: ignoring runs no code of ours.
+    unsafe { signal(number, SigHandler::SigIgn) }.map(drop)
+}

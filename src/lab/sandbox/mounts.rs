@@ -1,0 +1,141 @@
+//! The file system of a sandbox: the machine's, with `/run`, `/proc`, `/sys` and `/etc` of its own.
+
+use super::wire::{Failure, Step, errno};
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use std::fs::{create_dir, read_dir, read_link, read_to_string};
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+const NONE: Option<&str> = None;
+
+/// A directory that is there on every machine and that the mounts below do not need: each is built on top of
+/// it and then moved to its place. It gets a mount of its own last.
+const STAGE: &str = "/proc";
+
+/// What of the machine's `/run` a lab must not see: its namespaces, its iptables lock, and the sockets of
+/// resolvers, which would answer with the machine's names whatever the lab's `resolv.conf` says.
+const HIDDEN_RUN: &[&str] = &[
+    "netns",
+    "xtables.lock",
+    "nscd",
+    "avahi-daemon/socket",
+    "systemd/resolve/io.systemd.Resolve",
+    "systemd/resolve/io.systemd.Resolve.Monitor",
+];
+
+/// Mounts everything. `user_ns` says whether we are root in a user namespace only.
+pub fn make(user_ns: bool) -> Result<(), Failure> {
+    let at = |step| move |errno| Failure { step, errno };
+    // A slave, not private: nothing of ours gets out, but what the machine unmounts goes here too, so that a lab
+    // that stays does not keep a removed disk or a deleted namespace alive.
+    // https://docs.kernel.org/filesystems/sharedsubtree.html
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE).map_err(at(Step::Private))?;
+    run().map_err(at(Step::Run))?;
+    etc(user_ns).map_err(at(Step::Etc))?;
+    sys().map_err(at(Step::Sys))?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("proc"), "/proc", Some("proc"), flags, NONE).map_err(at(Step::Proc))
+}
+
+fn run() -> nix::Result<()> {
+    mirror("/run", HIDDEN_RUN)?;
+    make_dir("/run/netns")?;
+    // Shared, as ip-netns(8) makes it: a namespace deleted here must also vanish from the mount namespaces of
+    // the processes started earlier, or they would keep it alive.
+    bind("/run/netns", "/run/netns")?;
+    mount(NONE, "/run/netns", NONE, MsFlags::MS_REC | MsFlags::MS_SHARED, NONE)
+}
+
+/// An overlay, so that `/etc` can be written and the machine's stays as it is; its `netns` folder starts empty.
+fn etc(user_ns: bool) -> nix::Result<()> {
+    for dir in ["/run/.etc", "/run/.etc/upper", "/run/.etc/work", "/run/.etc/netns"] {
+        make_dir(dir)?;
+    }
+    // Only real root may use the trusted.* attributes that overlayfs works with by default.
+    // https://docs.kernel.org/filesystems/overlayfs.html#user-xattr
+    let plain = "lowerdir=/etc,upperdir=/run/.etc/upper,workdir=/run/.etc/work";
+    let options = if user_ns { format!("{plain},userxattr") } else { plain.to_owned() };
+    let overlay = || mount(Some("etc"), "/etc", Some("overlay"), MsFlags::empty(), Some(options.as_str()));
+    // An overlay shows what is under a mount point, not what is mounted there, as containers do with
+    // /etc/resolv.conf. A kernel without overlays is the other reason for links instead.
+    if has_mounts_below("/etc") || overlay().is_err() {
+        mirror("/etc", &["netns"])?;
+    }
+    match make_dir("/etc/netns") {
+        Ok(()) | Err(Errno::EEXIST) => bind("/run/.etc/netns", "/etc/netns"),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// A sysfs shows the interfaces of the namespace it was mounted in, so the lab needs its own.
+fn sys() -> nix::Result<()> {
+    match mount(Some("sysfs"), STAGE, Some("sysfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, NONE)
+    {
+        // A container runtime covers parts of /sys, and then the kernel grants no uncovered one. Only tools that
+        // read /sys/class/net will notice, so that is no reason to refuse the lab.
+        Err(Errno::EPERM) => return Ok(()),
+        other => other?,
+    }
+    let groups = format!("{STAGE}/fs/cgroup");
+    let bind = mount(Some("/sys/fs/cgroup"), groups.as_str(), NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE);
+    match bind {
+        Ok(()) | Err(Errno::ENOENT) => {}
+        Err(errno) => return Err(errno),
+    }
+    move_to("/sys")
+}
+
+/// Replaces `dir` by a tmpfs of links to what was in it, which stays reachable as `.host`. What is below a
+/// hidden path is not linked; the folders above one are mirrored, so that their other entries are.
+fn mirror(dir: &str, hidden: &[&str]) -> nix::Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(Some("tmpfs"), STAGE, Some("tmpfs"), flags, Some("mode=0755"))?;
+    let host = format!("{STAGE}/.host");
+    make_dir(&host)?;
+    bind(dir, &host)?;
+    link_all(Path::new(STAGE), Path::new(dir), Path::new(""), hidden).map_err(|e| errno(&e))?;
+    move_to(dir)
+}
+
+fn link_all(stage: &Path, dir: &Path, below: &Path, hidden: &[&str]) -> io::Result<()> {
+    for entry in read_dir(dir.join(below))? {
+        let entry = entry?;
+        let path = below.join(entry.file_name());
+        let kind = entry.file_type()?;
+        let link = stage.join(&path);
+        if hidden.iter().any(|hidden| Path::new(hidden) == path) {
+            continue;
+        }
+        if kind.is_symlink() {
+            // Copied, not followed: a relative one means something in its own folder only.
+            symlink(read_link(entry.path())?, link)?;
+        } else if kind.is_dir() && hidden.iter().any(|hidden| Path::new(hidden).starts_with(&path)) {
+            create_dir(link)?;
+            link_all(stage, dir, &path, hidden)?;
+        } else {
+            symlink(dir.join(".host").join(&path), link)?;
+        }
+    }
+    Ok(())
+}
+
+fn has_mounts_below(dir: &str) -> bool {
+    // Unreadable means /proc is not there, and then nothing else will work either.
+    let mounts = read_to_string("/proc/thread-self/mountinfo").unwrap_or_default();
+    let prefix = format!("{dir}/");
+    mounts.lines().any(|line| line.split(' ').nth(4).is_some_and(|point| point.starts_with(&prefix)))
+}
+
+fn make_dir(path: &str) -> nix::Result<()> {
+    create_dir(path).map_err(|e| errno(&e))
+}
+
+fn bind(from: &str, to: &str) -> nix::Result<()> {
+    mount(Some(from), to, NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE)
+}
+
+fn move_to(dir: &str) -> nix::Result<()> {
+    mount(Some(STAGE), dir, NONE, MsFlags::MS_MOVE, NONE)
+}
