@@ -13,6 +13,7 @@
 // 6 edge
 // 5 language
 pub mod export;
+pub mod script;
 // 4 vocabulary
 pub mod ops;
 // 3 transaction
