@@ -11,6 +11,7 @@
 //! Imports point down this list only, which a test enforces.
 
 // 6 edge
+pub mod diagnostics;
 // 5 language
 pub mod export;
 pub mod script;

@@ -64,15 +64,15 @@ fn values_survive_the_way_to_the_script_and_back() {
 
 #[test]
 fn refusals_say_what_was_given_what_is_due_and_what_to_write() {
-    let list: Array = vec![1.into(), Dynamic::UNIT];
+    let list: Array = vec![1_i64.into(), Dynamic::UNIT];
     for (value, ty, words) in [
         (
-            Dynamic::from(65_536),
+            Dynamic::from(65_536_i64),
             Ty::Port,
             "`f` cannot take the number 65536 as its `p`: 65536 is not a port. | Ports are numbers from 1 to 65535.",
         ),
         (
-            Dynamic::from(0),
+            Dynamic::from(0_i64),
             Ty::Port,
             "`f` cannot take the number 0 as its `p`: 0 is not a port. | Ports are numbers from 1 to 65535.",
         ),
@@ -82,7 +82,7 @@ fn refusals_say_what_was_given_what_is_due_and_what_to_write() {
             "`f` cannot take \"10.0.0.1\" as its `p`: it has no prefix length. | Add the length of the subnet's prefix: `\"10.0.0.1/24\"`.",
         ),
         (
-            Dynamic::from(5),
+            Dynamic::from(5_i64),
             Ty::IfAddr,
             "`f` cannot take the number 5 as its `p`; it takes an address with its prefix length, such as `\"10.0.0.1/24\"`. | -",
         ),
@@ -92,12 +92,12 @@ fn refusals_say_what_was_given_what_is_due_and_what_to_write() {
             "`f` cannot take `()` as its `p`; it takes a namespace or its name. | A missing key of a map and a function without a result give `()`.",
         ),
         (
-            Dynamic::from(10),
+            Dynamic::from(10_i64),
             Ty::Rate,
             "`f` cannot take the number 10 as its `p`; it takes a bit rate, such as `\"10mbit\"`. | Say in which unit: `\"10mbit\"`.",
         ),
         (
-            Dynamic::from(-1),
+            Dynamic::from(-1_i64),
             Ty::Duration,
             "`f` cannot take the number -1 as its `p`: a time is not negative. | Write it with its unit, as `\"10ms\"` or `\"1m 30s\"`; a bare number is seconds.",
         ),
@@ -124,12 +124,12 @@ fn options(entries: &[(&str, Dynamic)]) -> OpResult<Vec<(&'static str, Value)>> 
 
 #[test]
 fn options_are_checked_by_key_and_type() {
-    let values = options(&[("mtu", 1400.into()), ("wait", "1s".into())]).unwrap_or_else(|e| panic!("{e}"));
+    let values = options(&[("mtu", 1400_i64.into()), ("wait", "1s".into())]).unwrap_or_else(|e| panic!("{e}"));
     let args = Args { function: "f", values };
     assert_eq!(args.opt("mtu").ok(), Some(Some(1400_i64)));
     assert_eq!(args.opt("wait").ok(), Some(Some(Duration::from_secs(1))));
 
-    let error = options(&[("mtuu", 1.into())]).err().unwrap_or_else(|| panic!("an unknown option was taken"));
+    let error = options(&[("mtuu", 1_i64.into())]).err().unwrap_or_else(|| panic!("an unknown option was taken"));
     assert_eq!(error.to_string(), "`f` has no option `mtuu`.");
     assert_eq!(error.0.help.as_deref(), Some("Did you mean `mtu`? Its options are `mtu`, `wait`."));
     let error = options(&[("mtu", "big".into())]).err().unwrap_or_else(|| panic!("a string was taken as an int"));
