@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// A place in a recipe, a module or a REPL entry: 1-based line and column (in characters).
@@ -46,6 +47,15 @@ impl Class {
     }
 }
 
+/// A stretch of a source to point at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Which bytes of the source.
+    pub range: Range<usize>,
+    /// What to say about them.
+    pub label: String,
+}
+
 /// Everything known about one failure.
 #[derive(Debug, Clone)]
 pub struct Fault {
@@ -63,6 +73,8 @@ pub struct Fault {
     pub command: Option<String>,
     /// The name of the parameter or option that is to blame; the script layer finds its span.
     pub arg: Option<String>,
+    /// The text to blame in the source of `site`. Set once, by the script layer.
+    pub mark: Option<Mark>,
     /// Where it happened. Set once, by the script layer, at the call that failed.
     pub site: Option<Site>,
     /// The calls that led there, innermost first.
@@ -93,6 +105,7 @@ impl OpError {
             cause: None,
             command: None,
             arg: None,
+            mark: None,
             site: None,
             calls: Vec::new(),
             notes: Vec::new(),

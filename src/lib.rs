@@ -12,8 +12,10 @@
 
 // 6 edge
 pub mod cli;
+pub mod diagnostics;
 // 5 language
 pub mod export;
+pub mod script;
 // 4 vocabulary
 pub mod ops;
 // 3 transaction

@@ -5,6 +5,7 @@
 //! completion and the meta-tests are made from. To add a function: write its `FnDef` in the file of its family
 //! and put it in that family's `DEFS`.
 
+mod accepts;
 mod args;
 mod def;
 mod exec;
@@ -15,13 +16,16 @@ mod netns;
 mod probe;
 mod process;
 mod route;
+pub mod reference;
 mod rules;
+pub mod script;
 mod value;
+pub mod values;
 mod vip;
 
-pub use args::{Args, Call};
+pub use args::{Args, Call, FromValue};
 pub use def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
-pub use value::{Endpoint, LinkHandle, Proto, Shared, Value};
+pub use value::{Endpoint, LinkHandle, LinkPlace, Process, Proto, Rules, Shared, Value, Vip, VipState};
 
 /// Every function family, in the order of the reference.
 pub const FAMILIES: &[(&str, &[FnDef])] = &[
@@ -35,6 +39,8 @@ pub const FAMILIES: &[(&str, &[FnDef])] = &[
     ("Processes", process::DEFS),
     ("Probes and time", probe::DEFS),
     ("Files and sysctls", files::DEFS),
+    ("Values", values::DEFS),
+    ("The script", script::DEFS),
 ];
 
 /// Every function of the language.

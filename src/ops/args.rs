@@ -34,15 +34,20 @@ impl Call<'_> {
     pub fn ns(&self) -> OpResult<Ns> {
         match &self.this {
             Value::Ns(ns) => Ok(ns.clone()),
-            _ => Err(internal(self.def.name, "this", "a namespace")),
+            _ => Err(self.misused("a namespace")),
         }
+    }
+
+    /// The error of a planner that expected to be called on something else.
+    pub fn misused(&self, wanted: &str) -> OpError {
+        internal(self.def.name, "this", wanted)
     }
 
     /// The link it was called on.
     pub fn link(&self) -> OpResult<LinkHandle> {
         match &self.this {
             Value::Link(link) => Ok(link.clone()),
-            _ => Err(internal(self.def.name, "this", "a link")),
+            _ => Err(self.misused("a link")),
         }
     }
 }

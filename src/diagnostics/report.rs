@@ -1,0 +1,171 @@
+//! An error as miette takes it.
+
+use crate::error::{Fault, OpError, Site};
+use crate::script::scan::offset;
+use crate::script::sources::Sources;
+use crate::script::spans::call_at;
+use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
+use std::error::Error;
+use std::fmt;
+use std::ops::Range;
+
+/// One report about one source, with those about others.
+#[derive(Debug)]
+pub struct Report {
+    code: Option<&'static str>,
+    message: String,
+    cause: Option<Cause>,
+    severity: Severity,
+    help: Option<String>,
+    source: Option<NamedSource<String>>,
+    labels: Vec<LabeledSpan>,
+    related: Vec<Report>,
+}
+
+#[derive(Debug)]
+struct Cause(String);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Cause {}
+
+/// A place to point at.
+struct Spot {
+    site: Site,
+    range: Range<usize>,
+    label: String,
+}
+
+impl Report {
+    /// The report of an error.
+    pub fn of(error: &OpError, sources: &Sources) -> Report {
+        let fault = &error.0;
+        let mut spots = spots(fault, sources);
+        let mut report = Report {
+            code: Some(fault.code),
+            message: fault.message.clone(),
+            cause: fault.cause.clone().map(Cause),
+            severity: Severity::Error,
+            help: help(fault),
+            source: None,
+            labels: Vec::new(),
+            related: Vec::new(),
+        };
+        if spots.is_empty() {
+            return report;
+        }
+        // Nobody can mend a line of the standard library: show the recipe's own line first.
+        let first = spots.iter().position(|spot| !is_std(&spot.site)).unwrap_or(0);
+        let first = spots.remove(first);
+        report.source = named(&first.site, sources);
+        report.labels.push(LabeledSpan::new_primary_with_span(Some(first.label), first.range));
+        let (same, others): (Vec<Spot>, Vec<Spot>) =
+            spots.into_iter().partition(|spot| spot.site.source == first.site.source);
+        for spot in same {
+            report.labels.push(LabeledSpan::new_with_span(Some(spot.label), spot.range));
+        }
+        let (std, own): (Vec<Spot>, Vec<Spot>) = others.into_iter().partition(|spot| is_std(&spot.site));
+        report.related = own.into_iter().chain(std).map(|spot| Report::advice(spot, sources)).collect();
+        report
+    }
+
+    fn advice(spot: Spot, sources: &Sources) -> Report {
+        Report {
+            code: None,
+            message: spot.label,
+            cause: None,
+            severity: Severity::Advice,
+            help: None,
+            source: named(&spot.site, sources),
+            labels: vec![LabeledSpan::new_primary_with_span(None, spot.range)],
+            related: Vec::new(),
+        }
+    }
+}
+
+/// Every place that an error speaks of: its own, the calls that led there, and those of its notes.
+fn spots(fault: &Fault, sources: &Sources) -> Vec<Spot> {
+    let own = fault.site.as_ref().and_then(|site| match &fault.mark {
+        Some(mark) => spot(site, Some(&mark.range), &mark.label, sources),
+        None => spot(site, None, "here", sources),
+    });
+    let calls = fault.calls.iter().chain(&fault.notes);
+    own.into_iter().chain(calls.filter_map(|(site, text)| spot(site, None, text, sources))).collect()
+}
+
+fn spot(site: &Site, range: Option<&Range<usize>>, label: &str, sources: &Sources) -> Option<Spot> {
+    let text = sources.text(&site.source)?;
+    let range = range.cloned().unwrap_or_else(|| call_at(&text, offset(&text, site.line, site.col)).whole());
+    Some(Spot { site: site.clone(), range: first_line(&text, range), label: label.to_string() })
+}
+
+/// As much of a span as is on its first line, lest a call with a long closure fill the screen.
+fn first_line(text: &str, range: Range<usize>) -> Range<usize> {
+    let spanned = text.get(range.clone()).unwrap_or_default();
+    let line = spanned.split('\n').next().unwrap_or_default().trim_end();
+    range.start..range.start + line.len()
+}
+
+fn is_std(site: &Site) -> bool {
+    site.source.starts_with("std/")
+}
+
+fn named(site: &Site, sources: &Sources) -> Option<NamedSource<String>> {
+    Some(NamedSource::new(&*site.source, sources.text(&site.source)?.to_string()))
+}
+
+/// What to do: the advice, the same thing as a command, and what is left to clean up.
+fn help(fault: &Fault) -> Option<String> {
+    let command = fault.command.as_ref().map(|command| format!("The same by hand: {command}"));
+    let leftovers = match fault.leftovers.as_slice() {
+        [] => None,
+        left => Some(format!("Could not be undone:\n  {}", left.join("\n  "))),
+    };
+    let parts: Vec<String> = fault.help.clone().into_iter().chain(command).chain(leftovers).collect();
+    if parts.is_empty() { None } else { Some(parts.join("\n")) }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Report {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause as &dyn Error)
+    }
+}
+
+impl Diagnostic for Report {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.code.map(|code| Box::new(code) as Box<dyn fmt::Display>)
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        if self.labels.is_empty() { None } else { Some(Box::new(self.labels.iter().cloned())) }
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        if self.related.is_empty() {
+            return None;
+        }
+        Some(Box::new(self.related.iter().map(|report| report as &dyn Diagnostic)))
+    }
+}

@@ -1,0 +1,191 @@
+//! Functions of the script itself: parameters, waiting, assertions, help, and the errors it catches.
+
+use super::{Call, Error, FnDef, Kind, Param, Run, Ty, Value};
+use crate::error::{Fault, OpResult};
+
+/// The family.
+pub const DEFS: &[FnDef] = &[
+    FnDef {
+        name: "param",
+        kind: Kind::Free,
+        params: &[
+            Param { name: "name", ty: Ty::Str, default: None, doc: "The name, as `-p NAME=VALUE` gives it." },
+            Param {
+                name: "default",
+                ty: Ty::Any,
+                default: None,
+                doc: "The value where none is given, whose type is the parameter's; `()` makes it required.",
+            },
+            Param { name: "doc", ty: Ty::Str, default: None, doc: "What it is for, for `--help`." },
+        ],
+        returns: Ty::Any,
+        summary: "Declares a parameter of the recipe and returns its value.",
+        details: "All three arguments must be literals, because `rhailab run RECIPE --help` lists the parameters \
+                  without running the recipe. A value given as text is read as the default's type.",
+        example: r#"let n = param("n", 3, "how many hosts");
+let lan = subnet(param("lan", "10.0.0.0/24", "the hosts' network"));
+print(`${n} hosts in ${lan}`);
+"#,
+        errors: &[
+            Error { code: "param::unknown", when: "A value was given for a parameter that the recipe does not have." },
+            Error { code: "param::missing", when: "A required parameter was not given." },
+            Error { code: "param::type", when: "The value given is not of the default's type." },
+            Error { code: "param::literal", when: "An argument is not a literal." },
+            Error { code: "param::duplicate", when: "The recipe declares the parameter twice." },
+        ],
+        run: Run::Script,
+    },
+    FnDef {
+        name: "wait_until",
+        kind: Kind::Free,
+        params: &[
+            Param { name: "timeout", ty: Ty::Duration, default: None, doc: "How long to wait at the most." },
+            Param {
+                name: "condition",
+                ty: Ty::Closure,
+                default: None,
+                doc: "A closure without parameters that is called until it returns something else than `false` or `()`.",
+            },
+        ],
+        returns: Ty::Any,
+        summary: "Calls a closure again and again until it says yes, and returns what it returned.",
+        details: "The pause between two calls grows from 1 ms to 100 ms. An error in the closure counts as \"not \
+                  yet\", unless it is a mistake that waiting cannot mend, such as a wrong argument. In a rehearsal \
+                  (`rhailab plan`) the closure is called once and its answer is not judged.",
+        example: r#"let tries = 0;
+let n = wait_until("1s", || { tries += 1; if tries == 3 { tries } });
+assert_eq(n, 3);
+"#,
+        errors: &[Error {
+            code: "wait::timeout",
+            when: "The time is over; the message says what the closure did last.",
+        }],
+        run: Run::Script,
+    },
+    FnDef {
+        name: "assert",
+        kind: Kind::Free,
+        params: &[
+            Param { name: "condition", ty: Ty::Bool, default: None, doc: "What must be true." },
+            Param {
+                name: "message",
+                ty: Ty::Str,
+                default: Some("the condition's text"),
+                doc: "What to say if it is not.",
+            },
+        ],
+        returns: Ty::Unit,
+        summary: "Fails if a condition is false.",
+        details: "In a rehearsal (`rhailab plan`) nothing is judged.",
+        example: r#"let lan = subnet("10.0.0.0/24");
+assert(lan.contains("10.0.0.7"), "the server is outside its network");
+"#,
+        errors: &[Error { code: "assert::failed", when: "The condition is false." }],
+        run: Run::Script,
+    },
+    FnDef {
+        name: "assert_eq",
+        kind: Kind::Free,
+        params: &[
+            Param { name: "a", ty: Ty::Any, default: None, doc: "One value." },
+            Param { name: "b", ty: Ty::Any, default: None, doc: "The other." },
+            Param { name: "message", ty: Ty::Str, default: Some("the values"), doc: "What to say if they differ." },
+        ],
+        returns: Ty::Unit,
+        summary: "Fails if two values differ, and shows both.",
+        details: "An address, subnet, time or rate equals the text that means the same. In a rehearsal \
+                  (`rhailab plan`) nothing is judged.",
+        example: r#"assert_eq(subnet("10.0.0.0/24").host(1), "10.0.0.1/24");
+"#,
+        errors: &[Error { code: "assert::differ", when: "The values differ." }],
+        run: Run::Script,
+    },
+    FnDef {
+        name: "help",
+        kind: Kind::Free,
+        params: &[Param {
+            name: "name",
+            ty: Ty::Str,
+            default: Some("every function in one line"),
+            doc: "A function's name.",
+        }],
+        returns: Ty::Unit,
+        summary: "Prints what a function does, or lists all functions.",
+        details: "",
+        example: "help(\"subnet\");\n",
+        errors: &[Error { code: "help::unknown", when: "There is no function of that name." }],
+        run: Run::Script,
+    },
+    property(
+        "code",
+        Ty::Str,
+        "The error's stable code, such as `value::subnet`.",
+        "try { subnet(\"10.0.0.1/24\") } catch (e) { assert_eq(e.code, \"value::subnet\"); }\n",
+        |call| Ok(Value::Str(fault(call)?.code.to_string())),
+    ),
+    property(
+        "message",
+        Ty::Str,
+        "What went wrong, in one sentence; a thrown string has it too, and it is the string.",
+        "try { throw \"no\" } catch (e) { assert_eq(e.message, \"no\"); }\n",
+        |call| Ok(Value::Str(fault(call)?.message)),
+    ),
+    property(
+        "help",
+        Ty::Str,
+        "What to do about it; `()` where there is no advice.",
+        "try { subnet(\"10.0.0.1/24\") } catch (e) { print(e.help); }\n",
+        |call| Ok(fault(call)?.help.map_or(Value::Unit, Value::Str)),
+    ),
+    property(
+        "errno",
+        Ty::Int,
+        "The kernel's error number; `()` where the kernel was not asked.",
+        "try { subnet(\"10.0.0.1/24\") } catch (e) { assert_eq(e.errno, ()); }\n",
+        |call| Ok(fault(call)?.errno.map_or(Value::Unit, |errno| Value::Int(errno.into()))),
+    ),
+    property(
+        "line",
+        Ty::Int,
+        "The line of the call that failed.",
+        "try { subnet(\"10.0.0.1/24\") } catch (e) { assert_eq(e.line, 1); }\n",
+        |call| Ok(fault(call)?.site.map_or(Value::Unit, |site| Value::Int(site.line.into()))),
+    ),
+    property(
+        "source",
+        Ty::Str,
+        "The file of the call that failed.",
+        "try { subnet(\"10.0.0.1/24\") } catch (e) { print(e.source); }\n",
+        |call| Ok(fault(call)?.site.map_or(Value::Unit, |site| Value::Str(site.source.to_string()))),
+    ),
+];
+
+/// A property of a caught error.
+const fn property(
+    name: &'static str,
+    returns: Ty,
+    summary: &'static str,
+    example: &'static str,
+    run: Planner,
+) -> FnDef {
+    FnDef {
+        name,
+        kind: Kind::Property(Ty::Error),
+        params: &[],
+        returns,
+        summary,
+        details: "",
+        example,
+        errors: &[],
+        run: Run::Op(run),
+    }
+}
+
+type Planner = fn(&mut Call<'_>) -> OpResult<Value>;
+
+fn fault(call: &Call<'_>) -> OpResult<Fault> {
+    match &call.this {
+        Value::Error(error) => Ok((*error.0).clone()),
+        _ => Err(call.misused("an error")),
+    }
+}

@@ -1,0 +1,181 @@
+//! The language: recipes in [Rhai](https://rhai.rs), from text to calls of [`ops`](crate::ops).
+//!
+//! A [`Session`] compiles a recipe with everything it imports, checks all of it, and only then runs it. Every
+//! failure is an [`OpError`] that knows the text it blames.
+
+mod builtins;
+mod check;
+mod compile;
+mod context;
+mod convert;
+mod explain;
+pub mod limits;
+mod modules;
+mod params;
+mod register;
+pub mod scan;
+pub mod sources;
+pub mod spans;
+pub mod stdlib;
+mod vocabulary;
+
+use crate::error::{OpError, OpResult};
+use crate::kernel::interrupt;
+use crate::lab::Lab;
+use compile::{Compiled, compile, read};
+pub use context::Print;
+use context::{Context, Evaluating};
+use modules::{Library, Resolver};
+pub use params::{Param, ParamTy, ParamValue};
+use rhai::debugger::DebuggerCommand;
+use rhai::{Dynamic, Engine, OptimizationLevel, Scope};
+use sources::Sources;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use vocabulary::Vocabulary;
+
+/// Why a recipe could not be read, or failed while it ran.
+pub type ScriptError = OpError;
+
+/// What a run is given besides its recipe.
+pub struct Config {
+    /// Values of the recipe's parameters.
+    pub params: BTreeMap<String, ParamValue>,
+    /// Folders to import from besides the recipe's own.
+    pub module_path: Vec<PathBuf>,
+    /// How many operations it may use up.
+    pub max_operations: u64,
+    /// Where `print` and `help` write.
+    pub print: Print,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            params: BTreeMap::new(),
+            module_path: Vec::new(),
+            max_operations: limits::OPERATIONS,
+            print: Rc::new(|text| {
+                // Nobody reads on: stop the run, as a closed pipe stops other programs.
+                if writeln!(std::io::stdout(), "{text}").is_err() {
+                    interrupt::raise();
+                }
+            }),
+        }
+    }
+}
+
+/// A recipe that was read, compiled and checked with all it imports.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    compiled: Rc<Compiled>,
+    params: Vec<Param>,
+    called: BTreeSet<String>,
+}
+
+impl Recipe {
+    /// The parameters that it and its modules declare, in order.
+    pub fn params(&self) -> &[Param] {
+        &self.params
+    }
+
+    /// Its description: the text of its `//!` comments.
+    pub fn doc(&self) -> String {
+        let lines = self.compiled.ast.doc().lines();
+        let lines = lines.map(|line| line.trim_start_matches("//!").strip_prefix(' ').unwrap_or_default().trim_end());
+        lines.collect::<Vec<_>>().join("\n").trim().to_string()
+    }
+
+    /// Whether it or one of its modules calls a function or method of that name.
+    pub fn calls(&self, name: &str) -> bool {
+        self.called.contains(name)
+    }
+}
+
+/// An engine with the lab that its recipes act on.
+pub struct Session {
+    engine: Engine,
+    cx: Rc<Context>,
+    vocabulary: Vocabulary,
+    given: BTreeMap<String, ParamValue>,
+}
+
+impl Session {
+    /// A session on a lab. It runs on the thread that owns the lab, which needs a stack of [`limits::STACK`].
+    pub fn new(lab: Rc<RefCell<Lab>>, config: Config) -> Session {
+        let cx = Rc::new(Context {
+            lab,
+            sources: Sources::default(),
+            library: Library::new(config.module_path),
+            print: config.print,
+            params: RefCell::default(),
+            evaluating: RefCell::default(),
+        });
+        let mut engine = Engine::new();
+        // Folding constants would hide code that is never reached from the check.
+        engine.set_optimization_level(OptimizationLevel::None);
+        engine.set_strict_variables(true);
+        engine.disable_symbol("eval");
+        limits::set(&mut engine, config.max_operations);
+        engine.set_module_resolver(Resolver(Rc::clone(&cx)));
+        engine.on_progress(|_| interrupt::pending().then_some(Dynamic::UNIT));
+        let print = Rc::clone(&cx.print);
+        engine.on_print(move |text| print(text));
+        // A debugger that does nothing makes Rhai keep the call stack, which is the only way to know at a call
+        // which calls led there.
+        #[expect(deprecated, reason = "the mark means that it may change; the exact version is in the lock file")]
+        engine.register_debugger(|_, debugger| debugger, |_, _, _, _, _| Ok(DebuggerCommand::Continue));
+        builtins::register(&mut engine);
+        register::register(&mut engine, &cx);
+        let vocabulary = Vocabulary::of(&engine);
+        Session { engine, cx, vocabulary, given: config.params }
+    }
+
+    /// The texts that were compiled so far, for reports.
+    pub fn sources(&self) -> &Sources {
+        &self.cx.sources
+    }
+
+    /// Reads, compiles and checks a recipe and everything it imports. Nothing is run.
+    pub fn load_file(&self, path: &Path) -> Result<Recipe, ScriptError> {
+        let text = read(path)?;
+        self.load(&path.display().to_string(), &text, path)
+    }
+
+    /// As [`load_file`](Session::load_file), of a text that is in no file. Its imports are relative to the
+    /// working folder.
+    pub fn load_text(&self, id: &str, text: &str) -> Result<Recipe, ScriptError> {
+        self.load(id, text, Path::new(""))
+    }
+
+    fn load(&self, id: &str, text: &str, path: &Path) -> OpResult<Recipe> {
+        let (library, sources) = (&self.cx.library, &self.cx.sources);
+        let compiled = Rc::new(compile(&self.engine, sources, id, text)?);
+        library.enter(path, &compiled);
+        let mut params = Vec::new();
+        let mut called = BTreeSet::new();
+        let mut each = |unit: &Rc<Compiled>| {
+            called.extend(unit.calls.iter().map(|call| call.name.clone()));
+            params.extend(params::collect(unit, sources)?);
+            check::check(unit, library, sources, &self.vocabulary)
+        };
+        library.load(&self.engine, sources, &compiled, &mut each)?;
+        each(&compiled)?;
+        params::refuse_duplicates(&params, sources)?;
+        Ok(Recipe { compiled, params, called })
+    }
+
+    /// Runs a recipe. What it made stays, whether it fails or not: undoing is the lab's.
+    pub fn run(&self, recipe: &Recipe) -> Result<(), ScriptError> {
+        let cx = &self.cx;
+        cx.params.replace(params::bind(&recipe.params, &self.given, &cx.sources)?);
+        let source = &recipe.compiled.source;
+        cx.evaluating.replace(vec![Evaluating { source: Rc::clone(source), imported: None }]);
+        let result = self.engine.run_ast_with_scope(&mut Scope::new(), &recipe.compiled.ast);
+        cx.evaluating.borrow_mut().clear();
+        result.map_err(|failure| explain::runtime(&failure, source, cx, &self.vocabulary))
+    }
+}

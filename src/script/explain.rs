@@ -1,0 +1,227 @@
+//! What Rhai says of a failure, as an [`OpError`] in our words, with its place and the calls that led there.
+
+pub mod functions;
+pub mod mark;
+mod syntax;
+
+use super::builtins::THROWN;
+use super::context::{Context, called, site};
+use super::convert::handles::Caught;
+use super::vocabulary::Vocabulary;
+use crate::error::{OpError, Site, closest};
+use crate::ops::{self, Kind};
+use functions::nice_type;
+use mark::{Part, locate, mark};
+use rhai::{EvalAltResult as Failure, Map, Position};
+use std::rc::Rc;
+pub use syntax::syntax;
+
+/// Explains why a recipe ended.
+pub fn runtime(failure: &Failure, main: &Rc<str>, cx: &Context, vocabulary: &Vocabulary) -> OpError {
+    let mut walk = Walk { source: Rc::clone(main), calls: Vec::new() };
+    let inner = walk.down(failure, cx);
+    let place = site(&walk.source, inner.position());
+    walk.calls.reverse();
+
+    let mut error = match inner {
+        Failure::ErrorRuntime(value, position) | Failure::ErrorTerminated(value, position) if value.is::<Caught>() => {
+            let caught = value.read_lock::<Caught>().map(|caught| (*caught.0).clone());
+            ours(caught, &place, *position, matches!(inner, Failure::ErrorTerminated(..)))
+        }
+        other => theirs(other, &place, cx, vocabulary),
+    };
+    if error.0.site.is_none() {
+        // Rhai loses some positions; the call that led there is the next best.
+        error.0.site = match inner.position() {
+            Position::NONE if !walk.calls.is_empty() => Some(walk.calls.remove(0).0),
+            _ => Some(place),
+        };
+    }
+    if error.0.calls.is_empty() {
+        error.0.calls = walk.calls;
+    }
+    error.0.calls.retain(|(call, _)| Some(call) != error.0.site.as_ref());
+    locate(&mut error, &cx.sources);
+    error
+}
+
+/// The way down through the frames. A frame's position is in the source that encloses it.
+struct Walk {
+    source: Rc<str>,
+    calls: Vec<(Site, String)>,
+}
+
+impl Walk {
+    fn down<'f>(&mut self, mut failure: &'f Failure, cx: &Context) -> &'f Failure {
+        loop {
+            match failure {
+                Failure::ErrorInFunctionCall(function, source, inner, position) => {
+                    self.calls.push((site(&self.source, *position), called(function)));
+                    if !source.is_empty() {
+                        self.source = cx.sources.home(function, source);
+                    }
+                    failure = inner;
+                }
+                Failure::ErrorInModule(source, inner, position) => {
+                    self.calls.push((site(&self.source, *position), "imported here".into()));
+                    self.source = source.as_str().into();
+                    failure = inner;
+                }
+                bottom => return bottom,
+            }
+        }
+    }
+}
+
+/// An error that one of our functions raised, and that a script may have thrown again elsewhere.
+fn ours(caught: Option<OpError>, place: &Site, position: Position, is_stop: bool) -> OpError {
+    match caught {
+        Some(error) if is_stop && error.0.code != INTERRUPTED => interrupted().cause(error.to_string()),
+        Some(error) => match error.0.site.clone() {
+            Some(origin) if !position.is_none() && (origin.line, origin.col) != (place.line, place.col) => {
+                error.note(place.clone(), "thrown again here")
+            }
+            _ => error,
+        },
+        None => interrupted(),
+    }
+}
+
+/// The code of the error of a recipe that the user stopped.
+pub const INTERRUPTED: &str = "run::interrupted";
+
+fn interrupted() -> OpError {
+    OpError::new(INTERRUPTED, "The recipe was interrupted.")
+}
+
+/// An error of Rhai's own.
+fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary) -> OpError {
+    let sources = &cx.sources;
+    let labelled = |mut error: OpError, part, label: &str| {
+        error.0.mark = mark(sources, place, part, label);
+        error
+    };
+    let limit =
+        |code, message: &str, help: &str| labelled(OpError::new(code, message).help(help), Part::Call, "in here");
+    match failure {
+        Failure::ErrorParsing(kind, at) => {
+            let error = rhai::ParseError(Box::new(kind.clone()), *at);
+            syntax(&error, &place.source, sources)
+        }
+        Failure::ErrorRuntime(value, _) => labelled(thrown(value), Part::Call, "thrown here"),
+        Failure::ErrorFunctionNotFound(signature, _) => functions::unknown(signature, place, sources, vocabulary),
+        Failure::ErrorVariableNotFound(name, _) => labelled(
+            OpError::new("script::unknown_variable", format!("There is no variable `{name}` here.")),
+            Part::Name,
+            "not declared",
+        ),
+        Failure::ErrorModuleNotFound(name, _) => labelled(
+            OpError::new("script::unknown_module", format!("No module is imported as `{name}`.")),
+            Part::Name,
+            "here",
+        ),
+        Failure::ErrorDotExpr(words, _) => labelled(property(words), Part::Name, "here"),
+        Failure::ErrorDataRace(words, _) => busy(words, place, cx),
+        Failure::ErrorTerminated(..) => labelled(interrupted(), Part::Call, "while this ran"),
+        Failure::ErrorTooManyOperations(_) => limit(
+            "limit::operations",
+            "The recipe has used up its operations.",
+            "It may loop for ever; if not, raise the limit with `--max-operations`.",
+        ),
+        Failure::ErrorStackOverflow(_) => limit(
+            "limit::calls",
+            "The recipe calls functions in functions too deeply.",
+            "A function may call itself for ever. The limit is fixed; use a loop where it does not suffice.",
+        ),
+        Failure::ErrorDataTooLarge(what, _) => limit(
+            "limit::size",
+            &format!("A value has grown too large ({}).", nice_type(what).to_lowercase()),
+            "Strings have at most 64 MiB, arrays and maps at most 1,000,000 items. The limit is fixed.",
+        ),
+        Failure::ErrorTooManyVariables(_) => {
+            limit("limit::variables", "The recipe declares too many variables.", "The limit is fixed; use an array.")
+        }
+        Failure::ErrorTooManyModules(_) => {
+            limit("limit::modules", "The recipe imports too many modules.", "The limit is fixed.")
+        }
+        Failure::ErrorAssignmentToConstant(name, _) => labelled(
+            OpError::new("script::constant", format!("The constant `{name}` cannot be changed."))
+                .help(format!("Declare it with `let {name} = …` if it is to change.")),
+            Part::Name,
+            "here",
+        ),
+        Failure::ErrorFor(_) => labelled(
+            OpError::new("script::not_iterable", "`for` cannot go through this value.")
+                .help("It goes through arrays, maps, strings and ranges such as `1..=3`."),
+            Part::Call,
+            "here",
+        ),
+        Failure::ErrorMismatchDataType(due, given, _) if !due.is_empty() => labelled(
+            OpError::new(
+                "script::type",
+                format!("A value of type {} is due here, not {}.", nice_type(due), nice_type(given)),
+            ),
+            Part::Call,
+            "here",
+        ),
+        other => {
+            let words = other.to_string();
+            let words = words.rsplit_once(" (line ").map_or(words.as_str(), |(words, _)| words);
+            labelled(OpError::new("script::error", format!("{}.", words.trim_end_matches('.'))), Part::Call, "here")
+        }
+    }
+}
+
+/// What a script throws itself: a text, or a map with the fields of an error.
+fn thrown(value: &rhai::Dynamic) -> OpError {
+    match value.read_lock::<Map>() {
+        Some(map) => {
+            let field = |name: &str| map.get(name).filter(|value| !value.is_unit()).map(ToString::to_string);
+            let error = OpError::new(THROWN, field("message").unwrap_or_else(|| value.to_string()));
+            match (field("help"), field("code")) {
+                (Some(help), None) => error.help(help),
+                (Some(help), Some(code)) => error.help(help).cause(code),
+                (None, Some(code)) => error.cause(code),
+                (None, None) => error,
+            }
+        }
+        None if value.is_unit() => OpError::new(THROWN, "The recipe threw an error without a message."),
+        None => OpError::new(THROWN, value.to_string()),
+    }
+}
+
+/// Rhai: "Unknown property 'x' - a getter is not registered for type 'T'", or "No writable property …".
+fn property(words: &str) -> OpError {
+    let mut quoted = words.split('\'').skip(1).step_by(2);
+    let (Some(name), Some(ty)) = (quoted.next(), quoted.next()) else {
+        return OpError::new("script::unknown_property", format!("{}.", words.trim_end_matches('.')));
+    };
+    let ty = nice_type(ty);
+    let of_type = |kind: Kind| match kind {
+        Kind::Property(of) => of.name() == ty,
+        _ => false,
+    };
+    if words.starts_with("No writable") {
+        let message = format!("The property `{name}` of {ty} cannot be assigned.");
+        return OpError::new("script::unknown_property", message).help("Handles are changed by their methods.");
+    }
+    let error = OpError::new("script::unknown_property", format!("There is no property `{name}` of {ty}."));
+    let properties: Vec<&str> = ops::all().filter(|def| of_type(def.kind)).map(|def| def.name).collect();
+    let is_method = ops::all().any(|def| def.name == name && !matches!(def.kind, Kind::Property(_)));
+    match closest(name, properties.iter().copied()) {
+        _ if is_method => error.help(format!("`{name}` is a method: write `.{name}(…)`.")),
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None if properties.is_empty() => error,
+        None => error.help(format!("Its properties are `{}`.", properties.join("`, `"))),
+    }
+}
+
+/// A value that a closure uses while the method that was given the closure has it. Rhai gives no position.
+fn busy(words: &str, place: &Site, cx: &Context) -> OpError {
+    let function = words.split('\'').nth(1).unwrap_or("it");
+    let mut error =
+        OpError::new("script::busy", format!("The object of `.{function}(…)` is used in the closure given to it."))
+            .help(format!("Use the closure's parameter instead: `x.{function}(|it| it.…)`."));
+    error.0.mark = mark(&cx.sources, place, Part::Call, "busy while this runs");
+    error
+}

@@ -1,0 +1,165 @@
+//! Calls that match no function.
+
+use super::mark::{Part, mark};
+use crate::error::{OpError, Site, closest};
+use crate::ops::{self, FnDef, Kind};
+use crate::script::context::is_closure;
+use crate::script::scan::{Kind as TokenKind, offset, scan};
+use crate::script::sources::Sources;
+use crate::script::spans::call_at;
+use crate::script::vocabulary::Vocabulary;
+
+/// Explains "function not found" with the signature that Rhai gives: `name (type, type)`.
+pub fn unknown(signature: &str, site: &Site, sources: &Sources, vocabulary: &Vocabulary) -> OpError {
+    let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
+    let types = split_types(types.strip_suffix(')').unwrap_or(types));
+    let name = name.rsplit("::").next().unwrap_or(name);
+    let is_word = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    let (error, part, label) = if is_closure(name) {
+        let count = types.len();
+        let bars: Vec<String> = ('a'..='z').take(count).map(String::from).collect();
+        let message = format!("The closure given here is called with {}.", counted(count, "argument"));
+        let error = OpError::new("args::closure", message).help(format!("Write it as `|{}| …`.", bars.join(", ")));
+        (error, Part::Call, "its closure takes another number".to_string())
+    } else if is_word {
+        return of_name(name, &types, site, sources, vocabulary);
+    } else {
+        let message = format!("The operator `{name}` does not work on {}.", types.join(" and "));
+        let error = OpError::new("script::operator", message);
+        let error = if types.iter().any(|ty| ty == "()") {
+            error.help("A missing key of a map and a function without a result give `()`.")
+        } else {
+            error
+        };
+        (error, Part::Name, types.join(&format!(" {name} ")))
+    };
+    placed(error, site, sources, part, &label)
+}
+
+fn of_name(name: &str, types: &[String], site: &Site, sources: &Sources, vocabulary: &Vocabulary) -> OpError {
+    let text = sources.text(&site.source).unwrap_or_else(|| "".into());
+    let is_method = call_at(&text, offset(&text, site.line, site.col)).receiver.is_some();
+    match types.first() {
+        Some(receiver) if is_method && !types_with(name, vocabulary, types.len()) => {
+            missing(name, types.len() - 1, Some(receiver), site, sources, vocabulary)
+        }
+        Some(receiver) if is_method => {
+            let message = format!("`{name}` is not a method of {receiver}.");
+            let error = OpError::new("script::receiver", message).help(forms(name, &[], vocabulary));
+            placed(error, site, sources, Part::Name, &format!("called on {receiver}"))
+        }
+        _ if !vocabulary.knows(name) => missing(name, types.len(), None, site, sources, vocabulary),
+        _ => {
+            let message = format!("`{name}` cannot be called with ({}).", types.join(", "));
+            let error = OpError::new("args::types", message).help(forms(name, &[], vocabulary));
+            placed(error, site, sources, Part::Call, "called with these")
+        }
+    }
+}
+
+fn types_with(name: &str, vocabulary: &Vocabulary, count: usize) -> bool {
+    vocabulary.takes(name, count)
+}
+
+/// Explains a call of a name that does not exist, or not with that number of arguments.
+pub fn missing(
+    name: &str,
+    args: usize,
+    receiver: Option<&str>,
+    site: &Site,
+    sources: &Sources,
+    vocabulary: &Vocabulary,
+) -> OpError {
+    missing_among(name, args, receiver, &[], site, sources, vocabulary)
+}
+
+/// As [`missing`], where the script itself has the functions `own`: `name(a, b)`.
+pub fn missing_among(
+    name: &str,
+    args: usize,
+    receiver: Option<&str>,
+    own: &[String],
+    site: &Site,
+    sources: &Sources,
+    vocabulary: &Vocabulary,
+) -> OpError {
+    let forms = forms(name, own, vocabulary);
+    if !forms.is_empty() {
+        let message = format!("`{name}` cannot be called with {}.", counted(args, "argument"));
+        let error = OpError::new("args::count", message).help(forms);
+        return placed(error, site, sources, Part::Call, &format!("{} given", counted(args, "argument")));
+    }
+    let what = if receiver.is_some() { "method" } else { "function" };
+    let message = match receiver.filter(|receiver| !receiver.is_empty()) {
+        Some(receiver) => format!("There is no method `{name}` of {receiver}."),
+        None => format!("There is no {what} `{name}`."),
+    };
+    let own_names = own.iter().map(|form| form.split('(').next().unwrap_or_default());
+    let near = closest(name, vocabulary.names().chain(own_names));
+    let error = OpError::new("script::unknown_function", message);
+    let error = match near {
+        _ if receiver.is_none() && is_variable(name, site, sources) => {
+            error.help(format!("`{name}` is a variable; the closure in it is called with `{name}.call(…)`."))
+        }
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None => error.help("`help()` lists all functions."),
+    };
+    placed(error, site, sources, Part::Name, &format!("no such {what}"))
+}
+
+/// How a function can be called: ours, the script's own, and Rhai's.
+fn forms(name: &str, own: &[String], vocabulary: &Vocabulary) -> String {
+    let ours: Vec<&FnDef> =
+        ops::all().filter(|def| def.name == name && !matches!(def.kind, Kind::Property(_))).collect();
+    let mut forms: Vec<String> = ours.iter().map(|def| def.signature()).collect();
+    forms.extend(own.iter().filter(|form| form.split('(').next() == Some(name)).cloned());
+    if ours.is_empty() {
+        forms.extend(vocabulary.signatures(name));
+    }
+    match forms.as_slice() {
+        [] if ops::all().any(|def| def.name == name) => format!("`{name}` is a property: write it without brackets."),
+        [] => String::new(),
+        [one] => format!("It is called as `{one}`."),
+        many => {
+            format!("It is called as:\n{}", many.iter().map(|form| format!("  {form}")).collect::<Vec<_>>().join("\n"))
+        }
+    }
+}
+
+fn placed(mut error: OpError, site: &Site, sources: &Sources, part: Part, label: &str) -> OpError {
+    error.0.site = Some(site.clone());
+    error.0.mark = mark(sources, site, part, label);
+    error
+}
+
+fn is_variable(name: &str, site: &Site, sources: &Sources) -> bool {
+    let text = sources.text(&site.source).unwrap_or_else(|| "".into());
+    let tokens = scan(&text).tokens;
+    tokens.windows(2).any(|pair| {
+        matches!(pair[0].text(&text), "let" | "const") && pair[1].kind == TokenKind::Name && pair[1].text(&text) == name
+    })
+}
+
+/// "1 argument", "2 arguments".
+pub fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// The types of a signature, as our documentation calls them.
+fn split_types(types: &str) -> Vec<String> {
+    types.split(", ").filter(|ty| !ty.is_empty()).map(nice_type).collect()
+}
+
+/// What our documentation calls a type of Rhai's.
+pub fn nice_type(ty: &str) -> String {
+    let ty = ty.trim();
+    match ty {
+        "&str | ImmutableString | String" | "&str" | "ImmutableString" | "String" => "string",
+        "i64" | "INT" => "int",
+        "f64" | "FLOAT" => "float",
+        "Fn" | "FnPtr" => "closure",
+        "Dynamic" | "?" | "" => "any",
+        _ => ty.rsplit("::").next().unwrap_or(ty),
+    }
+    .to_string()
+}

@@ -1,0 +1,235 @@
+//! Modules: where they are, and that each is compiled, checked and evaluated once.
+//!
+//! Rhai's own file resolver is not used: it resolves nested imports against the working folder, lets a module see
+//! its importer's variables, and reads any path.
+
+use super::compile::{Compiled, compile, read};
+use super::context::{Context, Evaluating, Raised, site};
+use super::convert::handles::Caught;
+use super::sources::Sources;
+use super::stdlib;
+use crate::error::{Class, OpError, OpResult, closest};
+use rhai::{Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+/// The modules of a run.
+#[derive(Default)]
+pub struct Library {
+    /// Further folders to find modules in.
+    path: Vec<PathBuf>,
+    /// The recipe's folder, which modules may be in as well.
+    root: RefCell<PathBuf>,
+    /// What was compiled, by the real path of its file.
+    compiled: RefCell<HashMap<PathBuf, Rc<Compiled>>>,
+    /// What was evaluated, by its source.
+    evaluated: RefCell<HashMap<Rc<str>, Shared<Module>>>,
+}
+
+/// A module that was found.
+struct Found {
+    /// Its file with all symbolic links followed; `std/NAME` for an embedded one.
+    real: PathBuf,
+    /// How reports call it.
+    id: String,
+}
+
+impl Library {
+    /// A library that finds modules in these folders besides the recipe's.
+    pub fn new(path: Vec<PathBuf>) -> Library {
+        Library { path, ..Library::default() }
+    }
+
+    /// Makes the folder of a recipe's file the one that relative imports must stay in, and forgets what was loaded
+    /// for another recipe. A recipe that is in no file has an empty path.
+    pub fn enter(&self, file: &Path, recipe: &Rc<Compiled>) {
+        *self.root.borrow_mut() = file.parent().unwrap_or(Path::new("")).to_path_buf();
+        self.evaluated.borrow_mut().clear();
+        let mut compiled = self.compiled.borrow_mut();
+        compiled.clear();
+        // A module that imports the recipe closes a circle, by whichever path it does.
+        if let Ok(real) = file.canonicalize() {
+            compiled.insert(real, Rc::clone(recipe));
+        }
+    }
+
+    /// Compiles what `compiled` imports, and what that imports, and calls `each` for every module the first time.
+    pub fn load(
+        &self,
+        engine: &Engine,
+        sources: &Sources,
+        compiled: &Compiled,
+        each: &mut dyn FnMut(&Rc<Compiled>) -> OpResult<()>,
+    ) -> OpResult<()> {
+        self.load_under(engine, sources, compiled, &mut vec![compiled.source.to_string()], each)
+    }
+
+    fn load_under(
+        &self,
+        engine: &Engine,
+        sources: &Sources,
+        compiled: &Compiled,
+        importing: &mut Vec<String>,
+        each: &mut dyn FnMut(&Rc<Compiled>) -> OpResult<()>,
+    ) -> OpResult<()> {
+        for import in &compiled.imports {
+            let here = |mut error: OpError| {
+                if error.0.site.is_none() {
+                    error.0.site = Some(import.site.clone());
+                } else {
+                    error.0.calls.push((import.site.clone(), "imported here".into()));
+                }
+                error.class(Class::Usage)
+            };
+            let found = self.find(&compiled.source, &import.path).map_err(here)?;
+            if importing.contains(&found.id) {
+                let circle = format!("{} → {}", importing.join(" → "), found.id);
+                return Err(here(
+                    OpError::new("module::cycle", format!("The import goes in a circle: {circle}."))
+                        .help("Move what both need into a module of its own."),
+                ));
+            }
+            if !self.compiled.borrow().contains_key(&found.real) {
+                importing.push(found.id.clone());
+                let module = self.compile(engine, sources, &found).map_err(here)?;
+                self.load_under(engine, sources, &module, importing, each).map_err(here)?;
+                each(&module).map_err(here)?;
+                importing.pop();
+            }
+        }
+        Ok(())
+    }
+
+    /// The module that `importer` means by an import's path, compiled.
+    pub fn get(&self, importer: &str, path: &str) -> Option<Rc<Compiled>> {
+        let found = self.find(importer, path).ok()?;
+        self.compiled.borrow().get(&found.real).cloned()
+    }
+
+    fn compile(&self, engine: &Engine, sources: &Sources, found: &Found) -> OpResult<Rc<Compiled>> {
+        let text = match stdlib::text(&found.id) {
+            Some(text) => text.to_string(),
+            None => read(Path::new(&found.id))?,
+        };
+        let compiled = Rc::new(compile(engine, sources, &found.id, &text)?);
+        self.compiled.borrow_mut().insert(found.real.clone(), Rc::clone(&compiled));
+        Ok(compiled)
+    }
+
+    fn find(&self, importer: &str, path: &str) -> OpResult<Found> {
+        if path.starts_with("std/") {
+            return match stdlib::text(path) {
+                Some(_) => Ok(Found { real: path.into(), id: path.into() }),
+                None => Err(not_found(path, "the modules that come with rhailab", &[])),
+            };
+        }
+        if importer.starts_with("std/") {
+            return Err(not_found(path, "the modules that come with rhailab", &[]));
+        }
+        let file = match Path::new(path).extension() {
+            Some(extension) if extension == "rhai" => path.to_string(),
+            _ => format!("{path}.rhai"),
+        };
+        let beside = Path::new(importer).parent().unwrap_or(Path::new("")).to_path_buf();
+        let folders: Vec<PathBuf> = std::iter::once(beside).chain(self.path.iter().cloned()).collect();
+        for folder in &folders {
+            let place = tidy(&folder.join(&file));
+            let Ok(real) = place.canonicalize() else { continue };
+            if !self.may_read(&real) {
+                let message = format!("The module `{path}` is outside the recipe's folder.");
+                return Err(OpError::new("module::outside", message)
+                    .cause(format!("it is `{}`", real.display()))
+                    .help("Name its folder with `--module-path` if the recipe may read it."));
+            }
+            let known = self.compiled.borrow().get(&real).map(|compiled| compiled.source.to_string());
+            return Ok(Found { id: known.unwrap_or_else(|| place.display().to_string()), real });
+        }
+        let looked: Vec<String> =
+            folders.iter().map(|folder| format!("`{}`", tidy(&folder.join(&file)).display())).collect();
+        Err(not_found(path, &looked.join(", "), &folders))
+    }
+
+    fn may_read(&self, file: &Path) -> bool {
+        let root = self.root.borrow();
+        self.path.iter().chain([&*root]).any(|folder| {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            folder.canonicalize().is_ok_and(|folder| file.starts_with(folder))
+        })
+    }
+
+    /// Evaluates a module, the first time that it is imported.
+    fn evaluate(&self, engine: &Engine, cx: &Context, compiled: &Compiled, from: Evaluating) -> Raised<Shared<Module>> {
+        if let Some(module) = self.evaluated.borrow().get(&compiled.source) {
+            return Ok(Shared::clone(module));
+        }
+        cx.evaluating.borrow_mut().push(from);
+        let result = Module::eval_ast_as_new(Scope::new(), &compiled.ast, engine);
+        cx.evaluating.borrow_mut().pop();
+        let module: Shared<Module> = result?.into();
+        self.evaluated.borrow_mut().insert(Rc::clone(&compiled.source), Shared::clone(&module));
+        Ok(module)
+    }
+}
+
+fn not_found(path: &str, looked: &str, folders: &[PathBuf]) -> OpError {
+    let mut names: Vec<String> = stdlib::MODULES.iter().map(|(name, _)| (*name).to_string()).collect();
+    let (folder, _) = path.rsplit_once('/').unwrap_or(("", ""));
+    for place in folders {
+        let Ok(entries) = std::fs::read_dir(tidy(&place.join(folder).join("."))) else { continue };
+        names.extend(entries.flatten().filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let stem = name.strip_suffix(".rhai")?;
+            Some(if folder.is_empty() { stem.to_string() } else { format!("{folder}/{stem}") })
+        }));
+    }
+    let error = OpError::new("module::not_found", format!("There is no module `{path}`."));
+    let error = error.cause(format!("looked for it in {looked}"));
+    match closest(path, names.iter().map(String::as_str)) {
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None => error.help("Paths are relative to the importing file; `.rhai` is added."),
+    }
+}
+
+/// The path without `.` and, where what is before it is plain, `..`.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(tidy.components().next_back(), Some(Component::Normal(_))) => {
+                tidy.pop();
+            }
+            other => tidy.push(other),
+        }
+    }
+    if tidy.as_os_str().is_empty() { PathBuf::from(".") } else { tidy }
+}
+
+/// What the engine asks for modules.
+pub struct Resolver(pub Rc<Context>);
+
+impl ModuleResolver for Resolver {
+    fn resolve(&self, engine: &Engine, source: Option<&str>, path: &str, pos: Position) -> Raised<Shared<Module>> {
+        let cx = &self.0;
+        let importer: Rc<str> = source.unwrap_or_default().into();
+        let place = site(&importer, pos);
+        let found = cx.library.find(&importer, path).and_then(|found| {
+            let known = cx.library.compiled.borrow().get(&found.real).cloned();
+            known.map_or_else(|| cx.library.compile(engine, &cx.sources, &found), Ok)
+        });
+        match found {
+            Ok(compiled) => {
+                let from = Evaluating { source: Rc::clone(&compiled.source), imported: Some(place) };
+                cx.library
+                    .evaluate(engine, cx, &compiled, from)
+                    .map_err(|error| Box::new(EvalAltResult::ErrorInModule(compiled.source.to_string(), error, pos)))
+            }
+            Err(mut error) => {
+                error.0.site.get_or_insert(place);
+                Err(Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Caught(Rc::new(error))), pos)))
+            }
+        }
+    }
+}
