@@ -44,7 +44,7 @@ pub fn up(recipe: &str, steps: &[Step]) -> String {
         out.push_str("# The settings that every namespace starts with; -e: some kernels lack some of them.\n");
         out.push_str(&format!("baseline='{words}'\n"));
     }
-    out + "\n" + &body
+    format!("{out}\n{body}")
 }
 
 /// The script that removes what `up` built and what then still stands, newest first.

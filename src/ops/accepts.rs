@@ -18,6 +18,7 @@ impl Ty {
             Ty::Link => "an interface or its name".into(),
             Ty::Pair => "a veth pair".into(),
             Ty::Subnet => "a subnet, such as `\"10.0.0.0/24\"`".into(),
+            Ty::SubnetOrLink => "a subnet, or an interface or its name".into(),
             Ty::IfAddr => "an address with its prefix length, such as `\"10.0.0.1/24\"`".into(),
             Ty::Ip => "an address, such as `\"10.0.0.1\"`".into(),
             Ty::Dest => "a subnet, an address or `\"default\"`".into(),

@@ -95,6 +95,7 @@ fn taken(value: &Dynamic, ty: Ty, due: &Due<'_>) -> Option<OpResult<Value>> {
             let entries = value.as_map_ref().ok()?;
             return Some(map(&entries, due));
         }
+        Ty::SubnetOrLink => held(value).filter(|held| is_a(held, Ty::Subnet) || is_a(held, Ty::Link))?,
         Ty::Ns
         | Ty::Link
         | Ty::Pair
@@ -119,10 +120,12 @@ fn taken_text(text: &str, ty: Ty, due: &Due<'_>) -> Option<OpResult<Value>> {
         Ty::IfName => return Some(IfName::new(text).map(Value::IfName)),
         Ty::NsName => return Some(NsName::new(text).map(Value::NsName)),
         Ty::ChainName => return Some(ChainName::new(text).map(Value::ChainName)),
+        Ty::Ns if text == "host" => Ok(Value::Ns(Ns::Host)),
         Ty::Ns => return Some(NsName::new(text).map(|name| Value::Ns(Ns::Named(name)))),
         Ty::Link => {
             return Some(IfName::new(text).map(|name| Value::Link(LinkHandle::new(due.here.clone(), name, None))));
         }
+        Ty::SubnetOrLink => return taken_text(text, if text.contains('/') { Ty::Subnet } else { Ty::Link }, due),
         Ty::Subnet => text::subnet(text).map(Value::Subnet),
         Ty::IfAddr => text::if_addr(text).map(|(ip, prefix)| Value::Addr(ip, Some(prefix))),
         Ty::Ip => text::ip(text).map(|(ip, prefix)| Value::Addr(ip, prefix)),
