@@ -3,6 +3,7 @@
 use super::style::Style;
 use crate::error::{Class, OpError, OpResult};
 use crate::names::{LabName, proposal};
+use crate::script::ParamValue;
 use clap::{Args, ColorChoice};
 use std::path::{Path, PathBuf};
 
@@ -71,12 +72,12 @@ impl RecipeArgs {
     }
 
     /// The parameters of the file and of the command line, in this order; of two with one name the last counts.
-    pub fn parameters(&self) -> OpResult<Vec<(String, serde_json::Value)>> {
+    pub fn parameters(&self) -> OpResult<Vec<(String, ParamValue)>> {
         let mut all = match &self.params {
             Some(file) => read_params(file)?,
             None => Vec::new(),
         };
-        all.extend(self.param.iter().map(|(name, value)| (name.clone(), value.clone().into())));
+        all.extend(self.param.iter().map(|(name, value)| (name.clone(), ParamValue::Text(value.clone()))));
         Ok(all)
     }
 }
@@ -94,7 +95,7 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn read_params(file: &Path) -> OpResult<Vec<(String, serde_json::Value)>> {
+fn read_params(file: &Path) -> OpResult<Vec<(String, ParamValue)>> {
     let wrong = |why: String| {
         OpError::new("params::file", format!("The parameters in {} cannot be read: {why}.", file.display()))
             .help("It is a TOML file of `name = value` lines, or a JSON object if its name ends in .json.")
@@ -107,7 +108,7 @@ fn read_params(file: &Path) -> OpResult<Vec<(String, serde_json::Value)>> {
     } else {
         toml::from_str(&text).map_err(|e| wrong(e.to_string().trim_end().to_owned()))?
     };
-    Ok(map.into_iter().collect())
+    Ok(map.into_iter().map(|(name, value)| (name, ParamValue::Json(value))).collect())
 }
 
 #[cfg(test)]
@@ -144,8 +145,8 @@ mod tests {
                 help: false,
             };
             let all = args.parameters().unwrap();
-            assert_eq!(all.last(), Some(&("n".to_owned(), "4".into())));
-            assert!(all.contains(&("n".to_owned(), 3.into())), "{file}");
+            assert_eq!(all.last(), Some(&("n".to_owned(), ParamValue::Text("4".into()))));
+            assert!(all.contains(&("n".to_owned(), ParamValue::Json(3.into()))), "{file}");
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::lab::sandbox::{self, Holder, Outcome, Spec, Verdict};
 use crate::lab::store::Journal;
 use crate::lab::{Lab, Leftover};
 use crate::names::LabName;
+use crate::script::ParamValue;
+use serde_json::Value;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -97,7 +99,7 @@ fn play(
     progress: &Rc<RefCell<Progress>>,
     fail: &dyn Fn(&Trouble) -> i32,
 ) -> OpResult<(i32, bool)> {
-    interrupt::install();
+    engine::heed_signals()?;
     let place = claim.place();
     let name = LabName::new(place.name())?;
     let recipe = absolute(&job.order.recipe);
@@ -112,7 +114,7 @@ fn play(
     let needs_journal = job.keep || job.mode == Mode::Host;
     let journal =
         if needs_journal { Some(Journal::create(&place.journal(), &name, &recipe.to_string_lossy())?) } else { None };
-    let kernel = engine::kernel(&name, place, job.mode, job.keep)?;
+    let kernel = engine::kernel(&name, place, job.keep)?;
     let lab = Rc::new(RefCell::new(Lab::new(name, kernel, journal)));
     let listener = Rc::clone(progress);
     lab.borrow_mut().listen(Box::new(move |event| listener.borrow_mut().event(event)));
@@ -153,6 +155,9 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// A parameter as the user would write it.
-fn plain(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+fn plain(value: &ParamValue) -> String {
+    match value {
+        ParamValue::Text(text) | ParamValue::Json(Value::String(text)) => text.clone(),
+        ParamValue::Json(value) => value.to_string(),
+    }
 }

@@ -5,7 +5,6 @@ use super::conduct::{code_of, leftover_error};
 use super::engine::{self, Trouble};
 use super::progress::{Progress, write_err};
 use crate::error::{Class, OpError, OpResult};
-use crate::kernel::interrupt;
 use crate::lab::Lab;
 use crate::lab::recover::{Verdict, judge};
 use crate::lab::registry::{Card, Life, Mode, Place, Registry};
@@ -53,7 +52,7 @@ pub fn down(args: &DownArgs, context: Context) -> OpResult<i32> {
     for name in &args.names {
         places.push(registry.find(&LabName::new(name).map_err(OpError::usage)?)?.0);
     }
-    Ok(each(&places, args.output, context, take_down))
+    each(&places, args.output, context, take_down)
 }
 
 /// `recover`.
@@ -68,15 +67,15 @@ pub fn recover(args: &RecoverArgs, context: Context) -> OpResult<i32> {
     if places.is_empty() && !args.output.quiet && !args.output.json {
         write_err("There is nothing to recover.");
     }
-    Ok(each(&places, args.output, context, bury))
+    each(&places, args.output, context, bury)
 }
 
 /// Something done to a lab's folder.
 type Act = fn(&Place, &Rc<RefCell<Progress>>) -> OpResult<()>;
 
 /// Does the same to each lab and goes on past failures; the exit code is the gravest one.
-fn each(places: &[Place], output: OutputArgs, context: Context, act: Act) -> i32 {
-    interrupt::install();
+fn each(places: &[Place], output: OutputArgs, context: Context, act: Act) -> OpResult<i32> {
+    engine::heed_signals()?;
     let mut gravest = 0;
     for place in places {
         let progress = Rc::new(RefCell::new(Progress::new(place.name(), output, context)));
@@ -91,7 +90,7 @@ fn each(places: &[Place], output: OutputArgs, context: Context, act: Act) -> i32
         progress.borrow_mut().end(code, false);
         gravest = gravest.max(code);
     }
-    gravest
+    Ok(gravest)
 }
 
 fn take_down(place: &Place, progress: &Rc<RefCell<Progress>>) -> OpResult<()> {
@@ -150,7 +149,7 @@ fn undo(place: &Place, card: &Card, progress: &Rc<RefCell<Progress>>) -> OpResul
         // Nobody has it, because we do.
         Verdict::Kept | Verdict::Running => state.records(),
     };
-    let kernel = engine::kernel(&card.name, place, Mode::Host, true)?;
+    let kernel = engine::kernel(&card.name, place, true)?;
     let mut lab = Lab::resume(card.name.clone(), kernel, Journal::open(&path)?, records);
     let listener = Rc::clone(progress);
     lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));

@@ -1,12 +1,14 @@
 //! The events of `--json`, as documented in docs/json.md: one object per line, told apart by `event`.
 
 use crate::change::Change;
-use crate::error::{Fault, OpError, Site};
+use crate::diagnostics::to_json;
+use crate::error::{OpError, Site};
 use crate::kernel::Undone;
 use crate::lab::registry::Mode;
 use crate::lab::{Event, Record};
 use crate::render;
 use serde::Serialize;
+use serde_json::Value;
 use std::time::Duration;
 
 /// One event.
@@ -52,7 +54,7 @@ pub enum Json<'a> {
         /// Its number.
         n: u64,
         /// Why.
-        error: Box<JsonError<'a>>,
+        error: Value,
         /// The commands that would do it by hand.
         commands: Vec<String>,
     },
@@ -64,7 +66,7 @@ pub enum Json<'a> {
     /// Something failed.
     Error {
         /// What.
-        error: Box<JsonError<'a>>,
+        error: Value,
     },
     /// It is over.
     End {
@@ -81,55 +83,6 @@ pub enum Json<'a> {
         /// How long it took.
         milliseconds: u64,
     },
-}
-
-/// An error's facts.
-#[derive(Debug, Serialize)]
-pub struct JsonError<'a> {
-    code: &'a str,
-    message: &'a str,
-    class: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    help: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    errno: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    command: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    site: Option<&'a Site>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    calls: &'a [(Site, String)],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    notes: &'a [(Site, String)],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    leftovers: &'a [String],
-}
-
-impl<'a> JsonError<'a> {
-    /// The facts of an error.
-    pub fn new(error: &'a OpError) -> Box<JsonError<'a>> {
-        let Fault { code, message, help, errno, cause, command, site, calls, notes, leftovers, class, .. } = &*error.0;
-        Box::new(JsonError {
-            code,
-            message,
-            class: match class {
-                crate::error::Class::Recipe => "recipe",
-                crate::error::Class::Usage => "usage",
-                crate::error::Class::Machine => "machine",
-                crate::error::Class::Leftover => "leftover",
-            },
-            help: help.as_deref(),
-            errno: *errno,
-            cause: cause.as_deref(),
-            command: command.as_deref(),
-            site: site.as_ref(),
-            calls,
-            notes,
-            leftovers,
-        })
-    }
 }
 
 impl<'a> Json<'a> {
@@ -152,10 +105,13 @@ impl<'a> Json<'a> {
                 };
                 Json::Undone { n: record.n, outcome, why, commands: undo(record) }
             }
-            Event::Stuck(record, error) => {
-                Json::Stuck { n: record.n, error: JsonError::new(error), commands: undo(record) }
-            }
+            Event::Stuck(record, error) => Json::Stuck { n: record.n, error: to_json(error), commands: undo(record) },
         }
+    }
+
+    /// The event of a failure.
+    pub fn failure(error: &OpError) -> Json<'static> {
+        Json::Error { error: to_json(error) }
     }
 
     /// The line.

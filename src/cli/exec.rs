@@ -36,7 +36,7 @@ pub struct ShellArgs {
 
 /// `exec`.
 pub fn exec(args: &ExecArgs, context: Context) -> OpResult<i32> {
-    go(&args.lab, &args.ns, &args.command, &[], context)
+    go(&args.lab, &args.ns, &args.command, context)
 }
 
 /// `shell`.
@@ -45,17 +45,14 @@ pub fn shell(args: &ShellArgs, context: Context) -> OpResult<i32> {
     let place = format!("{}/{}", args.lab, args.ns);
     // A prompt that says where one is: most shells take the first, and Debian's bash the second, whose own prompt
     // replaces the first.
-    let env = [("PS1", format!("{place}# ")), ("debian_chroot", place)].map(|(name, value)| (name.to_owned(), value));
-    go(&args.lab, &args.ns, &[shell], &env, context)
+    let command = ["env".to_owned(), format!("PS1={place}# "), format!("debian_chroot={place}"), shell];
+    go(&args.lab, &args.ns, &command, context)
 }
 
-fn go(lab: &str, ns: &str, argv: &[String], env: &[(String, String)], context: Context) -> OpResult<i32> {
+fn go(lab: &str, ns: &str, argv: &[String], context: Context) -> OpResult<i32> {
     let (place, card) = standing(lab)?;
     let ns = namespace(ns)?;
-    let act = || {
-        let error = engine::become_command(&ns, argv, env, &place);
-        fail(&error.into(), context)
-    };
+    let act = || engine::run_here(&ns, argv, &place).unwrap_or_else(|error| fail(&error.into(), context));
     inside(&card, act)
 }
 

@@ -1,6 +1,7 @@
 //! `rhailab logs`: what the processes of a lab print.
 
 use super::args::Context;
+use super::engine;
 use super::style::Ink;
 use super::told;
 use crate::error::{Class, OpError, OpResult, closest};
@@ -45,7 +46,7 @@ pub fn logs(args: &LogsArgs, context: Context) -> OpResult<i32> {
         Some(name) => return Err(unknown(&args.lab, name, &names)),
     };
     if args.follow {
-        interrupt::install();
+        engine::heed_signals()?;
     }
     let mut logs = Vec::new();
     for name in names {

@@ -1,7 +1,7 @@
 //! What is said while a lab is made and taken down.
 
 use super::args::{Context, OutputArgs};
-use super::events::{Json, JsonError, milliseconds};
+use super::events::{Json, milliseconds};
 use super::style::{Ink, Style, cut};
 use crate::change::Identity;
 use crate::error::{OpError, Site};
@@ -94,7 +94,7 @@ impl Progress {
     /// Something failed; `report` is the rendered error.
     pub fn error(&mut self, error: &OpError, report: &str) {
         self.erase();
-        self.json(&Json::Error { error: JsonError::new(error) });
+        self.json(&Json::failure(error));
         if self.manner != Manner::Json {
             write_err(report);
         }

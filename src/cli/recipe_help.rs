@@ -1,6 +1,6 @@
 //! `run RECIPE --help`: the command's own help, and the recipe's parameters without running it.
 
-use super::args::{Context, RecipeArgs};
+use super::args::{Context, RecipeArgs, default_name};
 use super::engine::{self, About};
 use super::run::order;
 use super::style::{Ink, Style};
@@ -12,7 +12,7 @@ use std::io::{Write, stdout};
 /// Prints it.
 pub fn show(subcommand: &str, recipe: &RecipeArgs, context: Context) -> OpResult<i32> {
     let Some(path) = &recipe.recipe else { return command_help(subcommand, context) };
-    let about = match engine::describe(&order(recipe)?) {
+    let about = match engine::describe(&default_name(path)?, &order(recipe)?) {
         Ok(about) => about,
         Err(trouble) => return Ok(super::fail(&trouble, context)),
     };
@@ -46,7 +46,11 @@ fn describe(subcommand: &str, path: &str, about: &About, style: Style) -> String
         text.push_str(&format!("{}\n", style.paint(Ink::Strong, "Parameters:")));
         let width = about.params.iter().map(|param| param.name.chars().count()).max().unwrap_or(0);
         for param in &about.params {
-            let default = style.paint(Ink::Faint, &format!("[default: {}]", param.default));
+            let default = match &param.default {
+                Some(default) => format!("[{}, default: {default}]", param.ty),
+                None => "[required]".to_owned(),
+            };
+            let default = style.paint(Ink::Faint, &default);
             let doc = if param.doc.is_empty() { String::new() } else { format!("{} ", param.doc) };
             text.push_str(&format!("  {:width$}  {doc}{default}\n", param.name));
         }

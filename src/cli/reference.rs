@@ -1,8 +1,8 @@
 //! `rhailab doc` and `rhailab reference`: the language's functions, from their definitions.
 
-use super::{engine, told};
+use super::told;
 use crate::error::{Class, OpError, OpResult, closest};
-use crate::ops;
+use crate::ops::{self, reference};
 use clap::Args;
 use std::io::{Write, stdout};
 
@@ -15,16 +15,16 @@ pub struct DocArgs {
 }
 
 /// `reference`: Markdown.
-pub fn reference() -> OpResult<i32> {
-    told(write!(stdout(), "{}", engine::reference()))?;
+pub fn print() -> OpResult<i32> {
+    told(write!(stdout(), "{}", reference::markdown()))?;
     Ok(0)
 }
 
 /// `doc`.
 pub fn doc(args: &DocArgs) -> OpResult<i32> {
     let text = match &args.name {
-        None => engine::summary(),
-        Some(name) => engine::definition(name).ok_or_else(|| unknown(name))?,
+        None => reference::summary(),
+        Some(name) => reference::definition(name).ok_or_else(|| unknown(name))?,
     };
     told(writeln!(stdout(), "{text}"))?;
     Ok(0)

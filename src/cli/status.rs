@@ -55,24 +55,29 @@ pub fn status(args: &StatusArgs, context: Context) -> OpResult<i32> {
     let (place, card) = standing(&args.lab)?;
     let journal = place.journal();
     let records = if journal.exists() { store::read(&journal)?.records() } else { Vec::new() };
-    let act = || match look(&place, &card, &records, args.json, context.stdout()) {
+    // Looked at from here: inside, its process has another number.
+    let life = card.life();
+    let act = || match look(&place, (&card, life), &records, args.json, context.stdout()) {
         Ok(code) => code,
         Err(error) => fail(&error.into(), context),
     };
     inside(&card, act)
 }
 
-fn look(place: &Place, card: &Card, records: &[Record], json: bool, style: Style) -> OpResult<i32> {
-    let mut kernel = engine::kernel(&card.name, place, card.mode, true)?;
+fn look(place: &Place, (card, life): (&Card, Life), records: &[Record], json: bool, style: Style) -> OpResult<i32> {
+    let mut kernel = engine::kernel(&card.name, place, true)?;
     let standing = survey(&mut *kernel, records);
-    let text =
-        if json { as_json(card, records, &standing) } else { as_text(card, records, &standing, &mut *kernel, style)? };
+    let text = if json {
+        as_json((card, life), records, &standing)
+    } else {
+        as_text((card, life), records, &standing, &mut *kernel, style)?
+    };
     told(write!(stdout(), "{text}"))?;
     Ok(i32::from(standing.iter().any(|standing| matches!(standing, Standing::No(_)))))
 }
 
-fn as_json(card: &Card, records: &[Record], standing: &[Standing]) -> String {
-    let mut lines = vec![Line::Lab { card, life: card.life() }];
+fn as_json((card, life): (&Card, Life), records: &[Record], standing: &[Standing]) -> String {
+    let mut lines = vec![Line::Lab { card, life }];
     lines.extend(records.iter().zip(standing).map(|(record, standing)| Line::Change {
         n: record.n,
         site: &record.site,
@@ -88,13 +93,13 @@ fn as_json(card: &Card, records: &[Record], standing: &[Standing]) -> String {
 }
 
 fn as_text(
-    card: &Card,
+    (card, life): (&Card, Life),
     records: &[Record],
     standing: &[Standing],
     kernel: &mut dyn Kernel,
     style: Style,
 ) -> OpResult<String> {
-    let mut text = heading(card, style);
+    let mut text = heading(card, life, style);
     if card.mode == Mode::Sandbox && !card.kept {
         text.push_str("Its recipe is running, without a journal; it will be taken down at the end.\n");
         return Ok(text);
@@ -126,8 +131,8 @@ fn as_text(
     Ok(text)
 }
 
-fn heading(card: &Card, style: Style) -> String {
-    let state = match card.life() {
+fn heading(card: &Card, life: Life, style: Style) -> String {
+    let state = match life {
         Life::Up => "is up",
         Life::Running => "is running",
         Life::Dead => "is dead",

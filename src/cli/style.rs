@@ -18,6 +18,8 @@ pub struct Style {
     pub width: usize,
     /// Whether a person watches it.
     pub is_terminal: bool,
+    /// Whether it shows more than ASCII.
+    pub unicode: bool,
 }
 
 /// What a piece of text is, which decides its colour.
@@ -57,7 +59,7 @@ impl Style {
                 is_terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
             }
         };
-        Style { color, width: columns(stream).unwrap_or(DEFAULT_WIDTH), is_terminal }
+        Style { color, width: columns(stream).unwrap_or(DEFAULT_WIDTH), is_terminal, unicode: speaks_utf8() }
     }
 
     /// `text` in its colour.
@@ -74,6 +76,13 @@ impl Style {
         };
         format!("{ansi}{text}{ansi:#}")
     }
+}
+
+/// Whether the user's locale has UTF-8 (locale(7)). Where none is set, as in most containers, terminals have it.
+fn speaks_utf8() -> bool {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+    locale.is_none_or(|locale| locale.to_ascii_lowercase().replace('-', "").contains("utf8"))
 }
 
 /// The first `width` characters of a line, with a mark where it was cut.
@@ -97,7 +106,7 @@ mod tests {
 
     #[test]
     fn paint_adds_nothing_without_colour() {
-        let style = Style { color: false, width: 80, is_terminal: false };
+        let style = Style { color: false, width: 80, is_terminal: false, unicode: true };
         assert_eq!(style.paint(Ink::Bad, "x"), "x");
         assert_eq!(Style { color: true, ..style }.paint(Ink::Made, "x"), "\u{1b}[32mx\u{1b}[0m");
     }
