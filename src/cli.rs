@@ -15,6 +15,7 @@ mod progress;
 mod recipe_help;
 mod reference;
 mod run;
+mod serve;
 mod status;
 mod style;
 mod survey;
@@ -65,6 +66,10 @@ enum Command {
     Doc(reference::DocArgs),
     /// Print the language reference as Markdown
     Reference,
+    #[command(hide = true)]
+    HttpServe(serve::ServeArgs),
+    #[command(hide = true)]
+    UdpServe(serve::ServeArgs),
 }
 
 /// The whole program.
@@ -93,7 +98,9 @@ pub fn main() -> ExitCode {
         Some(Command::Plan(args)) => plan::plan(args, context),
         Some(Command::Export(args)) => plan::export_scripts(args, context),
         Some(Command::Doc(args)) => reference::doc(args),
-        Some(Command::Reference) => reference::reference(),
+        Some(Command::Reference) => reference::print(),
+        Some(Command::HttpServe(args)) => Err(serve::http(args)),
+        Some(Command::UdpServe(args)) => Err(serve::udp(args)),
     };
     exit(match done {
         Ok(code) => code,
