@@ -1,3 +1,6 @@
 //! The real kernel of this machine.
 
+pub mod conntrack;
+pub mod netfilter;
+mod nfnetlink;
 pub mod spaces;
