@@ -9,14 +9,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub mod addr;
+pub mod conntrack;
 pub mod files;
 pub mod link;
 pub mod marks;
+pub mod netfilter;
 pub mod netlink;
 pub mod netns;
+mod nfnetlink;
 pub mod observe;
 pub mod ours;
-mod pending;
 pub mod probe;
 pub mod process;
 pub mod route;
@@ -31,7 +33,6 @@ use marks::Marks;
 use netfilter::Netfilter;
 use netns::Unnamed;
 use ours::Ours;
-use pending::{conntrack, netfilter};
 use process::Processes;
 use spaces::Spaces;
 

@@ -1,0 +1,150 @@
+//! Tracked connections (`linux/netfilter/nfnetlink_conntrack.h`): listing them, and forgetting those that an old
+//! NAT rule holds on to.
+
+use super::nfnetlink::{self, ANY_FAMILY, CTNETLINK, IPV4, IPV6, Nfnetlink, attribute, put};
+use super::spaces::Spaces;
+use crate::kernel::Done;
+use crate::names::Ns;
+use nix::errno::Errno;
+use std::net::{IpAddr, SocketAddr};
+
+/// `IPCTNL_MSG_CT_GET`
+const GET: u8 = 1;
+/// `IPCTNL_MSG_CT_DELETE`
+const DELETE: u8 = 2;
+
+/// `CTA_TUPLE_ORIG`
+const ORIGINAL: u16 = 1;
+/// `CTA_TUPLE_REPLY`
+const REPLY: u16 = 2;
+/// `CTA_ID`
+const ID: u16 = 12;
+/// `CTA_ZONE`
+const ZONE: u16 = 18;
+
+/// `CTA_TUPLE_IP`
+const TUPLE_IP: u16 = 1;
+/// `CTA_TUPLE_PROTO`
+const TUPLE_PROTO: u16 = 2;
+/// `CTA_IP_V4_SRC` and `CTA_IP_V6_SRC`
+const SOURCE: [u16; 2] = [1, 3];
+/// `CTA_IP_V4_DST` and `CTA_IP_V6_DST`
+const DESTINATION: [u16; 2] = [2, 4];
+/// `CTA_PROTO_NUM`
+const PROTO_NUMBER: u16 = 1;
+/// `CTA_PROTO_SRC_PORT`
+const SOURCE_PORT: u16 = 2;
+/// `CTA_PROTO_DST_PORT`
+const DESTINATION_PORT: u16 = 3;
+
+/// A tracked connection: the addresses its first packet had, and those its answers have. They mirror each other
+/// unless NAT changed them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flow {
+    /// The IP protocol number.
+    pub protocol: u8,
+    /// Who began it.
+    pub source: SocketAddr,
+    /// Whom they addressed.
+    pub destination: SocketAddr,
+    /// Who answers.
+    pub reply_source: SocketAddr,
+    /// Whom the answers are sent to.
+    pub reply_destination: SocketAddr,
+}
+
+/// One direction of a connection. Protocols without ports have port 0.
+struct Tuple {
+    protocol: u8,
+    source: SocketAddr,
+    destination: SocketAddr,
+}
+
+impl Tuple {
+    fn parse(bytes: &[u8]) -> Option<Tuple> {
+        let (ip, proto) = (attribute(bytes, TUPLE_IP)?, attribute(bytes, TUPLE_PROTO)?);
+        let addr = |kinds: [u16; 2]| {
+            let [v4, v6] = kinds;
+            let v4 = || Some(IpAddr::from(<[u8; 4]>::try_from(attribute(ip, v4)?).ok()?));
+            let v6 = || Some(IpAddr::from(<[u8; 16]>::try_from(attribute(ip, v6)?).ok()?));
+            v4().or_else(v6)
+        };
+        let port = |kind| attribute(proto, kind).and_then(|p| Some(u16::from_be_bytes(p.try_into().ok()?)));
+        Some(Tuple {
+            protocol: *attribute(proto, PROTO_NUMBER)?.first()?,
+            source: SocketAddr::new(addr(SOURCE)?, port(SOURCE_PORT).unwrap_or(0)),
+            destination: SocketAddr::new(addr(DESTINATION)?, port(DESTINATION_PORT).unwrap_or(0)),
+        })
+    }
+}
+
+fn flow(item: &[u8]) -> Option<Flow> {
+    let original = Tuple::parse(attribute(item, ORIGINAL)?)?;
+    let reply = Tuple::parse(attribute(item, REPLY)?)?;
+    Some(Flow {
+        protocol: original.protocol,
+        source: original.source,
+        destination: original.destination,
+        reply_source: reply.source,
+        reply_destination: reply.destination,
+    })
+}
+
+/// Every tracked connection of a namespace; none where the kernel tracks none.
+pub fn list(spaces: &Spaces, ns: &Ns) -> Done<Vec<Flow>> {
+    spaces.within(ns, || {
+        let mut flows = Vec::new();
+        dump(ANY_FAMILY, |item| flows.extend(flow(item)))?;
+        Ok(flows)
+    })
+}
+
+/// Forgets the connections whose first packet was addressed to `to`, so that their next packet meets the NAT
+/// rules anew. Returns how many there were.
+pub fn forget(spaces: &Spaces, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<usize> {
+    let family = if to.is_ipv4() { IPV4 } else { IPV6 };
+    let wanted = SocketAddr::new(to, port);
+    spaces.within(ns, || {
+        let mut found = Vec::new();
+        let netlink = dump(family, |item| {
+            if flow(item).is_some_and(|flow| flow.destination == wanted && flow.protocol == protocol) {
+                found.push(name_of(item));
+            }
+        })?;
+        let Some(mut netlink) = netlink else { return Ok(0) };
+        let mut forgotten = 0;
+        for request in found {
+            match netlink.request(CTNETLINK, DELETE, family, &request) {
+                Ok(()) => forgotten += 1,
+                // It ended in the meantime.
+                Err(refusal) if refusal.number() == Some(Errno::ENOENT as i32) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(forgotten)
+    })
+}
+
+/// What a request names one entry by. With its id, so that a younger one with the same addresses is left alone.
+fn name_of(item: &[u8]) -> Vec<u8> {
+    let mut request = Vec::new();
+    for (kind, value) in nfnetlink::attributes(item) {
+        if matches!(kind, ORIGINAL | ID | ZONE) {
+            let nested = if kind == ORIGINAL { netlink_packet_core::NLA_F_NESTED } else { 0 };
+            put(&mut request, kind | nested, value);
+        }
+    }
+    request
+}
+
+/// Reads the table; no socket where the kernel has no connection tracking.
+fn dump(family: u8, each: impl FnMut(&[u8])) -> Done<Option<Nfnetlink>> {
+    let dumped = Nfnetlink::open().and_then(|mut netlink| {
+        netlink.dump(CTNETLINK, GET, family, each)?;
+        Ok(Some(netlink))
+    });
+    match dumped {
+        Err(refusal) if nfnetlink::is_unsupported(&refusal) => Ok(None),
+        other => other,
+    }
+}

@@ -1,0 +1,327 @@
+//! Rules and chains: made through one long-lived `iptables-restore` per namespace and family, taken back by
+//! the tag they carry.
+//!
+//! Changes are made at once ([`Netfilter::apply`]) or together with others a little later
+//! ([`Netfilter::defer`]): committing to a table costs time in proportion to its size, in the kernel (`nf_tables`
+//! checks all its jumps again) and more so in the legacy tools (which write it anew), so a hundred small commits
+//! take twice to ten times as long as one large one.
+
+use crate::change::{Change, Family, Identity, RuleEdit, Table};
+use crate::kernel::linux::spaces::Spaces;
+use crate::kernel::{Done, Entry, Refusal, Undone, Why};
+use crate::names::{LabName, Ns};
+
+mod backend;
+mod child;
+mod pool;
+mod read;
+mod restore;
+mod retract;
+mod saved;
+mod undo;
+mod words;
+
+pub use backend::Backend;
+pub use restore::restores_started;
+
+use backend::{Role, Tools};
+use child::Patience;
+use pool::Pool;
+use restore::Fault;
+use undo::Item;
+
+/// Whose rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Target {
+    ns: Ns,
+    family: Family,
+    backend: Backend,
+}
+
+/// A change that is to be made with others.
+#[derive(Debug)]
+struct Deferred {
+    n: u64,
+    target: Target,
+    table: Table,
+    edits: Vec<RuleEdit>,
+    lines: Vec<String>,
+    tag: String,
+}
+
+impl Deferred {
+    fn item(&self) -> Item<'_> {
+        Item { table: self.table, edits: &self.edits, tag: &self.tag }
+    }
+}
+
+/// The rules of a lab.
+#[derive(Debug)]
+pub struct Netfilter {
+    lab: LabName,
+    tools: Tools,
+    chosen: Option<Backend>,
+    pool: Pool,
+    deferred: Vec<Deferred>,
+    failed: Vec<(u64, Refusal)>,
+}
+
+impl Netfilter {
+    /// For the lab of that name, whose tags mark its rules.
+    pub fn new(lab: &LabName) -> Netfilter {
+        Netfilter {
+            lab: lab.clone(),
+            tools: Tools::new(),
+            chosen: None,
+            pool: Pool::default(),
+            deferred: Vec::new(),
+            failed: Vec::new(),
+        }
+    }
+
+    /// The backend that this lab's rules are made in: `nf_tables`, unless the lab's root namespace has rules in
+    /// the legacy tables alone.
+    pub fn backend(&mut self, spaces: &Spaces) -> Done<Backend> {
+        if let Some(backend) = self.chosen {
+            return Ok(backend);
+        }
+        let backend = self.tools.choose(spaces)?;
+        self.chosen = Some(backend);
+        Ok(backend)
+    }
+
+    /// The identity of the rules that change number `n` will make.
+    pub fn prepare(&mut self, spaces: &Spaces, n: u64, _ns: &Ns, family: Family) -> Done<Identity> {
+        let backend = self.backend(spaces)?;
+        self.tools.program(family, backend, Role::Restore)?;
+        Ok(Identity::Rules { tag: words::tag(&self.lab, n), backend: backend.as_str().to_owned() })
+    }
+
+    /// Starts the process that [`Netfilter::apply`] will need, so that it gets ready while other work is done.
+    pub fn prewarm(&mut self, spaces: &Spaces, ns: &Ns, family: Family) -> Done<()> {
+        let backend = self.backend(spaces)?;
+        self.pool.restore(spaces, &mut self.tools, &Target { ns: ns.clone(), family, backend }).map(|_| ())
+    }
+
+    /// Makes a change, all of it or nothing.
+    pub fn apply(
+        &mut self,
+        spaces: &Spaces,
+        ns: &Ns,
+        family: Family,
+        table: Table,
+        edits: &[RuleEdit],
+        identity: &Identity,
+    ) -> Done<()> {
+        let (tag, backend) = marks(identity)?;
+        let target = Target { ns: ns.clone(), family, backend };
+        let lines = edits.iter().map(|edit| words::line(edit, tag)).collect::<Done<Vec<String>>>()?;
+        self.flush_target(spaces, &target);
+        self.make(spaces, &target, Item { table, edits, tag }, &lines)
+    }
+
+    /// Makes change number `n` together with others at the next [`Netfilter::flush`]. A swap is made now: it is
+    /// there to be one moment in which everything changes. Only what no line could say is refused at once.
+    #[expect(clippy::too_many_arguments)]
+    pub fn defer(
+        &mut self,
+        spaces: &Spaces,
+        n: u64,
+        ns: &Ns,
+        family: Family,
+        table: Table,
+        edits: &[RuleEdit],
+        identity: &Identity,
+    ) -> Done<()> {
+        if edits.iter().any(|edit| matches!(edit, RuleEdit::Delete { .. })) {
+            return self.apply(spaces, ns, family, table, edits, identity);
+        }
+        let (tag, backend) = marks(identity)?;
+        let lines = edits.iter().map(|edit| words::line(edit, tag)).collect::<Done<Vec<String>>>()?;
+        let target = Target { ns: ns.clone(), family, backend };
+        self.deferred.push(Deferred { n, target, table, edits: edits.to_vec(), lines, tag: tag.to_owned() });
+        Ok(())
+    }
+
+    /// Whether there are deferred changes.
+    pub fn is_pending(&self) -> bool {
+        !self.deferred.is_empty() || !self.failed.is_empty()
+    }
+
+    /// Makes the deferred changes. Returns those that failed, by number; nothing is left of them, and the
+    /// others are made.
+    pub fn flush(&mut self, spaces: &Spaces) -> Vec<(u64, Refusal)> {
+        while let Some(first) = self.deferred.first() {
+            let target = first.target.clone();
+            self.flush_target(spaces, &target);
+        }
+        std::mem::take(&mut self.failed)
+    }
+
+    /// Undoes `EditRules` changes, newest first. The answers are in the same order.
+    pub fn undo_all(&mut self, spaces: &Spaces, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
+        let mut answers: Vec<Done<Undone>> = vec![Ok(Undone::AlreadyGone); entries.len()];
+        let mut groups: Vec<(Target, Vec<(usize, Item<'_>)>)> = Vec::new();
+        for (at, entry) in entries.iter().enumerate() {
+            let Change::EditRules { ns, family, table, edits } = entry.change else {
+                answers[at] = Err(Refusal::new(Why::Protocol, "undo rules", "this change made no rules"));
+                continue;
+            };
+            if *entry.identity == Identity::Already {
+                continue;
+            }
+            let (tag, backend) = match marks(entry.identity) {
+                Ok(marks) => marks,
+                Err(refusal) => {
+                    answers[at] = Err(refusal);
+                    continue;
+                }
+            };
+            let target = Target { ns: ns.clone(), family: *family, backend };
+            if let Some(waiting) = self.deferred.iter().position(|d| d.target == target && d.tag == tag) {
+                self.deferred.remove(waiting);
+                answers[at] = Ok(Undone::Yes);
+                continue;
+            }
+            let item = (at, Item { table: *table, edits, tag });
+            match groups.iter_mut().find(|(known, _)| *known == target) {
+                Some((_, items)) => items.push(item),
+                None => groups.push((target, vec![item])),
+            }
+        }
+        for (target, group) in groups {
+            self.flush_target(spaces, &target);
+            let items: Vec<Item<'_>> = group.iter().map(|(_, item)| *item).collect();
+            let outcomes = self.retract(spaces, &target, &items);
+            for ((at, _), outcome) in group.iter().zip(outcomes) {
+                answers[*at] = outcome;
+            }
+        }
+        answers
+    }
+
+    /// What somebody put into the tables of a namespace, of both families and backends, one line each:
+    /// `4 *nat -A POSTROUTING …`, `6 *filter :FORWARD DROP`.
+    pub fn save(&mut self, spaces: &Spaces, ns: &Ns) -> Done<Vec<String>> {
+        let mut lines = Vec::new();
+        for (family, digit) in [(Family::V4, '4'), (Family::V6, '6')] {
+            for backend in [Backend::Nft, Backend::Legacy] {
+                // Rules without a program to read them are not the lab's.
+                let saved = read::saved(&mut self.tools, spaces, ns, family, backend)?.unwrap_or_default();
+                lines.extend(saved.lines().map(|line| format!("{digit} {line}")));
+            }
+        }
+        Ok(lines)
+    }
+
+    /// What a built-in IPv4 chain does with packets that no rule decides about: `ACCEPT` or `DROP`.
+    pub fn policy(&mut self, spaces: &Spaces, ns: &Ns, table: Table, chain: &str) -> Done<String> {
+        let lines = self.chain(spaces, ns, Family::V4, table, chain)?;
+        let policy = |line: &String| Some(line.strip_prefix("-P ")?.split_once(' ')?.1.to_owned());
+        // A table that is not there lets everything pass.
+        Ok(lines.iter().find_map(policy).unwrap_or_else(|| "ACCEPT".to_owned()))
+    }
+
+    /// One chain as `iptables -S CHAIN` prints it; nothing where its table is not there.
+    pub fn chain(&mut self, spaces: &Spaces, ns: &Ns, family: Family, table: Table, chain: &str) -> Done<Vec<String>> {
+        let backend = self.backend(spaces)?;
+        read::chain(&mut self.tools, spaces, ns, (family, backend), table, chain)
+    }
+
+    /// Forgets a namespace that is about to be removed: what was deferred for it, and the processes in it,
+    /// which would keep it alive.
+    pub fn close(&mut self, ns: &Ns) {
+        self.deferred.retain(|deferred| deferred.target.ns != *ns);
+        self.pool.close(ns);
+    }
+
+    /// Commits lines to a table, all or none.
+    fn commit(
+        &mut self,
+        spaces: &Spaces,
+        target: &Target,
+        table: Table,
+        lines: &[String],
+        patience: Patience,
+    ) -> Result<(), Fault> {
+        self.pool.commit((spaces, &mut self.tools), target, table, lines, patience)
+    }
+
+    /// Makes one change.
+    fn make(&mut self, spaces: &Spaces, target: &Target, item: Item<'_>, lines: &[String]) -> Done<()> {
+        match self.commit(spaces, target, item.table, lines, Patience::making(lines.len())) {
+            Ok(()) => Ok(()),
+            Err(Fault::Refused { at, status, words }) => Err(refusal(target, item, at, status, words)),
+            Err(Fault::NotAsked(refusal)) => Err(refusal),
+            Err(Fault::Lost(refusal)) => Err(self.take_back(spaces, target, &[item], refusal)),
+        }
+    }
+
+    /// Sees to it that nothing is left of changes whose fate is unknown.
+    fn take_back(&mut self, spaces: &Spaces, target: &Target, items: &[Item<'_>], mut why: Refusal) -> Refusal {
+        for outcome in self.retract(spaces, target, items) {
+            if let Err(left) = outcome {
+                why.words = format!("{}; it may be made in part, because undoing it failed: {left}", why.words);
+            }
+        }
+        why
+    }
+
+    /// Makes the deferred changes of one target, one commit for each table.
+    fn flush_target(&mut self, spaces: &Spaces, target: &Target) {
+        for (table, _) in Table::ALL {
+            let batch: Vec<Deferred> =
+                self.deferred.extract_if(.., |d| d.target == *target && d.table == table).collect();
+            let lines: Vec<String> = batch.iter().flat_map(|deferred| deferred.lines.iter().cloned()).collect();
+            if lines.is_empty() {
+                continue;
+            }
+            match self.commit(spaces, target, table, &lines, Patience::making(lines.len())) {
+                Ok(()) => {}
+                Err(Fault::Refused { .. } | Fault::NotAsked(_)) => {
+                    for deferred in batch {
+                        if let Err(refusal) = self.make(spaces, target, deferred.item(), &deferred.lines) {
+                            self.failed.push((deferred.n, refusal));
+                        }
+                    }
+                }
+                Err(Fault::Lost(refusal)) => {
+                    let items: Vec<Item<'_>> = batch.iter().rev().map(Deferred::item).collect();
+                    let refusal = self.take_back(spaces, target, &items, refusal);
+                    self.failed.extend(batch.iter().map(|deferred| (deferred.n, refusal.clone())));
+                }
+            }
+        }
+    }
+}
+
+/// The tag and backend in an identity.
+fn marks(identity: &Identity) -> Done<(&str, Backend)> {
+    let nonsense = || Refusal::new(Why::Protocol, "iptables", format!("no rules have the identity {identity:?}"));
+    match identity {
+        Identity::Rules { tag, backend } => Ok((tag, Backend::parse(backend).ok_or_else(nonsense)?)),
+        _ => Err(nonsense()),
+    }
+}
+
+/// A refused change, blaming the edit that was refused.
+fn refusal(target: &Target, item: Item<'_>, at: Option<usize>, status: i32, words: String) -> Refusal {
+    let edit = at.and_then(|at| item.edits.get(at)).or_else(|| item.edits.first().filter(|_| item.edits.len() == 1));
+    let request = match edit {
+        Some(edit) => words::command(target.family, item.table, edit),
+        None => format!("{}-restore, table {}", target.family.iptables(), item.table.as_str()),
+    };
+    // The legacy tools leave out what libiptc would say.
+    let words = match edit {
+        _ if !words.is_empty() => words,
+        Some(RuleEdit::NewChain(_)) if at.is_some() => "Chain already exists.".to_owned(),
+        Some(RuleEdit::Append { .. } | RuleEdit::Insert { .. }) if at.is_some() => {
+            "No chain/target/match by that name.".to_owned()
+        }
+        Some(RuleEdit::Delete { .. }) if at.is_some() => {
+            "Bad rule (does a matching rule exist in that chain?).".to_owned()
+        }
+        _ => "the kernel refused the table as a whole".to_owned(),
+    };
+    Refusal::new(Why::Tool(status), request, words)
+}

@@ -1,0 +1,143 @@
+//! Which iptables: the one that writes `nf_tables` or the legacy one, and where its programs are.
+
+use super::{child, read};
+use crate::change::Family;
+use crate::kernel::linux::spaces::Spaces;
+use crate::kernel::{Done, Refusal, Why};
+use crate::names::Ns;
+use nix::unistd::{AccessFlags, access};
+use std::path::PathBuf;
+
+/// Where the kernel keeps the rules. Each backend is blind to the other's, and packets meet both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// `nf_tables`: works without root in a namespace of one's own, and takes no lock.
+    Nft,
+    /// `ip_tables`, as before 2018.
+    Legacy,
+}
+
+impl Backend {
+    /// Its name, in programs (`iptables-nft`) and in [`Identity::Rules`](crate::change::Identity::Rules).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Backend::Nft => "nft",
+            Backend::Legacy => "legacy",
+        }
+    }
+
+    /// The backend of that name.
+    pub fn parse(name: &str) -> Option<Backend> {
+        [Backend::Nft, Backend::Legacy].into_iter().find(|backend| backend.as_str() == name)
+    }
+}
+
+/// What a program is for: the end of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// `iptables`
+    Command,
+    /// `iptables-restore`
+    Restore,
+    /// `iptables-save`
+    Save,
+}
+
+impl Role {
+    fn suffix(self) -> &'static str {
+        match self {
+            Role::Command => "",
+            Role::Restore => "-restore",
+            Role::Save => "-save",
+        }
+    }
+}
+
+/// The iptables programs of this machine, looked for once each.
+#[derive(Debug)]
+pub(super) struct Tools {
+    dirs: Vec<PathBuf>,
+    found: Vec<((Family, Backend, Role), PathBuf)>,
+    plain: Vec<(Family, Option<Backend>)>,
+}
+
+impl Tools {
+    /// Programs in `PATH`, and where distributions put them outside an ordinary user's `PATH`.
+    pub(super) fn new() -> Tools {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let admin = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
+        Tools { dirs: std::env::split_paths(&path).chain(admin).collect(), found: Vec::new(), plain: Vec::new() }
+    }
+
+    fn look(&self, name: &str) -> Option<PathBuf> {
+        let candidates = self.dirs.iter().filter(|dir| dir.is_absolute()).map(|dir| dir.join(name));
+        candidates.into_iter().find(|path| path.is_file() && access(path, AccessFlags::X_OK).is_ok())
+    }
+
+    /// The program of a backend: by its own name (`iptables-nft-save`), else by the plain one
+    /// (`iptables-save`) where that is the same.
+    pub(super) fn program(&mut self, family: Family, backend: Backend, role: Role) -> Done<PathBuf> {
+        let key = (family, backend, role);
+        if let Some((_, path)) = self.found.iter().find(|(known, _)| *known == key) {
+            return Ok(path.clone());
+        }
+        let (name, suffix) = (family.iptables(), role.suffix());
+        let path = match self.look(&format!("{name}-{}{suffix}", backend.as_str())) {
+            Some(path) => Some(path),
+            None if self.plain(family)? == Some(backend) => self.look(&format!("{name}{suffix}")),
+            None => None,
+        };
+        let path = path.ok_or_else(|| Refusal::new(Why::NoTool, name, ""))?;
+        self.found.push((key, path.clone()));
+        Ok(path)
+    }
+
+    /// Whether the backend's programs are there for a family.
+    pub(super) fn has(&mut self, family: Family, backend: Backend) -> Done<bool> {
+        match self.program(family, backend, Role::Restore) {
+            Ok(_) => Ok(true),
+            Err(refusal) if refusal.why == Why::NoTool => Ok(false),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// What the plain `iptables` is, by its own word.
+    fn plain(&mut self, family: Family) -> Done<Option<Backend>> {
+        if let Some((_, backend)) = self.plain.iter().find(|(known, _)| *known == family) {
+            return Ok(*backend);
+        }
+        let backend = match self.look(family.iptables()) {
+            None => None,
+            Some(path) => {
+                let version = child::run(&path, &["--version"])?;
+                // Before 1.8 there was only one kind, and no word for it.
+                Some(if version.stdout.contains("(nf_tables)") { Backend::Nft } else { Backend::Legacy })
+            }
+        };
+        self.plain.push((family, backend));
+        Ok(backend)
+    }
+
+    /// The backend for a lab: nft, unless this machine's rules are in the legacy one.
+    pub(super) fn choose(&mut self, spaces: &Spaces) -> Done<Backend> {
+        if !self.has(Family::V4, Backend::Nft)? {
+            // Asking for it says that it is missing, if it is.
+            self.program(Family::V4, Backend::Legacy, Role::Restore)?;
+            return Ok(Backend::Legacy);
+        }
+        let only_legacy = self.is_used(spaces, Backend::Legacy)? && !self.is_used(spaces, Backend::Nft)?;
+        Ok(if only_legacy { Backend::Legacy } else { Backend::Nft })
+    }
+
+    /// Whether the lab's root namespace has rules in a backend whose programs are there.
+    fn is_used(&mut self, spaces: &Spaces, backend: Backend) -> Done<bool> {
+        for family in [Family::V4, Family::V6] {
+            if let Some(saved) = read::saved(self, spaces, &Ns::Host, family, backend)?
+                && !saved.is_bare()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,213 @@
+//! Talking to an iptables tool with a bound on every wait.
+
+use crate::kernel::{Done, Refusal, Why, interrupt};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long to wait for a tool.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    until: Instant,
+    heeds_interrupt: bool,
+}
+
+/// A second more than the tools themselves wait for the xtables lock (`-w 5`), so that their words come first.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+impl Patience {
+    /// For making a change of `lines` lines: Ctrl-C ends the wait.
+    pub(super) fn making(lines: usize) -> Patience {
+        Patience { heeds_interrupt: true, ..Patience::undoing(lines) }
+    }
+
+    /// For undoing and reading: what Ctrl-C started must not be stopped by it.
+    pub(super) fn undoing(lines: usize) -> Patience {
+        let more = Duration::from_millis(u64::try_from(lines).unwrap_or(u64::MAX));
+        Patience { until: Instant::now() + PATIENCE + more, heeds_interrupt: false }
+    }
+
+    /// For reading.
+    pub(super) fn reading() -> Patience {
+        Patience::undoing(0)
+    }
+
+    /// The time to poll for, or why not to.
+    fn slice(self, request: &str) -> Done<PollTimeout> {
+        if self.heeds_interrupt && interrupt::pending() {
+            return Err(Refusal::new(Why::Interrupted, request, ""));
+        }
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Refusal::new(Why::Timeout, request, "iptables 1.8.5 or newer is needed to answer in time"));
+        }
+        // Short slices, because the flag may be raised by a signal that another thread takes.
+        Ok(PollTimeout::from(u8::try_from(left.as_millis()).unwrap_or(u8::MAX).clamp(1, 100)))
+    }
+}
+
+/// How a tool ended, with what it said and nobody has read yet.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Its exit status; 128 + signal number where a signal ended it.
+    pub(super) status: i32,
+    /// Its standard output.
+    pub(super) stdout: String,
+    /// Its standard error.
+    pub(super) stderr: String,
+}
+
+/// A running tool.
+#[derive(Debug)]
+pub(super) struct Child {
+    request: String,
+    process: std::process::Child,
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+    said: Vec<u8>,
+    complained: Vec<u8>,
+}
+
+impl Child {
+    /// Starts a tool in the calling thread's network namespace. It dies with that thread.
+    pub(super) fn start(program: &Path, args: &[&str]) -> Done<Child> {
+        let request = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+        let parent = nix::unistd::getpid();
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            .env("LC_ALL", "C")
+            .current_dir("/")
+            // A group of its own: the terminal's Ctrl-C is for us to answer.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        // Without a parent, a tool that waits for the xtables lock would go on and edit the table later.
+        let die_with_parent = move || {
+            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+            if nix::unistd::getppid() == parent { Ok(()) } else { Err(nix::errno::Errno::ESRCH.into()) }
+        };
+        #[expect(unsafe_code)]
+        // SAFETY: the closure runs between fork and exec and makes two system calls, neither of which allocates
+        // or takes a lock.
+        unsafe {
+            command.pre_exec(die_with_parent);
+        }
+        let mut process = command.spawn().map_err(|e| match e.kind() {
+            ErrorKind::NotFound => Refusal::new(Why::NoTool, request.as_str(), ""),
+            _ => Refusal::io(format!("start {request}"), &e),
+        })?;
+        let stdin = process.stdin.take();
+        if let Some(pipe) = &stdin {
+            // Else a tool that stops reading to complain could wait for us while we wait for it.
+            fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+                .map_err(|e| Refusal::errno("fcntl O_NONBLOCK", e as i32))?;
+        }
+        let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
+        Ok(Child { request, process, stdin, stdout, stderr, said: Vec::new(), complained: Vec::new() })
+    }
+
+    /// Whether it has not ended.
+    pub(super) fn is_running(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// Writes `input` and reads until the tool has said `answer`, which is then forgotten with all before it:
+    /// true. False when the tool closes its outputs first.
+    pub(super) fn ask(&mut self, mut input: &[u8], answer: &[u8], patience: Patience) -> Done<bool> {
+        let mut searched = 0;
+        loop {
+            if !answer.is_empty() && self.said[searched..].windows(answer.len()).any(|part| part == answer) {
+                self.said.clear();
+                self.complained.clear();
+                return Ok(true);
+            }
+            searched = self.said.len().saturating_sub(answer.len());
+            if self.stdout.is_none() && self.stderr.is_none() {
+                return Ok(false);
+            }
+            let timeout = patience.slice(&self.request)?;
+            if input.is_empty() && answer.is_empty() {
+                self.stdin = None;
+            }
+            let writing = self.stdin.as_ref().filter(|_| !input.is_empty());
+            let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(3);
+            fds.extend(writing.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)));
+            fds.extend(self.stdout.as_ref().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+            fds.extend(self.stderr.as_ref().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+            match poll(&mut fds, timeout) {
+                Ok(0) | Err(nix::errno::Errno::EINTR) => continue,
+                Ok(_) => {}
+                Err(e) => return Err(Refusal::errno("poll", e as i32)),
+            }
+            let mut ready = fds.iter().map(|fd| fd.any().unwrap_or(true)).collect::<Vec<_>>().into_iter();
+            if writing.is_some() && ready.next().unwrap_or(false) {
+                match write_some(&mut self.stdin, input) {
+                    Some(n) => input = &input[n..],
+                    // It no longer reads: what it says before it ends is the answer.
+                    None => input = &[],
+                }
+            }
+            if self.stdout.is_some() && ready.next().unwrap_or(false) {
+                read_some(&mut self.stdout, &mut self.said);
+            }
+            if self.stderr.is_some() && ready.next().unwrap_or(false) {
+                read_some(&mut self.stderr, &mut self.complained);
+            }
+        }
+    }
+
+    /// Waits for the end of a tool that has closed its outputs.
+    pub(super) fn ended(&mut self) -> Ended {
+        self.stdin = None;
+        // No status where something else has reaped it, such as the init of a sandbox.
+        let status = self.process.wait().map_or(-1, |s| s.code().unwrap_or_else(|| 128 + s.signal().unwrap_or(0)));
+        let text = |bytes: &mut Vec<u8>| String::from_utf8_lossy(&std::mem::take(bytes)).into_owned();
+        Ended { status, stdout: text(&mut self.said), stderr: text(&mut self.complained) }
+    }
+}
+
+impl Drop for Child {
+    /// Between two blocks the tool has nothing left to do, and in the middle of one it must not go on.
+    fn drop(&mut self) {
+        self.stdin = None;
+        let killed = self.process.kill().and_then(|()| self.process.wait());
+        // The only failures are that it has ended and that another has reaped it.
+        drop(killed);
+    }
+}
+
+fn write_some(pipe: &mut Option<ChildStdin>, bytes: &[u8]) -> Option<usize> {
+    match pipe.as_mut()?.write(bytes) {
+        Ok(n) => Some(n),
+        Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Some(0),
+        Err(_) => {
+            *pipe = None;
+            None
+        }
+    }
+}
+
+fn read_some<R: Read>(pipe: &mut Option<R>, into: &mut Vec<u8>) {
+    let mut buffer = [0; 16 * 1024];
+    match pipe.as_mut().map(|pipe| pipe.read(&mut buffer)) {
+        Some(Ok(n)) if n > 0 => into.extend_from_slice(&buffer[..n]),
+        Some(Err(e)) if e.kind() == ErrorKind::Interrupted => {}
+        _ => *pipe = None,
+    }
+}
+
+/// Runs a tool to its end in the calling thread's network namespace.
+pub(super) fn run(program: &Path, args: &[&str]) -> Done<Ended> {
+    let mut child = Child::start(program, args)?;
+    child.ask(&[], &[], Patience::reading())?;
+    Ok(child.ended())
+}

@@ -1,0 +1,77 @@
+//! Taking changes back.
+
+use super::child::Patience;
+use super::restore::Fault;
+use super::saved::Saved;
+use super::undo::{self, Item, Plan, Scene, Spelling};
+use super::{Netfilter, Target, read, words};
+use crate::kernel::linux::spaces::Spaces;
+use crate::kernel::{Done, Refusal, Undone, Why};
+use nix::errno::Errno;
+use std::collections::HashSet;
+
+impl Netfilter {
+    /// Takes changes of one target back: in one commit for each table if that goes, else one by one.
+    pub(super) fn retract(&mut self, spaces: &Spaces, target: &Target, items: &[Item<'_>]) -> Vec<Done<Undone>> {
+        let before = match self.look(spaces, target) {
+            Ok(Some(saved)) => saved,
+            Ok(None) => return vec![Ok(Undone::AlreadyGone); items.len()],
+            Err(refusal) => return vec![Err(refusal); items.len()],
+        };
+        let tags: HashSet<&str> = items.iter().map(|item| item.tag).collect();
+        let scene = Scene { now: &before, before: &before, tags: &tags, spelling: Spelling::Recipe };
+        let plan = self.plan(spaces, target, items, scene);
+        match self.carry_out(spaces, target, &plan) {
+            Ok(()) => plan.outcomes,
+            Err(_) => items.iter().map(|item| self.retract_one(spaces, target, *item, scene)).collect(),
+        }
+    }
+
+    /// Takes one change back, looking again and naming its rules in both ways.
+    fn retract_one(&mut self, spaces: &Spaces, target: &Target, item: Item<'_>, scene: Scene<'_>) -> Done<Undone> {
+        let mut last = None;
+        for spelling in [Spelling::Recipe, Spelling::Saved] {
+            let Some(now) = self.look(spaces, target)? else { return Ok(Undone::AlreadyGone) };
+            let mut plan = self.plan(spaces, target, &[item], Scene { now: &now, spelling, ..scene });
+            match self.carry_out(spaces, target, &plan) {
+                Ok(()) => return plan.outcomes.remove(0),
+                Err(refusal) => last = Some(refusal),
+            }
+        }
+        last.map_or(Ok(Undone::AlreadyGone), Err)
+    }
+
+    /// The rules of a target; none where its namespace is gone.
+    fn look(&mut self, spaces: &Spaces, target: &Target) -> Done<Option<Saved>> {
+        match spaces.open(&target.ns) {
+            Err(refusal) if refusal.number() == Some(Errno::ENOENT as i32) => Ok(None),
+            Err(refusal) => Err(refusal),
+            Ok(_) => {
+                let saved = read::saved(&mut self.tools, spaces, &target.ns, target.family, target.backend)?;
+                saved.map(Some).ok_or_else(|| Refusal::new(Why::NoTool, target.family.iptables(), ""))
+            }
+        }
+    }
+
+    fn plan(&mut self, spaces: &Spaces, target: &Target, items: &[Item<'_>], scene: Scene<'_>) -> Plan {
+        undo::plan(items, scene, &mut |item, edit| {
+            let line = words::line(edit, item.tag)?;
+            read::has_rule(&mut self.tools, spaces, &target.ns, (target.family, target.backend), item.table, &line)
+        })
+    }
+
+    fn carry_out(&mut self, spaces: &Spaces, target: &Target, plan: &Plan) -> Done<()> {
+        for (table, lines) in plan.blocks.iter().filter(|(_, lines)| !lines.is_empty()) {
+            match self.commit(spaces, target, *table, lines, Patience::undoing(lines.len())) {
+                Ok(()) => {}
+                Err(Fault::Refused { at, status, words }) => {
+                    let line = at.map_or("", |at| lines[at].as_str());
+                    let request = format!("{} -t {} {line}", target.family.iptables(), table.as_str());
+                    return Err(Refusal::new(Why::Tool(status), request.trim_end(), words));
+                }
+                Err(Fault::NotAsked(refusal) | Fault::Lost(refusal)) => return Err(refusal),
+            }
+        }
+        Ok(())
+    }
+}
