@@ -12,6 +12,8 @@ use std::path::Path;
 pub struct Stat {
     /// Field 3: `R`, `S`, `Z` for a zombie, …
     pub state: char,
+    /// Field 5: the pid of its process group's leader.
+    pub group: i32,
     /// Field 6: the pid of its session's leader.
     pub session: i32,
     /// Field 22: when it was started, in clock ticks since boot.
@@ -49,6 +51,7 @@ fn parse(line: &str) -> Option<Stat> {
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     Some(Stat {
         state: fields.first()?.chars().next()?,
+        group: fields.get(2)?.parse().ok()?,
         session: fields.get(3)?.parse().ok()?,
         start: fields.get(19)?.parse().ok()?,
     })
@@ -59,16 +62,23 @@ fn parse(line: &str) -> Option<Stat> {
 pub fn left_behind(leader: i32, start: u64, log: &Path) -> Done<Vec<i32>> {
     // Without the log there is no proof, so nothing is touched.
     let Ok(log) = fs::metadata(log) else { return Ok(Vec::new()) };
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").map_err(|e| Refusal::io("read /proc", &e))? {
-        let entry = entry.map_err(|e| Refusal::io("read /proc", &e))?;
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let ours = stat(pid)?.is_some_and(|stat| stat.session == leader && stat.start >= start && !stat.is_zombie());
-        if ours && [1, 2].iter().any(|fd| is_same_file(&entry.path().join(format!("fd/{fd}")), &log)) {
-            found.push(pid);
-        }
-    }
-    Ok(found)
+    let writes_to_log = |pid| [1, 2].iter().any(|fd| is_same_file(Path::new(&format!("/proc/{pid}/fd/{fd}")), &log));
+    let session = running()?.filter(|(_, stat)| stat.session == leader && stat.start >= start).map(|(pid, _)| pid);
+    Ok(session.filter(|pid| writes_to_log(*pid)).collect())
+}
+
+/// Whether any process of a group runs; killpg(2) finds zombies too.
+pub fn group_runs(group: i32) -> Done<bool> {
+    Ok(running()?.any(|(_, stat)| stat.group == group))
+}
+
+/// The processes that there are, zombies aside.
+fn running() -> Done<impl Iterator<Item = (i32, Stat)>> {
+    let entries = fs::read_dir("/proc").map_err(|e| Refusal::io("read /proc", &e))?;
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    // One that ends while we look is as good as gone before.
+    let stats = pids.filter_map(|pid| Some((pid, stat(pid).ok()??)));
+    Ok(stats.filter(|(_, stat)| !stat.is_zombie()))
 }
 
 fn is_same_file(path: &Path, file: &fs::Metadata) -> bool {
@@ -81,8 +91,8 @@ mod tests {
 
     #[test]
     fn a_command_name_cannot_shift_the_fields() {
-        let line = "7 (a ) R 1 (b) S 1 7 7 0 -1 4194560 130 0 0 0 0 0 0 0 20 0 1 0 4242 2588672 0 18446744073709551615";
-        assert_eq!(parse(line), Some(Stat { state: 'S', session: 7, start: 4242 }));
+        let line = "7 (a ) R 1 (b) S 1 6 7 0 -1 4194560 130 0 0 0 0 0 0 0 20 0 1 0 4242 2588672 0 18446744073709551615";
+        assert_eq!(parse(line), Some(Stat { state: 'S', group: 6, session: 7, start: 4242 }));
         assert_eq!(parse("7 (a) S 1"), None);
     }
 

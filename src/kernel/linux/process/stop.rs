@@ -159,7 +159,7 @@ impl Group {
         }
         while !self.is_empty {
             self.reap_members();
-            self.is_empty = killpg(self.leader, None) == Err(Errno::ESRCH);
+            self.is_empty = self.has_no_members()?;
             if Instant::now() >= group {
                 break;
             }
@@ -168,6 +168,15 @@ impl Group {
             }
         }
         Ok(())
+    }
+
+    fn has_no_members(&self) -> Done<bool> {
+        if killpg(self.leader, None) == Err(Errno::ESRCH) {
+            return Ok(true);
+        }
+        // Somebody else's child stays in its group as a zombie until that somebody reaps it.
+        let is_child = self.state != ProcState::Ended(None);
+        Ok(!is_child && !procfs::group_runs(self.leader.as_raw())?)
     }
 
     /// Where we are pid 1, orphaned members have become our children.
