@@ -93,8 +93,16 @@ fn spots(fault: &Fault, sources: &Sources) -> Vec<Spot> {
         Some(mark) => spot(site, Some(&mark.range), &mark.label, sources),
         None => spot(site, None, "here", sources),
     });
-    let calls = fault.calls.iter().chain(&fault.notes);
-    own.into_iter().chain(calls.filter_map(|(site, text)| spot(site, None, text, sources))).collect()
+    let others = fault.calls.iter().chain(&fault.notes).filter_map(|(site, text)| spot(site, None, text, sources));
+    let mut spots: Vec<Spot> = Vec::new();
+    for spot in own.into_iter().chain(others) {
+        // Two things to say about the same text: a loop comes to the same call again.
+        match spots.iter_mut().find(|same| same.site.source == spot.site.source && same.range == spot.range) {
+            Some(same) => same.label = format!("{}; {}", same.label, spot.label),
+            None => spots.push(spot),
+        }
+    }
+    spots
 }
 
 fn spot(site: &Site, range: Option<&Range<usize>>, label: &str, sources: &Sources) -> Option<Spot> {

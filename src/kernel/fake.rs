@@ -24,6 +24,7 @@ pub struct FakeKernel {
     processes: BTreeMap<i32, Ns>,
     counter: u32,
     fail_at: Option<u64>,
+    is_judged: bool,
 }
 
 impl FakeKernel {
@@ -38,6 +39,11 @@ impl FakeKernel {
     /// A kernel that refuses change number `n`, for fault injection.
     pub fn failing_at(n: u64) -> FakeKernel {
         FakeKernel { fail_at: Some(n), ..FakeKernel::new() }
+    }
+
+    /// A kernel that does not call itself a fake, for tests of what scripts make of observations.
+    pub fn judged() -> FakeKernel {
+        FakeKernel { is_judged: true, ..FakeKernel::new() }
     }
 
     /// Whether there is anything but the bare root namespace.
@@ -308,6 +314,6 @@ impl Kernel for FakeKernel {
     }
 
     fn is_fake(&self) -> bool {
-        true
+        !self.is_judged
     }
 }

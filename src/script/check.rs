@@ -2,8 +2,10 @@
 //! not take that many arguments, and option keys that a function does not have.
 
 use super::compile::{CallSite, Compiled};
+use super::context::is_closure;
 use super::convert::unknown_option;
-use super::explain::functions::missing_among;
+use super::explain::functions::{counted, missing_among};
+use super::explain::mark::{Part, mark};
 use super::modules::Library;
 use super::scan::offset;
 use super::sources::Sources;
@@ -27,7 +29,8 @@ pub fn check(compiled: &Compiled, library: &Library, sources: &Sources, vocabula
     mistakes.sort_by_key(|error| error.0.site.as_ref().map(|site| (site.line, site.col)));
     let mut mistakes = mistakes.into_iter();
     let Some(first) = mistakes.next() else { return Ok(()) };
-    let told = mistakes.take(MORE).filter_map(|more| Some((more.0.site.clone()?, more.0.message.clone())));
+    let told =
+        mistakes.take(MORE).filter_map(|more| Some((more.0.site?, more.0.message.trim_end_matches('.').to_string())));
     let error = told.fold(first, |error, (site, message)| error.note(site, message));
     Err(error.class(Class::Usage))
 }
@@ -44,7 +47,9 @@ fn mistake(
     }
     if let Some((name, help)) = FORBIDDEN.iter().find(|(name, _)| *name == call.name) {
         let error = OpError::new("script::unknown_function", format!("Recipes cannot call `{name}`.")).help(*help);
-        return Some(at(error, call));
+        let mut error = at(error, call);
+        error.0.mark = mark(sources, &call.site, Part::Name, "not available");
+        return Some(error);
     }
     if compiled.has(&call.name, call.args) {
         return None;
@@ -83,12 +88,13 @@ fn qualified(call: &CallSite, compiled: &Compiled, library: &Library, sources: &
             None => error.help(format!("It has `{}`.", public.join("`, `"))),
         }
     } else {
-        let count = super::explain::functions::counted(call.args, "argument");
+        let count = counted(call.args, "argument");
         OpError::new("args::count", format!("`{path}::{}` cannot be called with {count}.", call.name))
             .help(format!("It is called as `{path}::{}`.", forms.join("`, `")))
     };
     let mut error = at(error, call);
-    super::explain::mark::locate(&mut error, sources);
+    error.0.mark =
+        mark(sources, &call.site, Part::Name, if forms.is_empty() { "no such function" } else { "called here" });
     Some(error)
 }
 
@@ -97,7 +103,7 @@ fn signatures(compiled: &Compiled, with_private: bool) -> Vec<String> {
     let mut signatures: Vec<String> = compiled
         .ast
         .iter_functions()
-        .filter(|function| !super::context::is_closure(function.name))
+        .filter(|function| !is_closure(function.name))
         .filter(|function| with_private || !compiled.private.contains(function.name))
         .map(|function| format!("{}({})", function.name, function.params.join(", ")))
         .collect();

@@ -99,7 +99,7 @@ pub fn site(source: &Rc<str>, position: Position) -> Site {
 
 /// What to say at the place where a function is called.
 pub fn called(function: &str) -> String {
-    if is_closure(function) { "in this closure's call".into() } else { format!("in this call of `{function}`") }
+    if is_closure(function) { "in a closure that this calls".into() } else { format!("in this call of `{function}`") }
 }
 
 /// Whether Rhai made up this function's name.

@@ -186,9 +186,16 @@ fn argv<'a>(words: impl Iterator<Item = &'a Dynamic>, due: &Due<'_>) -> OpResult
     Ok(Value::List(words))
 }
 
+/// Texts, but an address stays one: what takes the map knows whether the prefix length matters.
 fn map(map: &Map, due: &Due<'_>) -> OpResult<Value> {
-    let entries = map.iter().map(|(key, value)| Ok((key.to_string(), Value::Str(scalar(value, Ty::Map, due)?))));
-    entries.collect::<OpResult<BTreeMap<_, _>>>().map(Value::Map)
+    let entry = |(key, value): (&rhai::Identifier, &Dynamic)| {
+        let value = match handle::<Addr>(value) {
+            Some(Addr(ip, prefix)) => Value::Addr(ip, prefix),
+            None => Value::Str(scalar(value, Ty::Map, due)?),
+        };
+        Ok((key.to_string(), value))
+    };
+    map.iter().map(entry).collect::<OpResult<BTreeMap<_, _>>>().map(Value::Map)
 }
 
 /// The text of a string, number, truth value, or a value that is written as text.
@@ -337,7 +344,7 @@ fn hint(value: &Dynamic, ty: Ty) -> Option<String> {
     let ty = if let Ty::List(item) = ty { *item } else { ty };
     Some(match (any(value)?, ty) {
         (Value::Unit, _) => "A missing key of a map and a function without a result give `()`.".into(),
-        (Value::Pair(..), Ty::Link) => "Name one of its ends: `.a` or `.b`.".into(),
+        (Value::Pair(..), Ty::Link | Ty::SubnetOrLink) => "Name one of its ends: `.a` or `.b`.".into(),
         (Value::Subnet(_), Ty::IfAddr | Ty::Ip) => "Name an address in it: `.host(1)`.".into(),
         (Value::Addr(..), Ty::Subnet) => "This is one address; keep the subnet it came from and pass that.".into(),
         (Value::Link(_), Ty::Ns) => "Pass the namespace that it is in.".into(),

@@ -7,10 +7,11 @@ mod syntax;
 use super::builtins::THROWN;
 use super::context::{Context, called, site};
 use super::convert::handles::Caught;
+use super::scan;
 use super::vocabulary::Vocabulary;
 use crate::error::{OpError, Site, closest};
 use crate::ops::{self, Kind};
-use functions::nice_type;
+use functions::{a, nice_type};
 use mark::{Part, locate, mark};
 use rhai::{EvalAltResult as Failure, Map, Position};
 use std::rc::Rc;
@@ -102,7 +103,7 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
         error
     };
     let limit =
-        |code, message: &str, help: &str| labelled(OpError::new(code, message).help(help), Part::Call, "in here");
+        |code, message: &str, help: &str| labelled(OpError::new(code, message).help(help), Part::Call, "stopped here");
     match failure {
         Failure::ErrorParsing(kind, at) => {
             let error = rhai::ParseError(Box::new(kind.clone()), *at);
@@ -144,12 +145,10 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
         Failure::ErrorTooManyModules(_) => {
             limit("limit::modules", "The recipe imports too many modules.", "The limit is fixed.")
         }
-        Failure::ErrorAssignmentToConstant(name, _) => labelled(
-            OpError::new("script::constant", format!("The constant `{name}` cannot be changed."))
-                .help(format!("Declare it with `let {name} = …` if it is to change.")),
-            Part::Name,
-            "here",
-        ),
+        Failure::ErrorAssignmentToConstant(name, _) => {
+            let (error, label) = syntax::constant(name);
+            labelled(error, Part::Name, label)
+        }
         Failure::ErrorFor(_) => labelled(
             OpError::new("script::not_iterable", "`for` cannot go through this value.")
                 .help("It goes through arrays, maps, strings and ranges such as `1..=3`."),
@@ -159,7 +158,7 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
         Failure::ErrorMismatchDataType(due, given, _) if !due.is_empty() => labelled(
             OpError::new(
                 "script::type",
-                format!("A value of type {} is due here, not {}.", nice_type(due), nice_type(given)),
+                format!("What is due here is {}, not {}.", a(&nice_type(due)), a(&nice_type(given))),
             ),
             Part::Call,
             "here",
@@ -202,10 +201,10 @@ fn property(words: &str) -> OpError {
         _ => false,
     };
     if words.starts_with("No writable") {
-        let message = format!("The property `{name}` of {ty} cannot be assigned.");
+        let message = format!("The property `{name}` of {} cannot be assigned.", a(&ty));
         return OpError::new("script::unknown_property", message).help("Handles are changed by their methods.");
     }
-    let error = OpError::new("script::unknown_property", format!("There is no property `{name}` of {ty}."));
+    let error = OpError::new("script::unknown_property", format!("There is no property `{name}` of {}.", a(&ty)));
     let properties: Vec<&str> = ops::all().filter(|def| of_type(def.kind)).map(|def| def.name).collect();
     let is_method = ops::all().any(|def| def.name == name && !matches!(def.kind, Kind::Property(_)));
     match closest(name, properties.iter().copied()) {
@@ -216,12 +215,24 @@ fn property(words: &str) -> OpError {
     }
 }
 
-/// A value that a closure uses while the method that was given the closure has it. Rhai gives no position.
+/// A value that a closure uses while the method that was given the closure has it. Rhai gives no position: it is
+/// that of the method's only call, if there is just one.
 fn busy(words: &str, place: &Site, cx: &Context) -> OpError {
     let function = words.split('\'').nth(1).unwrap_or("it");
+    let text = cx.sources.text(&place.source).unwrap_or_else(|| "".into());
+    let tokens = scan::scan(&text).tokens;
+    let mut calls = tokens.windows(2).filter(|pair| pair[0].text(&text) == "." && pair[1].text(&text) == function);
+    let place = match (calls.next(), calls.next()) {
+        (Some(call), None) => {
+            let (line, col) = scan::line_col(&text, call[1].at.start);
+            Site { line, col, ..place.clone() }
+        }
+        _ => place.clone(),
+    };
     let mut error =
         OpError::new("script::busy", format!("The object of `.{function}(…)` is used in the closure given to it."))
             .help(format!("Use the closure's parameter instead: `x.{function}(|it| it.…)`."));
-    error.0.mark = mark(&cx.sources, place, Part::Call, "busy while this runs");
+    error.0.mark = mark(&cx.sources, &place, Part::Call, "busy while this runs");
+    error.0.site = Some(place);
     error
 }

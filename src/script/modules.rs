@@ -85,7 +85,8 @@ impl Library {
             };
             let found = self.find(&compiled.source, &import.path).map_err(here)?;
             if importing.contains(&found.id) {
-                let circle = format!("{} → {}", importing.join(" → "), found.id);
+                let circle: Vec<&str> = importing.iter().map(String::as_str).skip_while(|id| *id != found.id).collect();
+                let circle = format!("{} → {}", circle.join(" → "), found.id);
                 return Err(here(
                     OpError::new("module::cycle", format!("The import goes in a circle: {circle}."))
                         .help("Move what both need into a module of its own."),

@@ -5,7 +5,10 @@
 
 use super::builtins;
 use super::context::{Context, Raised};
-use super::convert::{Due, any, give, handles, take, take_options};
+use super::convert::{Due, any, describe, give, handles, take, take_options};
+use super::explain::mark::{Part, mark};
+use super::scan::offset;
+use super::spans::call_at;
 use crate::error::{OpError, OpResult};
 use crate::names::Ns;
 use crate::ops::{self, Args, Call, FnDef, Kind, Run, Ty, Value};
@@ -69,6 +72,7 @@ fn invoke(
     match def.run {
         Run::Script => builtins::call(cx, call, def, given),
         Run::Op(run) => {
+            let is_free = this.is_none();
             let this = receiver(def, this);
             let result = bind(def, given, &here(&this)).and_then(|args| {
                 let mut lab = cx.lab.try_borrow_mut().map_err(|_| {
@@ -78,9 +82,31 @@ fn invoke(
                 let site = cx.place(call).site;
                 run(&mut Call { lab: &mut lab, def, this, args, site })
             });
-            result.map(give).or_else(|error| cx.raise(call, error))
+            result.map(give).or_else(|error| {
+                let error = if is_free { as_method(cx, call, def, given, error) } else { error };
+                cx.raise(call, error)
+            })
         }
     }
+}
+
+/// The error of a function that was called like a method of something it is not a method of: for Rhai, that is its
+/// first argument.
+fn as_method(cx: &Context, call: &NativeCallContext<'_>, def: &FnDef, given: &[Dynamic], error: OpError) -> OpError {
+    let first = def.params.first().map(|param| param.name);
+    if error.0.arg.is_none() || error.0.arg.as_deref() != first {
+        return error;
+    }
+    let site = cx.place(call).site;
+    let Some(text) = cx.sources.text(&site.source) else { return error };
+    if call_at(&text, offset(&text, site.line, site.col)).receiver.is_none() {
+        return error;
+    }
+    let given = given.first().map_or_else(|| "this".into(), describe);
+    let mut error = OpError::new("script::receiver", format!("`{}` is not a method of {given}.", def.name))
+        .help(format!("Its signature is `{}`.", def.signature()));
+    error.0.mark = mark(&cx.sources, &site, Part::Name, "not a method of it");
+    error
 }
 
 /// What a function is called on, as its planner sees it.

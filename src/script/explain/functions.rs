@@ -24,7 +24,8 @@ pub fn unknown(signature: &str, site: &Site, sources: &Sources, vocabulary: &Voc
     } else if is_word {
         return of_name(name, &types, site, sources, vocabulary);
     } else {
-        let message = format!("The operator `{name}` does not work on {}.", types.join(" and "));
+        let operands: Vec<String> = types.iter().map(|ty| a(ty)).collect();
+        let message = format!("The operator `{name}` does not work on {}.", operands.join(" and "));
         let error = OpError::new("script::operator", message);
         let error = if types.iter().any(|ty| ty == "()") {
             error.help("A missing key of a map and a function without a result give `()`.")
@@ -44,9 +45,10 @@ fn of_name(name: &str, types: &[String], site: &Site, sources: &Sources, vocabul
             missing(name, types.len() - 1, Some(receiver), site, sources, vocabulary)
         }
         Some(receiver) if is_method => {
-            let message = format!("`{name}` is not a method of {receiver}.");
+            let (message, label) =
+                (format!("`{name}` is not a method of {}.", a(receiver)), format!("called on {}", a(receiver)));
             let error = OpError::new("script::receiver", message).help(forms(name, &[], vocabulary));
-            placed(error, site, sources, Part::Name, &format!("called on {receiver}"))
+            placed(error, site, sources, Part::Name, &label)
         }
         _ if !vocabulary.knows(name) => missing(name, types.len(), None, site, sources, vocabulary),
         _ => {
@@ -91,7 +93,7 @@ pub fn missing_among(
     }
     let what = if receiver.is_some() { "method" } else { "function" };
     let message = match receiver.filter(|receiver| !receiver.is_empty()) {
-        Some(receiver) => format!("There is no method `{name}` of {receiver}."),
+        Some(receiver) => format!("There is no method `{name}` of {}.", a(receiver)),
         None => format!("There is no {what} `{name}`."),
     };
     let own_names = own.iter().map(|form| form.split('(').next().unwrap_or_default());
@@ -138,6 +140,16 @@ fn is_variable(name: &str, site: &Site, sources: &Sources) -> bool {
     tokens.windows(2).any(|pair| {
         matches!(pair[0].text(&text), "let" | "const") && pair[1].kind == TokenKind::Name && pair[1].text(&text) == name
     })
+}
+
+/// A type with its article: "a link", "an address".
+pub fn a(ty: &str) -> String {
+    match ty {
+        "()" => "`()`".into(),
+        "rules" => "a set of rules".into(),
+        _ if ty.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {ty}"),
+        _ => format!("a {ty}"),
+    }
 }
 
 /// "1 argument", "2 arguments".

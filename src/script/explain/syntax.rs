@@ -37,9 +37,10 @@ fn after_previous(text: &str, place: &Site, label: &str) -> Option<Mark> {
 fn explain(kind: &ParseErrorType, text: &str, place: &Site) -> (OpError, String) {
     let error = |message: &str| OpError::new("script::syntax", message);
     match kind {
-        ParseErrorType::MissingToken(token, why) => {
-            (error(&format!("Expected `{token}` {why}.")), format!("`{token}` is missing after this"))
-        }
+        ParseErrorType::MissingToken(token, why) => (
+            error(&format!("Expected `{token}` {}.", why.replace('\'', "`"))),
+            format!("`{token}` is missing after this"),
+        ),
         ParseErrorType::UnexpectedEOF => (
             error("The text ends in the middle of a statement.").help("A bracket or string may not be closed."),
             "nothing follows this".into(),
@@ -69,6 +70,10 @@ fn explain(kind: &ParseErrorType, text: &str, place: &Site) -> (OpError, String)
                 .help(format!("Import it first: `import \"std/{name}\" as {name};`.")),
             "not imported".into(),
         ),
+        ParseErrorType::AssignmentToConstant(name) if !name.is_empty() => {
+            let (error, label) = constant(name);
+            (error, label.into())
+        }
         ParseErrorType::ExprTooDeep => (
             OpError::new("limit::expression", "The expression is nested too deeply.")
                 .help("Split it over several statements."),
@@ -81,6 +86,13 @@ fn explain(kind: &ParseErrorType, text: &str, place: &Site) -> (OpError, String)
     }
 }
 
+/// An assignment to a constant.
+pub fn constant(name: &str) -> (OpError, &'static str) {
+    let error = OpError::new("script::constant", format!("The constant `{name}` cannot be changed."))
+        .help(format!("Declare it with `let {name} = …` if it is to change."));
+    (error, "assigned here")
+}
+
 /// A variable that the text declares elsewhere, or a slip of the pen.
 fn unknown_variable(name: &str, text: &str, place: &Site) -> (OpError, String) {
     let tokens: Vec<Token> = scan(text).tokens;
@@ -90,31 +102,27 @@ fn unknown_variable(name: &str, text: &str, place: &Site) -> (OpError, String) {
     let function = enclosing_function(&tokens, text, at);
     let declaration = names.iter().find(|(declared, _)| *declared == name);
     let help = match (declaration, function) {
-        (Some((_, from)), Some(start)) if *from < start || *from > at => Some(format!(
+        (Some((_, from)), Some(start)) if *from < start || *from > at => format!(
             "Functions do not see the variables of the script: pass `{name}` as a parameter, or declare it with \
              `const {name} = …` and write `global::{name}`."
-        )),
+        ),
         (Some((_, from)), _) => {
             let line = text.get(..*from).unwrap_or_default().matches('\n').count() + 1;
-            Some(if *from > at {
+            if *from > at {
                 format!("It is declared on line {line}, after this use.")
             } else {
                 format!("The one declared on line {line} ends with its block.")
-            })
+            }
         }
         (None, _) if ops::all().any(|def| def.name == name) => {
-            Some(format!("`{name}` is a function: call it with `{name}(…)`, or wrap it in a closure."))
+            format!("`{name}` is a function: call it with `{name}(…)`, or wrap it in a closure.")
         }
-        (None, _) => closest(name, names.iter().map(|(name, _)| *name).chain(KEYWORDS.iter().copied()))
-            .map(|near| format!("Did you mean `{near}`?")),
-    };
-    (
-        match help {
-            Some(help) => error.help(help),
-            None => error,
+        (None, _) => match closest(name, names.iter().map(|(name, _)| *name).chain(KEYWORDS.iter().copied())) {
+            Some(near) => format!("Did you mean `{near}`?"),
+            None => format!("Declare it first: `let {name} = …`."),
         },
-        "not declared".into(),
-    )
+    };
+    (error.help(help), "not declared".into())
 }
 
 /// Every name that a statement declares, and where.
