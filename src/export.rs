@@ -80,7 +80,7 @@ fn make(step: &Step) -> Vec<String> {
     let commands = render::commands(&step.change);
     match &step.change {
         Change::Start { .. } => {
-            let run = commands.join("; ").replace("/proc/self/exe", "rhailab");
+            let run = commands.join("; ");
             let run = run.trim_end_matches('&').trim_end();
             vec![format!("{run} >{STATE}/{n}.log 2>&1 & echo $! >{STATE}/{n}.pid", n = step.n)]
         }

@@ -109,6 +109,8 @@ pub enum Undone {
     Yes,
     /// It was gone already, which is as good.
     AlreadyGone,
+    /// It went along with what it was part of: an address with its interface, an interface with its namespace.
+    Along,
     /// What is there now is not ours (the reason is given); it was left alone.
     NotOurs(String),
 }

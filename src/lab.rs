@@ -300,7 +300,7 @@ impl Lab {
             if let (Some(record), Some(owner)) = (going.get(*at), going.get(*owner))
                 && !failed.contains(&owner.n)
             {
-                self.gone(record, Undone::AlreadyGone, &mut left);
+                self.gone(record, Undone::Along, &mut left);
             }
         }
         going.retain(|record| failed.contains(&record.n));

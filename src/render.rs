@@ -27,9 +27,10 @@ pub fn commands(change: &Change) -> Vec<String> {
             let ns = Ns::Named(name.clone());
             let mut out = vec![format!("ip netns add {name}")];
             if !sysctls.is_empty() {
-                let pairs: Vec<String> = sysctls.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                let pair = |(key, value): &(String, String)| format!("{key}={}", line(&[value]));
+                let pairs: Vec<String> = sysctls.iter().map(pair).collect();
                 // -e: a kernel without bridge netfilter lacks those keys.
-                out.push(in_ns(&ns, &format!("sysctl -qew {}", line(&pairs))));
+                out.push(in_ns(&ns, &format!("sysctl -qew {}", pairs.join(" "))));
             }
             out.push(in_ns(&ns, "ip link set dev lo up"));
             out
@@ -44,8 +45,19 @@ pub fn commands(change: &Change) -> Vec<String> {
         Change::Start { ns, process } => {
             let env: Vec<String> = process.env.iter().map(|(key, value)| line(&[format!("{key}={value}")])).collect();
             let prefix = if env.is_empty() { String::new() } else { format!("env {} ", env.join(" ")) };
-            vec![format!("{} &", in_ns(ns, &format!("{prefix}{}", line(&process.argv))))]
+            // The built-in servers are this program.
+            let argv: Vec<&str> =
+                process.argv.iter().map(|word| if word == "/proc/self/exe" { "rhailab" } else { word }).collect();
+            vec![format!("{} &", in_ns(ns, &format!("{prefix}{}", line(&argv))))]
         }
+    }
+}
+
+/// The commands that make a change, without the settings that every new namespace gets.
+pub fn headlines(change: &Change) -> Vec<String> {
+    match change {
+        Change::AddNetns { name, .. } => commands(&Change::AddNetns { name: name.clone(), sysctls: Vec::new() }),
+        _ => commands(change),
     }
 }
 
@@ -171,7 +183,7 @@ fn route_words(route: &Route) -> String {
 fn set_sysctl(ns: &Ns, key: &str, value: &str) -> String {
     match ns {
         Ns::Host => format!("echo {} > {}", line(&[value]), sysctl_path(key)),
-        Ns::Named(_) => in_ns(ns, &format!("sysctl -qw {}", line(&[format!("{key}={value}")]))),
+        Ns::Named(_) => in_ns(ns, &format!("sysctl -qw {key}={}", line(&[value]))),
     }
 }
 

@@ -101,6 +101,7 @@ impl<'a> Json<'a> {
                 let (outcome, why) = match undone {
                     Undone::Yes => ("undone", None),
                     Undone::AlreadyGone => ("already_gone", None),
+                    Undone::Along => ("along", None),
                     Undone::NotOurs(why) => ("not_ours", Some(why.as_str())),
                 };
                 Json::Undone { n: record.n, outcome, why, commands: undo(record) }

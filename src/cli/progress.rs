@@ -3,7 +3,7 @@
 use super::args::{Context, OutputArgs};
 use super::events::{Json, milliseconds};
 use super::style::{Ink, Style, cut};
-use crate::change::Identity;
+use crate::change::{Change, Identity};
 use crate::error::{OpError, Site};
 use crate::kernel::{Undone, interrupt};
 use crate::lab::registry::Mode;
@@ -136,12 +136,18 @@ impl Progress {
             Event::Made(record) if record.identity == Identity::Already => (record, '=', Ink::Faint, "already so"),
             Event::Made(record) => (record, '+', Ink::Made, ""),
             Event::Undone(record, Undone::Yes) => (record, '-', Ink::Undone, ""),
+            // The line of what it went along with says enough.
+            Event::Undone(_, Undone::Along) => return,
             Event::Undone(record, Undone::AlreadyGone) => (record, '-', Ink::Faint, "gone already"),
             Event::Undone(record, Undone::NotOurs(why)) => (record, '!', Ink::Bad, why.as_str()),
             Event::Stuck(record, error) => (record, '!', Ink::Bad, error.0.message.as_str()),
         };
         let commands = match event {
-            Event::Made(Record { change, .. }) => render::commands(change),
+            Event::Made(Record { change, .. }) => render::headlines(change),
+            // The comments that mark our rules would double the lines' length.
+            _ if matches!(record.change, Change::EditRules { .. }) => {
+                render::undo_commands(&record.change, &Identity::Spec)
+            }
             _ => render::undo_commands(&record.change, &record.identity),
         };
         for (number, command) in commands.iter().enumerate() {
