@@ -3,18 +3,16 @@
 
 use crate::change::{Change, Identity, LinkSet, RuleEdit};
 use crate::error::{OpError, OpResult, Site};
-use crate::kernel::{Done, Entry, Errno, Kernel, Undone};
+use crate::kernel::{Entry, Kernel, Undone};
 use crate::names::{IfName, LabName, Ns};
-use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer};
 use crate::render;
 use ipnet::IpNet;
 use journal::Line;
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::time::Duration;
 use store::Journal;
 
 mod explain;
+mod inquire;
 pub mod journal;
 pub mod recover;
 pub mod registry;
@@ -336,60 +334,6 @@ impl Lab {
     /// Whether the recipe masquerades all packets from a subnet.
     pub fn masquerades(&self, ns: &Ns, net: &IpNet) -> bool {
         self.hidden.iter().any(|(there, hidden)| there == ns && hidden.contains(net))
-    }
-
-    /// Runs a command to its end.
-    pub fn exec(&mut self, ns: &Ns, command: &Command) -> OpResult<Output> {
-        self.kernel.exec(ns, command).map_err(|refusal| explain::exec(&refusal, ns, &command.argv, &self.made))
-    }
-
-    /// Probes the network; the refusal is returned as it is, because a failed probe is often expected.
-    pub fn probe(&mut self, ns: &Ns, probe: &Probe) -> Done<Reply> {
-        self.kernel.probe(ns, probe)
-    }
-
-    /// Reads a sysctl.
-    pub fn sysctl(&mut self, ns: &Ns, key: &str) -> OpResult<String> {
-        self.kernel.sysctl(ns, key).map_err(|refusal| explain::sysctl(&refusal, ns, key))
-    }
-
-    /// Reads an interface.
-    pub fn link(&mut self, ns: &Ns, name: &IfName) -> OpResult<LinkInfo> {
-        self.kernel.link(ns, name).map_err(|refusal| explain::link(&refusal, ns, name, &self.made))
-    }
-
-    /// Whether a namespace of that name is there.
-    pub fn netns_exists(&mut self, ns: &Ns) -> OpResult<bool> {
-        self.kernel.netns_exists(ns).map_err(|refusal| explain::plain(&refusal, ns))
-    }
-
-    /// Where packets to an address would go; none where there is no route.
-    pub fn route_to(&mut self, ns: &Ns, to: IpAddr) -> OpResult<Option<RouteAnswer>> {
-        match self.kernel.route_to(ns, to) {
-            Ok(answer) => Ok(Some(answer)),
-            Err(refusal) if refusal.is(Errno::ENETUNREACH) => Ok(None),
-            Err(refusal) => Err(explain::plain(&refusal, ns)),
-        }
-    }
-
-    /// What a started process is doing.
-    pub fn process(&mut self, process: &Identity) -> OpResult<ProcState> {
-        self.kernel.process(process).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
-    }
-
-    /// Sends a started process a signal.
-    pub fn signal(&mut self, process: &Identity, signal: i32) -> OpResult<()> {
-        self.kernel.signal(process, signal).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
-    }
-
-    /// Forgets tracked connections to an original destination, so that packets meet the NAT rules anew.
-    pub fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> OpResult<usize> {
-        self.kernel.forget_flows(ns, to, port, protocol).map_err(|refusal| explain::plain(&refusal, ns))
-    }
-
-    /// Waits, unless interrupted.
-    pub fn sleep(&mut self, time: Duration) -> OpResult<()> {
-        self.kernel.sleep(time).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
     }
 }
 

@@ -50,7 +50,7 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
         ),
         Change::Start { ns, process } => exec(refusal, ns, &process.argv, made),
     };
-    finish(error, refusal).command(render::commands(change).join("; "))
+    finish(error, refusal).command(render::headlines(change).join("; "))
 }
 
 /// Why a change could not be undone.

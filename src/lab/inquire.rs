@@ -1,0 +1,66 @@
+//! What a lab can be asked: the kernel's answers, its refusals explained.
+
+use super::{Lab, explain};
+use crate::change::Identity;
+use crate::error::OpResult;
+use crate::kernel::{Done, Errno};
+use crate::names::{IfName, Ns};
+use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer};
+use std::net::IpAddr;
+use std::time::Duration;
+
+impl Lab {
+    /// Runs a command to its end.
+    pub fn exec(&mut self, ns: &Ns, command: &Command) -> OpResult<Output> {
+        self.kernel.exec(ns, command).map_err(|refusal| explain::exec(&refusal, ns, &command.argv, &self.made))
+    }
+
+    /// Probes the network; the refusal is returned as it is, because a failed probe is often expected.
+    pub fn probe(&mut self, ns: &Ns, probe: &Probe) -> Done<Reply> {
+        self.kernel.probe(ns, probe)
+    }
+
+    /// Reads a sysctl.
+    pub fn sysctl(&mut self, ns: &Ns, key: &str) -> OpResult<String> {
+        self.kernel.sysctl(ns, key).map_err(|refusal| explain::sysctl(&refusal, ns, key))
+    }
+
+    /// Reads an interface.
+    pub fn link(&mut self, ns: &Ns, name: &IfName) -> OpResult<LinkInfo> {
+        self.kernel.link(ns, name).map_err(|refusal| explain::link(&refusal, ns, name, &self.made))
+    }
+
+    /// Whether a namespace of that name is there.
+    pub fn netns_exists(&mut self, ns: &Ns) -> OpResult<bool> {
+        self.kernel.netns_exists(ns).map_err(|refusal| explain::plain(&refusal, ns))
+    }
+
+    /// Where packets to an address would go; none where there is no route.
+    pub fn route_to(&mut self, ns: &Ns, to: IpAddr) -> OpResult<Option<RouteAnswer>> {
+        match self.kernel.route_to(ns, to) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(refusal) if refusal.is(Errno::ENETUNREACH) => Ok(None),
+            Err(refusal) => Err(explain::plain(&refusal, ns)),
+        }
+    }
+
+    /// What a started process is doing.
+    pub fn process(&mut self, process: &Identity) -> OpResult<ProcState> {
+        self.kernel.process(process).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
+    }
+
+    /// Sends a started process a signal.
+    pub fn signal(&mut self, process: &Identity, signal: i32) -> OpResult<()> {
+        self.kernel.signal(process, signal).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
+    }
+
+    /// Forgets tracked connections to an original destination, so that packets meet the NAT rules anew.
+    pub fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> OpResult<usize> {
+        self.kernel.forget_flows(ns, to, port, protocol).map_err(|refusal| explain::plain(&refusal, ns))
+    }
+
+    /// Waits, unless interrupted.
+    pub fn sleep(&mut self, time: Duration) -> OpResult<()> {
+        self.kernel.sleep(time).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
+    }
+}
