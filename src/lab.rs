@@ -249,10 +249,7 @@ impl Lab {
     /// Undoes several changes at once, together with what depends on them.
     pub fn revert_all(&mut self, changes: &[u64]) -> OpResult<()> {
         let numbers = unwind::with_dependents(&self.made, changes);
-        match self.undo_numbers(&numbers).into_iter().next() {
-            None => Ok(()),
-            Some(left) => Err(left.error),
-        }
+        self.undo_numbers(&numbers).into_iter().next().map_or(Ok(()), |left| Err(left.error))
     }
 
     /// Undoes everything, as few kernel calls as it takes, and returns what could not be undone.
@@ -281,8 +278,7 @@ impl Lab {
             let records: Vec<&Record> = step.iter().filter_map(|at| going.get(*at)).collect();
             let entries: Vec<Entry<'_>> =
                 records.iter().map(|r| Entry { change: &r.change, identity: &r.identity }).collect();
-            let results = self.kernel.undo_all(&entries);
-            for (record, result) in records.into_iter().zip(results) {
+            for (record, result) in records.into_iter().zip(self.kernel.undo_all(&entries)) {
                 match result {
                     Ok(undone) => self.gone(record, undone, &mut left),
                     Err(refusal) => {

@@ -90,7 +90,7 @@ fn what_went_with_its_namespace_is_gone() {
     sh("ip netns del web; ip netns add web; ip -n web link add br0 type bridge");
     assert_eq!(lab.undo(inner), Undone::AlreadyGone);
     assert!(lab.has_link(&ns("web"), "br0"));
-    sh("while ip link show veth0 2>/dev/null; do sleep 0.01; done");
+    sh("for i in $(seq 500); do ip link show veth0 2>/dev/null || break; sleep 0.01; done");
     assert_eq!(lab.undo(pair), Undone::AlreadyGone);
     sh("ip netns del web");
     assert_eq!(lab.undo(inner), Undone::AlreadyGone);

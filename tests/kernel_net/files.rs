@@ -1,6 +1,6 @@
 //! Files.
 
-use crate::support::{Lab, lab, reason};
+use crate::support::{Lab, lab, reason, sh};
 use nix::errno::Errno;
 use rhailab::change::{Change, Identity};
 use rhailab::kernel::{Entry, Kernel, Undone};
@@ -58,7 +58,8 @@ fn a_file_that_is_there_is_never_taken_over() {
     fs::write("/run/there", TEXT).unwrap();
     symlink("/run/nowhere", "/run/dangling").unwrap();
     for path in ["/run/there", "/run/dangling"] {
-        let refusal = lab.attempt(file(path)).unwrap_err();
+        // Before anything is written of it to a journal.
+        let refusal = lab.kernel.prepare(1, &file(path)).unwrap_err();
         assert_eq!(refusal.number(), Some(Errno::EEXIST as i32), "{path}");
     }
     // Made by somebody between the two steps: what we made for it goes, and what they made stays.
@@ -72,6 +73,16 @@ fn a_file_that_is_there_is_never_taken_over() {
     for bad in ["relative", "/run/../etc/x", "/run/there/below"] {
         assert!(lab.attempt(file(bad)).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_leaves_nothing() {
+    let Some(mut lab) = lab() else { return };
+    sh("mkdir /run/full; mount -t tmpfs -o size=4k tmpfs /run/full");
+    let change = Change::WriteFile { path: "/run/full/etc/netns/hosts".into(), text: "x".repeat(10_000) };
+    let refusal = lab.attempt(change).unwrap_err();
+    assert_eq!(refusal.number(), Some(Errno::ENOSPC as i32));
+    assert_eq!(fs::read_dir("/run/full").unwrap().count(), 0);
 }
 
 #[test]

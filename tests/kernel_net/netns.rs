@@ -51,7 +51,8 @@ fn ip_netns_works_beside_us() {
 fn a_name_that_is_taken_is_refused_and_left_alone() {
     let Some(mut lab) = lab() else { return };
     sh("ip netns add web; ip -n web link add theirs type bridge");
-    let refusal = lab.attempt(add_netns("web")).unwrap_err();
+    // Before anything is written of it to a journal.
+    let refusal = lab.kernel.prepare(8, &add_netns("web")).unwrap_err();
     assert_eq!(refusal.number(), Some(Errno::EEXIST as i32));
     assert!(lab.has_link(&ns("web"), "theirs"));
 
