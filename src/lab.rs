@@ -8,7 +8,7 @@ use crate::names::{IfName, LabName, Ns};
 use crate::render;
 use ipnet::IpNet;
 use journal::Line;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use store::Journal;
 
 mod explain;
@@ -268,12 +268,13 @@ impl Lab {
     }
 
     fn undo_numbers(&mut self, numbers: &[u64]) -> Vec<Leftover> {
+        let numbers: HashSet<u64> = numbers.iter().copied().collect();
         let (mut going, staying): (Vec<Record>, Vec<Record>) =
             std::mem::take(&mut self.made).into_iter().partition(|record| numbers.contains(&record.n));
         self.made = staying;
         let plan = unwind::plan(&going);
         let mut left = Vec::new();
-        let mut failed = Vec::new();
+        let mut failed = HashSet::new();
         for step in &plan.steps {
             let records: Vec<&Record> = step.iter().filter_map(|at| going.get(*at)).collect();
             let entries: Vec<Entry<'_>> =
@@ -284,7 +285,7 @@ impl Lab {
                     Err(refusal) => {
                         let error = explain::undo(&refusal, record);
                         self.tell(&Event::Stuck(record, &error));
-                        failed.push(record.n);
+                        failed.insert(record.n);
                         left.push(Leftover { record: record.clone(), error });
                     }
                 }

@@ -58,7 +58,8 @@ assert_eq(web.sysctl("net.ipv4.ip_forward"), "0");
 web.sysctl("net.ipv4.ip_forward", 1);"#,
         errors: &[
             Error { code: "sysctl::unknown", when: "there is no such key" },
-            Error { code: "sysctl::denied", when: "it belongs to the whole machine" },
+            Error { code: "sysctl::scope", when: "the key does not begin with `net.`" },
+            Error { code: "sysctl::denied", when: "it belongs to the whole machine all the same" },
             Error { code: "sysctl::value", when: "it does not take that value" },
         ],
         run: Run::Op(sysctl),
@@ -121,6 +122,15 @@ fn sysctl(call: &mut Call<'_>) -> OpResult<Value> {
         return Err(OpError::new("sysctl::unknown", format!("{key:?} is no sysctl key."))
             .help("Write it as `net.ipv4.ip_forward`, or `net/ipv4/conf/eth0.5/forwarding` where a part holds a dot.")
             .arg("key"));
+    }
+    // Other parts of /proc/sys belong to the whole machine even in a sandbox that root made.
+    if !key.starts_with("net.") && !key.starts_with("net/") {
+        return Err(OpError::new(
+            "sysctl::scope",
+            format!("The sysctl `{key}` belongs to the whole machine, not to a network."),
+        )
+        .help("rhailab reads and sets those that begin with `net.`.")
+        .arg("key"));
     }
     if let Some(value) = call.args.opt("value")? {
         let value = match value {
