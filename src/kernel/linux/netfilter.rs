@@ -51,8 +51,15 @@ struct Deferred {
 
 impl Deferred {
     fn item(&self) -> Item<'_> {
-        Item { table: self.table, edits: &self.edits, tag: &self.tag }
+        Item { edits: &self.edits, tag: &self.tag }
     }
+}
+
+/// Changes of one table that are to be undone, with their places among all.
+struct Group<'a> {
+    target: Target,
+    table: Table,
+    items: Vec<(usize, Item<'a>)>,
 }
 
 /// The rules of a lab.
@@ -117,29 +124,21 @@ impl Netfilter {
         let target = Target { ns: ns.clone(), family, backend };
         let lines = edits.iter().map(|edit| words::line(edit, tag)).collect::<Done<Vec<String>>>()?;
         self.flush_target(spaces, &target);
-        self.make(spaces, &target, Item { table, edits, tag }, &lines)
+        self.make(spaces, &target, table, Item { edits, tag }, &lines)
     }
 
     /// Makes change number `n` together with others at the next [`Netfilter::flush`]. A swap is made now: it is
     /// there to be one moment in which everything changes. Only what no line could say is refused at once.
-    #[expect(clippy::too_many_arguments)]
-    pub fn defer(
-        &mut self,
-        spaces: &Spaces,
-        n: u64,
-        ns: &Ns,
-        family: Family,
-        table: Table,
-        edits: &[RuleEdit],
-        identity: &Identity,
-    ) -> Done<()> {
+    pub fn defer(&mut self, spaces: &Spaces, n: u64, change: &Change, identity: &Identity) -> Done<()> {
+        let Change::EditRules { ns, family, table, edits } = change else { return Err(no_rules()) };
         if edits.iter().any(|edit| matches!(edit, RuleEdit::Delete { .. })) {
-            return self.apply(spaces, ns, family, table, edits, identity);
+            return self.apply(spaces, ns, *family, *table, edits, identity);
         }
         let (tag, backend) = marks(identity)?;
         let lines = edits.iter().map(|edit| words::line(edit, tag)).collect::<Done<Vec<String>>>()?;
-        let target = Target { ns: ns.clone(), family, backend };
-        self.deferred.push(Deferred { n, target, table, edits: edits.to_vec(), lines, tag: tag.to_owned() });
+        let target = Target { ns: ns.clone(), family: *family, backend };
+        let (edits, tag) = (edits.clone(), tag.to_owned());
+        self.deferred.push(Deferred { n, target, table: *table, edits, lines, tag });
         Ok(())
     }
 
@@ -161,10 +160,10 @@ impl Netfilter {
     /// Undoes `EditRules` changes, newest first. The answers are in the same order.
     pub fn undo_all(&mut self, spaces: &Spaces, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
         let mut answers: Vec<Done<Undone>> = vec![Ok(Undone::AlreadyGone); entries.len()];
-        let mut groups: Vec<(Target, Vec<(usize, Item<'_>)>)> = Vec::new();
+        let mut groups: Vec<Group<'_>> = Vec::new();
         for (at, entry) in entries.iter().enumerate() {
             let Change::EditRules { ns, family, table, edits } = entry.change else {
-                answers[at] = Err(Refusal::new(Why::Protocol, "undo rules", "this change made no rules"));
+                answers[at] = Err(no_rules());
                 continue;
             };
             if *entry.identity == Identity::Already {
@@ -183,18 +182,16 @@ impl Netfilter {
                 answers[at] = Ok(Undone::Yes);
                 continue;
             }
-            let item = (at, Item { table: *table, edits, tag });
-            match groups.iter_mut().find(|(known, _)| *known == target) {
-                Some((_, items)) => items.push(item),
-                None => groups.push((target, vec![item])),
+            match groups.iter_mut().find(|group| group.target == target && group.table == *table) {
+                Some(group) => group.items.push((at, Item { edits, tag })),
+                None => groups.push(Group { target, table: *table, items: vec![(at, Item { edits, tag })] }),
             }
         }
-        for (target, group) in groups {
+        for Group { target, table, items } in groups {
             self.flush_target(spaces, &target);
-            let items: Vec<Item<'_>> = group.iter().map(|(_, item)| *item).collect();
-            let outcomes = self.retract(spaces, &target, &items);
-            for ((at, _), outcome) in group.iter().zip(outcomes) {
-                answers[*at] = outcome;
+            let (places, items): (Vec<usize>, Vec<Item<'_>>) = items.into_iter().unzip();
+            for (at, outcome) in places.into_iter().zip(self.retract(spaces, &target, table, &items)) {
+                answers[at] = outcome;
             }
         }
         answers
@@ -248,18 +245,27 @@ impl Netfilter {
     }
 
     /// Makes one change.
-    fn make(&mut self, spaces: &Spaces, target: &Target, item: Item<'_>, lines: &[String]) -> Done<()> {
-        match self.commit(spaces, target, item.table, lines, Patience::making(lines.len())) {
+    fn make(&mut self, spaces: &Spaces, target: &Target, table: Table, item: Item<'_>, lines: &[String]) -> Done<()> {
+        match self.commit(spaces, target, table, lines, Patience::making(lines.len())) {
             Ok(()) => Ok(()),
-            Err(Fault::Refused { at, status, words }) => Err(refusal(target, item, at, status, words)),
+            Err(Fault::Refused { at, status, words }) => {
+                Err(refusal((target.family, table), item.edits, at, status, words))
+            }
             Err(Fault::NotAsked(refusal)) => Err(refusal),
-            Err(Fault::Lost(refusal)) => Err(self.take_back(spaces, target, &[item], refusal)),
+            Err(Fault::Lost(refusal)) => Err(self.take_back(spaces, target, table, &[item], refusal)),
         }
     }
 
     /// Sees to it that nothing is left of changes whose fate is unknown.
-    fn take_back(&mut self, spaces: &Spaces, target: &Target, items: &[Item<'_>], mut why: Refusal) -> Refusal {
-        for outcome in self.retract(spaces, target, items) {
+    fn take_back(
+        &mut self,
+        spaces: &Spaces,
+        target: &Target,
+        table: Table,
+        items: &[Item<'_>],
+        mut why: Refusal,
+    ) -> Refusal {
+        for outcome in self.sift(spaces, target, table, items) {
             if let Err(left) = outcome {
                 why.words = format!("{}; it may be made in part, because undoing it failed: {left}", why.words);
             }
@@ -280,19 +286,24 @@ impl Netfilter {
                 Ok(()) => {}
                 Err(Fault::Refused { .. } | Fault::NotAsked(_)) => {
                     for deferred in batch {
-                        if let Err(refusal) = self.make(spaces, target, deferred.item(), &deferred.lines) {
+                        if let Err(refusal) = self.make(spaces, target, table, deferred.item(), &deferred.lines) {
                             self.failed.push((deferred.n, refusal));
                         }
                     }
                 }
                 Err(Fault::Lost(refusal)) => {
                     let items: Vec<Item<'_>> = batch.iter().rev().map(Deferred::item).collect();
-                    let refusal = self.take_back(spaces, target, &items, refusal);
+                    let refusal = self.take_back(spaces, target, table, &items, refusal);
                     self.failed.extend(batch.iter().map(|deferred| (deferred.n, refusal.clone())));
                 }
             }
         }
     }
+}
+
+/// For a change of another kind.
+fn no_rules() -> Refusal {
+    Refusal::new(Why::Protocol, "iptables", "this change makes no rules")
 }
 
 /// The tag and backend in an identity.
@@ -305,11 +316,17 @@ fn marks(identity: &Identity) -> Done<(&str, Backend)> {
 }
 
 /// A refused change, blaming the edit that was refused.
-fn refusal(target: &Target, item: Item<'_>, at: Option<usize>, status: i32, words: String) -> Refusal {
-    let edit = at.and_then(|at| item.edits.get(at)).or_else(|| item.edits.first().filter(|_| item.edits.len() == 1));
+fn refusal(
+    (family, table): (Family, Table),
+    edits: &[RuleEdit],
+    at: Option<usize>,
+    status: i32,
+    words: String,
+) -> Refusal {
+    let edit = at.and_then(|at| edits.get(at)).or_else(|| edits.first().filter(|_| edits.len() == 1));
     let request = match edit {
-        Some(edit) => words::command(target.family, item.table, edit),
-        None => format!("{}-restore, table {}", target.family.iptables(), item.table.as_str()),
+        Some(edit) => words::command(family, table, edit),
+        None => format!("{}-restore, table {}", family.iptables(), table.as_str()),
     };
     // The legacy tools leave out what libiptc would say.
     let words = match edit {

@@ -45,7 +45,7 @@ impl Patience {
         }
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Refusal::new(Why::Timeout, request, "iptables 1.8.5 or newer is needed to answer in time"));
+            return Err(Refusal::new(Why::Timeout, request, ""));
         }
         // Short slices, because the flag may be raised by a signal that another thread takes.
         Ok(PollTimeout::from(u8::try_from(left.as_millis()).unwrap_or(u8::MAX).clamp(1, 100)))

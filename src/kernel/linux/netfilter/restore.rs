@@ -75,17 +75,22 @@ impl Restore {
         let first = self.lines + 2;
         self.lines += u64::try_from(lines.len()).unwrap_or(u64::MAX).saturating_add(3);
 
-        if self.child.ask(block.as_bytes(), echo.as_bytes(), patience).map_err(Fault::Lost)? {
+        let answered = self.child.ask(block.as_bytes(), echo.as_bytes(), patience).map_err(|mut refusal| {
+            if refusal.why == Why::Timeout {
+                refusal.words.push_str("iptables before 1.8.5 keeps its answers to itself");
+            }
+            Fault::Lost(refusal)
+        })?;
+        if answered {
             return Ok(());
         }
         let ended = self.child.ended();
-        if !(1..128).contains(&ended.status) {
+        let blamed = words::blamed_line(&ended.stderr);
+        if blamed.is_none() && !(1..128).contains(&ended.status) {
             let words = format!("it ended without an answer; {}", words::clean(&ended.stderr));
             return Err(Fault::Lost(Refusal::new(Why::Tool(ended.status), "iptables-restore", words)));
         }
-        let at = words::blamed_line(&ended.stderr)
-            .and_then(|line| usize::try_from(line.checked_sub(first)?).ok())
-            .filter(|at| *at < lines.len());
+        let at = blamed.and_then(|line| usize::try_from(line.checked_sub(first)?).ok()).filter(|at| *at < lines.len());
         Err(Fault::Refused { at, status: ended.status, words: words::clean(&ended.stderr) })
     }
 }

@@ -5,23 +5,47 @@ use super::restore::Fault;
 use super::saved::Saved;
 use super::undo::{self, Item, Plan, Scene, Spelling};
 use super::{Netfilter, Target, read, words};
+use crate::change::Table;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
 use nix::errno::Errno;
 use std::collections::HashSet;
 
 impl Netfilter {
-    /// Takes changes of one target back: in one commit for each table if that goes, else one by one.
-    pub(super) fn retract(&mut self, spaces: &Spaces, target: &Target, items: &[Item<'_>]) -> Vec<Done<Undone>> {
+    /// Takes changes of one table back, newest first, of which we believe that all still stand.
+    pub(super) fn retract(
+        &mut self,
+        spaces: &Spaces,
+        target: &Target,
+        table: Table,
+        items: &[Item<'_>],
+    ) -> Vec<Done<Undone>> {
+        let tags = items.iter().map(|item| item.tag).collect();
+        match undo::presumed(items, &tags) {
+            Some(plan) if self.carry_out(spaces, target, table, &plan).is_ok() => plan.outcomes,
+            _ => self.sift(spaces, target, table, items),
+        }
+    }
+
+    /// Takes back what there is of changes: in one commit if that goes, else one by one.
+    pub(super) fn sift(
+        &mut self,
+        spaces: &Spaces,
+        target: &Target,
+        table: Table,
+        items: &[Item<'_>],
+    ) -> Vec<Done<Undone>> {
+        let tags: HashSet<&str> = items.iter().map(|item| item.tag).collect();
         let before = match self.look(spaces, target) {
             Ok(Some(saved)) => saved,
             Ok(None) => return vec![Ok(Undone::AlreadyGone); items.len()],
             Err(refusal) => return vec![Err(refusal); items.len()],
         };
-        let tags: HashSet<&str> = items.iter().map(|item| item.tag).collect();
-        let scene = Scene { now: &before, before: &before, tags: &tags, spelling: Spelling::Recipe };
+        let standing = undo::standing(items, table, &before);
+        let (now, spelling) = (&before, Spelling::Recipe);
+        let scene = Scene { table, now, before: &before, tags: &tags, standing: &standing, spelling };
         let plan = self.plan(spaces, target, items, scene);
-        match self.carry_out(spaces, target, &plan) {
+        match self.carry_out(spaces, target, table, &plan) {
             Ok(()) => plan.outcomes,
             Err(_) => items.iter().map(|item| self.retract_one(spaces, target, *item, scene)).collect(),
         }
@@ -33,7 +57,7 @@ impl Netfilter {
         for spelling in [Spelling::Recipe, Spelling::Saved] {
             let Some(now) = self.look(spaces, target)? else { return Ok(Undone::AlreadyGone) };
             let mut plan = self.plan(spaces, target, &[item], Scene { now: &now, spelling, ..scene });
-            match self.carry_out(spaces, target, &plan) {
+            match self.carry_out(spaces, target, scene.table, &plan) {
                 Ok(()) => return plan.outcomes.remove(0),
                 Err(refusal) => last = Some(refusal),
             }
@@ -56,22 +80,23 @@ impl Netfilter {
     fn plan(&mut self, spaces: &Spaces, target: &Target, items: &[Item<'_>], scene: Scene<'_>) -> Plan {
         undo::plan(items, scene, &mut |item, edit| {
             let line = words::line(edit, item.tag)?;
-            read::has_rule(&mut self.tools, spaces, &target.ns, (target.family, target.backend), item.table, &line)
+            let kind = (target.family, target.backend);
+            read::has_rule(&mut self.tools, spaces, &target.ns, kind, scene.table, &line)
         })
     }
 
-    fn carry_out(&mut self, spaces: &Spaces, target: &Target, plan: &Plan) -> Done<()> {
-        for (table, lines) in plan.blocks.iter().filter(|(_, lines)| !lines.is_empty()) {
-            match self.commit(spaces, target, *table, lines, Patience::undoing(lines.len())) {
-                Ok(()) => {}
-                Err(Fault::Refused { at, status, words }) => {
-                    let line = at.map_or("", |at| lines[at].as_str());
-                    let request = format!("{} -t {} {line}", target.family.iptables(), table.as_str());
-                    return Err(Refusal::new(Why::Tool(status), request.trim_end(), words));
-                }
-                Err(Fault::NotAsked(refusal) | Fault::Lost(refusal)) => return Err(refusal),
-            }
+    fn carry_out(&mut self, spaces: &Spaces, target: &Target, table: Table, plan: &Plan) -> Done<()> {
+        if plan.lines.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        match self.commit(spaces, target, table, &plan.lines, Patience::undoing(plan.lines.len())) {
+            Ok(()) => Ok(()),
+            Err(Fault::Refused { at, status, words }) => {
+                let line = at.map_or("", |at| plan.lines[at].as_str());
+                let request = format!("{} -t {} {line}", target.family.iptables(), table.as_str());
+                Err(Refusal::new(Why::Tool(status), request.trim_end(), words))
+            }
+            Err(Fault::NotAsked(refusal) | Fault::Lost(refusal)) => Err(refusal),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What iptables-save(8) prints, taken apart.
 
 use super::words;
+use std::collections::HashMap;
 
 /// The tables of one family in one namespace.
 #[derive(Debug, Default)]
@@ -10,7 +11,7 @@ pub(super) struct Saved {
     pub(super) unreadable: Vec<String>,
 }
 
-/// One table.
+/// One table, indexed, because a lab can have as many rules as changes to look up.
 #[derive(Debug, Default)]
 pub(super) struct SavedTable {
     name: String,
@@ -18,6 +19,8 @@ pub(super) struct SavedTable {
     chains: Vec<(String, String)>,
     /// Rules in order.
     pub(super) rules: Vec<SavedRule>,
+    by_comment: HashMap<String, Vec<usize>>,
+    by_chain: HashMap<String, Vec<usize>>,
 }
 
 /// One rule.
@@ -25,35 +28,47 @@ pub(super) struct SavedTable {
 pub(super) struct SavedRule {
     /// Its chain.
     pub(super) chain: String,
-    /// What follows `-A CHAIN`, unquoted.
-    words: Vec<String>,
     /// The line without its `-A `.
     pub(super) text: String,
+    comments: Vec<String>,
 }
 
 impl SavedRule {
-    /// The words that follow an option, wherever it occurs.
-    fn after<'a>(&'a self, options: &'static [&'static str]) -> impl Iterator<Item = &'a str> {
-        self.words.windows(2).filter(|pair| options.contains(&pair[0].as_str())).map(|pair| pair[1].as_str())
-    }
-
-    /// Whether it carries this comment.
-    pub(super) fn has_comment(&self, comment: &str) -> bool {
-        self.after(&["--comment"]).any(|text| text == comment)
-    }
-
     /// Whether a lab's mark is on it: the lab that `tag` belongs to.
     pub(super) fn is_of_lab(&self, tag: &str) -> bool {
-        self.after(&["--comment"]).any(|text| words::same_lab(text, tag))
-    }
-
-    /// Whether it sends packets to this chain.
-    pub(super) fn jumps_to(&self, chain: &str) -> bool {
-        self.after(&["-j", "-g"]).any(|target| target == chain)
+        self.comments.iter().any(|text| words::same_lab(text, tag))
     }
 }
 
 impl SavedTable {
+    /// Takes in a rule: what follows `-A `.
+    fn add(&mut self, text: &str) {
+        let words = words::split(text);
+        let Some(chain) = words.first() else { return };
+        let after = |options: &'static [&str]| {
+            let pairs = words.windows(2).filter(|pair| options.contains(&pair[0].as_str()));
+            pairs.map(|pair| pair[1].clone()).collect::<Vec<String>>()
+        };
+        let (at, comments) = (self.rules.len(), after(&["--comment"]));
+        for comment in &comments {
+            self.by_comment.entry(comment.clone()).or_default().push(at);
+        }
+        for chain in after(&["-j", "-g"]).into_iter().chain([chain.clone()]) {
+            self.by_chain.entry(chain).or_default().push(at);
+        }
+        self.rules.push(SavedRule { chain: chain.clone(), text: text.to_owned(), comments });
+    }
+
+    /// The rules that carry this comment, as indices.
+    pub(super) fn with_comment(&self, comment: &str) -> &[usize] {
+        self.by_comment.get(comment).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rules in a chain and those that send packets to it, with their indices.
+    pub(super) fn using(&self, chain: &str) -> impl Iterator<Item = (usize, &SavedRule)> {
+        self.by_chain.get(chain).into_iter().flatten().filter_map(|at| Some((*at, self.rules.get(*at)?)))
+    }
+
     /// Whether the chain is there and made by somebody.
     pub(super) fn has_own_chain(&self, chain: &str) -> bool {
         self.chains.iter().any(|(name, policy)| name == chain && policy == "-")
@@ -82,11 +97,7 @@ impl Saved {
                         table.chains.push((name.to_owned(), policy.to_owned()));
                     }
                 } else if let Some(text) = line.strip_prefix("-A ") {
-                    let mut words = words::split(text);
-                    if !words.is_empty() {
-                        let chain = words.remove(0);
-                        table.rules.push(SavedRule { chain, words, text: text.to_owned() });
-                    }
+                    table.add(text);
                 }
             }
         }
@@ -133,10 +144,10 @@ mod tests {
         let text =
             "*nat\n-A A -m comment --comment \"rhailab:x:11\" -m comment --comment \"rhailab:x:2\" -g B\nCOMMIT\n";
         let saved = Saved::parse(text);
-        let rule = &saved.table("nat").unwrap().rules[0];
-        assert!(
-            rule.has_comment("rhailab:x:11") && rule.has_comment("rhailab:x:2") && !rule.has_comment("rhailab:x:1")
-        );
-        assert!(rule.jumps_to("B") && !rule.jumps_to("rhailab:x:2"));
+        let table = saved.table("nat").unwrap();
+        let with = |comment| table.with_comment(comment);
+        assert_eq!((with("rhailab:x:11"), with("rhailab:x:2"), with("rhailab:x:1")), (&[0][..], &[0][..], &[][..]));
+        let using = |chain| table.using(chain).count();
+        assert_eq!((using("A"), using("B"), using("rhailab:x:2")), (1, 1, 0));
     }
 }

@@ -1,0 +1,256 @@
+//! Making changes.
+
+use crate::support::{append, each_kind, netns, sh, words};
+use rhailab::change::{Family, RuleEdit, Table};
+use rhailab::kernel::linux::netfilter::{Backend, restores_started};
+use rhailab::kernel::{Undone, Why};
+use rhailab::names::ChainName;
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+#[test]
+fn rules_are_there_when_apply_returns_and_take_one_process() {
+    each_kind(|lab| {
+        let before = restores_started();
+        lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
+        let rules = lab.rules();
+        assert!(rules.iter().any(|rule| rule.starts_with(":VIP -")), "{rules:#?}");
+        assert_eq!(rules.iter().filter(|rule| rule.contains("--comment \"rhailab:lab:1\"")).count(), 3, "{rules:#?}");
+        for n in 2..30 {
+            lab.apply(Table::Filter, vec![append("FORWARD", &format!("-i br{n} -j ACCEPT"))]).unwrap();
+            assert!(lab.rules().iter().any(|rule| rule.contains(&format!("-i br{n} "))), "change {n}");
+        }
+        assert_eq!(restores_started() - before, 1);
+        let first = RuleEdit::Insert { chain: "FORWARD".into(), words: words("-i first -j ACCEPT") };
+        lab.apply(Table::Filter, vec![first]).unwrap();
+        let forward: Vec<String> = lab.rules().into_iter().filter(|rule| rule.starts_with("-A FORWARD")).collect();
+        assert!(forward[0].contains("-i first"), "{forward:#?}");
+    });
+}
+
+#[test]
+fn a_refused_change_leaves_nothing_and_blames_its_rule() {
+    each_kind(|lab| {
+        lab.apply(Table::Filter, vec![append("INPUT", "-i lo -j ACCEPT")]).unwrap();
+        let before = lab.rules();
+        for (table, chain, rule, said) in [
+            (Table::Nat, "OUTPUT", "-j NOWHERE", "NOWHERE"),
+            (Table::Nat, "OUTPUT", "-p tcp -m tcp --dport 99999 -j RETURN", "99999"),
+            (Table::Nat, "OUTPUT", "-m nonsense -j RETURN", "nonsense"),
+            (Table::Nat, "OUTPUT", "-j DROP", "not intended for filtering"),
+            (Table::Nat, "NOWHERE", "-j RETURN", "No chain/target/match by that name"),
+            (Table::Nat, "OUTPUT", "-t filter -j RETURN", "-t option"),
+            (Table::Nat, "OUTPUT", "-F", "-F with -A"),
+            (Table::Nat, "OUTPUT", "-j DNAT --to-destination", "requires an argument"),
+            // Only the kernel refuses this, at COMMIT.
+            (Table::Nat, "OUTPUT", "-j MASQUERADE", ""),
+        ] {
+            let edits = vec![
+                RuleEdit::NewChain(ChainName::new("OWN").unwrap()),
+                append("OWN", "-j RETURN"),
+                append(chain, rule),
+                append("OWN", "-j RETURN"),
+            ];
+            let refusal = lab.apply(table, edits).unwrap_err();
+            assert!(matches!(refusal.why, Why::Tool(1..=4)), "{refusal}");
+            assert!(refusal.words.contains(said), "{rule}: {refusal}");
+            for noise in ["Try `", "Error occurred", "(nf_tables)", "line "] {
+                assert!(!refusal.words.contains(noise), "{refusal}");
+            }
+            if lab.backend == Backend::Legacy && said.is_empty() || said == "NOWHERE" {
+                assert!(refusal.request.contains("nat") || refusal.request.contains(rule), "{refusal}");
+            } else {
+                assert_eq!(refusal.request, format!("{} -t nat -A {chain} {rule}", lab.family.iptables()));
+            }
+            assert_eq!(lab.rules(), before, "{rule}");
+            // The next change finds everything in order.
+            let n = lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
+            assert_eq!(lab.undo(&[n]), [Ok(Undone::Yes)]);
+            assert_eq!(lab.rules(), before, "{rule}");
+        }
+    });
+}
+
+#[test]
+fn a_chain_that_is_there_already_is_an_error_and_left_alone() {
+    each_kind(|lab| {
+        lab.iptables("-t nat -N VIP");
+        lab.iptables("-t nat -A VIP -s 192.0.2.1 -j RETURN".replace("192.0.2.1", &lab.host(9)).as_str());
+        let before = lab.rules();
+        let refusal = lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap_err();
+        assert_eq!(refusal.request, format!("{} -t nat -N VIP", lab.family.iptables()));
+        assert_eq!(refusal.words, "Chain already exists.");
+        assert_eq!(lab.rules(), before);
+        // As after a crash between the intent and its outcome.
+        assert!(matches!(&lab.undo(&[1])[0], Ok(Undone::NotOurs(_))));
+        assert_eq!(lab.rules(), before);
+    });
+}
+
+#[test]
+fn what_others_do_between_two_changes_is_seen() {
+    each_kind(|lab| {
+        lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
+        lab.iptables("-t nat -N THEIRS");
+        lab.apply(Table::Nat, vec![append("THEIRS", "-j VIP"), append("OUTPUT", "-j THEIRS")]).unwrap();
+        lab.iptables("-t nat -F");
+        lab.iptables("-t nat -X");
+        let refusal = lab.apply(Table::Nat, vec![append("THEIRS", "-j RETURN")]).unwrap_err();
+        assert!(refusal.words.contains("No chain/target/match by that name"), "{refusal}");
+        lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
+        lab.iptables("-t nat -C PREROUTING -m comment --comment rhailab:lab:4 -j VIP");
+    });
+}
+
+#[test]
+fn any_text_survives_in_a_rule() {
+    each_kind(|lab| {
+        let empty = lab.rules();
+        let comments = [
+            "it's",
+            "two words",
+            "a \"quoted\" one",
+            "back\\slash",
+            "\\",
+            "-x",
+            "--comment",
+            "#",
+            "$(id) `id`",
+            "café",
+            "'",
+        ];
+        let rules: Vec<RuleEdit> = comments
+            .iter()
+            .map(|comment| {
+                let words = ["-m", "comment", "--comment", comment, "-j", "ACCEPT"].map(str::to_owned).to_vec();
+                RuleEdit::Append { chain: "INPUT".into(), words }
+            })
+            .collect();
+        let n = lab.apply(Table::Filter, rules).unwrap();
+        for comment in comments {
+            let own = Command::new(format!("{}-{}", lab.family.iptables(), lab.backend.as_str()))
+                .args(["-C", "INPUT", "-m", "comment", "--comment", "rhailab:lab:1"])
+                .args(["-m", "comment", "--comment", comment, "-j", "ACCEPT"])
+                .output()
+                .unwrap();
+            assert!(own.status.success(), "{comment:?}: {:#?}", lab.rules());
+        }
+        assert_eq!(lab.undo(&[n]), [Ok(Undone::Yes)]);
+        assert_eq!(lab.rules(), empty);
+        for text in ["a\nCOMMIT\n*filter", "nul\0"] {
+            let words = ["-m", "comment", "--comment", text].map(str::to_owned).to_vec();
+            let refusal = lab.apply(Table::Filter, vec![RuleEdit::Append { chain: "INPUT".into(), words }]);
+            assert!(refusal.unwrap_err().words.contains("line break"));
+        }
+        assert_eq!(lab.rules(), empty);
+    });
+}
+
+#[test]
+fn a_swap_is_one_moment() {
+    each_kind(|lab| {
+        let mut owner = lab.apply(Table::Nat, lab.vip("VIP", 1, 100)).unwrap();
+        let save = format!("{}-{}-save -t nat", lab.family.iptables(), lab.backend.as_str());
+        let watch = format!("for i in $(seq 60); do {save} | grep -c -- '-j DNAT'; done");
+        let mut watcher = Command::new("sh").args(["-c", &watch]).stdout(Stdio::piped()).spawn().unwrap();
+        for n in 100..400 {
+            owner = lab.apply(Table::Nat, lab.swap("VIP", 1, (n, owner), n + 1)).unwrap();
+        }
+        let mut seen = String::new();
+        watcher.stdout.take().unwrap().read_to_string(&mut seen).unwrap();
+        watcher.wait().unwrap();
+        assert_eq!(seen.lines().count(), 60);
+        assert!(seen.lines().all(|rules| rules == "1"), "{seen}");
+    });
+}
+
+#[test]
+fn deferred_changes_are_made_together_and_fail_one_by_one() {
+    each_kind(|lab| {
+        let empty = lab.rules();
+        let before = restores_started();
+        for n in 1..=50 {
+            lab.defer(Table::Nat, lab.vip(&format!("VIP{n}"), n, 2));
+            lab.defer(Table::Filter, vec![append("FORWARD", &format!("-i br{n} -j ACCEPT"))]);
+        }
+        assert_eq!(lab.rules(), empty, "not yet");
+        assert!(lab.netfilter.is_pending());
+        assert_eq!(lab.netfilter.flush(&lab.spaces), []);
+        assert!(!lab.netfilter.is_pending());
+        assert_eq!(lab.rules().iter().filter(|rule| rule.contains("rhailab:lab:")).count(), 4 * 50);
+        assert_eq!(restores_started() - before, 1);
+
+        let good = lab.defer(Table::Nat, lab.vip("GOOD", 1, 2));
+        let there = lab.defer(Table::Nat, lab.vip("VIP7", 1, 2));
+        let bad = lab.defer(Table::Nat, vec![append("GOOD", "-j RETURN"), append("OUTPUT", "-j NOWHERE")]);
+        let dropped = lab.defer(Table::Nat, lab.vip("DROPPED", 1, 2));
+        let last = lab.defer(Table::Nat, vec![append("OUTPUT", "-j GOOD")]);
+        assert_eq!(lab.undo(&[dropped]), [Ok(Undone::Yes)], "taken back before it was made");
+        let failed: Vec<u64> = lab.netfilter.flush(&lab.spaces).into_iter().map(|(n, _)| n).collect();
+        assert_eq!(failed, [there, bad]);
+        let rules = lab.rules();
+        let count = |n: u64| rules.iter().filter(|rule| rule.contains(&format!("rhailab:lab:{n}\""))).count();
+        assert_eq!([good, there, bad, dropped, last].map(count), [3, 0, 0, 0, 1]);
+
+        // A swap is made at once, after what it depends on.
+        let vip = lab.defer(Table::Nat, lab.vip("MOVED", 1, 2));
+        lab.defer(Table::Nat, lab.swap("MOVED", 1, (2, vip), 3));
+        assert!(lab.rules().iter().any(|rule| rule.starts_with("-A MOVED ") && rule.contains(&lab.host(3))));
+    });
+}
+
+#[test]
+fn each_namespace_has_its_own_rules_and_none_is_kept_alive() {
+    each_kind(|lab| {
+        let (one, two) = (netns("one"), netns("two"));
+        lab.apply_in(&one, Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
+        lab.apply_in(&two, Table::Nat, lab.vip("VIP", 1, 3)).unwrap();
+        assert!(!lab.rules().iter().any(|rule| rule.contains("VIP")));
+        let lines = lab.netfilter.save(&lab.spaces, &one).unwrap();
+        let digit = if lab.family == Family::V4 { '4' } else { '6' };
+        assert_eq!(lines.iter().filter(|line| line.starts_with(&format!("{digit} *nat -A "))).count(), 3, "{lines:#?}");
+        assert!(lines.contains(&format!("{digit} *nat :VIP -")), "{lines:#?}");
+
+        // A namespace of the same name is another one.
+        sh("ip netns del one && ip netns add one");
+        lab.apply_in(&one, Table::Nat, lab.vip("VIP", 1, 4)).unwrap();
+        let save = format!("ip netns exec one {}-{}-save", lab.family.iptables(), lab.backend.as_str());
+        assert!(sh(&save).contains(&lab.host(4)));
+
+        // The kernel tells that a namespace has ended by taking its end of a cable.
+        sh("ip link add cable type veth peer name end netns two");
+        lab.netfilter.close(&two);
+        sh("ip netns del two");
+        for _ in 0..200 {
+            if !std::path::Path::new("/proc/thread-self/net/dev_snmp6/cable").exists() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        assert!(!sh("ip -o link").contains("cable"), "the namespace is still alive");
+        assert_eq!(lab.undo_all(), [Ok(Undone::Yes), Ok(Undone::AlreadyGone), Ok(Undone::AlreadyGone)]);
+    });
+}
+
+#[test]
+fn a_process_that_was_killed_is_replaced() {
+    each_kind(|lab| {
+        lab.netfilter.prewarm(&lab.spaces, &rhailab::names::Ns::Host, lab.family).unwrap();
+        let before = restores_started();
+        lab.apply(Table::Nat, lab.vip("A", 1, 2)).unwrap();
+        assert_eq!(restores_started(), before, "it was started before");
+        let children = sh(&format!("ps -o pid=,comm= --ppid {}", std::process::id()));
+        let mine = format!("{}-{}", lab.family.iptables(), lab.backend.as_str());
+        let here = std::fs::read_link("/proc/thread-self/ns/net").unwrap();
+        for line in children.lines() {
+            let (pid, name) = line.trim().split_once(' ').unwrap();
+            let there = std::fs::read_link(format!("/proc/{pid}/ns/net"));
+            if mine.starts_with(&name[..name.len().min(9)]) && there.is_ok_and(|there| there == here) {
+                sh(&format!("kill -9 {pid}; while ! grep -q '^State:.Z' /proc/{pid}/status; do sleep 0.01; done"));
+            }
+        }
+        lab.apply(Table::Nat, lab.vip("B", 1, 2)).unwrap();
+        assert_eq!(restores_started() - before, 1);
+        assert_eq!(lab.rules().iter().filter(|rule| rule.contains("rhailab:lab:")).count(), 6);
+    });
+}

@@ -1,0 +1,10 @@
+//! Rules and tracked connections, in namespaces of the tests' own, read back with iptables itself.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod apply;
+mod backends;
+mod flows;
+mod speed;
+mod support;
+mod undo;

@@ -1,0 +1,189 @@
+//! Taking changes back without touching what is somebody else's.
+
+use crate::support::{Lab, append, each_kind, sh};
+use rhailab::change::{RuleEdit, Table};
+use rhailab::kernel::Undone;
+use rhailab::kernel::linux::netfilter::restores_started;
+use rhailab::names::ChainName;
+
+#[test]
+fn equal_rules_of_others_survive_and_undo_twice_is_harmless() {
+    each_kind(|lab| {
+        let decoys = |lab: &Lab| {
+            lab.iptables("-A FORWARD -i br0 -j ACCEPT");
+            lab.iptables("-A FORWARD -i br0 -j ACCEPT -m comment --comment rhailab:lab:11");
+            lab.iptables("-A FORWARD -i br0 -j ACCEPT -m comment --comment rhailab:other:1");
+        };
+        decoys(lab);
+        let before = lab.rules();
+        let started = restores_started();
+        lab.apply(Table::Filter, vec![append("FORWARD", "-i br0 -j ACCEPT"), append("FORWARD", "-o br0 -j ACCEPT")])
+            .unwrap();
+        lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
+        lab.apply(Table::Nat, vec![append("POSTROUTING", "-o eth0 -j MASQUERADE")]).unwrap();
+        decoys(lab);
+        assert_eq!(lab.undo_all(), [Ok(Undone::Yes), Ok(Undone::Yes), Ok(Undone::Yes)]);
+        assert_eq!(restores_started() - started, 1);
+        assert_eq!(lab.undo_all(), [Ok(Undone::AlreadyGone), Ok(Undone::AlreadyGone), Ok(Undone::AlreadyGone)]);
+        let decoys: Vec<&String> = before.iter().filter(|rule| rule.starts_with("-A FORWARD")).collect();
+        let left = lab.rules();
+        assert_eq!(left.len(), before.len() + 3, "{left:#?}");
+        assert_eq!(left.iter().filter(|rule| decoys.contains(rule)).count(), 6, "{left:#?}");
+    });
+}
+
+#[test]
+fn one_by_one_leaves_as_little_as_all_together() {
+    each_kind(|lab| {
+        let empty = lab.rules();
+        for n in 1..5 {
+            lab.apply(Table::Nat, lab.vip(&format!("VIP{n}"), n, 2)).unwrap();
+        }
+        for n in (1..5).rev() {
+            assert_eq!(lab.undo(&[n]), [Ok(Undone::Yes)]);
+            assert_eq!(lab.undo(&[n]), [Ok(Undone::AlreadyGone)]);
+        }
+        assert_eq!(lab.rules(), empty);
+    });
+}
+
+#[test]
+fn a_chain_that_others_use_is_reported_and_left() {
+    each_kind(|lab| {
+        let empty = lab.rules();
+        for foreign in ["-A VIP -p tcp -j RETURN", "-A OUTPUT -p tcp -j VIP", "-A OUTPUT -p tcp -g VIP"] {
+            let n = lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
+            let other = lab.apply(Table::Nat, lab.vip("OTHER", 1, 2)).unwrap();
+            lab.iptables(&format!("-t nat {foreign}"));
+            let outcomes = lab.undo(&[other, n]);
+            assert_eq!(outcomes[0], Ok(Undone::Yes), "the others go");
+            let Ok(Undone::NotOurs(reason)) = &outcomes[1] else { panic!("{outcomes:?}") };
+            assert!(reason.contains("`VIP`") && reason.contains("not the lab's"), "{reason}");
+            let left: Vec<String> = lab.rules().into_iter().filter(|rule| !empty.contains(rule)).collect();
+            assert_eq!(left.len(), 2, "{left:#?}");
+            assert!(left[0].starts_with(":VIP ") && left[1].starts_with(foreign), "{left:#?}");
+            lab.iptables(&format!("-t nat {}", foreign.replace("-A", "-D")));
+            lab.iptables("-t nat -X VIP");
+        }
+    });
+}
+
+#[test]
+fn a_swap_is_taken_back_alone_or_with_what_it_changed() {
+    each_kind(|lab| {
+        let empty = lab.rules();
+        let vip = lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
+        let stood = lab.rules();
+        let swap = lab.apply(Table::Nat, lab.swap("VIP", 1, (2, vip), 3)).unwrap();
+        let again = lab.apply(Table::Nat, lab.swap("VIP", 1, (3, swap), 4)).unwrap();
+        assert_eq!(lab.undo(&[again, swap]), [Ok(Undone::Yes), Ok(Undone::Yes)]);
+        assert_eq!(lab.rules(), stood);
+        assert_eq!(lab.undo(&[again]), [Ok(Undone::AlreadyGone)]);
+        assert_eq!(lab.undo(&[swap]), [Ok(Undone::AlreadyGone)]);
+        assert_eq!(lab.rules(), stood);
+
+        let swap = lab.apply(Table::Nat, lab.swap("VIP", 1, (2, vip), 3)).unwrap();
+        assert_eq!(lab.undo(&[swap, vip]), [Ok(Undone::Yes), Ok(Undone::Yes)]);
+        assert_eq!(lab.rules(), empty);
+        assert_eq!(lab.undo(&[swap, vip]), [Ok(Undone::AlreadyGone), Ok(Undone::AlreadyGone)]);
+    });
+}
+
+#[test]
+fn a_mere_deletion_is_taken_back_once() {
+    each_kind(|lab| {
+        let empty = lab.rules();
+        let vip = lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
+        let stood = lab.rules();
+        let drained = RuleEdit::Delete { chain: "VIP".into(), words: lab.dnat(1, 2), owner: vip };
+        let drained = lab.apply(Table::Nat, vec![drained]).unwrap();
+        assert_eq!(lab.rules().len(), stood.len() - 1);
+        assert_eq!(lab.undo(&[drained]), [Ok(Undone::Yes)]);
+        assert_eq!(lab.rules(), stood);
+        assert_eq!(lab.undo(&[drained]), [Ok(Undone::AlreadyGone)]);
+        assert_eq!(lab.rules(), stood);
+        assert_eq!(lab.undo(&[vip]), [Ok(Undone::Yes)]);
+        assert_eq!(lab.undo(&[drained]), [Ok(Undone::AlreadyGone)], "there is no chain to put it into");
+        assert_eq!(lab.rules(), empty);
+    });
+}
+
+#[test]
+fn what_iptables_prints_in_other_words_is_undone_too() {
+    each_kind(|lab| {
+        let empty = lab.rules();
+        for (chain, rule) in [
+            ("INPUT", "-m recent --name rhailab --set"),
+            ("INPUT", "-m recent --name rhailab --rcheck --seconds 100 --reap -j ACCEPT"),
+            ("INPUT", "-p tcp -m tcp --syn -m connlimit --connlimit-above 3 -j DROP"),
+            ("INPUT", "-p tcp --dport http -j REJECT --reject-with tcp-reset"),
+            ("OUTPUT", "-m owner --uid-owner root -m limit --limit 3/min -j LOG --log-prefix a:"),
+            ("INPUT", "-m statistic --mode nth --every 3 --packet 0 -j ACCEPT"),
+            ("FORWARD", "! -i lo -m conntrack --ctstate NEW,ESTABLISHED -m multiport -p udp --dports 1,2:9 -j ACCEPT"),
+        ] {
+            let n = lab.apply(Table::Filter, vec![append(chain, rule)]).unwrap();
+            assert_eq!(lab.undo(&[n]), [Ok(Undone::Yes)], "{rule}");
+            assert_eq!(lab.rules(), empty, "{rule}");
+        }
+    });
+}
+
+#[test]
+fn what_is_partly_gone_is_undone_for_the_rest() {
+    each_kind(|lab| {
+        let empty = lab.rules();
+        lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
+        lab.apply(Table::Nat, lab.vip("ANOTHER", 2, 2)).unwrap();
+        lab.iptables("-t nat -D OUTPUT -m comment --comment rhailab:lab:1 -j VIP");
+        assert_eq!(lab.undo_all(), [Ok(Undone::Yes), Ok(Undone::Yes)]);
+        assert_eq!(lab.rules(), empty);
+
+        // All of its rules, but not its chain, which now could be anybody's.
+        let n = lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
+        lab.iptables("-t nat -F");
+        assert!(matches!(&lab.undo(&[n])[0], Ok(Undone::NotOurs(_))));
+        lab.iptables("-t nat -X VIP");
+        assert_eq!(lab.undo(&[n]), [Ok(Undone::AlreadyGone)]);
+    });
+}
+
+#[test]
+fn when_the_batch_is_refused_each_change_is_undone_for_itself() {
+    each_kind(|lab| {
+        let empty = lab.rules();
+        let good = lab.apply(Table::Filter, vec![append("INPUT", "-i one -j ACCEPT")]).unwrap();
+        // A tagged rule that somebody replaced by another: as many as before, but in other words.
+        let changed = lab.apply(Table::Filter, vec![append("INPUT", "-i two -j ACCEPT")]).unwrap();
+        let tag = format!("-m comment --comment rhailab:lab:{changed}");
+        lab.iptables(&format!("-D INPUT {tag} -i two -j ACCEPT"));
+        lab.iptables(&format!("-A INPUT {tag} -i three -j ACCEPT"));
+        let chain = lab.apply(Table::Filter, vec![RuleEdit::NewChain(ChainName::new("OWN").unwrap())]).unwrap();
+        assert_eq!(lab.undo(&[chain, changed, good]), [Ok(Undone::Yes), Ok(Undone::Yes), Ok(Undone::Yes)]);
+        assert_eq!(lab.rules(), empty);
+    });
+}
+
+#[test]
+fn another_process_can_undo_what_a_dead_one_made() {
+    each_kind(|lab| {
+        let empty = lab.rules();
+        lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
+        let mut recovery = Lab::new(lab.family, lab.backend);
+        recovery.made.clone_from(&lab.made);
+        assert_eq!(recovery.undo_all(), [Ok(Undone::Yes)]);
+        let left: Vec<String> = lab.rules().into_iter().filter(|rule| !rule.contains("192.0.2.77")).collect();
+        let before: Vec<String> = empty.into_iter().filter(|rule| !rule.contains("192.0.2.77")).collect();
+        assert_eq!(left, before);
+    });
+}
+
+#[test]
+fn a_namespace_that_is_gone_took_its_rules_with_it() {
+    each_kind(|lab| {
+        let ns = crate::support::netns("gone");
+        lab.apply_in(&ns, Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
+        lab.netfilter.close(&ns);
+        sh("ip netns del gone");
+        assert_eq!(lab.undo_all(), [Ok(Undone::AlreadyGone)]);
+    });
+}
