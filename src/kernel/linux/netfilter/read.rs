@@ -47,7 +47,8 @@ fn has_tables(family: Family, backend: Backend) -> bool {
             };
             match std::fs::read(names) {
                 Ok(names) => !names.is_empty(),
-                Err(e) => e.kind() != ErrorKind::NotFound,
+                // In a user namespace of an ordinary user the file cannot be read, and neither can the tables.
+                Err(e) => !matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied),
             }
         }
         Backend::Nft => {
