@@ -29,7 +29,8 @@ fn outcome(path: &Path) -> String {
     let result = session.load_file(path).and_then(|recipe| session.run(&recipe));
     let error = result.err().unwrap_or_else(|| panic!("{} did not fail", path.display()));
     let report = render(&error, session.sources(), STYLE);
-    format!("{}exit code {}\n\n{report}", printed.take(), error.0.class.exit_code())
+    let here = std::env::current_dir().unwrap().display().to_string();
+    format!("{}exit code {}\n\n{}", printed.take(), error.0.class.exit_code(), report.replace(&here, "[here]"))
 }
 
 #[test]

@@ -65,7 +65,10 @@ fn every_example_and_every_shipped_recipe_runs_in_a_rehearsal() {
     for folder in ["scripts/labs", "scripts/provision"] {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let bench = Bench::on(FakeKernel::new(), Config::default());
+            let recipe = Bench::new().session.load_file(&path).unwrap_or_else(|error| panic!("{error}"));
+            let required = recipe.params().iter().filter(|param| param.default.is_none());
+            let params = required.map(|param| (param.name.clone(), ParamValue::Text("lo".into()))).collect();
+            let bench = Bench::on(FakeKernel::new(), Config { params, ..Config::default() });
             let ran = bench.session.load_file(&path).and_then(|recipe| bench.session.run(&recipe));
             if let Err(error) = ran {
                 panic!("{}: {error} {:?} {:?}", path.display(), error.0.site, error.0.help);

@@ -143,6 +143,12 @@ mod tests {
             let name = def.name;
             assert!(def.summary.ends_with('.') && !def.summary.contains('\n'), "{name}: one sentence");
             assert!(def.example.contains(name), "{name}: the example uses it");
+            assert!(def.example.trim() == def.example, "{name}: the example has no blank around it");
+            let docs = def.params.iter().filter(|param| !matches!(param.ty, Ty::Options(_))).map(|param| param.doc);
+            let docs = docs.chain(def.options().iter().map(|option| option.doc));
+            for doc in docs.chain(def.errors.iter().map(|error| error.when)) {
+                assert!(!doc.is_empty() && !doc.ends_with('.'), "{name}: a clause: {doc:?}");
+            }
             let mut taken: Vec<&str> = def.params.iter().map(|param| param.name).collect();
             taken.extend(def.options().iter().map(|option| option.name));
             let count = taken.len();

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-const OUTSIDE: Error = Error { code: "subnet::outside", when: "There is no such address or subnet in it." };
+const OUTSIDE: Error = Error { code: "subnet::outside", when: "there is no such address or subnet in it" };
 
 /// The family.
 pub const DEFS: &[FnDef] = &[
@@ -17,7 +17,7 @@ pub const DEFS: &[FnDef] = &[
             name: "text",
             ty: Ty::Subnet,
             default: None,
-            doc: "The subnet in CIDR notation, host bits zero.",
+            doc: "the subnet in CIDR notation, host bits zero",
         }],
         returns: Ty::Subnet,
         summary: "Makes a subnet.",
@@ -25,9 +25,8 @@ pub const DEFS: &[FnDef] = &[
                   `address in subnet` is `true` for the addresses in it.",
         example: r#"let lan = subnet("10.0.0.0/24");
 assert_eq(lan.host(1), "10.0.0.1/24");
-assert("10.0.0.7" in lan);
-"#,
-        errors: &[Error { code: "value::subnet", when: "The text is not a subnet." }],
+assert("10.0.0.7" in lan);"#,
+        errors: &[Error { code: "value::subnet", when: "the text is not a subnet" }],
         run: Run::Op(|call| Ok(Value::Subnet(call.args.req("text")?))),
     },
     FnDef {
@@ -37,14 +36,13 @@ assert("10.0.0.7" in lan);
             name: "text",
             ty: Ty::Ip,
             default: None,
-            doc: "The address, with its prefix length if it has one.",
+            doc: "the address, with its prefix length if it has one",
         }],
         returns: Ty::Ip,
         summary: "Makes an address.",
         details: "Functions that take an address take its text as well; make one to count on from it.",
-        example: r#"assert_eq(ip("10.0.0.1").plus(9), "10.0.0.10");
-"#,
-        errors: &[Error { code: "value::address", when: "The text is not an address." }],
+        example: r#"assert_eq(ip("10.0.0.1").plus(9), "10.0.0.10");"#,
+        errors: &[Error { code: "value::address", when: "the text is not an address" }],
         run: Run::Op(|call| {
             let (ip, prefix) = call.args.req("text")?;
             Ok(Value::Addr(ip, prefix))
@@ -53,14 +51,13 @@ assert("10.0.0.7" in lan);
     FnDef {
         name: "duration",
         kind: Kind::Free,
-        params: &[Param { name: "text", ty: Ty::Duration, default: None, doc: "The time with its unit, or seconds." }],
+        params: &[Param { name: "text", ty: Ty::Duration, default: None, doc: "the time with its unit, or seconds" }],
         returns: Ty::Duration,
         summary: "Makes a time.",
         details: "Functions that take a time take its text as well; make one to compare or calculate.",
         example: r#"assert_eq(duration("1m 30s").secs, 90);
-assert(duration("5ms") < duration("1s"));
-"#,
-        errors: &[Error { code: "value::duration", when: "The text is not a time." }],
+assert(duration("5ms") < duration("1s"));"#,
+        errors: &[Error { code: "value::duration", when: "the text is not a time" }],
         run: Run::Op(|call| Ok(Value::Duration(call.args.req("text")?))),
     },
     FnDef {
@@ -70,14 +67,13 @@ assert(duration("5ms") < duration("1s"));
             name: "text",
             ty: Ty::Rate,
             default: None,
-            doc: "The rate with its unit: `bit`, `kbit`, `mbit` or `gbit`, which are decimal and per second.",
+            doc: "the rate with its unit: `bit`, `kbit`, `mbit` or `gbit`, which are decimal and per second",
         }],
         returns: Ty::Rate,
         summary: "Makes a bit rate.",
         details: "Functions that take a rate take its text as well; make one to compare or calculate.",
-        example: r#"assert_eq(rate("1.5mbit").bps, 1500000);
-"#,
-        errors: &[Error { code: "value::rate", when: "The text is not a bit rate." }],
+        example: r#"assert_eq(rate("1.5mbit").bps, 1500000);"#,
+        errors: &[Error { code: "value::rate", when: "the text is not a bit rate" }],
         run: Run::Op(|call| call.args.req("text")),
     },
     FnDef {
@@ -87,26 +83,24 @@ assert(duration("5ms") < duration("1s"));
             name: "number",
             ty: Ty::Int,
             default: None,
-            doc: "Which address, counted from the network's own, which is 0.",
+            doc: "which address, counted from the network's own, which is 0",
         }],
         returns: Ty::IfAddr,
         summary: "Returns an address of the subnet, with its prefix length.",
         details: "",
         example: r#"assert_eq(subnet("10.0.0.0/24").host(11), "10.0.0.11/24");
-assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");
-"#,
+assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");"#,
         errors: &[OUTSIDE],
         run: Run::Op(host),
     },
     FnDef {
         name: "contains",
         kind: Kind::Method(Ty::Subnet),
-        params: &[Param { name: "address", ty: Ty::Ip, default: None, doc: "The address." }],
+        params: &[Param { name: "address", ty: Ty::Ip, default: None, doc: "the address" }],
         returns: Ty::Bool,
         summary: "Says whether an address is in the subnet.",
         details: "`address in subnet` is the same.",
-        example: r#"assert(!subnet("10.0.0.0/24").contains("10.0.1.1"));
-"#,
+        example: r#"assert(!subnet("10.0.0.0/24").contains("10.0.1.1"));"#,
         errors: &[],
         run: Run::Op(|call| {
             let address: IpAddr = call.args.req("address")?;
@@ -117,14 +111,13 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");
         name: "subnet",
         kind: Kind::Method(Ty::Subnet),
         params: &[
-            Param { name: "prefix", ty: Ty::Int, default: None, doc: "The length of the smaller subnets' prefix." },
-            Param { name: "number", ty: Ty::Int, default: None, doc: "Which of them, counted from 0." },
+            Param { name: "prefix", ty: Ty::Int, default: None, doc: "the length of the smaller subnets' prefix" },
+            Param { name: "number", ty: Ty::Int, default: None, doc: "which of them, counted from 0" },
         ],
         returns: Ty::Subnet,
         summary: "Returns one of the smaller subnets that the subnet can be split into.",
         details: "",
-        example: r#"assert_eq(subnet("10.0.0.0/16").subnet(24, 5), "10.0.5.0/24");
-"#,
+        example: r#"assert_eq(subnet("10.0.0.0/16").subnet(24, 5), "10.0.5.0/24");"#,
         errors: &[OUTSIDE],
         run: Run::Op(split),
     },
@@ -132,21 +125,21 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");
         "net",
         Ty::Ip,
         "The network's own address.",
-        "assert_eq(subnet(\"10.0.0.0/24\").net, \"10.0.0.0\");\n",
+        "assert_eq(subnet(\"10.0.0.0/24\").net, \"10.0.0.0\");",
         |call| Ok(Value::Addr(subnet(call)?.network(), None)),
     ),
     subnet_property(
         "prefix",
         Ty::Int,
         "The length of the prefix.",
-        "assert_eq(subnet(\"10.0.0.0/24\").prefix, 24);\n",
+        "assert_eq(subnet(\"10.0.0.0/24\").prefix, 24);",
         |call| Ok(Value::Int(subnet(call)?.prefix_len().into())),
     ),
     subnet_property(
         "first",
         Ty::IfAddr,
         "The first address that a host can have.",
-        "assert_eq(subnet(\"10.0.0.0/24\").first, \"10.0.0.1/24\");\n",
+        "assert_eq(subnet(\"10.0.0.0/24\").first, \"10.0.0.1/24\");",
         |call| {
             let net = subnet(call)?;
             address(net, *host_numbers(net).start())
@@ -156,7 +149,7 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");
         "last",
         Ty::IfAddr,
         "The last address that a host can have.",
-        "assert_eq(subnet(\"10.0.0.0/24\").last, \"10.0.0.254/24\");\n",
+        "assert_eq(subnet(\"10.0.0.0/24\").last, \"10.0.0.254/24\");",
         |call| {
             let net = subnet(call)?;
             address(net, *host_numbers(net).end())
@@ -166,7 +159,7 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");
         "size",
         Ty::Int,
         "How many addresses it has, the network's own and the broadcast address included; at most 2⁶³ − 1.",
-        "assert_eq(subnet(\"10.0.0.0/24\").size, 256);\n",
+        "assert_eq(subnet(\"10.0.0.0/24\").size, 256);",
         |call| Ok(Value::Int(i64::try_from(last_number(subnet(call)?)).unwrap_or(i64::MAX).saturating_add(1))),
     ),
     FnDef {
@@ -176,13 +169,12 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");
             name: "number",
             ty: Ty::Int,
             default: None,
-            doc: "How many addresses further; may be negative.",
+            doc: "how many addresses further; may be negative",
         }],
         returns: Ty::Ip,
         summary: "Returns the address that many further on, with the same prefix length.",
         details: "With a prefix length, the result must be in the same subnet.",
-        example: r#"assert_eq(ip("10.0.0.1/24").plus(10), "10.0.0.11/24");
-"#,
+        example: r#"assert_eq(ip("10.0.0.1/24").plus(10), "10.0.0.11/24");"#,
         errors: &[OUTSIDE],
         run: Run::Op(plus),
     },
@@ -191,7 +183,7 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");
         Ty::Ip,
         Ty::Ip,
         "The address without its prefix length.",
-        "assert_eq(ip(\"10.0.0.1/24\").ip, \"10.0.0.1\");\n",
+        "assert_eq(ip(\"10.0.0.1/24\").ip, \"10.0.0.1\");",
         |call| Ok(Value::Addr(addr(call)?.0, None)),
     ),
     value_property(
@@ -199,7 +191,7 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");
         Ty::Ip,
         Ty::Int,
         "The length of the prefix; `()` where it has none.",
-        "assert_eq(ip(\"10.0.0.1/24\").prefix, 24);\nassert_eq(ip(\"10.0.0.1\").prefix, ());\n",
+        "assert_eq(ip(\"10.0.0.1/24\").prefix, 24);\nassert_eq(ip(\"10.0.0.1\").prefix, ());",
         |call| Ok(addr(call)?.1.map_or(Value::Unit, |prefix| Value::Int(prefix.into()))),
     ),
     value_property(
@@ -207,7 +199,7 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");
         Ty::Duration,
         Ty::Int,
         "Whole milliseconds.",
-        "assert_eq(duration(\"1.5s\").ms, 1500);\n",
+        "assert_eq(duration(\"1.5s\").ms, 1500);",
         |call| Ok(Value::Int(i64::try_from(time(call)?.as_millis()).unwrap_or(i64::MAX))),
     ),
     value_property(
@@ -215,7 +207,7 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");
         Ty::Duration,
         Ty::Int,
         "Whole seconds.",
-        "assert_eq(duration(\"1m 30s\").secs, 90);\n",
+        "assert_eq(duration(\"1m 30s\").secs, 90);",
         |call| Ok(Value::Int(i64::try_from(time(call)?.as_secs()).unwrap_or(i64::MAX))),
     ),
     value_property(
@@ -223,7 +215,7 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");
         Ty::Rate,
         Ty::Int,
         "Bits per second.",
-        "assert_eq(rate(\"10mbit\").bps, 10000000);\n",
+        "assert_eq(rate(\"10mbit\").bps, 10000000);",
         |call| match call.this {
             Value::Rate(bits) => Ok(Value::Int(i64::try_from(bits).unwrap_or(i64::MAX))),
             _ => Err(call.misused("a rate")),

@@ -2,6 +2,7 @@
 
 use super::context::{is_closure, site};
 use super::explain;
+use super::explain::mark::{Part, mark};
 use super::sources::Sources;
 use crate::error::{Class, OpError, OpResult, Site};
 use rhai::{AST, ASTNode, Engine, Expr, FnAccess, FnCallExpr, Position, Stmt};
@@ -82,11 +83,11 @@ pub fn compile(engine: &Engine, sources: &Sources, id: &str, text: &str) -> OpRe
         }
     }
     sources.define(&source, compiled.ast.iter_fn_def().map(|function| function.name.as_str()));
-    walk(&mut compiled)?;
+    walk(&mut compiled, sources)?;
     Ok(compiled)
 }
 
-fn walk(compiled: &mut Compiled) -> OpResult<()> {
+fn walk(compiled: &mut Compiled, sources: &Sources) -> OpResult<()> {
     let source = &compiled.source;
     let mut unclear = None;
     let (calls, imports) = (&mut compiled.calls, &mut compiled.imports);
@@ -119,6 +120,7 @@ fn walk(compiled: &mut Compiled) -> OpResult<()> {
             let mut error = OpError::new("module::literal", "The path of an import must be a literal string.")
                 .help("Modules are read and checked before the recipe starts.")
                 .class(Class::Usage);
+            error.0.mark = mark(sources, &site, Part::Call, "not a literal");
             error.0.site = Some(site);
             Err(error)
         }

@@ -6,6 +6,7 @@
 use super::compile::{Compiled, compile, read};
 use super::context::{Context, Evaluating, Raised, site};
 use super::convert::handles::Caught;
+use super::explain::mark::{Part, mark};
 use super::sources::Sources;
 use super::stdlib;
 use crate::error::{Class, OpError, OpResult, closest};
@@ -78,6 +79,7 @@ impl Library {
             let here = |mut error: OpError| {
                 if error.0.site.is_none() {
                     error.0.site = Some(import.site.clone());
+                    error.0.mark = mark(sources, &import.site, Part::Name, "imported here");
                 } else {
                     error.0.calls.push((import.site.clone(), "imported here".into()));
                 }
@@ -189,6 +191,7 @@ fn not_found(path: &str, looked: &str, folders: &[PathBuf]) -> OpError {
     let error = error.cause(format!("looked for it in {looked}"));
     match closest(path, names.iter().map(String::as_str)) {
         Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None if path.starts_with("std/") => error.help(format!("There are `{}`.", names.join("`, `"))),
         None => error.help("Paths are relative to the importing file; `.rhai` is added."),
     }
 }

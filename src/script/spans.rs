@@ -209,8 +209,9 @@ impl<'t> Code<'t> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use proptest::prelude::*;
+    use super::{CallSpan, call_at};
+    use proptest::{prop_assert, proptest};
+    use std::ops::Range;
 
     fn call<'t>(text: &'t str, at: &str) -> (CallSpan, &'t str) {
         let offset = text.find(at).unwrap_or_default();
@@ -248,7 +249,7 @@ mod tests {
     #[test]
     fn keys_of_a_map_literal_are_found_where_they_are() {
         let text = "f(#{ mtu: 1400, \"default\": g(1, 2), up: #{ a: 1 } })";
-        let keys = keys(text, 2..text.len() - 1);
+        let keys = super::keys(text, 2..text.len() - 1);
         assert_eq!(keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["mtu", "default", "up"]);
         assert_eq!(&text[keys[1].value.clone()], "g(1, 2)");
         assert_eq!(&text[keys[2].key.clone()], "up");
@@ -264,7 +265,7 @@ mod tests {
             for range in span.args.iter().chain([&span.name, &span.call, &span.whole()]) {
                 prop_assert!(text.get(range.clone()).is_some(), "{range:?}");
             }
-            keys(&text, span.whole());
+            super::keys(&text, span.whole());
         }
     }
 }

@@ -49,6 +49,22 @@ const BUILT_IN: [(Table, &[&str]); 5] = [
 impl Space {
     pub(super) fn new(cookie: u64) -> Space {
         let mut space = Space { cookie, ..Space::default() };
+        if let Ok(name) = IfName::new("lo") {
+            let lo = Link {
+                // Cookies and indexes are counted together, so that this is no other link's.
+                index: u32::try_from(cookie).unwrap_or(u32::MAX),
+                kind: "",
+                mac: Mac([0; 6]),
+                mtu: 65536,
+                up: true,
+                master: None,
+                hairpin: false,
+                makes_local: false,
+                addrs: Vec::new(),
+                peer: None,
+            };
+            space.links.insert(name, lo);
+        }
         for family in [Family::V4, Family::V6] {
             for (table, chains) in BUILT_IN {
                 for chain in chains {

@@ -1,5 +1,11 @@
-use super::*;
-use crate::ops::Args;
+use super::text::subnet;
+use super::{Due, give, take, take_options};
+use crate::error::OpResult;
+use crate::names::{IfName, Ns};
+use crate::ops::{Args, LinkHandle, Opt, Ty, Value};
+use rhai::{Array, Dynamic};
+use std::rc::Rc;
+use std::time::Duration;
 
 const HERE: Ns = Ns::Host;
 const DUE: Due<'static> = Due { function: "f", name: "p", here: &HERE };
@@ -43,7 +49,7 @@ fn text_stands_for_every_typed_value() {
 #[test]
 fn values_survive_the_way_to_the_script_and_back() {
     let link = |name| Value::Link(LinkHandle::new(Ns::Host, IfName::new(name).unwrap_or_else(|e| panic!("{e}")), None));
-    let net = text::subnet("10.0.0.0/24").unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let net = subnet("10.0.0.0/24").unwrap_or_else(|wrong| panic!("{wrong:?}"));
     for (value, ty) in [
         (Value::Ns(Ns::Host), Ty::Ns),
         (link("eth0"), Ty::Link),

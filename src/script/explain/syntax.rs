@@ -51,7 +51,7 @@ fn explain(kind: &ParseErrorType, text: &str, place: &Site) -> (OpError, String)
             )),
             "reserved".into(),
         ),
-        ParseErrorType::Reserved(word) if word == "eval" => (
+        ParseErrorType::BadInput(LexError::ImproperSymbol(word, _)) if word == "eval" => (
             error("Recipes cannot evaluate text.").help("Everything a recipe calls is checked before it starts."),
             "not available".into(),
         ),
