@@ -54,8 +54,8 @@ need() {
         dnf) as_root dnf install -y -q $names ;;
         pacman) as_root pacman -S --needed --noconfirm $names || as_root pacman -Sy --needed --noconfirm $names ;;
         apk) as_root apk add -q --update-cache $names ;;
-        none) echo "apt-get, dnf, pacman and apk are all missing too: install these by hand." >&2 && return 1 ;;
-    esac >&2 || return 1
+        none) echo "apt-get, dnf, pacman and apk are all missing too: install these by hand." >&2; return 1 ;;
+    esac >/dev/null || return 1
     # shellcheck disable=SC2086
     lacking=$(missing $lacking)
     # shellcheck disable=SC2116,SC2086

@@ -66,9 +66,8 @@ fn saved_rules() -> Result<Vec<String>> {
 pub fn stands(lab: Lab, before: &State) -> Result<()> {
     let now = state()?;
     let hosts = lab.hosts();
-    let added = now.links.len() - before.links.len();
-    let expected = hosts.len() + usize::from(lab.bridge().is_some());
-    expect(added == expected, || format!("{added} links were added instead of {expected}"))?;
+    let expected = before.links.len() + hosts.len() + usize::from(lab.bridge().is_some());
+    expect(now.links.len() == expected, || format!("there are {} links instead of {expected}", now.links.len()))?;
     let mut names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     names.sort();
     expect(now.spaces == names, || format!("the namespaces are {:?}", now.spaces))?;
