@@ -5,11 +5,22 @@
 
 use crate::change::{Change, Identity, LinkKind, LinkSet, NewLink, Route, RuleEdit, Table};
 use crate::names::{IfName, Ns};
+use std::borrow::Cow;
 use std::path::Path;
 
 /// A command line, each word quoted where a shell needs it.
 pub fn line<S: AsRef<str>>(words: &[S]) -> String {
-    shell_words::join(words.iter().map(AsRef::as_ref))
+    let words: Vec<_> = words.iter().enumerate().map(|(at, word)| quoted(word.as_ref(), at == 0)).collect();
+    words.join(" ")
+}
+
+/// A word as a shell takes it. A first word with `=` would be an assignment.
+fn quoted(word: &str, first: bool) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,+@%=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) && !(first && word.contains('=')) {
+        return Cow::Borrowed(word);
+    }
+    shell_words::quote(word)
 }
 
 /// `command`, run in `ns`.

@@ -8,8 +8,8 @@ use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::{LinuxKernel, Setup, serve};
 use crate::kernel::{Kernel, Refusal, interrupt};
-use crate::lab::Lab;
 use crate::lab::registry::Place;
+use crate::lab::{Lab, explain};
 use crate::names::{LabName, Ns};
 use crate::script::sources::Sources;
 use crate::script::{Config, Param, ParamValue, Print, Session, limits};
@@ -109,7 +109,7 @@ pub fn run_here(ns: &Ns, argv: &[String], place: &Place) -> OpResult<i32> {
         interrupt::install()?;
         Processes::new(place.logs(), ETC_NETNS.into(), false).spawn_interactive(&Spaces::new()?, ns, argv)
     };
-    run().map_err(|refusal| refused(&refusal))
+    run().map_err(|refusal| explain::exec(&refusal, ns, argv, &[]))
 }
 
 /// A server for labs, until it is asked to stop.
