@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 use store::Journal;
 
-pub mod explain;
+mod explain;
 pub mod journal;
 pub mod recover;
 pub mod registry;
