@@ -126,7 +126,8 @@ impl Progress {
                 Manner::Verbose if !kept => {
                     let along = self.went_along;
                     let along = if along == 0 { String::new() } else { format!(" ({along} went with others)") };
-                    format!("{made} changes made, {undone} undone{along}, in {time:.2} s.")
+                    let made = if made == 0 { String::new() } else { format!("{made} changes made, ") };
+                    format!("{made}{undone} undone{along}, in {time:.2} s.")
                 }
                 _ => format!("{} changes in {time:.2} s.", made.max(undone)),
             };
