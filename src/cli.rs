@@ -1,6 +1,7 @@
 //! The command line: arguments, dispatch, exit code. One file per subcommand.
 
 mod args;
+mod baseline;
 mod conduct;
 mod down;
 mod engine;

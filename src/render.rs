@@ -5,11 +5,25 @@
 
 use crate::change::{Change, Identity, LinkKind, LinkSet, NewLink, Route, RuleEdit, Table};
 use crate::names::{IfName, Ns};
+use std::borrow::Cow;
 use std::path::Path;
 
 /// A command line, each word quoted where a shell needs it.
 pub fn line<S: AsRef<str>>(words: &[S]) -> String {
-    shell_words::join(words.iter().map(AsRef::as_ref))
+    let mut words = words.iter().map(AsRef::as_ref);
+    // A first word with `=` in it would be an assignment.
+    let program = words.next().map(|word| if word.contains('=') { shell_words::quote(word) } else { quoted(word) });
+    program.into_iter().chain(words.map(quoted)).collect::<Vec<_>>().join(" ")
+}
+
+/// The arguments of a command, likewise.
+fn args<S: AsRef<str>>(words: &[S]) -> String {
+    words.iter().map(|word| quoted(word.as_ref())).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,+@%=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { Cow::Borrowed(word) } else { shell_words::quote(word) }
 }
 
 /// `command`, run in `ns`.
@@ -30,7 +44,7 @@ pub fn commands(change: &Change) -> Vec<String> {
                 let pair = |(key, value): &(String, String)| format!("{key}={}", line(&[value]));
                 let pairs: Vec<String> = sysctls.iter().map(pair).collect();
                 // -e: a kernel without bridge netfilter lacks those keys.
-                out.push(in_ns(&ns, &format!("sysctl -qew {}", pairs.join(" "))));
+                out.push(in_ns(&ns, &format!("sysctl -qew {}", args(&pairs))));
             }
             out.push(in_ns(&ns, "ip link set dev lo up"));
             out
@@ -43,7 +57,7 @@ pub fn commands(change: &Change) -> Vec<String> {
         Change::EditRules { ns, edits, .. } => edits.iter().map(|edit| in_ns(ns, &rule(change, edit, None))).collect(),
         Change::WriteFile { path, text } => write_file(path, text),
         Change::Start { ns, process } => {
-            let env: Vec<String> = process.env.iter().map(|(key, value)| line(&[format!("{key}={value}")])).collect();
+            let env: Vec<String> = process.env.iter().map(|(key, value)| args(&[format!("{key}={value}")])).collect();
             let prefix = if env.is_empty() { String::new() } else { format!("env {} ", env.join(" ")) };
             // The built-in servers are this program.
             let argv: Vec<&str> =
@@ -82,9 +96,9 @@ pub fn undo_commands(change: &Change, identity: &Identity) -> Vec<String> {
             edits.iter().rev().map(|edit| in_ns(ns, &undo_rule(change, edit, tag))).collect()
         }
         Change::WriteFile { path, .. } => {
-            let mut out = vec![format!("rm {}", line(&[path.to_string_lossy()]))];
+            let mut out = vec![format!("rm {}", args(&[path.to_string_lossy()]))];
             if let Identity::File { made_dirs } = identity {
-                out.extend(made_dirs.iter().map(|dir| format!("rmdir {}", line(&[dir.to_string_lossy()]))));
+                out.extend(made_dirs.iter().map(|dir| format!("rmdir {}", args(&[dir.to_string_lossy()]))));
             }
             out
         }
@@ -182,8 +196,8 @@ fn route_words(route: &Route) -> String {
 
 fn set_sysctl(ns: &Ns, key: &str, value: &str) -> String {
     match ns {
-        Ns::Host => format!("echo {} > {}", line(&[value]), sysctl_path(key)),
-        Ns::Named(_) => in_ns(ns, &format!("sysctl -qw {key}={}", line(&[value]))),
+        Ns::Host => format!("echo {} > {}", args(&[value]), sysctl_path(key)),
+        Ns::Named(_) => in_ns(ns, &format!("sysctl -qw {}", args(&[format!("{key}={value}")]))),
     }
 }
 
@@ -195,15 +209,15 @@ pub fn sysctl_path(key: &str) -> String {
 fn write_file(path: &Path, text: &str) -> Vec<String> {
     let mut out = Vec::new();
     if let Some(parent) = path.parent() {
-        out.push(format!("mkdir -p {}", line(&[parent.to_string_lossy()])));
+        out.push(format!("mkdir -p {}", args(&[parent.to_string_lossy()])));
     }
-    let target = line(&[path.to_string_lossy()]);
+    let target = args(&[path.to_string_lossy()]);
     let lines: Vec<&str> = text.lines().collect();
     let plain = text.ends_with('\n') && !text.contains('\\');
     out.push(match &lines[..] {
-        [only] if plain && !only.starts_with('-') => format!("echo {} > {target}", line(&[only])),
-        _ if text.ends_with('\n') => format!("printf '%s\\n' {} > {target}", line(&lines)),
-        _ => format!("printf '%s' {} > {target}", line(&[text])),
+        [only] if plain && !only.starts_with('-') => format!("echo {} > {target}", args(&[only])),
+        _ if text.ends_with('\n') => format!("printf '%s\\n' {} > {target}", args(&lines)),
+        _ => format!("printf '%s' {} > {target}", args(&[text])),
     });
     out
 }

@@ -4,12 +4,13 @@ use super::args::{Context, OutputArgs};
 use super::engine::{self, Order, Trouble};
 use super::foretell;
 use super::progress::Progress;
+use crate::change::Change;
 use crate::error::{Class, OpError, OpResult};
 use crate::kernel::interrupt;
 use crate::lab::registry::{Card, Claim, Mode, Registry};
 use crate::lab::sandbox::{self, Holder, Outcome, Spec, Verdict};
 use crate::lab::store::Journal;
-use crate::lab::{Lab, Leftover};
+use crate::lab::{Lab, Leftover, Record};
 use crate::names::LabName;
 use crate::script::ParamValue;
 use serde_json::Value;
@@ -132,8 +133,24 @@ fn play(
     };
     // What asked the recipe to stop must not stop the teardown.
     interrupt::clear();
-    let left = lab.borrow_mut().unwind()?;
-    if left.is_empty() { Ok((code, false)) } else { Ok((fail(&leftover_error(&left).into()), false)) }
+    let mut lab = lab.borrow_mut();
+    if job.mode == Mode::Sandbox && !progress.borrow().shows_changes() {
+        end_processes(&mut lab);
+        return Ok((code, false));
+    }
+    let left = lab.unwind()?;
+    // What the teardown of a sandbox could not undo goes with the sandbox.
+    let gone = left.is_empty() || job.mode == Mode::Sandbox;
+    Ok((if gone { code } else { fail(&leftover_error(&left).into()) }, false))
+}
+
+/// The teardown of a sandbox that nobody watches: its network falls with its pid 1, much faster than piece by piece,
+/// so that only its processes are asked to end.
+fn end_processes(lab: &mut Lab) {
+    let is_process = |record: &&Record| matches!(record.change, Change::Start { .. });
+    let processes: Vec<u64> = lab.records().iter().filter(is_process).map(|record| record.n).collect();
+    // Those that do not heed are killed with the sandbox.
+    let _ = lab.revert_all(&processes);
 }
 
 /// The error of a teardown that left something.

@@ -8,7 +8,7 @@ use crate::error::{Class, OpError, OpResult};
 use crate::lab::Lab;
 use crate::lab::recover::{Verdict, judge};
 use crate::lab::registry::{Card, Life, Mode, Place, Registry};
-use crate::lab::sandbox::{Ended, Holder, Watch};
+use crate::lab::sandbox::{Holder, Watch};
 use crate::lab::store::{self, Journal};
 use crate::names::LabName;
 use clap::Args;
@@ -106,7 +106,7 @@ fn take_down(place: &Place, progress: &Rc<RefCell<Progress>>) -> OpResult<()> {
 fn end(place: &Place, holder: Option<Holder>, mode: Mode) -> OpResult<()> {
     if let Some(watch) = holder.map(Watch::find).transpose()?.flatten() {
         watch.ask_to_end()?;
-        if watch.wait(PATIENCE)? == Ended::NotYet {
+        if !watch.wait(PATIENCE)? {
             if mode == Mode::Host {
                 return Err(OpError::new(
                     "lab::stubborn",

@@ -2,15 +2,15 @@
 
 use super::style::Style;
 use crate::diagnostics;
-use crate::error::{OpError, OpResult};
+use crate::error::{OpError, OpResult, closest};
 use crate::kernel::fake::FakeKernel;
 use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::linux::{LinuxKernel, Setup, serve};
-use crate::kernel::{Kernel, Refusal, interrupt};
+use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
+use crate::kernel::{Errno, Kernel, Refusal, interrupt};
 use crate::lab::Lab;
 use crate::lab::registry::Place;
-use crate::names::{LabName, Ns};
+use crate::names::{LabName, Ns, NsName};
 use crate::script::sources::Sources;
 use crate::script::{Config, Param, ParamValue, Print, Session, limits};
 use std::cell::RefCell;
@@ -107,10 +107,39 @@ pub fn report(trouble: &Trouble, style: Style) -> String {
 pub fn run_here(ns: &Ns, argv: &[String], place: &Place) -> OpResult<i32> {
     let run = || {
         interrupt::install()?;
-        Processes::new(place.logs(), ETC_NETNS.into(), false).spawn_interactive(&Spaces::new()?, ns, argv)
+        if !netns::exists(ns)? {
+            return Ok(Err(unknown_netns(ns, &netns::list()?)));
+        }
+        let processes = Processes::new(place.logs(), ETC_NETNS.into(), false);
+        processes.spawn_interactive(&Spaces::new()?, ns, argv).map(Ok)
     };
-    run().map_err(|refusal| refused(&refusal))
+    run().unwrap_or_else(|refusal| Err(not_run(&refusal, argv)))
 }
+
+fn unknown_netns(ns: &Ns, there: &[NsName]) -> OpError {
+    let names: Vec<&str> = there.iter().map(NsName::as_str).chain(["host"]).collect();
+    let error = OpError::new("netns::unknown", format!("The lab has no namespace `{ns}`.")).usage();
+    match closest(&ns.to_string(), names.iter().copied()) {
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None => error.help(format!("It has {}.", names.join(", "))),
+    }
+}
+
+fn not_run(refusal: &Refusal, argv: &[String]) -> OpError {
+    let program = argv.first().map_or("", String::as_str);
+    let cannot = |code, why: &str| OpError::new(code, format!("`{program}` {why}.")).cause(refusal.to_string());
+    match refusal.number().map(Errno::from_raw).filter(|_| refusal.request.starts_with("exec")) {
+        Some(Errno::ENOENT) => cannot(NOT_FOUND, "is no program of this machine"),
+        Some(Errno::EACCES) => cannot(NOT_EXECUTABLE, "may not be executed"),
+        _ => cannot("exec::refused", "could not be run"),
+    }
+}
+
+/// The code of the error that a command to be run is not there; shells end with status 127 then.
+pub const NOT_FOUND: &str = "exec::not_found";
+
+/// The code of the error that a command cannot be run; shells end with status 126 then.
+pub const NOT_EXECUTABLE: &str = "exec::not_executable";
 
 /// A server for labs, until it is asked to stop.
 pub fn serve(service: &serve::Service, udp: bool) -> OpError {

@@ -52,7 +52,18 @@ pub fn shell(args: &ShellArgs, context: Context) -> OpResult<i32> {
 fn go(lab: &str, ns: &str, argv: &[String], context: Context) -> OpResult<i32> {
     let (place, card) = standing(lab)?;
     let ns = namespace(ns)?;
-    let act = || engine::run_here(&ns, argv, &place).unwrap_or_else(|error| fail(&error.into(), context));
+    let act = || match engine::run_here(&ns, argv, &place) {
+        Ok(status) => status,
+        Err(error) => {
+            let code = error.0.code;
+            let class = fail(&error.into(), context);
+            match code {
+                engine::NOT_FOUND => 127,
+                engine::NOT_EXECUTABLE => 126,
+                _ => class,
+            }
+        }
+    };
     inside(&card, act)
 }
 

@@ -1,6 +1,7 @@
 //! `rhailab plan` and `rhailab export`: a recipe's changes without making them.
 
 use super::args::{Context, RecipeArgs, default_name};
+use super::baseline::Baseline;
 use super::foretell::rehearse;
 use super::progress::{place, write_err};
 use super::recipe_help;
@@ -56,7 +57,7 @@ pub fn plan(args: &PlanArgs, context: Context) -> OpResult<i32> {
         Err(code) => return Ok(code),
     };
     let style = context.stdout();
-    let mut out = stdout().lock();
+    let mut baseline = Baseline::default();
     for step in &steps {
         let (mut made, mut undo) = (render::commands(&step.change), undo_commands(step));
         if args.json {
@@ -68,7 +69,7 @@ pub fn plan(args: &PlanArgs, context: Context) -> OpResult<i32> {
                 commands: made,
                 undo,
             };
-            told(writeln!(out, "{}", serde_json::to_string(&event).unwrap_or_default()))?;
+            told(writeln!(stdout(), "{}", serde_json::to_string(&event).unwrap_or_default()))?;
             continue;
         }
         let (sign, ink) = if step.undoes { ('-', Ink::Undone) } else { ('+', Ink::Made) };
@@ -77,11 +78,16 @@ pub fn plan(args: &PlanArgs, context: Context) -> OpResult<i32> {
         }
         for (number, command) in made.iter().enumerate() {
             let comment = if number == 0 { format!("   # {}", place(&step.site)) } else { String::new() };
+            let mut definition = None;
+            let command = baseline.shorten(command, |line| definition = Some(line.to_owned()));
+            if let Some(line) = definition {
+                told(writeln!(stdout(), "{}", style.paint(Ink::Faint, &line)))?;
+            }
             let command = style.paint(ink, &format!("{sign} {command}"));
-            told(writeln!(out, "{command}{}", style.paint(Ink::Faint, &comment)))?;
+            told(writeln!(stdout(), "{command}{}", style.paint(Ink::Faint, &comment)))?;
         }
         for command in undo {
-            told(writeln!(out, "    {}", style.paint(Ink::Faint, &format!("- {command}"))))?;
+            told(writeln!(stdout(), "    {}", style.paint(Ink::Faint, &format!("- {command}"))))?;
         }
     }
     Ok(0)

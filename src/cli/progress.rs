@@ -38,6 +38,8 @@ pub struct Progress {
     started: Instant,
     made: usize,
     undone: usize,
+    /// Of those undone, how many had gone with something else.
+    went_along: usize,
     /// When the live line was last drawn; none if it is not there.
     drawn: Option<Instant>,
 }
@@ -58,6 +60,7 @@ impl Progress {
             started: Instant::now(),
             made: 0,
             undone: 0,
+            went_along: 0,
             drawn: None,
         }
     }
@@ -71,7 +74,10 @@ impl Progress {
     pub fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::Made(_) => self.made += 1,
-            Event::Undone(..) => self.undone += 1,
+            Event::Undone(_, undone) => {
+                self.undone += 1;
+                self.went_along += usize::from(*undone == Undone::Along);
+            }
             Event::Stuck(..) => {}
         }
         match self.manner {
@@ -113,16 +119,25 @@ impl Progress {
         self.erase();
         let (lab, made, undone, time) = (&self.lab, self.made, self.undone, self.started.elapsed());
         self.json(&Json::End { lab, kept, made, undone, code, milliseconds: milliseconds(time) });
-        // The recipe's own output is what a short run is about; only who watches wants a balance.
-        if !kept && matches!(self.manner, Manner::Verbose) || (self.manner == Manner::Brief && self.style.is_terminal) {
-            let time = format!("{:.2} s", time.as_secs_f64());
-            let text = if kept {
-                format!("{made} changes in {time}.")
-            } else {
-                format!("{made} changes made, {undone} undone, in {time}.")
+        // The recipe's own output is what a run is about; only who watches wants a balance.
+        if self.manner == Manner::Verbose || (self.manner == Manner::Brief && self.style.is_terminal) {
+            let time = time.as_secs_f64();
+            let text = match self.manner {
+                Manner::Verbose if !kept => {
+                    let along = self.went_along;
+                    let along = if along == 0 { String::new() } else { format!(" ({along} went with others)") };
+                    let made = if made == 0 { String::new() } else { format!("{made} changes made, ") };
+                    format!("{made}{undone} undone{along}, in {time:.2} s.")
+                }
+                _ => format!("{} changes in {time:.2} s.", made.max(undone)),
             };
             write_err(&self.style.paint(Ink::Faint, &text));
         }
+    }
+
+    /// Whether every change is shown, also those of the teardown.
+    pub fn shows_changes(&self) -> bool {
+        matches!(self.manner, Manner::Verbose | Manner::Json)
     }
 
     fn json(&self, event: &Json<'_>) {

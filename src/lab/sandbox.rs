@@ -15,9 +15,8 @@ mod idmap;
 mod init;
 mod join;
 mod mounts;
-mod network;
 mod outer;
-mod pidfd;
+mod watch;
 mod wire;
 
 use super::store::start_time;
@@ -30,7 +29,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 pub use join::{Joined, join};
-pub use pidfd::{Ended, Watch};
+pub use watch::Watch;
 
 /// The stack of the thread that runs a recipe: scripts nest deeply, and an interpreter recurses.
 pub const STACK: usize = 64 << 20;

@@ -28,6 +28,15 @@ pub struct Unnamed {
     folder_is_ready: bool,
 }
 
+/// Makes the calling thread's new namespace ready for use: sysctls with known values, and `lo` up.
+pub fn furnish(sysctls: &[(String, String)]) -> Done<()> {
+    for (key, value) in sysctls {
+        sysctl::preset(key, value)?;
+    }
+    let up = LinkUnspec::new_with_index(LOOPBACK).up().build();
+    Socket::open()?.act(RouteNetlinkMessage::SetLink(up), 0)
+}
+
 impl Unnamed {
     /// Makes a namespace that nobody can see, as number `n`.
     pub fn prepare(&mut self, spaces: &Spaces, n: u64, name: &NsName) -> Done<Identity> {
@@ -50,13 +59,7 @@ impl Unnamed {
         let Some(file) = self.made.remove(&n) else {
             return Err(Refusal::new(Why::Protocol, "unshare", "the change was not prepared as a namespace"));
         };
-        spaces.inside(&file, || {
-            for (key, value) in sysctls {
-                sysctl::preset(key, value)?;
-            }
-            let up = LinkUnspec::new_with_index(LOOPBACK).up().build();
-            Socket::open()?.act(RouteNetlinkMessage::SetLink(up), 0)
-        })?;
+        spaces.inside(&file, || furnish(sysctls))?;
         if !self.folder_is_ready {
             share_folder()?;
             self.folder_is_ready = true;

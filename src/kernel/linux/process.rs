@@ -11,7 +11,7 @@
 mod child;
 mod exec;
 mod launch;
-mod pidfd;
+pub mod pidfd;
 mod procfs;
 mod room;
 mod stop;

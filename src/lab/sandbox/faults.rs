@@ -90,8 +90,7 @@ pub fn setup(failure: Failure) -> OpError {
         Step::Proc => "give the lab a /proc of its own",
         Step::Sys => "give the lab a /sys of its own",
         Step::Etc => "give the lab an /etc that it can write",
-        Step::Loopback => "bring the lab's `lo` up",
-        Step::Sysctl => "set the lab's sysctls",
+        Step::Network => "set the lab's network namespace up",
         Step::Thread => "start the recipe's thread",
         Step::Session => "detach the lab from this terminal",
     };

@@ -3,7 +3,9 @@
 
 use super::outer::Signals;
 use super::wire::{self, Failure, News, Step};
-use super::{Holder, Inside, STACK, Verdict, mounts, network};
+use super::{Holder, Inside, STACK, Verdict, mounts};
+use crate::kernel::linux::netns;
+use crate::lab::baseline;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
@@ -64,7 +66,7 @@ fn build(socket: &UnixStream, user_ns: bool) -> Result<Holder, Failure> {
         return Err(watch(Errno::ESRCH));
     }
     // This needs no mapped ids, so it is done while the outer process has them mapped.
-    network::make()?;
+    netns::furnish(&baseline()).map_err(|refusal| Failure { step: Step::Network, errno: wire::errno_of(&refusal) })?;
     let holder = wire::receive_go(socket).map_err(|e| watch(wire::errno(&e)))?;
     mounts::make(user_ns)?;
     Ok(holder)

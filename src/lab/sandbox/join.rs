@@ -1,6 +1,6 @@
 //! Going into a lab that another process holds.
 
-use super::pidfd::Watch;
+use super::watch::Watch;
 use super::{Holder, faults};
 use crate::error::OpResult;
 use nix::errno::Errno;

@@ -6,7 +6,7 @@ use nix::mount::{MsFlags, mount};
 use std::fs::{create_dir, read_dir, read_link, read_to_string};
 use std::io;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const NONE: Option<&str> = None;
 
@@ -14,9 +14,16 @@ const NONE: Option<&str> = None;
 /// it and then moved to its place. It gets a mount of its own last.
 const STAGE: &str = "/proc";
 
+/// In `/run`: what the overlay of `/etc` writes to, and the folder that covers `/etc/netns`.
+const OWN: &str = ".etc";
+
+/// In a mirrored folder: the folder itself as the machine has it.
+const HOST: &str = ".host";
+
 /// What of the machine's `/run` a lab must not see: its namespaces, its iptables lock, and the sockets of
 /// resolvers, which would answer with the machine's names whatever the lab's `resolv.conf` says.
 const HIDDEN_RUN: &[&str] = &[
+    OWN,
     "netns",
     "xtables.lock",
     "nscd",
@@ -50,13 +57,13 @@ fn run() -> nix::Result<()> {
 
 /// An overlay, so that `/etc` can be written and the machine's stays as it is; its `netns` folder starts empty.
 fn etc(user_ns: bool) -> nix::Result<()> {
-    for dir in ["/run/.etc", "/run/.etc/upper", "/run/.etc/work", "/run/.etc/netns"] {
-        make_dir(dir)?;
+    for dir in ["", "/upper", "/work", "/netns"] {
+        make_dir(&format!("/run/{OWN}{dir}"))?;
     }
     // Only real root may use the trusted.* attributes that overlayfs works with by default.
     // https://docs.kernel.org/filesystems/overlayfs.html#user-xattr
-    let plain = "lowerdir=/etc,upperdir=/run/.etc/upper,workdir=/run/.etc/work";
-    let options = if user_ns { format!("{plain},userxattr") } else { plain.to_owned() };
+    let flag = if user_ns { ",userxattr" } else { "" };
+    let options = format!("lowerdir=/etc,upperdir=/run/{OWN}/upper,workdir=/run/{OWN}/work{flag}");
     let overlay = || mount(Some("etc"), "/etc", Some("overlay"), MsFlags::empty(), Some(options.as_str()));
     // An overlay shows what is under a mount point, not what is mounted there, as containers do with
     // /etc/resolv.conf. A kernel without overlays is the other reason for links instead.
@@ -64,7 +71,7 @@ fn etc(user_ns: bool) -> nix::Result<()> {
         mirror("/etc", &["netns"])?;
     }
     match make_dir("/etc/netns") {
-        Ok(()) | Err(Errno::EEXIST) => bind("/run/.etc/netns", "/etc/netns"),
+        Ok(()) | Err(Errno::EEXIST) => bind(&format!("/run/{OWN}/netns"), "/etc/netns"),
         Err(errno) => Err(errno),
     }
 }
@@ -87,12 +94,12 @@ fn sys() -> nix::Result<()> {
     move_to("/sys")
 }
 
-/// Replaces `dir` by a tmpfs of links to what was in it, which stays reachable as `.host`. What is below a
+/// Replaces `dir` by a tmpfs of links to what was in it, which stays reachable as [`HOST`]. What is below a
 /// hidden path is not linked; the folders above one are mirrored, so that their other entries are.
 fn mirror(dir: &str, hidden: &[&str]) -> nix::Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount(Some("tmpfs"), STAGE, Some("tmpfs"), flags, Some("mode=0755"))?;
-    let host = format!("{STAGE}/.host");
+    let host = format!("{STAGE}/{HOST}");
     make_dir(&host)?;
     bind(dir, &host)?;
     link_all(Path::new(STAGE), Path::new(dir), Path::new(""), hidden).map_err(|e| errno(&e))?;
@@ -105,7 +112,7 @@ fn link_all(stage: &Path, dir: &Path, below: &Path, hidden: &[&str]) -> io::Resu
         let path = below.join(entry.file_name());
         let kind = entry.file_type()?;
         let link = stage.join(&path);
-        if hidden.iter().any(|hidden| Path::new(hidden) == path) {
+        if path == Path::new(HOST) || hidden.iter().any(|hidden| Path::new(hidden) == path) {
             continue;
         }
         if kind.is_symlink() {
@@ -115,7 +122,9 @@ fn link_all(stage: &Path, dir: &Path, below: &Path, hidden: &[&str]) -> io::Resu
             create_dir(link)?;
             link_all(stage, dir, &path, hidden)?;
         } else {
-            symlink(dir.join(".host").join(&path), link)?;
+            // Relative, so that it leads to the right place also in a sandbox inside this one.
+            let up: PathBuf = below.components().map(|_| "..").collect();
+            symlink(up.join(HOST).join(&path), link)?;
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! What the outer process and the lab's pid 1 say to each other.
 
 use super::Holder;
+use crate::kernel::Refusal;
 use nix::errno::Errno;
 use std::io::{Error, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -20,10 +21,8 @@ pub enum Step {
     Sys,
     /// `/etc` that can be written.
     Etc,
-    /// `lo` up.
-    Loopback,
-    /// The sysctls of its root namespace.
-    Sysctl,
+    /// `lo` up, and sysctls with known values.
+    Network,
     /// The recipe's thread.
     Thread,
     /// A session of its own, for a lab that stays.
@@ -31,15 +30,14 @@ pub enum Step {
 }
 
 impl Step {
-    const ALL: [Step; 10] = [
+    const ALL: [Step; 9] = [
         Step::Watch,
         Step::Private,
         Step::Run,
         Step::Proc,
         Step::Sys,
         Step::Etc,
-        Step::Loopback,
-        Step::Sysctl,
+        Step::Network,
         Step::Thread,
         Step::Session,
     ];
@@ -66,6 +64,11 @@ pub enum News {
 /// The error number of a failed I/O call.
 pub fn errno(error: &Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(Errno::EIO as i32))
+}
+
+/// The error number of a refused kernel call.
+pub fn errno_of(refusal: &Refusal) -> Errno {
+    refusal.number().map_or(Errno::EIO, Errno::from_raw)
 }
 
 /// Tells pid 1 that its ids are mapped and who it is outside.
