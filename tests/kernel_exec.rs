@@ -156,6 +156,10 @@ fn what_cannot_be_executed_is_refused_in_the_kernels_words() {
         refused(&scratch, host, &command(["no-such-program"])),
         "exec no-such-program: No such file or directory"
     );
+    fs::create_dir(scratch.dir.join("file")).unwrap();
+    let path = |dirs: &str| Command { env: vec![("PATH".into(), dirs.into())], ..command(["file"]) };
+    assert_eq!(refused(&scratch, host, &path("/no/such")), "exec file: No such file or directory");
+    assert_eq!(refused(&scratch, host, &path("/no/such:/run/scratch")), "exec file: Permission denied");
     assert_eq!(refused(&scratch, host, &command(["/etc"])), "exec /etc: Permission denied");
     assert_eq!(refused(&scratch, host, &command([script])), format!("exec {script}: Permission denied"));
     fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
@@ -170,8 +174,6 @@ fn what_cannot_be_executed_is_refused_in_the_kernels_words() {
     fs::write("/run/netns/plain", "").unwrap();
     let plain = Ns::Named(NsName::new("plain").unwrap());
     assert_eq!(refused(&scratch, &plain, &command(["true"])), "setns plain: Invalid argument");
-    let path = Command { env: vec![("PATH".into(), "/no/such".into())], ..command(["true"]) };
-    assert_eq!(refused(&scratch, host, &path), "exec true: No such file or directory");
 }
 
 #[test]

@@ -9,8 +9,8 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use nix::unistd::{self, Pid};
-use std::ffi::CString;
+use nix::unistd::{self, AccessFlags, Pid};
+use std::ffi::{CStr, CString};
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
 /// A child's life until exec, prepared by the parent.
@@ -143,6 +143,11 @@ impl Plan {
         Ok(())
     }
 
+    /// Whether a candidate is what was asked for, and not where PATH led.
+    fn is_named(&self, file: &CStr) -> bool {
+        self.argv.iter().next() == Some(file)
+    }
+
     /// Becomes the program; returns only what kept it from that, as execvp(3) would report it. A script without
     /// `#!` is refused and not handed to a shell.
     fn exec(&self) -> Failure {
@@ -154,8 +159,11 @@ impl Plan {
                 libc::execve(file.as_ptr(), self.argv.as_ptr(), self.env.as_ptr());
             }
             match Errno::last() {
-                Errno::ENOENT | Errno::ENOTDIR => {}
-                Errno::EACCES => worst = Errno::EACCES,
+                // In a folder of PATH that we may not search, it is not there for us.
+                Errno::EACCES if self.is_named(file) || unistd::access(file, AccessFlags::F_OK).is_ok() => {
+                    worst = Errno::EACCES;
+                }
+                Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES => {}
                 errno => return Failure { step: Step::Exec, errno },
             }
         }

@@ -39,7 +39,7 @@ pub fn udp(service: &Service) -> Done<Infallible> {
                 // Like the network, a server of datagrams may lose one: a client out of reach must not end it.
                 let lost = datagram.answer(&socket, answer.as_bytes()).err();
                 let lost = lost.map_or_else(String::new, |errno| format!(", not answered: {}", errno.desc()));
-                log(&format!("{client} {}{lost}", datagram.length))?;
+                log(&format!("{} {}{lost}", client.ip(), datagram.length))?;
             }
             // Nothing after all, or an ICMP error about an earlier answer: that client is gone, others are not.
             Ok(None) | Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) => {}
