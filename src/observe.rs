@@ -81,7 +81,7 @@ pub enum Probe {
 /// The answer to a [`Probe`].
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reply {
-    /// From the first packet to the answer.
+    /// From the request to its answer; of a ping, from the one request that was answered.
     pub time: Duration,
     /// The HTTP status; 0 for other probes.
     pub status: u16,

@@ -110,6 +110,11 @@ fn a_timeout_ends_the_command_with_what_it_started() {
     // It gets the time to end well,
     let output = timed("trap 'echo bye; exit 5' TERM; sleep 60 & wait");
     assert_eq!((output.status, output.timed_out, &*output.stdout), (5, true, "bye\n"));
+    // and takes along what does not end with it,
+    let output = timed("(trap '' TERM; sleep 60; sleep 60) & echo $!; exec sleep 60");
+    assert_eq!((output.status, output.timed_out), (143, true));
+    let stubborn: i32 = output.stdout.trim().parse().unwrap();
+    eventually("the grandchild ends", || !runs(stubborn));
     // but not for ever, and not by printing without end.
     let output = timed("trap '' TERM; sleep 60 & echo $!; while :; do echo y; done");
     assert_eq!((output.status, output.timed_out), (137, true));

@@ -39,7 +39,6 @@ pub fn capture(ns: &str, room: Option<Room>, command: &Command) -> Done<Output> 
     let relation = Relation { stdio: Some([input, out, err]), own_session: true, outlives_us: false, held: false };
     let program = Program { argv: &command.argv, env: &command.env, cwd: command.cwd.as_deref() };
     let child = Child::fork(ns, room, &program, relation)?;
-    child.started()?;
     let mut running = Running {
         feed,
         stdout: Stream::new(stdout),
@@ -51,6 +50,8 @@ pub fn capture(ns: &str, room: Option<Room>, command: &Command) -> Done<Output> 
     // An interruption drops the child, which kills it and its group.
     running.watch(&child)?;
     let time = begin.elapsed();
+    // Asked only now, which spares waking up for it before.
+    child.started()?;
     let timed_out = running.timed_out;
     if timed_out {
         child.signal_group(Signal::SIGKILL); // What its end left of its group.
