@@ -89,7 +89,10 @@ impl LinuxKernel {
     fn undo_one(&mut self, entry: Entry<'_>) -> Done<Undone> {
         match (entry.change, entry.identity) {
             (_, Identity::Already) => Ok(Undone::AlreadyGone),
-            (Change::AddNetns { name, .. }, Identity::Netns { cookie }) => netns::undo(&self.spaces, name, *cookie),
+            (Change::AddNetns { name, .. }, Identity::Netns { cookie }) => {
+                self.netfilter.close(&Ns::Named(name.clone()));
+                netns::undo(&self.spaces, name, *cookie)
+            }
             (Change::SetLink { ns, link, set }, Identity::Was(was)) => {
                 set::undo(&self.spaces, &self.ours, ns, link, set, was)
             }

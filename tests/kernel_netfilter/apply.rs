@@ -1,12 +1,14 @@
 //! Making changes.
 
-use crate::support::{append, each_kind, netns, sh, words};
-use rhailab::change::{Family, RuleEdit, Table};
+use crate::support::{append, each_kind, netns, sandbox, sh, words};
+use rhailab::change::{Change, Family, RuleEdit, Table};
 use rhailab::kernel::linux::netfilter::{Backend, restores_started};
-use rhailab::kernel::{Undone, Why};
-use rhailab::names::ChainName;
+use rhailab::kernel::linux::{LinuxKernel, Setup};
+use rhailab::kernel::{Entry, Kernel, Undone, Why};
+use rhailab::names::{ChainName, LabName, Ns, NsName};
 use std::io::Read;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 #[test]
 fn rules_are_there_when_apply_returns_and_take_one_process() {
@@ -217,25 +219,53 @@ fn each_namespace_has_its_own_rules_and_none_is_kept_alive() {
         let save = format!("ip netns exec one {}-{}-save", lab.family.iptables(), lab.backend.as_str());
         assert!(sh(&save).contains(&lab.host(4)));
 
-        // The kernel tells that a namespace has ended by taking its end of a cable.
         sh("ip link add cable type veth peer name end netns two");
         lab.netfilter.close(&two);
         sh("ip netns del two");
-        for _ in 0..200 {
-            if !std::path::Path::new("/proc/thread-self/net/dev_snmp6/cable").exists() {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-        assert!(!sh("ip -o link").contains("cable"), "the namespace is still alive");
+        assert!(ends("cable"), "the namespace is still alive");
         assert_eq!(lab.undo_all(), [Ok(Undone::Yes), Ok(Undone::AlreadyGone), Ok(Undone::AlreadyGone)]);
     });
+}
+
+/// Whether an interface goes: the kernel takes a cable when the namespace that its other end is in has ended.
+fn ends(link: &str) -> bool {
+    (0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        !sh("ip -o link").contains(link)
+    })
+}
+
+#[test]
+fn a_namespace_with_rules_can_be_undone() {
+    if !sandbox() {
+        return;
+    }
+    let setup = Setup {
+        lab: LabName::new("lab").unwrap(),
+        log_dir: "/run/log".into(),
+        etc_netns: "/run/etc".into(),
+        persistent: false,
+    };
+    let mut kernel = LinuxKernel::new(setup).unwrap();
+    let name = NsName::new("one").unwrap();
+    let ns = Ns::Named(name.clone());
+    let made = Change::AddNetns { name, sysctls: Vec::new() };
+    let edits = vec![append("FORWARD", "-i br0 -j ACCEPT")];
+    let rule = Change::EditRules { ns, family: Family::V4, table: Table::Filter, edits };
+    let identity = kernel.prepare(1, &made).unwrap();
+    kernel.apply(1, &made, &identity).unwrap();
+    let rules = kernel.prepare(2, &rule).unwrap();
+    kernel.apply(2, &rule, &rules).unwrap();
+    sh("ip link add cable type veth peer name end netns one");
+    assert_eq!(kernel.undo(Entry { change: &made, identity: &identity }), Ok(Undone::Yes));
+    assert!(ends("cable"), "the namespace is still alive");
+    assert_eq!(kernel.undo(Entry { change: &rule, identity: &rules }), Ok(Undone::AlreadyGone));
 }
 
 #[test]
 fn a_process_that_was_killed_is_replaced() {
     each_kind(|lab| {
-        lab.netfilter.prewarm(&lab.spaces, &rhailab::names::Ns::Host, lab.family).unwrap();
+        lab.netfilter.prewarm(&lab.spaces, &Ns::Host, lab.family).unwrap();
         let before = restores_started();
         lab.apply(Table::Nat, lab.vip("A", 1, 2)).unwrap();
         assert_eq!(restores_started(), before, "it was started before");

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::*;
+use super::{Item, Scene, Spelling, plan, presumed, standing};
+use crate::change::{RuleEdit, Table};
+use crate::kernel::Undone;
+use crate::kernel::linux::netfilter::saved::Saved;
 use crate::names::ChainName;
+use std::collections::HashSet;
 
 fn append(chain: &str, words: &[&str]) -> RuleEdit {
     RuleEdit::Append { chain: chain.into(), words: words.iter().map(|word| (*word).to_owned()).collect() }
