@@ -23,6 +23,8 @@ pub fn runtime(failure: &Failure, main: &Rc<str>, cx: &Context, vocabulary: &Voc
     let inner = walk.down(failure, cx);
     let place = site(&walk.source, inner.position());
     walk.calls.reverse();
+    // Rhai tells of some of its own functions that call a closure, too.
+    walk.calls.dedup_by(|outer, inner| outer.0 == inner.0);
 
     let mut error = match inner {
         Failure::ErrorRuntime(value, position) | Failure::ErrorTerminated(value, position) if value.is::<Caught>() => {
