@@ -13,6 +13,6 @@ fn the_reference_is_up_to_date() {
     assert!(
         now == written,
         "{path} differs from the definitions from line {} on: write it anew with `UPDATE_REFERENCE=1 cargo test --test reference`",
-        differs.map_or_else(|| now.lines().count().min(written.lines().count()), |line| line) + 1
+        differs.unwrap_or_else(|| now.lines().count().min(written.lines().count())) + 1
     );
 }
