@@ -76,3 +76,56 @@ fn class(class: Class) -> &'static str {
         Class::Leftover => "leftover",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Style, render, to_json};
+    use crate::error::{Class, Mark, OpError, Site};
+    use crate::script::sources::Sources;
+
+    const PLAIN: Style = Style { color: false, width: 80, unicode: false };
+
+    fn error() -> OpError {
+        let mut error = OpError::new("link::exists", "Interface `br0` already exists.")
+            .cause("RTM_NEWLINK: File exists")
+            .command("ip link add br0 type bridge")
+            .class(Class::Leftover);
+        error.0.leftovers.push("ip link del br0".into());
+        error.0.site = Some(Site { source: "a.rhai".into(), line: 2, col: 1 });
+        error.0.mark = Some(Mark { range: 3..16, label: "failed here".into() });
+        error
+    }
+
+    #[test]
+    fn a_report_in_ascii_shows_what_is_left_and_how_to_do_it_by_hand() {
+        let sources = Sources::default();
+        sources.add("a.rhai", "\n\n bridge(\"br0\")\n");
+        let report = render(&error(), &sources, PLAIN);
+        for part in
+            ["link::exists", "RTM_NEWLINK", "a.rhai:3:2", "failed here", "by hand: ip link add", "  ip link del br0"]
+        {
+            assert!(report.contains(part), "{part} in\n{report}");
+        }
+        assert!(report.is_ascii(), "{report}");
+        assert!(render(&error(), &sources, Style { color: true, ..PLAIN }).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn a_report_does_without_its_source_and_survives_a_wrong_span() {
+        let sources = Sources::default();
+        assert!(render(&error(), &sources, PLAIN).contains("already exists"));
+        sources.add("a.rhai", "é");
+        assert!(render(&error(), &sources, PLAIN).contains("already exists"));
+    }
+
+    #[test]
+    fn json_has_every_field() {
+        let json = to_json(&error());
+        assert_eq!(
+            (&json["class"], &json["site"]["line"], &json["mark"]["start"]),
+            (&"leftover".into(), &2.into(), &3.into())
+        );
+        assert_eq!(json["leftovers"][0], "ip link del br0");
+        assert!(json["help"].is_null() && json["calls"].as_array().is_some_and(Vec::is_empty));
+    }
+}

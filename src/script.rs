@@ -23,11 +23,10 @@ use crate::error::{OpError, OpResult};
 use crate::kernel::interrupt;
 use crate::lab::Lab;
 use compile::{Compiled, compile, read};
+use context::Context;
 pub use context::Print;
-use context::{Context, Evaluating};
 use modules::{Library, Resolver};
 pub use params::{Param, ParamTy, ParamValue};
-use rhai::debugger::DebuggerCommand;
 use rhai::{Dynamic, Engine, OptimizationLevel, Scope};
 use sources::Sources;
 use std::cell::RefCell;
@@ -112,7 +111,6 @@ impl Session {
             library: Library::new(config.module_path),
             print: config.print,
             params: RefCell::default(),
-            evaluating: RefCell::default(),
         });
         let mut engine = Engine::new();
         // Folding constants would hide code that is never reached from the check.
@@ -124,10 +122,6 @@ impl Session {
         engine.on_progress(|_| interrupt::pending().then_some(Dynamic::UNIT));
         let print = Rc::clone(&cx.print);
         engine.on_print(move |text| print(text));
-        // A debugger that does nothing makes Rhai keep the call stack, which is the only way to know at a call
-        // which calls led there.
-        #[expect(deprecated, reason = "the mark means that it may change; the exact version is in the lock file")]
-        engine.register_debugger(|_, debugger| debugger, |_, _, _, _, _| Ok(DebuggerCommand::Continue));
         builtins::register(&mut engine);
         register::register(&mut engine, &cx);
         let vocabulary = Vocabulary::of(&engine);
@@ -173,9 +167,7 @@ impl Session {
         let cx = &self.cx;
         cx.params.replace(params::bind(&recipe.params, &self.given, &cx.sources)?);
         let source = &recipe.compiled.source;
-        cx.evaluating.replace(vec![Evaluating { source: Rc::clone(source), imported: None }]);
         let result = self.engine.run_ast_with_scope(&mut Scope::new(), &recipe.compiled.ast);
-        cx.evaluating.borrow_mut().clear();
         result.map_err(|failure| explain::runtime(&failure, source, cx, &self.vocabulary))
     }
 }

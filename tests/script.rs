@@ -376,3 +376,23 @@ fn help_prints_from_the_definitions() {
     let error = failure("help(\"subnat\");");
     assert_eq!((error.0.code, error.0.help.as_deref()), ("help::unknown", Some("Did you mean `subnet`?")));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(200))]
+
+    #[test]
+    fn no_text_makes_the_engine_or_a_report_panic(
+        words in proptest::collection::vec(proptest::sample::select(vec![
+            "let", "x", "=", "1", "\"10.0.0.0/24\"", "subnet", "(", ")", ".", "host", ",", ";", "fn", "f", "{", "}", "|", "a",
+            "#{", "mtu", ":", "netns", "bridge", "`${", "`", "throw", "import", "as", "::", "if", "param", "\"é", "\n", "-",
+            "[", "]", "try", "catch", "assert", "/*", "==", "addr", "host()", "for", "in", "'", "exit", "switch", "=>",
+        ]), 0..24),
+    ) {
+        let bench = Bench::on(FakeKernel::judged(), Config { max_operations: 2_000, ..Config::default() });
+        if let Err(error) = bench.run(&words.join(" ")) {
+            let style = rhailab::diagnostics::Style { color: false, width: 80, unicode: false };
+            let report = rhailab::diagnostics::render(&error, bench.session.sources(), style);
+            proptest::prop_assert!(report.contains(error.0.code), "{report}");
+        }
+    }
+}

@@ -107,7 +107,9 @@ fn spots(fault: &Fault, sources: &Sources) -> Vec<Spot> {
 
 fn spot(site: &Site, range: Option<&Range<usize>>, label: &str, sources: &Sources) -> Option<Spot> {
     let text = sources.text(&site.source)?;
-    let range = range.cloned().unwrap_or_else(|| call_at(&text, offset(&text, site.line, site.col)).whole());
+    // miette panics at a span outside its text.
+    let range = range.filter(|range| text.get((*range).clone()).is_some()).cloned();
+    let range = range.unwrap_or_else(|| call_at(&text, offset(&text, site.line, site.col)).whole());
     Some(Spot { site: site.clone(), range: first_line(&text, range), label: label.to_string() })
 }
 

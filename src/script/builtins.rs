@@ -90,7 +90,7 @@ impl Builtin<'_> {
 
     /// The text of an argument in the source.
     fn source_of(&self, at: usize) -> Option<String> {
-        let site = self.cx.place(self.call).site;
+        let site = self.cx.site(self.call);
         let text = self.cx.sources.text(&site.source)?;
         let span = call_at(&text, scan::offset(&text, site.line, site.col));
         Some(text.get(span.args.get(at)?.clone())?.to_string())

@@ -122,17 +122,20 @@ fn option(call: &CallSite, sources: &Sources) -> Option<OpError> {
         };
         def.name == call.name && kind && (def.required()..=def.params.len()).contains(&call.args)
     };
+    if call.keys.is_empty() {
+        return None;
+    }
     let mut forms = ops::all().filter(fits);
     let (Some(def), None) = (forms.next(), forms.next()) else { return None };
     if def.options().is_empty() {
         return None;
     }
+    let key = call.keys.iter().find(|key| def.options().iter().all(|option| option.name != **key))?;
+    let mut error = at(unknown_option(def.name, key, def.options()), call);
     let text = sources.text(&call.site.source)?;
     let span = call_at(&text, offset(&text, call.site.line, call.site.col));
-    let keys = keys(&text, span.args.last()?.clone());
-    let key = keys.iter().find(|key| def.options().iter().all(|option| option.name != key.name))?;
-    let mut error = at(unknown_option(def.name, &key.name, def.options()), call);
-    error.0.mark = Some(Mark { range: key.key.clone(), label: "no such option".into() });
+    let place = keys(&text, span.args.last()?.clone()).into_iter().find(|place| place.name == *key)?;
+    error.0.mark = Some(Mark { range: place.key, label: "no such option".into() });
     Some(error)
 }
 

@@ -38,6 +38,8 @@ pub struct CallSite {
     pub args: usize,
     /// Whether it is called on something.
     pub is_method: bool,
+    /// The keys of its last argument, if that is a map literal.
+    pub keys: Vec<String>,
     /// Where.
     pub site: Site,
 }
@@ -84,6 +86,9 @@ pub fn compile(engine: &Engine, sources: &Sources, id: &str, text: &str) -> OpRe
     }
     sources.define(&source, compiled.ast.iter_fn_def().map(|function| function.name.as_str()));
     walk(&mut compiled, sources)?;
+    for call in &compiled.calls {
+        sources.call(&call.name, &call.site);
+    }
     Ok(compiled)
 }
 
@@ -137,7 +142,11 @@ fn call_site(call: &FnCallExpr, at: Position, is_method: bool, source: &Rc<str>)
     } else {
         (Vec::new(), at)
     };
-    Some(CallSite { name: call.name.to_string(), path, args: call.args.len(), is_method, site: site(source, at) })
+    let keys = match call.args.last() {
+        Some(Expr::Map(map, _)) => map.0.iter().map(|(key, _)| key.name.to_string()).collect(),
+        _ => Vec::new(),
+    };
+    Some(CallSite { name: call.name.to_string(), path, args: call.args.len(), is_method, keys, site: site(source, at) })
 }
 
 /// The text with a first line `#!…` turned into spaces, so that all positions stay.

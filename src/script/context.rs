@@ -26,26 +26,6 @@ pub struct Context {
     pub print: Print,
     /// The values of the recipe's parameters.
     pub params: RefCell<BTreeMap<String, Dynamic>>,
-    /// What is being evaluated: the recipe, and on it the modules that it is in the middle of importing.
-    pub evaluating: RefCell<Vec<Evaluating>>,
-}
-
-/// A text that is being evaluated.
-#[derive(Debug, Clone)]
-pub struct Evaluating {
-    /// Its source.
-    pub source: Rc<str>,
-    /// Where it was imported.
-    pub imported: Option<Site>,
-}
-
-/// A place in a running script, with the calls that led there, innermost first.
-#[derive(Debug, Clone)]
-pub struct Place {
-    /// The place.
-    pub site: Site,
-    /// The calls.
-    pub calls: Vec<(Site, String)>,
 }
 
 /// A result as Rhai's functions return it.
@@ -53,27 +33,16 @@ pub type Raised<T> = Result<T, Box<EvalAltResult>>;
 
 impl Context {
     /// Where a function that is being called was called from.
-    pub fn place(&self, call: &NativeCallContext<'_>) -> Place {
-        let evaluating = self.evaluating.borrow();
-        let mut calls: Vec<(Site, String)> = imports(&evaluating);
-        let mut source: Rc<str> = evaluating.last().map_or_else(|| "".into(), |unit| Rc::clone(&unit.source));
-        // The stack holds script functions and native ones alike; only the former have a text of their own.
-        for frame in call.debugger().map_or(&[][..], |debugger| debugger.call_stack()) {
-            if self.sources.defines(&frame.fn_name) {
-                calls.push((site(&source, frame.pos), called(&frame.fn_name)));
-                source = self.sources.home(&frame.fn_name, frame.source.as_deref().unwrap_or_default());
-            }
-        }
-        calls.reverse();
-        Place { site: site(&source, call.call_position()), calls }
+    pub fn site(&self, call: &NativeCallContext<'_>) -> Site {
+        let mut site = site(&call.call_source().unwrap_or_default().into(), call.call_position());
+        site.source = self.sources.caller(call.fn_name(), &site);
+        site
     }
 
     /// Fails a function with an error of ours. An error that was raised before keeps the place where it was.
     pub fn raise<T>(&self, call: &NativeCallContext<'_>, mut error: OpError) -> Raised<T> {
         if error.0.site.is_none() {
-            let place = self.place(call);
-            error.0.site = Some(place.site);
-            error.0.calls = place.calls;
+            error.0.site = Some(self.site(call));
         }
         let error = Dynamic::from(Caught(Rc::new(error)));
         let position = call.call_position();
@@ -84,11 +53,6 @@ impl Context {
             EvalAltResult::ErrorRuntime(error, position)
         }))
     }
-}
-
-/// Where the modules that are being imported were imported, outermost first.
-pub fn imports(evaluating: &[Evaluating]) -> Vec<(Site, String)> {
-    evaluating.iter().filter_map(|unit| unit.imported.clone()).map(|site| (site, "imported here".to_string())).collect()
 }
 
 /// The place at a position of a source; the start of the source where Rhai lost the position.

@@ -7,6 +7,7 @@ mod syntax;
 use super::builtins::THROWN;
 use super::context::{Context, called, site};
 use super::convert::handles::Caught;
+use super::limits;
 use super::scan;
 use super::vocabulary::Vocabulary;
 use crate::error::{OpError, Site, closest};
@@ -23,6 +24,8 @@ pub fn runtime(failure: &Failure, main: &Rc<str>, cx: &Context, vocabulary: &Voc
     let inner = walk.down(failure, cx);
     let place = site(&walk.source, inner.position());
     walk.calls.reverse();
+    // Rhai tells of some of its own functions that call a closure, too.
+    walk.calls.dedup_by(|outer, inner| outer.0 == inner.0);
 
     let mut error = match inner {
         Failure::ErrorRuntime(value, position) | Failure::ErrorTerminated(value, position) if value.is::<Caught>() => {
@@ -137,7 +140,11 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
         Failure::ErrorDataTooLarge(what, _) => limit(
             "limit::size",
             &format!("A value has grown too large ({}).", nice_type(what).to_lowercase()),
-            "Strings have at most 64 MiB, arrays and maps at most 1,000,000 items. The limit is fixed.",
+            &format!(
+                "Strings have at most {} MiB, arrays and maps at most {} items. The limits are fixed.",
+                limits::STRING >> 20,
+                limits::ITEMS
+            ),
         ),
         Failure::ErrorTooManyVariables(_) => {
             limit("limit::variables", "The recipe declares too many variables.", "The limit is fixed; use an array.")

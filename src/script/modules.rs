@@ -4,7 +4,7 @@
 //! its importer's variables, and reads any path.
 
 use super::compile::{Compiled, compile, read};
-use super::context::{Context, Evaluating, Raised, site};
+use super::context::{Context, Raised, site};
 use super::convert::handles::Caught;
 use super::explain::mark::{Part, mark};
 use super::sources::Sources;
@@ -163,14 +163,11 @@ impl Library {
     }
 
     /// Evaluates a module, the first time that it is imported.
-    fn evaluate(&self, engine: &Engine, cx: &Context, compiled: &Compiled, from: Evaluating) -> Raised<Shared<Module>> {
+    fn evaluate(&self, engine: &Engine, compiled: &Compiled) -> Raised<Shared<Module>> {
         if let Some(module) = self.evaluated.borrow().get(&compiled.source) {
             return Ok(Shared::clone(module));
         }
-        cx.evaluating.borrow_mut().push(from);
-        let result = Module::eval_ast_as_new(Scope::new(), &compiled.ast, engine);
-        cx.evaluating.borrow_mut().pop();
-        let module: Shared<Module> = result?.into();
+        let module: Shared<Module> = Module::eval_ast_as_new(Scope::new(), &compiled.ast, engine)?.into();
         self.evaluated.borrow_mut().insert(Rc::clone(&compiled.source), Shared::clone(&module));
         Ok(module)
     }
@@ -224,12 +221,10 @@ impl ModuleResolver for Resolver {
             known.map_or_else(|| cx.library.compile(engine, &cx.sources, &found), Ok)
         });
         match found {
-            Ok(compiled) => {
-                let from = Evaluating { source: Rc::clone(&compiled.source), imported: Some(place) };
-                cx.library
-                    .evaluate(engine, cx, &compiled, from)
-                    .map_err(|error| Box::new(EvalAltResult::ErrorInModule(compiled.source.to_string(), error, pos)))
-            }
+            Ok(compiled) => cx
+                .library
+                .evaluate(engine, &compiled)
+                .map_err(|error| Box::new(EvalAltResult::ErrorInModule(compiled.source.to_string(), error, pos))),
             Err(mut error) => {
                 error.0.site.get_or_insert(place);
                 Err(Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Caught(Rc::new(error))), pos)))

@@ -79,7 +79,7 @@ fn invoke(
                     OpError::new("internal::lab", format!("`{}` was called in the middle of another call.", def.name))
                         .help("This is a defect of rhailab, not of the recipe; please report it.")
                 })?;
-                let site = cx.place(call).site;
+                let site = cx.site(call);
                 run(&mut Call { lab: &mut lab, def, this, args, site })
             });
             result.map(give).or_else(|error| {
@@ -97,7 +97,7 @@ fn as_method(cx: &Context, call: &NativeCallContext<'_>, def: &FnDef, given: &[D
     if error.0.arg.is_none() || error.0.arg.as_deref() != first {
         return error;
     }
-    let site = cx.place(call).site;
+    let site = cx.site(call);
     let Some(text) = cx.sources.text(&site.source) else { return error };
     if call_at(&text, offset(&text, site.line, site.col)).receiver.is_none() {
         return error;

@@ -1,5 +1,6 @@
 //! The texts of a run, and which of them defines which function.
 
+use crate::error::Site;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -13,6 +14,8 @@ struct Inner {
     texts: BTreeMap<Rc<str>, Rc<str>>,
     /// The sources that define a function, by its name. Rhai gives each closure a name of its own.
     homes: BTreeMap<String, BTreeSet<Rc<str>>>,
+    /// The sources that call a function, by the call's line and column and the function's name.
+    calls: BTreeMap<(u32, u32, String), BTreeSet<Rc<str>>>,
 }
 
 impl Sources {
@@ -21,9 +24,10 @@ impl Sources {
         let id: Rc<str> = id.into();
         let mut inner = self.0.borrow_mut();
         inner.texts.insert(Rc::clone(&id), text.into());
-        inner.homes.values_mut().for_each(|homes| {
-            homes.remove(&id);
-        });
+        let Inner { homes, calls, .. } = &mut *inner;
+        for sources in homes.values_mut().chain(calls.values_mut()) {
+            sources.remove(&id);
+        }
         id
     }
 
@@ -40,21 +44,30 @@ impl Sources {
         }
     }
 
-    /// Whether some source defines a function of this name.
-    pub fn defines(&self, function: &str) -> bool {
-        self.0.borrow().homes.get(function).is_some_and(|homes| !homes.is_empty())
+    /// Remembers that `function` is called at a place.
+    pub fn call(&self, function: &str, site: &Site) {
+        let key = (site.line, site.col, function.to_string());
+        self.0.borrow_mut().calls.entry(key).or_default().insert(Rc::clone(&site.source));
+    }
+
+    /// The source that calls a function at the line and column of a place whose source Rhai may have wrong: in a
+    /// callback it is that of the module that calls it.
+    pub fn caller(&self, function: &str, site: &Site) -> Rc<str> {
+        let inner = self.0.borrow();
+        only(inner.calls.get(&(site.line, site.col, function.to_string())), &site.source)
     }
 
     /// The source of a function that Rhai says is in `claimed`. Of a callback Rhai names the source of the
     /// module that calls it.
     pub fn home(&self, function: &str, claimed: &str) -> Rc<str> {
-        let inner = self.0.borrow();
-        let homes = inner.homes.get(function);
-        match homes.and_then(|homes| homes.get(claimed).or_else(|| homes.first().filter(|_| homes.len() == 1))) {
-            Some(home) => Rc::clone(home),
-            None => claimed.into(),
-        }
+        only(self.0.borrow().homes.get(function), claimed)
     }
+}
+
+/// The source that is claimed, unless there is just another that it can be.
+fn only(sources: Option<&BTreeSet<Rc<str>>>, claimed: &str) -> Rc<str> {
+    let known = sources.and_then(|sources| sources.get(claimed).or(sources.first().filter(|_| sources.len() == 1)));
+    known.map_or_else(|| claimed.into(), Rc::clone)
 }
 
 #[cfg(test)]
@@ -72,7 +85,14 @@ mod tests {
         assert_eq!(&*sources.home("both", "lib/each.rhai"), "lib/each.rhai");
         assert_eq!(&*sources.home("both", "elsewhere"), "elsewhere");
 
+        let at = |source: &Rc<str>, line| Site { source: Rc::clone(source), line, col: 3 };
+        sources.call("netns", &at(&main, 4));
+        assert_eq!(sources.caller("netns", &at(&module, 4)), main);
+        assert_eq!(sources.caller("netns", &at(&module, 5)), module);
+        assert_eq!(sources.caller("get$name", &at(&module, 4)), module);
+
         sources.add("main.rhai", "changed");
-        assert!(!sources.defines("anon$1"));
+        assert_eq!(sources.home("anon$1", "lib/each.rhai"), module);
+        assert_eq!(sources.caller("netns", &at(&module, 4)), module);
     }
 }
