@@ -143,8 +143,8 @@ fn a_lab_whose_holder_was_killed_is_known_to_be_dead() {
         assert!(is_running(&seconds));
         assert!(Command::new("kill").args(["-9", &holder]).status().unwrap().success());
         eventually("its processes are gone", || !is_running(&seconds));
-        let table = home.run(&["ls"]).assert_well();
-        assert!(table.contains("dead") && table.contains("rhailab recover"), "{table}");
+        eventually("its holder is gone", || home.run(&["ls"]).assert_well().contains("dead"));
+        assert!(home.run(&["ls"]).assert_well().contains("rhailab recover"));
         assert!(
             home.run(&["exec", "web", "a", "--", "true"]).assert_fails(2).contains("ended without being taken down")
         );

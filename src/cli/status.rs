@@ -167,7 +167,7 @@ fn network(records: &[Record], kernel: &mut dyn Kernel, style: Style) -> OpResul
             continue;
         }
         let links = kernel
-            .snapshot(&ns)
+            .network(&ns)
             .map_err(|refusal| OpError::new("status::read", format!("Cannot read {ns}: {refusal}.")))?;
         for link in links.links.iter().filter(|link| link.name.as_str() != "lo") {
             let addrs: Vec<String> = link.addrs.iter().map(ToString::to_string).collect();
