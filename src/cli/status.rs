@@ -12,6 +12,7 @@ use crate::change::{Change, Identity};
 use crate::error::{OpError, OpResult};
 use crate::kernel::Kernel;
 use crate::lab::registry::{Card, Life, Mode, Place};
+use crate::lab::sandbox::Terminal;
 use crate::lab::{Record, store};
 use crate::names::Ns;
 use crate::render;
@@ -61,7 +62,7 @@ pub fn status(args: &StatusArgs, context: Context) -> OpResult<i32> {
         Ok(code) => code,
         Err(error) => fail(&error.into(), context),
     };
-    inside(&card, act)
+    inside(&card, Terminal::Shared, act)
 }
 
 fn look(place: &Place, (card, life): (&Card, Life), records: &[Record], json: bool, style: Style) -> OpResult<i32> {

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-pub use join::{Joined, join};
+pub use join::{Joined, Terminal, join};
 pub use watch::Watch;
 
 /// The stack of the thread that runs a recipe: scripts nest deeply, and an interpreter recurses.
