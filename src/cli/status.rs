@@ -29,7 +29,7 @@ pub struct StatusArgs {
     lab: String,
     /// Print JSON: an object for the lab, then one for each change, one per line
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Serialize)]
