@@ -26,6 +26,7 @@ use crate::error::{OpError, OpResult};
 use args::Context;
 use clap::{ColorChoice, Parser, Subcommand};
 use engine::Trouble;
+use events::Json;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -73,6 +74,23 @@ enum Command {
     UdpServe(serve::ServeArgs),
 }
 
+impl Command {
+    /// Whether it was asked to print JSON.
+    fn is_json(&self) -> bool {
+        match self {
+            Command::Run(args) => args.output.json,
+            Command::Up(args) => args.output.json,
+            Command::Down(args) => args.output.json,
+            Command::Recover(args) => args.output.json,
+            Command::Ls(args) => args.json,
+            Command::Status(args) => args.json,
+            Command::Journal(args) => args.json,
+            Command::Plan(args) => args.json,
+            _ => false,
+        }
+    }
+}
+
 /// The whole program.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -83,7 +101,7 @@ pub fn main() -> ExitCode {
             return exit(error.exit_code());
         }
     };
-    let context = Context { color: cli.color };
+    let context = Context { color: cli.color, json: cli.command.as_ref().is_some_and(Command::is_json) };
     let done = match &cli.command {
         None => welcome::welcome(context),
         Some(Command::Run(args)) => run::run(args, context),
@@ -114,9 +132,13 @@ fn exit(code: i32) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
-/// Reports an error on standard error, and returns its exit code.
+/// Reports an error on standard error, or as an event, and returns its exit code.
 fn fail(trouble: &Trouble, context: Context) -> i32 {
-    progress::write_err(&engine::report(trouble, context.stderr()));
+    if context.json {
+        progress::write_out(&Json::failure(&trouble.error).line());
+    } else {
+        progress::write_err(&engine::report(trouble, context.stderr()));
+    }
     conduct::code_of(&trouble.error)
 }
 

@@ -169,6 +169,11 @@ pub trait Kernel {
     /// Everything in a namespace.
     fn snapshot(&mut self, ns: &Ns) -> Done<Snapshot>;
 
+    /// The interfaces and routes of a namespace, without its rules, which take a process each to read.
+    fn network(&mut self, ns: &Ns) -> Done<Snapshot> {
+        self.snapshot(ns)
+    }
+
     /// What a started process is doing.
     fn process(&mut self, process: &Identity) -> Done<ProcState>;
 

@@ -143,8 +143,8 @@ fn a_lab_whose_holder_was_killed_is_known_to_be_dead() {
         assert!(is_running(&seconds));
         assert!(Command::new("kill").args(["-9", &holder]).status().unwrap().success());
         eventually("its processes are gone", || !is_running(&seconds));
-        let table = home.run(&["ls"]).assert_well();
-        assert!(table.contains("dead") && table.contains("rhailab recover"), "{table}");
+        eventually("its holder is gone", || home.run(&["ls"]).assert_well().contains("dead"));
+        assert!(home.run(&["ls"]).assert_well().contains("rhailab recover"));
         assert!(
             home.run(&["exec", "web", "a", "--", "true"]).assert_fails(2).contains("ended without being taken down")
         );
@@ -272,12 +272,19 @@ fn json_is_one_event_per_line_and_nothing_else() {
     assert_eq!(events[1]["commands"][0], "ip netns add a");
     assert_eq!(events[3]["error"]["code"], "netns::exists");
     assert_eq!(events[5]["code"], 1);
+    // So for what fails before there is a lab.
+    for args in
+        [&["status", "nothing", "--json"][..], &["run", "missing.rhai", "--json"], &["down", "nothing", "--json"]]
+    {
+        let ran = home.run(args);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(2), ""), "{args:?}");
+        assert!(json(&ran.out).iter().any(|event| event["event"] == "error"), "{args:?}");
+    }
     // Every event and field is in the documentation.
     let documented = include_str!("../docs/json.md");
-    for event in &events {
-        for field in event.as_object().unwrap().keys() {
-            assert!(documented.contains(&format!("`{field}`")), "{field} is not documented");
-        }
+    let fields = events.iter().chain([&events[3]["error"]]).flat_map(|event| event.as_object().unwrap().keys());
+    for field in fields {
+        assert!(documented.contains(&format!("`{field}`")), "{field} is not documented");
     }
 }
 

@@ -49,6 +49,8 @@ pub struct OutputArgs {
 pub struct Context {
     /// Whether to colour.
     pub color: ColorChoice,
+    /// Whether the output is for a program.
+    pub json: bool,
 }
 
 impl Context {

@@ -32,14 +32,14 @@ pub struct DownArgs {
     #[arg(long, conflicts_with = "names")]
     all: bool,
     #[command(flatten)]
-    output: OutputArgs,
+    pub(super) output: OutputArgs,
 }
 
 /// Undo what labs left that ended without being taken down
 #[derive(Debug, Args)]
 pub struct RecoverArgs {
     #[command(flatten)]
-    output: OutputArgs,
+    pub(super) output: OutputArgs,
 }
 
 /// `down`.

@@ -5,7 +5,7 @@ use super::engine;
 use super::fail;
 use crate::error::{Class, OpError, OpResult};
 use crate::lab::registry::{Card, Life, Mode, Place, Registry};
-use crate::lab::sandbox::join;
+use crate::lab::sandbox::{Terminal, join};
 use crate::names::{LabName, Ns, NsName};
 use clap::Args;
 
@@ -36,7 +36,7 @@ pub struct ShellArgs {
 
 /// `exec`.
 pub fn exec(args: &ExecArgs, context: Context) -> OpResult<i32> {
-    go(&args.lab, &args.ns, &args.command, context)
+    go(&args.lab, &args.ns, &args.command, Terminal::Shared, context)
 }
 
 /// `shell`.
@@ -46,10 +46,10 @@ pub fn shell(args: &ShellArgs, context: Context) -> OpResult<i32> {
     // A prompt that says where one is: most shells take the first, and Debian's bash the second, whose own prompt
     // replaces the first.
     let command = ["env".to_owned(), format!("PS1={place}# "), format!("debian_chroot={place}"), shell];
-    go(&args.lab, &args.ns, &command, context)
+    go(&args.lab, &args.ns, &command, Terminal::Theirs, context)
 }
 
-fn go(lab: &str, ns: &str, argv: &[String], context: Context) -> OpResult<i32> {
+fn go(lab: &str, ns: &str, argv: &[String], terminal: Terminal, context: Context) -> OpResult<i32> {
     let (place, card) = standing(lab)?;
     let ns = namespace(ns)?;
     let act = || match engine::run_here(&ns, argv, &place) {
@@ -64,7 +64,7 @@ fn go(lab: &str, ns: &str, argv: &[String], context: Context) -> OpResult<i32> {
             }
         }
     };
-    inside(&card, act)
+    inside(&card, terminal, act)
 }
 
 /// A lab that stands.
@@ -84,9 +84,9 @@ pub fn namespace(name: &str) -> OpResult<Ns> {
 }
 
 /// Runs `act` where the lab's network is, and returns the exit code.
-pub fn inside(card: &Card, act: impl FnOnce() -> i32) -> OpResult<i32> {
+pub fn inside(card: &Card, terminal: Terminal, act: impl FnOnce() -> i32) -> OpResult<i32> {
     match (card.mode, card.holder) {
-        (Mode::Sandbox, Some(holder)) => Ok(join(holder, act)?.status),
+        (Mode::Sandbox, Some(holder)) => Ok(join(holder, terminal, act)?.status),
         _ => Ok(act()),
     }
 }

@@ -22,7 +22,7 @@ pub struct JournalArgs {
     lab: String,
     /// Print the journal itself: JSON, one record per line
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// `journal`.

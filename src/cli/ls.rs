@@ -15,7 +15,7 @@ use std::io::{Write, stdout};
 pub struct LsArgs {
     /// Print a JSON object for each lab, one per line
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Serialize)]

@@ -27,7 +27,7 @@ pub struct PlanArgs {
     recipe: RecipeArgs,
     /// Print a JSON object for each change, one per line
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Print a recipe as two shell scripts, one that builds its network and one that removes it

@@ -211,7 +211,7 @@ pub fn place(site: &Site) -> String {
 }
 
 /// Prints a line on standard output. When nobody reads it any more, the run is asked to stop, as SIGPIPE would.
-fn write_out(text: &str) {
+pub fn write_out(text: &str) {
     let mut out = stdout().lock();
     if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush())
         && error.kind() == ErrorKind::BrokenPipe

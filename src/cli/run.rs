@@ -23,7 +23,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     keep: Option<String>,
     #[command(flatten)]
-    output: OutputArgs,
+    pub(super) output: OutputArgs,
 }
 
 /// Make a lab and leave it up until `down`
@@ -39,7 +39,7 @@ pub struct UpArgs {
     #[arg(long)]
     host: bool,
     #[command(flatten)]
-    output: OutputArgs,
+    pub(super) output: OutputArgs,
 }
 
 /// `run`.

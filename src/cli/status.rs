@@ -12,6 +12,7 @@ use crate::change::{Change, Identity};
 use crate::error::{OpError, OpResult};
 use crate::kernel::Kernel;
 use crate::lab::registry::{Card, Life, Mode, Place};
+use crate::lab::sandbox::Terminal;
 use crate::lab::{Record, store};
 use crate::names::Ns;
 use crate::render;
@@ -28,7 +29,7 @@ pub struct StatusArgs {
     lab: String,
     /// Print JSON: an object for the lab, then one for each change, one per line
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Serialize)]
@@ -61,7 +62,7 @@ pub fn status(args: &StatusArgs, context: Context) -> OpResult<i32> {
         Ok(code) => code,
         Err(error) => fail(&error.into(), context),
     };
-    inside(&card, act)
+    inside(&card, Terminal::Shared, act)
 }
 
 fn look(place: &Place, (card, life): (&Card, Life), records: &[Record], json: bool, style: Style) -> OpResult<i32> {
@@ -167,7 +168,7 @@ fn network(records: &[Record], kernel: &mut dyn Kernel, style: Style) -> OpResul
             continue;
         }
         let links = kernel
-            .snapshot(&ns)
+            .network(&ns)
             .map_err(|refusal| OpError::new("status::read", format!("Cannot read {ns}: {refusal}.")))?;
         for link in links.links.iter().filter(|link| link.name.as_str() != "lo") {
             let addrs: Vec<String> = link.addrs.iter().map(ToString::to_string).collect();

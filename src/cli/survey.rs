@@ -5,7 +5,8 @@ use crate::kernel::{Done, Errno, Kernel};
 use crate::lab::Record;
 use crate::names::{IfName, Ns};
 use crate::observe::{LinkInfo, ProcState, Snapshot};
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};
 
 /// What became of a change.
@@ -21,7 +22,8 @@ pub enum Standing {
 
 /// Asks for every change, in order.
 pub fn survey(kernel: &mut dyn Kernel, records: &[Record]) -> Vec<Standing> {
-    let mut survey = Survey { kernel, moves: moves(records), snapshots: HashMap::new() };
+    let (moves, replaced) = (moves(records), replaced(records));
+    let mut survey = Survey { kernel, moves, replaced, networks: HashMap::new(), rules: HashMap::new() };
     let last: HashMap<Value<'_>, u64> =
         records.iter().filter_map(|record| Some((survey.value(record)?, record.n))).collect();
     let mut all = Vec::with_capacity(records.len());
@@ -51,8 +53,12 @@ struct Survey<'a> {
     kernel: &'a mut dyn Kernel,
     /// Renames and moves, by the number of the change.
     moves: Vec<(u64, LinkAt, LinkAt)>,
-    /// Routes and rules, read once for each namespace.
-    snapshots: HashMap<Ns, Snapshot>,
+    /// The numbers of changes whose rules a later change took away to put others in their place.
+    replaced: HashSet<u64>,
+    /// Read once for each namespace.
+    networks: HashMap<Ns, Snapshot>,
+    /// Likewise, with rules.
+    rules: HashMap<Ns, Snapshot>,
 }
 
 fn moves(records: &[Record]) -> Vec<(u64, LinkAt, LinkAt)> {
@@ -68,6 +74,18 @@ fn moves(records: &[Record]) -> Vec<(u64, LinkAt, LinkAt)> {
             _ => None,
         })
         .collect()
+}
+
+fn replaced(records: &[Record]) -> HashSet<u64> {
+    let edits = records.iter().filter_map(|record| match &record.change {
+        Change::EditRules { edits, .. } => Some(edits),
+        _ => None,
+    });
+    let owners = edits.flatten().filter_map(|edit| match edit {
+        RuleEdit::Delete { owner, .. } => Some(*owner),
+        _ => None,
+    });
+    owners.collect()
 }
 
 impl Survey<'_> {
@@ -102,7 +120,8 @@ impl Survey<'_> {
                 Ok(stands(info.addrs.contains(addr), "the address is gone"))
             }
             Change::AddRoute { ns, route } => {
-                let routes = &self.snapshot(ns)?.routes;
+                let kernel = &mut *self.kernel;
+                let routes = &once(&mut self.networks, ns, || kernel.network(ns))?.routes;
                 let there = routes.iter().any(|other| {
                     (other.to, other.via) == (route.to, route.via) && (route.dev.is_none() || other.dev == route.dev)
                 });
@@ -113,19 +132,17 @@ impl Survey<'_> {
                 Ok(stands(now.trim() == value, &format!("it is {} now", now.trim())))
             }
             Change::EditRules { ns, edits, .. } => {
-                let chains: Vec<String> = edits
-                    .iter()
-                    .filter_map(|edit| match edit {
-                        RuleEdit::NewChain(chain) => Some(format!("-N {chain}")),
-                        _ => None,
-                    })
-                    .collect();
+                let mut chains = edits.iter().filter_map(|edit| match edit {
+                    RuleEdit::NewChain(chain) => Some(chain.as_str()),
+                    _ => None,
+                });
+                let replaced = self.replaced.contains(&record.n);
                 let adds = edits.iter().any(|edit| matches!(edit, RuleEdit::Append { .. } | RuleEdit::Insert { .. }));
-                let rules = &self.snapshot(ns)?.rules;
-                let chains_stand =
-                    chains.iter().all(|chain| rules.iter().any(|rule| rule == chain || names_chain(rule, chain)));
+                let kernel = &mut *self.kernel;
+                let rules = &once(&mut self.rules, ns, || kernel.snapshot(ns))?.rules;
+                let chains_stand = chains.all(|chain| rules.iter().any(|rule| declares(rule, chain)));
                 let rules_stand = match &record.identity {
-                    Identity::Rules { tag, .. } if adds => rules.iter().any(|rule| has_tag(rule, tag)),
+                    Identity::Rules { tag, .. } if adds && !replaced => rules.iter().any(|rule| has_tag(rule, tag)),
                     _ => true,
                 };
                 Ok(stands(chains_stand && rules_stand, "the rules are gone"))
@@ -158,13 +175,17 @@ impl Survey<'_> {
         }
         place
     }
+}
 
-    fn snapshot(&mut self, ns: &Ns) -> Done<&Snapshot> {
-        if !self.snapshots.contains_key(ns) {
-            let snapshot = self.kernel.snapshot(ns)?;
-            self.snapshots.insert(ns.clone(), snapshot);
-        }
-        Ok(self.snapshots.entry(ns.clone()).or_default())
+/// What was read of a namespace, or is read now.
+fn once<'a>(
+    known: &'a mut HashMap<Ns, Snapshot>,
+    ns: &Ns,
+    read: impl FnOnce() -> Done<Snapshot>,
+) -> Done<&'a Snapshot> {
+    match known.entry(ns.clone()) {
+        Entry::Occupied(entry) => Ok(entry.into_mut()),
+        Entry::Vacant(entry) => Ok(entry.insert(read()?)),
     }
 }
 
@@ -184,10 +205,10 @@ fn has_tag(rule: &str, tag: &str) -> bool {
     rule.split([' ', '"']).any(|word| word == tag)
 }
 
-/// Whether a line of `iptables-save` (`:CHAIN POLICY`) declares the chain of `-N CHAIN`.
-fn names_chain(rule: &str, wanted: &str) -> bool {
-    let chain = wanted.trim_start_matches("-N ");
-    rule.strip_prefix(':').is_some_and(|rest| rest.split(' ').next() == Some(chain))
+/// Whether a line of `iptables-save` (`:CHAIN`) or `iptables -S` (`-N CHAIN`) is about the making of a chain.
+fn declares(rule: &str, chain: &str) -> bool {
+    let words: Vec<&str> = rule.split(' ').collect();
+    words.iter().any(|word| word.strip_prefix(':') == Some(chain)) || words.windows(2).any(|pair| pair == ["-N", chain])
 }
 
 #[cfg(test)]
@@ -266,6 +287,7 @@ mod tests {
     fn a_mark_is_a_whole_word() {
         assert!(has_tag("-A INPUT -m comment --comment \"rhailab:web:1\" -j ACCEPT", "rhailab:web:1"));
         assert!(!has_tag("-A INPUT -m comment --comment \"rhailab:web:12\" -j ACCEPT", "rhailab:web:1"));
-        assert!(names_chain(":VIP - [0:0]", "-N VIP") && !names_chain(":VIP2 - [0:0]", "-N VIP"));
+        assert!(declares("4 *nat :VIP -", "VIP") && declares("-N VIP", "VIP"));
+        assert!(!declares("4 *nat :VIP2 -", "VIP") && !declares("4 *nat -A OUTPUT -j VIP", "VIP"));
     }
 }

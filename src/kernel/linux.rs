@@ -219,6 +219,10 @@ impl Kernel for LinuxKernel {
         Ok(Snapshot { rules, ..observe::snapshot(&self.spaces, ns)? })
     }
 
+    fn network(&mut self, ns: &Ns) -> Done<Snapshot> {
+        observe::snapshot(&self.spaces, ns)
+    }
+
     fn process(&mut self, process: &Identity) -> Done<ProcState> {
         self.processes.state(process)
     }

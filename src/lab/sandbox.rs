@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! outer process ──clone(NEWUSER? NEWNS NEWNET NEWPID NEWUTS NEWIPC)──► pid 1 of the lab
-//!   writes the id maps, says go                                          mounts, `lo`, sysctls
+//!   writes the id maps, says go                                          `lo`, sysctls, mounts
 //!   forwards signals, waits       ◄── failed(step, errno) | kept ──      thread `run`: the recipe
 //!                                                                        main: reaps orphans; holds a kept lab
 //! ```
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-pub use join::{Joined, join};
+pub use join::{Joined, Terminal, join};
 pub use watch::Watch;
 
 /// The stack of the thread that runs a recipe: scripts nest deeply, and an interpreter recurses.
@@ -94,14 +94,10 @@ pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Verdict + Send) -> OpRe
         let born = || init::main(&ours, &theirs, &signals, user_ns, inside.take());
         outer::clone(Box::new(born), &mut stack, flags)
     };
-    let all = CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWNET
-        | CloneFlags::CLONE_NEWPID
-        | CloneFlags::CLONE_NEWUTS
-        | CloneFlags::CLONE_NEWIPC;
+    let all = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
     // A root without CAP_SYS_ADMIN, as in a container, is no better off than an ordinary user.
     let mut user_ns = !geteuid().is_root();
-    let mut child = if user_ns { Err(Errno::EPERM) } else { start(all) };
+    let mut child = if user_ns { Err(Errno::EPERM) } else { start(all | CloneFlags::CLONE_NEWNET) };
     if child == Err(Errno::EPERM) {
         user_ns = true;
         child = start(all | CloneFlags::CLONE_NEWUSER);

@@ -8,6 +8,7 @@ use crate::kernel::linux::netns;
 use crate::lab::baseline;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -65,9 +66,13 @@ fn build(socket: &UnixStream, user_ns: bool) -> Result<Holder, Failure> {
     if poll(&mut fds, PollTimeout::ZERO).map_err(watch)? > 0 {
         return Err(watch(Errno::ESRCH));
     }
-    // This needs no mapped ids, so it is done while the outer process has them mapped.
-    netns::furnish(&baseline()).map_err(|refusal| Failure { step: Step::Network, errno: wire::errno_of(&refusal) })?;
     let holder = wire::receive_go(socket).map_err(|e| watch(wire::errno(&e)))?;
+    if user_ns {
+        // Only now: a network namespace made before its ids were mapped has files under /proc/net that belong to
+        // nobody (xt_proto_init in net/netfilter/x_tables.c), and iptables cannot read them.
+        unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| Failure { step: Step::Network, errno })?;
+    }
+    netns::furnish(&baseline()).map_err(|refusal| Failure { step: Step::Network, errno: wire::errno_of(&refusal) })?;
     mounts::make(user_ns)?;
     Ok(holder)
 }

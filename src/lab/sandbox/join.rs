@@ -6,9 +6,9 @@ use crate::error::OpResult;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
-use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fork};
+use nix::unistd::{ForkResult, Pid, fork, getpgrp, setpgid, tcsetpgrp};
 use std::env::{current_dir, set_current_dir};
 use std::fs::read_link;
 use std::io::Write;
@@ -20,9 +20,19 @@ pub struct Joined {
     pub status: i32,
 }
 
+/// Whose the terminal is while somebody is in a lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terminal {
+    /// Ours and theirs: one process group, as with a command that is not in a lab.
+    Shared,
+    /// Theirs alone. A shell puts the terminal back to the process group that had it, and ours has no number in the
+    /// lab's pid namespace.
+    Theirs,
+}
+
 /// Runs `act` in a process of its own inside the lab that `holder` holds. This process goes into the lab's
 /// namespaces itself and cannot come back; it must have one thread only.
-pub fn join(holder: Holder, act: impl FnOnce() -> i32) -> OpResult<Joined> {
+pub fn join(holder: Holder, terminal: Terminal, act: impl FnOnce() -> i32) -> OpResult<Joined> {
     let watch = Watch::find(holder)?.ok_or_else(faults::gone)?;
     let mut all = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWNET
@@ -41,8 +51,17 @@ pub fn join(holder: Holder, act: impl FnOnce() -> i32) -> OpResult<Joined> {
     }
     // A new pid namespace is for children only.
     match split().map_err(|errno| faults::join("fork into", errno))? {
-        ForkResult::Parent { child } => Ok(Joined { status: attend(child)? }),
+        ForkResult::Parent { child } => {
+            let status = attend(child);
+            if terminal == Terminal::Theirs {
+                take_terminal();
+            }
+            Ok(Joined { status: status? })
+        }
         ForkResult::Child => {
+            if terminal == Terminal::Theirs && setpgid(Pid::from_raw(0), Pid::from_raw(0)).is_ok() {
+                take_terminal();
+            }
             let status = if prctl::set_pdeathsig(Signal::SIGKILL).is_ok() { act() } else { 1 };
             let _ = std::io::stdout().flush();
             std::process::exit(status)
@@ -68,6 +87,17 @@ fn attend(child: Pid) -> OpResult<i32> {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(faults::outer("wait for the command", errno)),
         }
+    }
+}
+
+/// Makes our process group the one that the terminal's keys go to; without a terminal there is nothing to do.
+fn take_terminal() {
+    // A group in the background would be stopped for trying (tcsetpgrp(3)), and that only if SIGTTOU is not blocked.
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGTTOU);
+    if let Ok(before) = set.thread_swap_mask(SigmaskHow::SIG_BLOCK) {
+        let _ = tcsetpgrp(std::io::stdin(), getpgrp());
+        let _ = before.thread_set_mask();
     }
 }
 
