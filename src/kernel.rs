@@ -133,6 +133,13 @@ pub trait Kernel {
     /// Makes the change that was prepared as number `n`. When it fails, nothing of it is left.
     fn apply(&mut self, n: u64, change: &Change, identity: &Identity) -> Done<()>;
 
+    /// Makes what was put off: a kernel may make rules together with later ones, because a commit takes time in
+    /// proportion to its table. Called before anything that could tell the difference. Returns the changes that
+    /// were refused; nothing is left of them.
+    fn settle(&mut self) -> Vec<(u64, Refusal)> {
+        Vec::new()
+    }
+
     /// Forgets what was prepared as number `n`, because it will not be applied.
     fn abandon(&mut self, n: u64);
 

@@ -171,6 +171,9 @@ impl Lab {
     }
 
     fn make(&mut self, site: &Site, change: Change) -> OpResult<u64> {
+        if matches!(change, Change::Start { .. }) {
+            self.settle()?;
+        }
         let n = self.next;
         self.next += 1;
         let identity = match self.kernel.prepare(n, &change) {
@@ -193,6 +196,29 @@ impl Lab {
         self.index(&record.change);
         self.made.push(record);
         Ok(n)
+    }
+
+    /// Makes what the kernel has put off, before anything looks at it. An error carries the line that asked for
+    /// the change that was refused, which is taken back.
+    pub fn settle(&mut self) -> OpResult<()> {
+        let mut errors = Vec::new();
+        for (n, refusal) in self.kernel.settle() {
+            let Some(at) = self.made.iter().rposition(|record| record.n == n) else { continue };
+            let record = self.made.remove(at);
+            let mut error = explain::change(&refusal, &record.change, &self.made);
+            error.0.site = Some(record.site.clone());
+            errors.push(error);
+            self.note(&Line::Undone { n })?;
+            self.tell(&Event::Undone(&record, Undone::AlreadyGone));
+        }
+        if errors.is_empty() {
+            return Ok(());
+        }
+        self.reindex();
+        let mut errors = errors.into_iter();
+        let mut first = errors.next().unwrap_or_else(|| OpError::new("kernel::refused", "A change was refused."));
+        first.0.notes.extend(errors.filter_map(|error| Some((error.0.site.clone()?, error.to_string()))));
+        Err(first)
     }
 
     fn announce(&mut self, record: &Record) -> OpResult<()> {
@@ -264,10 +290,13 @@ impl Lab {
 
     /// Says in the journal that what stands is meant to stay.
     pub fn keep(&mut self) -> OpResult<()> {
+        self.settle()?;
         self.note(&Line::Kept)
     }
 
     fn undo_numbers(&mut self, numbers: &[u64]) -> Vec<Leftover> {
+        // What is refused now has nothing to be undone, and the error that led here comes first.
+        let _ = self.settle();
         let numbers: HashSet<u64> = numbers.iter().copied().collect();
         let (mut going, staying): (Vec<Record>, Vec<Record>) =
             std::mem::take(&mut self.made).into_iter().partition(|record| numbers.contains(&record.n));

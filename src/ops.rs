@@ -10,6 +10,7 @@ mod args;
 mod def;
 mod exec;
 mod files;
+mod iptables;
 mod link;
 mod linkset;
 mod netns;
@@ -34,6 +35,7 @@ pub const FAMILIES: &[(&str, &[FnDef])] = &[
     ("Settings of an interface", linkset::DEFS),
     ("Routes", route::DEFS),
     ("Forwarding and NAT", rules::DEFS),
+    ("Raw rules", iptables::DEFS),
     ("Virtual IPs", vip::DEFS),
     ("Commands", exec::DEFS),
     ("Processes", process::DEFS),

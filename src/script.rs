@@ -168,6 +168,10 @@ impl Session {
         cx.params.replace(params::bind(&recipe.params, &self.given, &cx.sources)?);
         let source = &recipe.compiled.source;
         let result = self.engine.run_ast_with_scope(&mut Scope::new(), &recipe.compiled.ast);
-        result.map_err(|failure| explain::runtime(&failure, source, cx, &self.vocabulary))
+        result.map_err(|failure| explain::runtime(&failure, source, cx, &self.vocabulary))?;
+        cx.lab.borrow_mut().settle().map_err(|mut error| {
+            explain::locate(&mut error, &cx.sources);
+            error
+        })
     }
 }

@@ -146,15 +146,17 @@ impl Kernel for LinuxKernel {
             (Change::AddAddr { ns, link, addr }, _) => addr::apply(spaces, ns, link, *addr),
             (Change::AddRoute { ns, route }, _) => route::apply(spaces, ns, route),
             (Change::SetSysctl { ns, key, value }, _) => sysctl::apply(spaces, ns, key, value),
-            (Change::EditRules { ns, family, table, edits }, _) => {
-                self.netfilter.apply(spaces, ns, *family, *table, edits, identity)
-            }
+            (Change::EditRules { .. }, _) => self.netfilter.defer(spaces, n, change, identity),
             (Change::WriteFile { path, text }, Identity::File { made_dirs }) => files::apply(path, text, made_dirs),
             (Change::Start { .. }, _) => self.processes.release(n),
             (Change::WriteFile { .. }, _) => unprepared(change),
         }?;
         self.ours.note(change, identity);
         Ok(())
+    }
+
+    fn settle(&mut self) -> Vec<(u64, Refusal)> {
+        self.netfilter.flush(&self.spaces)
     }
 
     fn abandon(&mut self, n: u64) {

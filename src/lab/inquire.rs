@@ -12,12 +12,14 @@ use std::time::Duration;
 impl Lab {
     /// Runs a command to its end.
     pub fn exec(&mut self, ns: &Ns, command: &Command) -> OpResult<Output> {
+        self.settle()?;
         self.kernel.exec(ns, command).map_err(|refusal| explain::exec(&refusal, ns, &command.argv, &self.made))
     }
 
-    /// Probes the network; the refusal is returned as it is, because a failed probe is often expected.
-    pub fn probe(&mut self, ns: &Ns, probe: &Probe) -> Done<Reply> {
-        self.kernel.probe(ns, probe)
+    /// Probes the network; the probe's own refusal is returned as it is, because a failed probe is often expected.
+    pub fn probe(&mut self, ns: &Ns, probe: &Probe) -> OpResult<Done<Reply>> {
+        self.settle()?;
+        Ok(self.kernel.probe(ns, probe))
     }
 
     /// Reads a sysctl.
@@ -46,6 +48,7 @@ impl Lab {
 
     /// What a started process is doing.
     pub fn process(&mut self, process: &Identity) -> OpResult<ProcState> {
+        self.settle()?;
         self.kernel.process(process).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
     }
 
@@ -56,11 +59,13 @@ impl Lab {
 
     /// Forgets tracked connections to an original destination, so that packets meet the NAT rules anew.
     pub fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> OpResult<usize> {
+        self.settle()?;
         self.kernel.forget_flows(ns, to, port, protocol).map_err(|refusal| explain::plain(&refusal, ns))
     }
 
     /// Waits, unless interrupted.
     pub fn sleep(&mut self, time: Duration) -> OpResult<()> {
+        self.settle()?;
         self.kernel.sleep(time).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
     }
 }

@@ -190,7 +190,7 @@ fn this(call: &Call<'_>) -> OpResult<Rc<Reply>> {
 
 fn ask(call: &mut Call<'_>, probe: &Probe, what: &str) -> OpResult<Value> {
     let ns = call.ns()?;
-    match call.lab.probe(&ns, probe) {
+    match call.lab.probe(&ns, probe)? {
         Ok(reply) => Ok(Value::Reply(Rc::new(reply))),
         Err(refusal) => Err(failed(&refusal, &ns, what)),
     }

@@ -284,7 +284,7 @@ fn wait_tcp(call: &mut Call<'_>) -> OpResult<Value> {
     let to = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     wait_for(call, &process, timeout, &format!("accept connections on port {port}"), |call, process| {
         let probe = Probe::Tcp { to, timeout: Duration::from_millis(200) };
-        Ok(call.lab.probe(&process.ns, &probe).is_ok())
+        Ok(call.lab.probe(&process.ns, &probe)?.is_ok())
     })?;
     Ok(Value::Process(process))
 }

@@ -5,14 +5,13 @@ use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::{Endpoint, LinkHandle, Proto, Rules, Value};
 use crate::change::{Change, Family, RuleEdit, Table};
 use crate::error::{OpError, OpResult};
-use crate::names::ChainName;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::rc::Rc;
 
 const IPV6: Opt = Opt { name: "ipv6", ty: Ty::Bool, default: "false", doc: "set the same for IPv6 too" };
-const MISSING: Error = Error { code: "iptables::missing", when: "iptables is not installed" };
-const REFUSED: Error = Error { code: "iptables::refused", when: "iptables does not take the rule" };
+pub(super) const MISSING: Error = Error { code: "iptables::missing", when: "iptables is not installed" };
+pub(super) const REFUSED: Error = Error { code: "iptables::refused", when: "iptables does not take the rule" };
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[
@@ -145,30 +144,6 @@ forward(br);"#,
         run: Run::Op(snat),
     },
     FnDef {
-        name: "iptables",
-        kind: Kind::InNs,
-        params: &[
-            Param {
-                name: "rule",
-                ty: Ty::Argv,
-                default: None,
-                doc: "the words after `iptables`: `-t`, one of `-A`, `-I` and `-N`, and the rule",
-            },
-            Param {
-                name: "options",
-                ty: Ty::Options(&[Opt { name: "ipv6", ty: Ty::Bool, default: "false", doc: "ip6tables instead" }]),
-                default: Some("none"),
-                doc: "",
-            },
-        ],
-        returns: Ty::Rules,
-        summary: "Adds one rule or chain in iptables' own words; it is undone like every other.",
-        details: "Deleting, flushing and policies are not taken, because they could not be undone without harming others' rules: call `.del()` on what a function returned.",
-        example: r#"iptables(["-t", "filter", "-A", "INPUT", "-p", "tcp", "--dport", "23", "-j", "DROP"]);"#,
-        errors: &[MISSING, REFUSED, Error { code: "iptables::verb", when: "it is none of -A, -I and -N" }],
-        run: Run::Op(iptables),
-    },
-    FnDef {
         name: "del",
         kind: Kind::Method(Ty::Rules),
         params: &[],
@@ -192,7 +167,13 @@ fn families(call: &Call<'_>) -> OpResult<Vec<Family>> {
 }
 
 /// Commits one edit list for each family and returns the handle.
-fn commit(call: &mut Call<'_>, what: String, table: Table, families: &[Family], edits: &[RuleEdit]) -> OpResult<Value> {
+pub(super) fn commit(
+    call: &mut Call<'_>,
+    what: String,
+    table: Table,
+    families: &[Family],
+    edits: &[RuleEdit],
+) -> OpResult<Value> {
     let ns = call.ns()?;
     let changes = families
         .iter()
@@ -329,66 +310,6 @@ pub(super) fn same_family(one: IpAddr, other: IpAddr, arg: &str) -> OpResult<()>
     )
     .help("Use addresses of one family, and a second call for the other.")
     .arg(arg))
-}
-
-fn iptables(call: &mut Call<'_>) -> OpResult<Value> {
-    let words: Vec<String> = call.args.req("rule")?;
-    let family = if call.args.or("ipv6", false)? { Family::V6 } else { Family::V4 };
-    let (table, edit) = raw_rule(&words)?;
-    commit(call, words.join(" "), table, &[family], &[edit])
-}
-
-/// Takes iptables' own words apart: the table, and what to add.
-fn raw_rule(given: &[String]) -> OpResult<(Table, RuleEdit)> {
-    let refuse = |code, message: String| OpError::new(code, message).arg("rule");
-    let mut table = Table::Filter;
-    let mut verb: Option<(&str, String)> = None;
-    let mut words = Vec::new();
-    let mut rest = given.iter().peekable();
-    while let Some(word) = rest.next() {
-        match word.as_str() {
-            "-t" | "--table" => {
-                let name = rest.next().map_or("", String::as_str);
-                let known = Table::ALL.iter().find(|(_, known)| *known == name);
-                table = known.map(|(table, _)| *table).ok_or_else(|| {
-                    let names: Vec<&str> = Table::ALL.iter().map(|(_, name)| *name).collect();
-                    refuse("iptables::table", format!("There is no iptables table {name:?}."))
-                        .help(format!("The tables are {}.", names.join(", ")))
-                })?;
-            }
-            "-A" | "--append" | "-I" | "--insert" | "-N" | "--new-chain" | "--new" if verb.is_none() => {
-                let chain = rest.next().cloned().ok_or_else(|| {
-                    refuse("iptables::chain", format!("`{word}` wants the name of a chain after it."))
-                })?;
-                if word.starts_with("-I") || word == "--insert" {
-                    // A place other than the first depends on others' rules.
-                    if rest.peek().is_some_and(|next| next.parse::<u32>().is_ok_and(|place| place == 1)) {
-                        rest.next();
-                    }
-                }
-                verb = Some((word, chain));
-            }
-            "-D" | "--delete" | "-R" | "--replace" | "-F" | "--flush" | "-X" | "--delete-chain" | "-P" | "--policy"
-            | "-Z" | "--zero" | "-E" | "--rename-chain" | "-L" | "--list" | "-S" | "--list-rules" | "-C"
-            | "--check" => {
-                return Err(refuse("iptables::verb", format!("`iptables` adds rules and chains; it does not take `{word}`."))
-                    .help("To delete a rule that the recipe made, call `.del()` on what the function returned. To read rules, `exec([\"iptables\", \"-S\"])`."));
-            }
-            "-w" | "--wait" | "-n" | "-v" => {}
-            other => words.push(other.to_owned()),
-        }
-    }
-    let Some((verb, chain)) = verb else {
-        return Err(refuse("iptables::verb", "The rule names no chain to add to.".into())
-            .help("Begin with `-A CHAIN`, `-I CHAIN` or `-N CHAIN`."));
-    };
-    let edit = match verb {
-        "-A" | "--append" => RuleEdit::Append { chain, words },
-        "-I" | "--insert" => RuleEdit::Insert { chain, words },
-        _ if words.is_empty() => RuleEdit::NewChain(ChainName::new(&chain).map_err(|e| e.arg("rule"))?),
-        _ => return Err(refuse("iptables::verb", format!("`{verb} {chain}` takes no further words."))),
-    };
-    Ok((table, edit))
 }
 
 fn del(call: &mut Call<'_>) -> OpResult<Value> {

@@ -1,0 +1,98 @@
+//! iptables' own words, as an escape from the functions of this language.
+
+use super::args::Call;
+use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::rules::{MISSING, REFUSED, commit};
+use super::value::Value;
+use crate::change::{Family, RuleEdit, Table};
+use crate::error::{OpError, OpResult};
+use crate::names::ChainName;
+
+/// The functions of this family.
+pub const DEFS: &[FnDef] = &[FnDef {
+    name: "iptables",
+    kind: Kind::InNs,
+    params: &[
+        Param {
+            name: "rule",
+            ty: Ty::Argv,
+            default: None,
+            doc: "the words after `iptables`: `-t`, one of `-A`, `-I` and `-N`, and the rule",
+        },
+        Param {
+            name: "options",
+            ty: Ty::Options(&[Opt { name: "ipv6", ty: Ty::Bool, default: "false", doc: "ip6tables instead" }]),
+            default: Some("none"),
+            doc: "",
+        },
+    ],
+    returns: Ty::Rules,
+    summary: "Adds one rule or chain in iptables' own words; it is undone like every other.",
+    details: "Deleting, flushing and policies are not taken, because they could not be undone without harming others' rules: call `.del()` on what a function returned.",
+    example: r#"iptables(["-t", "filter", "-A", "INPUT", "-p", "tcp", "--dport", "23", "-j", "DROP"]);"#,
+    errors: &[MISSING, REFUSED, Error { code: "iptables::verb", when: "it is none of -A, -I and -N" }],
+    run: Run::Op(iptables),
+}];
+
+fn iptables(call: &mut Call<'_>) -> OpResult<Value> {
+    let words: Vec<String> = call.args.req("rule")?;
+    let family = if call.args.or("ipv6", false)? { Family::V6 } else { Family::V4 };
+    let (table, edit) = raw_rule(&words)?;
+    let rules = commit(call, words.join(" "), table, &[family], &[edit])?;
+    // The words are the user's own, so what iptables says to them is said here and now.
+    call.lab.settle()?;
+    Ok(rules)
+}
+
+/// Takes iptables' own words apart: the table, and what to add.
+fn raw_rule(given: &[String]) -> OpResult<(Table, RuleEdit)> {
+    let refuse = |code, message: String| OpError::new(code, message).arg("rule");
+    let mut table = Table::Filter;
+    let mut verb: Option<(&str, String)> = None;
+    let mut words = Vec::new();
+    let mut rest = given.iter().peekable();
+    while let Some(word) = rest.next() {
+        match word.as_str() {
+            "-t" | "--table" => {
+                let name = rest.next().map_or("", String::as_str);
+                let known = Table::ALL.iter().find(|(_, known)| *known == name);
+                table = known.map(|(table, _)| *table).ok_or_else(|| {
+                    let names: Vec<&str> = Table::ALL.iter().map(|(_, name)| *name).collect();
+                    refuse("iptables::table", format!("There is no iptables table {name:?}."))
+                        .help(format!("The tables are {}.", names.join(", ")))
+                })?;
+            }
+            "-A" | "--append" | "-I" | "--insert" | "-N" | "--new-chain" | "--new" if verb.is_none() => {
+                let chain = rest.next().cloned().ok_or_else(|| {
+                    refuse("iptables::chain", format!("`{word}` wants the name of a chain after it."))
+                })?;
+                if word.starts_with("-I") || word == "--insert" {
+                    // A place other than the first depends on others' rules.
+                    if rest.peek().is_some_and(|next| next.parse::<u32>().is_ok_and(|place| place == 1)) {
+                        rest.next();
+                    }
+                }
+                verb = Some((word, chain));
+            }
+            "-D" | "--delete" | "-R" | "--replace" | "-F" | "--flush" | "-X" | "--delete-chain" | "-P" | "--policy"
+            | "-Z" | "--zero" | "-E" | "--rename-chain" | "-L" | "--list" | "-S" | "--list-rules" | "-C"
+            | "--check" => {
+                return Err(refuse("iptables::verb", format!("`iptables` adds rules and chains; it does not take `{word}`."))
+                    .help("To delete a rule that the recipe made, call `.del()` on what the function returned. To read rules, `exec([\"iptables\", \"-S\"])`."));
+            }
+            "-w" | "--wait" | "-n" | "-v" => {}
+            other => words.push(other.to_owned()),
+        }
+    }
+    let Some((verb, chain)) = verb else {
+        return Err(refuse("iptables::verb", "The rule names no chain to add to.".into())
+            .help("Begin with `-A CHAIN`, `-I CHAIN` or `-N CHAIN`."));
+    };
+    let edit = match verb {
+        "-A" | "--append" => RuleEdit::Append { chain, words },
+        "-I" | "--insert" => RuleEdit::Insert { chain, words },
+        _ if words.is_empty() => RuleEdit::NewChain(ChainName::new(&chain).map_err(|e| e.arg("rule"))?),
+        _ => return Err(refuse("iptables::verb", format!("`{verb} {chain}` takes no further words."))),
+    };
+    Ok((table, edit))
+}
