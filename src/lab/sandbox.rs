@@ -2,10 +2,10 @@
 //! process ends, however it ends (user_namespaces(7), pid_namespaces(7)).
 //!
 //! ```text
-//! outer process ──clone(NEWUSER? NEWNS NEWNET NEWPID NEWUTS NEWIPC)──► pid 1 of the lab
-//!   writes the id maps, says go                                          `lo`, sysctls, mounts
-//!   forwards signals, waits       ◄── failed(step, errno) | kept ──      thread `run`: the recipe
-//!                                                                        main: reaps orphans; holds a kept lab
+//! outer process ──clone(NEWUSER? NEWNS NEWPID NEWUTS NEWIPC)──► pid 1 of the lab
+//!   writes the id maps, says go                                   network namespace, `lo`, sysctls, mounts
+//!   forwards signals, waits    ◄── failed(step, errno) | kept ──  thread `run`: the recipe
+//!                                                                 main: reaps orphans; holds a kept lab
 //! ```
 //!
 //! The outer process must have one thread only: the clone has no other.
@@ -97,7 +97,7 @@ pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Verdict + Send) -> OpRe
     let all = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
     // A root without CAP_SYS_ADMIN, as in a container, is no better off than an ordinary user.
     let mut user_ns = !geteuid().is_root();
-    let mut child = if user_ns { Err(Errno::EPERM) } else { start(all | CloneFlags::CLONE_NEWNET) };
+    let mut child = if user_ns { Err(Errno::EPERM) } else { start(all) };
     if child == Err(Errno::EPERM) {
         user_ns = true;
         child = start(all | CloneFlags::CLONE_NEWUSER);

@@ -8,12 +8,12 @@ use crate::kernel::linux::netns;
 use crate::lab::baseline;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, close, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
@@ -67,14 +67,25 @@ fn build(socket: &UnixStream, user_ns: bool) -> Result<Holder, Failure> {
         return Err(watch(Errno::ESRCH));
     }
     let holder = wire::receive_go(socket).map_err(|e| watch(wire::errno(&e)))?;
-    if user_ns {
-        // Only now: a network namespace made before its ids were mapped has files under /proc/net that belong to
-        // nobody (xt_proto_init in net/netfilter/x_tables.c), and iptables cannot read them.
-        unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| Failure { step: Step::Network, errno })?;
-    }
-    netns::furnish(&baseline()).map_err(|refusal| Failure { step: Step::Network, errno: wire::errno_of(&refusal) })?;
-    mounts::make(user_ns)?;
+    // Making a network namespace takes as long as all the mounts together, so both are done at once.
+    let network = thread::Builder::new().spawn(own_network);
+    let network = network.map_err(|e| Failure { step: Step::Thread, errno: wire::errno(&e) })?;
+    let mounted = mounts::make(user_ns);
+    let network = network.join().unwrap_or(Err(Errno::EFAULT));
+    mounted?;
+    let entered = network.and_then(|network| setns(network, CloneFlags::CLONE_NEWNET));
+    entered.map_err(|errno| Failure { step: Step::Network, errno })?;
+    mounts::sys()?;
     Ok(holder)
+}
+
+/// A network namespace for the lab's root. It is not made together with the user namespace: before ids are mapped it
+/// would get files under /proc/net that belong to nobody (xt_proto_init in net/netfilter/x_tables.c), which iptables
+/// then cannot read.
+fn own_network() -> nix::Result<File> {
+    unshare(CloneFlags::CLONE_NEWNET)?;
+    netns::furnish(&baseline()).map_err(|refusal| wire::errno_of(&refusal))?;
+    File::open("/proc/thread-self/ns/net").map_err(|e| wire::errno(&e))
 }
 
 /// Runs the recipe on its thread. This thread meanwhile reaps the orphans that pid 1 inherits, and those only:

@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 
 const NONE: Option<&str> = None;
 
-/// A directory that is there on every machine and that the mounts below do not need: each is built on top of
-/// it and then moved to its place. It gets a mount of its own last.
-const STAGE: &str = "/proc";
+/// Directories that are there on every machine and that nobody needs for the moment: each mount is built on top of
+/// one and then moved to its place. (It cannot be /proc: another thread needs that meanwhile.)
+const STAGE_FOR_RUN: &str = "/etc";
+const STAGE_FOR_ETC: &str = "/sys";
+const STAGE_FOR_SYS: &str = "/etc";
 
 /// In `/run`: what the overlay of `/etc` writes to, and the folder that covers `/etc/netns`.
 const OWN: &str = ".etc";
@@ -32,7 +34,7 @@ const HIDDEN_RUN: &[&str] = &[
     "systemd/resolve/io.systemd.Resolve.Monitor",
 ];
 
-/// Mounts everything. `user_ns` says whether we are root in a user namespace only.
+/// Mounts everything but `/sys`. `user_ns` says whether we are root in a user namespace only.
 pub fn make(user_ns: bool) -> Result<(), Failure> {
     let at = |step| move |errno| Failure { step, errno };
     // A slave, not private: nothing of ours gets out, but what the machine unmounts goes here too, so that a lab
@@ -41,13 +43,12 @@ pub fn make(user_ns: bool) -> Result<(), Failure> {
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE).map_err(at(Step::Private))?;
     run().map_err(at(Step::Run))?;
     etc(user_ns).map_err(at(Step::Etc))?;
-    sys().map_err(at(Step::Sys))?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), "/proc", Some("proc"), flags, NONE).map_err(at(Step::Proc))
 }
 
 fn run() -> nix::Result<()> {
-    mirror("/run", HIDDEN_RUN)?;
+    mirror("/run", STAGE_FOR_RUN, HIDDEN_RUN)?;
     make_dir("/run/netns")?;
     // Shared, as ip-netns(8) makes it: a namespace deleted here must also vanish from the mount namespaces of
     // the processes started earlier, or they would keep it alive.
@@ -68,7 +69,7 @@ fn etc(user_ns: bool) -> nix::Result<()> {
     // An overlay shows what is under a mount point, not what is mounted there, as containers do with
     // /etc/resolv.conf. A kernel without overlays is the other reason for links instead.
     if has_mounts_below("/etc") || overlay().is_err() {
-        mirror("/etc", &["netns"])?;
+        mirror("/etc", STAGE_FOR_ETC, &["netns"])?;
     }
     match make_dir("/etc/netns") {
         Ok(()) | Err(Errno::EEXIST) => bind(&format!("/run/{OWN}/netns"), "/etc/netns"),
@@ -76,34 +77,35 @@ fn etc(user_ns: bool) -> nix::Result<()> {
     }
 }
 
-/// A sysfs shows the interfaces of the namespace it was mounted in, so the lab needs its own.
-fn sys() -> nix::Result<()> {
-    match mount(Some("sysfs"), STAGE, Some("sysfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, NONE)
-    {
+/// Mounts `/sys`. It shows the interfaces of the namespace that it was mounted in, so the lab needs its own.
+pub fn sys() -> Result<(), Failure> {
+    own_sys().map_err(|errno| Failure { step: Step::Sys, errno })
+}
+
+fn own_sys() -> nix::Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    match mount(Some("sysfs"), STAGE_FOR_SYS, Some("sysfs"), flags, NONE) {
         // A container runtime covers parts of /sys, and then the kernel grants no uncovered one. Only tools that
         // read /sys/class/net will notice, so that is no reason to refuse the lab.
         Err(Errno::EPERM) => return Ok(()),
         other => other?,
     }
-    let groups = format!("{STAGE}/fs/cgroup");
-    let bind = mount(Some("/sys/fs/cgroup"), groups.as_str(), NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE);
-    match bind {
-        Ok(()) | Err(Errno::ENOENT) => {}
-        Err(errno) => return Err(errno),
+    match bind("/sys/fs/cgroup", &format!("{STAGE_FOR_SYS}/fs/cgroup")) {
+        Ok(()) | Err(Errno::ENOENT) => move_mount(STAGE_FOR_SYS, "/sys"),
+        Err(errno) => Err(errno),
     }
-    move_to("/sys")
 }
 
 /// Replaces `dir` by a tmpfs of links to what was in it, which stays reachable as [`HOST`]. What is below a
 /// hidden path is not linked; the folders above one are mirrored, so that their other entries are.
-fn mirror(dir: &str, hidden: &[&str]) -> nix::Result<()> {
+fn mirror(dir: &str, stage: &str, hidden: &[&str]) -> nix::Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("tmpfs"), STAGE, Some("tmpfs"), flags, Some("mode=0755"))?;
-    let host = format!("{STAGE}/{HOST}");
+    mount(Some("tmpfs"), stage, Some("tmpfs"), flags, Some("mode=0755"))?;
+    let host = format!("{stage}/{HOST}");
     make_dir(&host)?;
     bind(dir, &host)?;
-    link_all(Path::new(STAGE), Path::new(dir), Path::new(""), hidden).map_err(|e| errno(&e))?;
-    move_to(dir)
+    link_all(Path::new(stage), Path::new(dir), Path::new(""), hidden).map_err(|e| errno(&e))?;
+    move_mount(stage, dir)
 }
 
 fn link_all(stage: &Path, dir: &Path, below: &Path, hidden: &[&str]) -> io::Result<()> {
@@ -145,6 +147,6 @@ fn bind(from: &str, to: &str) -> nix::Result<()> {
     mount(Some(from), to, NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE)
 }
 
-fn move_to(dir: &str) -> nix::Result<()> {
-    mount(Some(STAGE), dir, NONE, MsFlags::MS_MOVE, NONE)
+fn move_mount(from: &str, to: &str) -> nix::Result<()> {
+    mount(Some(from), to, NONE, MsFlags::MS_MOVE, NONE)
 }
