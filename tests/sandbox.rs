@@ -172,6 +172,17 @@ fn orphans_do_not_stay_as_zombies() {
 }
 
 #[test]
+fn programs_of_administration_are_found_without_their_folders_in_path() {
+    for user in users() {
+        let home = Home::new(user);
+        home.write("test.rhai", "print(exec([\"sysctl\", \"-n\", \"net.ipv4.ip_forward\"]).stdout);\n");
+        let mut command = home.rhailab(&["run", "test.rhai"]);
+        let seen = Ran::of(&command.env("PATH", "/usr/bin:/bin").output().unwrap()).assert_well();
+        assert_eq!(seen.trim(), "0", "{user:?}");
+    }
+}
+
+#[test]
 fn where_a_container_hides_proc_it_says_how_to_start_the_container() {
     if !am_root() {
         return println!("SKIPPED: needs root");

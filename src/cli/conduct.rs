@@ -41,6 +41,16 @@ pub fn conduct(job: &Job, claim: Claim) -> OpResult<i32> {
     }
 }
 
+/// Refuses what only root may do, before anything is written.
+pub fn require_rights(mode: Mode) -> OpResult<()> {
+    if mode == Mode::Sandbox || sandbox::euid() == 0 {
+        return Ok(());
+    }
+    Err(OpError::new("host::root", "Only root can change this machine's network.")
+        .help("Run it with sudo, or without --host, in a sandbox.")
+        .class(Class::Machine))
+}
+
 /// A name that nobody has: this very one if the lab is to be found by it later, else one like it.
 pub fn take_name(registry: &Registry, name: &LabName, exactly: bool) -> OpResult<Claim> {
     if exactly { registry.create(name) } else { registry.create_near(name) }
@@ -60,12 +70,6 @@ fn in_sandbox(job: &Job, claim: Claim) -> OpResult<i32> {
 }
 
 fn on_host(job: &Job, claim: Claim) -> OpResult<i32> {
-    if sandbox::euid() != 0 {
-        let _ = claim.remove();
-        return Err(OpError::new("host::root", "Only root can change this machine's network.")
-            .help("Run it with sudo, or without --host, in a sandbox.")
-            .class(Class::Machine));
-    }
     let pid = i32::try_from(std::process::id()).unwrap_or(0);
     let holder = Holder::of(pid).unwrap_or(Holder { pid, start: 0 });
     match sandbox::on_big_stack(|| stage(job, &claim, holder))? {

@@ -1,7 +1,7 @@
 //! `rhailab run`: a recipe from beginning to end.
 
 use super::args::{Context, OutputArgs, RecipeArgs, default_name};
-use super::conduct::{Job, conduct, take_name};
+use super::conduct::{Job, conduct, require_rights, take_name};
 use super::engine::Order;
 use super::progress::write_err;
 use super::recipe_help;
@@ -83,10 +83,11 @@ fn start(
         Stay::As(name) => LabName::new(name).map_err(OpError::usage)?,
         Stay::No | Stay::AsRecipe => default_name(path)?,
     };
+    let mode = if host { Mode::Host } else { Mode::Sandbox };
+    require_rights(mode)?;
     let registry = Registry::open()?;
     let claim = take_name(&registry, &name, keep)?;
     let name = claim.place().name().to_owned();
-    let mode = if host { Mode::Host } else { Mode::Sandbox };
     let job = Job { order, mode, keep, output, context };
     let code = conduct(&job, claim)?;
     if code == 0 && job.keep && !output.quiet && !output.json {

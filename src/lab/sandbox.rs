@@ -16,6 +16,7 @@ mod init;
 mod join;
 mod mounts;
 mod outer;
+mod path;
 mod watch;
 mod wire;
 

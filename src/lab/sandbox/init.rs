@@ -3,7 +3,7 @@
 
 use super::outer::Signals;
 use super::wire::{self, Failure, News, Step};
-use super::{Holder, Inside, STACK, Verdict, mounts};
+use super::{Holder, Inside, STACK, Verdict, mounts, path};
 use crate::kernel::linux::netns;
 use crate::lab::baseline;
 use nix::errno::Errno;
@@ -76,6 +76,7 @@ fn build(socket: &UnixStream, user_ns: bool) -> Result<Holder, Failure> {
     let entered = network.and_then(|network| setns(network, CloneFlags::CLONE_NEWNET));
     entered.map_err(|errno| Failure { step: Step::Network, errno })?;
     mounts::sys()?;
+    path::complete();
     Ok(holder)
 }
 

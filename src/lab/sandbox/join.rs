@@ -1,7 +1,7 @@
 //! Going into a lab that another process holds.
 
 use super::watch::Watch;
-use super::{Holder, faults};
+use super::{Holder, faults, path};
 use crate::error::OpResult;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
@@ -62,6 +62,7 @@ pub fn join(holder: Holder, terminal: Terminal, act: impl FnOnce() -> i32) -> Op
             if terminal == Terminal::Theirs && setpgid(Pid::from_raw(0), Pid::from_raw(0)).is_ok() {
                 take_terminal();
             }
+            path::complete();
             let status = if prctl::set_pdeathsig(Signal::SIGKILL).is_ok() { act() } else { 1 };
             let _ = std::io::stdout().flush();
             std::process::exit(status)
