@@ -77,7 +77,9 @@ impl Home {
 
     /// The same, but with these words before every command, as in `unshare -n -m`.
     pub fn under(user: User, prefix: &[&str]) -> Home {
-        Home { prefix: prefix.iter().map(ToString::to_string).collect(), ..Home::new(user) }
+        let mut home = Home::new(user);
+        home.prefix = prefix.iter().map(ToString::to_string).collect();
+        home
     }
 
     /// A folder of the user's in it.
@@ -141,6 +143,13 @@ impl Home {
         let path = self.write("test.rhai", text);
         let ran = self.run(&["run", path.to_str().unwrap()]);
         ran.assert_well()
+    }
+}
+
+impl Drop for Home {
+    /// A test that fails leaves its labs up, and nobody could find them once their folder is gone.
+    fn drop(&mut self) {
+        let _ = self.rhailab(&["down", "--all", "--quiet"]).output();
     }
 }
 
