@@ -10,6 +10,7 @@ mod args;
 mod def;
 mod exec;
 mod files;
+mod hairpin;
 mod link;
 mod linkset;
 mod netns;
