@@ -1,17 +1,20 @@
 //! The lab: the only mutator. It journals every change before it is made, rolls a failed call back, and
 //! unwinds everything at the end.
 
-use crate::change::{Change, Identity, LinkSet, RuleEdit};
+use crate::change::{Change, Identity};
 use crate::error::{OpError, OpResult, Site};
 use crate::kernel::{Entry, Kernel, Undone};
 use crate::names::{IfName, LabName, Ns};
 use crate::render;
+use index::Index;
 use ipnet::IpNet;
 use journal::Line;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::net::IpAddr;
 use store::Journal;
 
 mod explain;
+mod index;
 mod inquire;
 pub mod journal;
 pub mod recover;
@@ -71,10 +74,7 @@ pub struct Lab {
     kernel: Box<dyn Kernel>,
     journal: Option<Journal>,
     made: Vec<Record>,
-    /// The addresses that stand, by interface, so that finding a bridge's does not mean reading all changes.
-    addresses: HashMap<(Ns, IfName), Vec<IpNet>>,
-    /// The subnets that a rule masquerades wherever their packets go.
-    hidden: Vec<(Ns, IpNet)>,
+    index: Index,
     next: u64,
     listener: Option<Listener>,
 }
@@ -105,8 +105,7 @@ impl Lab {
     /// A lab that acts through `kernel` and writes `journal`, if it needs one: a lab in a sandbox that ends with
     /// its process does not.
     pub fn new(name: LabName, kernel: Box<dyn Kernel>, journal: Option<Journal>) -> Lab {
-        let (made, addresses, hidden) = (Vec::new(), HashMap::new(), Vec::new());
-        Lab { name, kernel, journal, made, addresses, hidden, next: 1, listener: None }
+        Lab { name, kernel, journal, made: Vec::new(), index: Index::default(), next: 1, listener: None }
     }
 
     /// A lab as its journal left it, for taking it down or going on with it.
@@ -193,7 +192,7 @@ impl Lab {
         }
         self.note(&Line::Done { n })?;
         self.tell(&Event::Made(&record));
-        self.index(&record.change);
+        self.index.add(&record.change);
         self.made.push(record);
         Ok(n)
     }
@@ -239,32 +238,8 @@ impl Lab {
         }
     }
 
-    /// Takes a change that was made into the indexes.
-    fn index(&mut self, change: &Change) {
-        match change {
-            Change::AddAddr { ns, link, addr } => {
-                self.addresses.entry((ns.clone(), link.clone())).or_default().push(*addr);
-            }
-            // The addresses went with the interface, under its new name or in its new place.
-            Change::SetLink { set: LinkSet::Name(_) | LinkSet::Ns(_), ns, link } => {
-                self.addresses.remove(&(ns.clone(), link.clone()));
-            }
-            Change::EditRules { ns, edits, .. } => {
-                self.hidden.extend(edits.iter().filter_map(masqueraded).map(|net| (ns.clone(), net)));
-            }
-            _ => {}
-        }
-    }
-
-    /// Makes the indexes anew.
     fn reindex(&mut self) {
-        self.addresses.clear();
-        self.hidden.clear();
-        let made = std::mem::take(&mut self.made);
-        for record in &made {
-            self.index(&record.change);
-        }
-        self.made = made;
+        self.index = Index::of(self.made.iter().map(|record| &record.change));
     }
 
     /// Undoes one change now, together with what depends on it. A change that is undone already is left so.
@@ -351,23 +326,19 @@ impl Lab {
 
     /// The addresses that this lab gave an interface, oldest first; the kernel's, if it gave none.
     pub fn addresses(&mut self, ns: &Ns, link: &IfName) -> OpResult<Vec<IpNet>> {
-        match self.addresses.get(&(ns.clone(), link.clone())) {
-            Some(given) => Ok(given.clone()),
+        match self.index.addresses(ns, link) {
+            Some(given) => Ok(given.to_vec()),
             None => Ok(self.link(ns, link)?.addrs),
         }
     }
 
     /// Whether the recipe masquerades all packets from a subnet.
     pub fn masquerades(&self, ns: &Ns, net: &IpNet) -> bool {
-        self.hidden.iter().any(|(there, hidden)| there == ns && hidden.contains(net))
+        self.index.masquerades(ns, net)
     }
-}
 
-/// The subnet whose packets an edit masquerades, whatever their destination.
-fn masqueraded(edit: &RuleEdit) -> Option<IpNet> {
-    let RuleEdit::Append { chain, words } = edit else { return None };
-    match &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--source", net, "--jump", "MASQUERADE"] if chain == "POSTROUTING" => net.parse().ok(),
-        _ => None,
+    /// The interface in `ns` at the other end of the veth pair on which this lab put an address.
+    pub fn end_towards(&self, ns: &Ns, ip: IpAddr) -> Option<IfName> {
+        self.index.end_towards(ns, ip).cloned()
     }
 }

@@ -10,6 +10,7 @@ mod args;
 mod def;
 mod exec;
 mod files;
+mod hairpin;
 mod iptables;
 mod link;
 mod linkset;

@@ -1,11 +1,14 @@
 //! The lab on the fake kernel: commits, roll-backs, plans of the teardown, journals.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails panics")]
 
+mod fakes;
+
+use fakes::Watched;
+use rhailab::change::Family;
 use rhailab::change::{Change, LinkKind, LinkSet, NewLink, Route, RuleEdit, Table};
-use rhailab::change::{Family, Identity};
 use rhailab::error::Site;
+use rhailab::kernel::Kernel;
 use rhailab::kernel::fake::FakeKernel;
-use rhailab::kernel::{Done, Entry, Kernel, Undone};
 use rhailab::lab::{Event, Lab, baseline, journal, store};
 use rhailab::names::{ChainName, IfName, LabName, Ns, NsName};
 use std::cell::RefCell;
@@ -80,67 +83,6 @@ fn changes() -> Vec<Change> {
             },
         },
     ]
-}
-
-/// A fake that the test can look into while the lab owns it, and that counts undo calls.
-struct Watched {
-    fake: Rc<RefCell<FakeKernel>>,
-    batches: Rc<RefCell<Vec<usize>>>,
-}
-
-impl Kernel for Watched {
-    fn prepare(&mut self, n: u64, change: &Change) -> Done<Identity> {
-        self.fake.borrow_mut().prepare(n, change)
-    }
-    fn apply(&mut self, n: u64, change: &Change, identity: &Identity) -> Done<()> {
-        self.fake.borrow_mut().apply(n, change, identity)
-    }
-    fn abandon(&mut self, n: u64) {
-        self.fake.borrow_mut().abandon(n);
-    }
-    fn undo(&mut self, entry: Entry<'_>) -> Done<Undone> {
-        self.fake.borrow_mut().undo(entry)
-    }
-    fn undo_all(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
-        self.batches.borrow_mut().push(entries.len());
-        entries.iter().map(|entry| self.undo(*entry)).collect()
-    }
-    fn exec(&mut self, ns: &Ns, command: &rhailab::observe::Command) -> Done<rhailab::observe::Output> {
-        self.fake.borrow_mut().exec(ns, command)
-    }
-    fn probe(&mut self, ns: &Ns, probe: &rhailab::observe::Probe) -> Done<rhailab::observe::Reply> {
-        self.fake.borrow_mut().probe(ns, probe)
-    }
-    fn sysctl(&mut self, ns: &Ns, key: &str) -> Done<String> {
-        self.fake.borrow_mut().sysctl(ns, key)
-    }
-    fn link(&mut self, ns: &Ns, name: &IfName) -> Done<rhailab::observe::LinkInfo> {
-        self.fake.borrow_mut().link(ns, name)
-    }
-    fn netns_exists(&mut self, ns: &Ns) -> Done<bool> {
-        self.fake.borrow_mut().netns_exists(ns)
-    }
-    fn route_to(&mut self, ns: &Ns, to: std::net::IpAddr) -> Done<rhailab::observe::RouteAnswer> {
-        self.fake.borrow_mut().route_to(ns, to)
-    }
-    fn snapshot(&mut self, ns: &Ns) -> Done<rhailab::observe::Snapshot> {
-        self.fake.borrow_mut().snapshot(ns)
-    }
-    fn process(&mut self, process: &Identity) -> Done<rhailab::observe::ProcState> {
-        self.fake.borrow_mut().process(process)
-    }
-    fn signal(&mut self, process: &Identity, signal: i32) -> Done<()> {
-        self.fake.borrow_mut().signal(process, signal)
-    }
-    fn forget_flows(&mut self, ns: &Ns, to: std::net::IpAddr, port: u16, protocol: u8) -> Done<usize> {
-        self.fake.borrow_mut().forget_flows(ns, to, port, protocol)
-    }
-    fn sleep(&mut self, time: std::time::Duration) -> Done<()> {
-        self.fake.borrow_mut().sleep(time)
-    }
-    fn is_fake(&self) -> bool {
-        true
-    }
 }
 
 struct Bench {

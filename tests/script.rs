@@ -5,7 +5,6 @@ use rhailab::error::{Class, OpError};
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::Lab;
 use rhailab::names::LabName;
-use rhailab::ops;
 use rhailab::script::{Config, ParamTy, ParamValue, Recipe, Session, limits};
 use std::cell::RefCell;
 use std::path::Path;
@@ -46,35 +45,6 @@ fn printed(text: &str) -> Vec<String> {
 /// Runs a recipe that must fail, and returns its error.
 fn failure(text: &str) -> OpError {
     Bench::new().run(text).err().unwrap_or_else(|| panic!("it did not fail:\n{text}"))
-}
-
-#[test]
-fn every_example_and_every_shipped_recipe_runs_in_a_rehearsal() {
-    for def in ops::all() {
-        let bench = Bench::on(FakeKernel::new(), Config::default());
-        if let Err(error) = bench.run(def.example) {
-            panic!(
-                "the example of {}: {error} {:?} {:?}\n{}",
-                def.signature(),
-                error.0.site,
-                error.0.help,
-                def.example
-            );
-        }
-    }
-    for folder in ["scripts/labs", "scripts/provision"] {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let recipe = Bench::new().session.load_file(&path).unwrap_or_else(|error| panic!("{error}"));
-            let required = recipe.params().iter().filter(|param| param.default.is_none());
-            let params = required.map(|param| (param.name.clone(), ParamValue::Text("lo".into()))).collect();
-            let bench = Bench::on(FakeKernel::new(), Config { params, ..Config::default() });
-            let ran = bench.session.load_file(&path).and_then(|recipe| bench.session.run(&recipe));
-            if let Err(error) = ran {
-                panic!("{}: {error} {:?} {:?}", path.display(), error.0.site, error.0.help);
-            }
-        }
-    }
 }
 
 #[test]

@@ -178,7 +178,7 @@ impl Kernel for FakeKernel {
             }
             (Change::AddLink { .. }, Identity::Link { mac, .. }) => {
                 let found =
-                    self.spaces.values().flat_map(|s| s.links.values()).find(|l| l.mac == *mac).map(|l| l.index);
+                    self.spaces.values().flat_map(|s| s.links.values()).find(|l| l.born == *mac).map(|l| l.index);
                 if let Some(index) = found {
                     self.remove_link(index);
                 }

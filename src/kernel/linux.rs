@@ -106,7 +106,7 @@ impl LinuxKernel {
                 self.netfilter.undo_all(&self.spaces, &[entry]).pop().unwrap_or_else(|| unprepared(entry.change))
             }
             (Change::Start { .. }, Identity::Process { .. }) => self.processes.undo(entry.identity),
-            (change, _) => match Made::of(&entry) {
+            (change, _) => match Made::of(&entry, &self.ours) {
                 Some(made) => delete::undo(&self.spaces, &made, self.ours.destinations()),
                 None => unprepared(change),
             },
@@ -175,7 +175,7 @@ impl Kernel for LinuxKernel {
     }
 
     fn undo_all(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
-        let links: Option<Vec<Made<'_>>> = entries.iter().map(Made::of).collect();
+        let links: Option<Vec<Made<'_>>> = entries.iter().map(|entry| Made::of(entry, &self.ours)).collect();
         let undone = if let Some(links) = links {
             delete::undo_all(&self.spaces, &links, self.ours.destinations())
         } else if entries.iter().all(|entry| matches!(entry.change, Change::EditRules { .. })) {

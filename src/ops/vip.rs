@@ -2,6 +2,7 @@
 
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::hairpin;
 use super::rules::{dnat_words, same_family};
 use super::value::{Endpoint, Proto, Value, Vip, VipState};
 use crate::change::{Change, Family, Route, RuleEdit, Table};
@@ -9,7 +10,7 @@ use crate::error::{OpError, OpResult};
 use crate::names::{ChainName, Ns, proposal};
 use ipnet::IpNet;
 use std::cell::RefCell;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 const BACKENDS: Ty = Ty::List(&Ty::Endpoint);
@@ -52,7 +53,9 @@ pub const DEFS: &[FnDef] = &[
         summary: "Makes a virtual IP: an address that no interface carries and that points at backends.",
         details: "It works from the namespace itself, from others that route through it, from the backends' own subnet \
                   and from a backend. Where the namespace has no route to the address, one is added, so that its own \
-                  connections find a source address. Forwarding must be on: `ip_forward(true)`.",
+                  connections find a source address. Where bridged frames pass iptables \
+                  (`net.bridge.bridge-nf-call-iptables` is 1), the bridge ports that lead to the backends get \
+                  `hairpin()` and keep it until the lab ends. Forwarding must be on: `ip_forward(true)`.",
         example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
 let web = netns("web");
 web.attach(br, "10.0.0.11/24");
@@ -182,42 +185,6 @@ fn backend_rules(endpoint: Endpoint, backends: &[SocketAddr]) -> Vec<Vec<String>
     backends.iter().enumerate().map(rule).collect()
 }
 
-/// The masquerade rules for clients whose answers would pass the NAT by: those in a backend's own subnet, and
-/// the backend itself. A subnet that the recipe masquerades anyway needs none.
-fn hairpin_rules(
-    call: &mut Call<'_>,
-    ns: &Ns,
-    endpoint: Endpoint,
-    backends: &[SocketAddr],
-) -> OpResult<Vec<Vec<String>>> {
-    let mut rules = Vec::new();
-    for to in backends {
-        let near = nearby(call, ns, to.ip())?;
-        if call.lab.masquerades(ns, &near) {
-            continue;
-        }
-        let (near, to, vip) = (near.to_string(), to.ip().to_string(), endpoint.addr.ip().to_string());
-        let words = ["--source", &near, "--destination", &to, "--match", "conntrack", "--ctstate", "DNAT"];
-        let words = words.into_iter().chain(["--ctorigdst", &vip, "--jump", "MASQUERADE"]);
-        rules.push(words.map(str::to_owned).collect());
-    }
-    rules.dedup();
-    Ok(rules)
-}
-
-/// The subnet that a backend is in, as the namespace sees it; the backend alone where it is not on link.
-fn nearby(call: &mut Call<'_>, ns: &Ns, backend: IpAddr) -> OpResult<IpNet> {
-    let alone = IpNet::from(backend);
-    let Some(answer) = call.lab.route_to(ns, backend)? else { return Ok(alone) };
-    match (answer.dev, answer.via) {
-        (Some(dev), None) => {
-            let nets = call.lab.addresses(ns, &dev)?;
-            Ok(nets.into_iter().find(|net| net.contains(&backend)).map_or(alone, |net| net.trunc()))
-        }
-        _ => Ok(alone),
-    }
-}
-
 fn vip(call: &mut Call<'_>) -> OpResult<Value> {
     let ns = call.ns()?;
     let endpoint: Endpoint = call.args.req("endpoint")?;
@@ -231,15 +198,38 @@ fn vip(call: &mut Call<'_>) -> OpResult<Value> {
     let mut edits = vec![RuleEdit::NewChain(chain.clone()), jump("PREROUTING"), jump("OUTPUT")];
     edits.extend(in_chain(chain.as_str(), backend_rules(endpoint, &backends)));
     let hairpin = call.args.or("hairpin", true)?;
-    let hairpins = if hairpin { hairpin_rules(call, &ns, endpoint, &backends)? } else { Vec::new() };
+    let (hairpins, ports) = near(call, hairpin, &ns, endpoint, &backends)?;
     edits.extend(in_chain("POSTROUTING", hairpins.clone()));
     let family = Family::of(endpoint.addr.ip());
     let mut changes = vec![Change::EditRules { ns: ns.clone(), family, table: Table::Nat, edits }];
     changes.extend(own_route(call, &ns, endpoint, &backends)?);
-    let changes = call.commit(changes)?;
+    let changes = commit(call, changes, ports)?;
     let owner = changes.first().copied().unwrap_or_default();
     let state = VipState { backends, hairpin, hairpins, owner, changes };
     Ok(Value::Vip(Rc::new(Vip { endpoint, ns, chain, state: Rc::new(RefCell::new(state)) })))
+}
+
+/// The rules and the port settings that let near clients through, if they are to be.
+fn near(
+    call: &mut Call<'_>,
+    wanted: bool,
+    ns: &Ns,
+    endpoint: Endpoint,
+    backends: &[SocketAddr],
+) -> OpResult<(Vec<Vec<String>>, Vec<Change>)> {
+    if !wanted {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    Ok((hairpin::rules(call, ns, endpoint, backends)?, hairpin::ports(call, ns, backends)?))
+}
+
+/// Commits a virtual IP's own changes and those of the ports, all or none, and returns the numbers of its own. The
+/// ports keep their setting until the lab ends, because other virtual IPs may count on it.
+fn commit(call: &mut Call<'_>, own: Vec<Change>, ports: Vec<Change>) -> OpResult<Vec<u64>> {
+    let count = own.len();
+    let mut made = call.commit(own.into_iter().chain(ports).collect())?;
+    made.truncate(count);
+    Ok(made)
 }
 
 fn in_chain(chain: &str, rules: Vec<Vec<String>>) -> impl Iterator<Item = RuleEdit> {
@@ -267,7 +257,7 @@ fn retarget(call: &mut Call<'_>) -> OpResult<Value> {
         return Err(OpError::new("vip::gone", format!("The virtual IP {} was deleted.", vip.endpoint))
             .help("Make it again with `vip(…)`."));
     }
-    let hairpins = if old.hairpin { hairpin_rules(call, &vip.ns, vip.endpoint, &backends)? } else { Vec::new() };
+    let (hairpins, ports) = near(call, old.hairpin, &vip.ns, vip.endpoint, &backends)?;
     let chain = vip.chain.as_str();
     let delete = |chain: &str, rules: Vec<Vec<String>>| -> Vec<RuleEdit> {
         let chain = chain.to_owned();
@@ -279,7 +269,7 @@ fn retarget(call: &mut Call<'_>) -> OpResult<Value> {
     edits.extend(in_chain("POSTROUTING", hairpins.clone()));
     let ip = vip.endpoint.addr.ip();
     let swap = Change::EditRules { ns: vip.ns.clone(), family: Family::of(ip), table: Table::Nat, edits };
-    let made = call.commit(vec![swap])?;
+    let made = commit(call, vec![swap], ports)?;
     {
         let mut state = vip.state.borrow_mut();
         state.owner = made.first().copied().unwrap_or(old.owner);

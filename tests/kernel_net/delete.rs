@@ -1,6 +1,6 @@
 //! Deleting interfaces: only ours, and all of ours.
 
-use crate::support::{Lab, add_netns, bridge, ifname, kernel, lab, ns, reason, set, sh, veth, veth_with};
+use crate::support::{Lab, add_netns, bridge, ifname, kernel, lab, mac, ns, reason, set, sh, veth, veth_with};
 use rhailab::change::{Identity, LinkSet};
 use rhailab::kernel::{Entry, Kernel, Undone};
 use rhailab::names::Ns;
@@ -60,6 +60,34 @@ fn ours_is_found_with_another_address_or_group() {
     sh("ip link set dev a address 02:00:00:00:00:07; ip link set dev b group 7");
     lab.undo_twice(a);
     lab.undo_twice(b);
+}
+
+#[test]
+fn ours_is_found_with_the_name_and_the_address_that_the_recipe_gave_it() {
+    for alone in [true, false] {
+        let Some(mut lab) = lab() else { return };
+        let br0 = lab.make(bridge(&Ns::Host, "br0"));
+        let pair = lab.make(veth(&Ns::Host, "a", &Ns::Host, "b"));
+        for (name, mac_1, mac_2) in [("br0", 1, 2), ("a", 3, 4), ("b", 5, 6)] {
+            for last in [mac_1, mac_2] {
+                lab.make(set(&Ns::Host, name, LinkSet::Mac(mac(&format!("02:00:00:00:00:0{last}")))));
+            }
+            lab.make(set(&Ns::Host, name, LinkSet::Name(ifname(&format!("{name}-new")))));
+        }
+        // A process that takes the lab down later knows all that from the journal.
+        let mut later = kernel();
+        for (change, identity) in &lab.made {
+            later.recall(Entry { change, identity });
+        }
+        lab.kernel = later;
+        if alone {
+            lab.undo_twice(pair);
+            lab.undo_twice(br0);
+        } else {
+            assert_eq!(lab.undo_all(&[pair, br0]), vec![Undone::Yes; 2]);
+        }
+        assert_eq!(sh("ip -br link | grep -c . ; true").trim(), "1", "only lo is left");
+    }
 }
 
 #[test]

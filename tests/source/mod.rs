@@ -1,5 +1,7 @@
 //! The project's own source text, for tests that read it.
 
+#![allow(dead_code, reason = "no test program uses all of it")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -21,6 +21,8 @@ pub(super) struct Space {
 pub(super) struct Link {
     pub(super) index: u32,
     pub(super) kind: &'static str,
+    /// The address that it was made with, which identifies it.
+    pub(super) born: Mac,
     pub(super) mac: Mac,
     pub(super) mtu: u32,
     pub(super) up: bool,
@@ -54,6 +56,7 @@ impl Space {
                 // Cookies and indexes are counted together, so that this is no other link's.
                 index: u32::try_from(cookie).unwrap_or(u32::MAX),
                 kind: "",
+                born: Mac([0; 6]),
                 mac: Mac([0; 6]),
                 mtu: 65536,
                 up: true,
@@ -97,6 +100,7 @@ impl FakeKernel {
         let link = Link {
             index,
             kind,
+            born: mac,
             mac,
             mtu: new.mtu.unwrap_or(1500),
             up: new.up,
@@ -113,6 +117,7 @@ impl FakeKernel {
             }
             let far = Link {
                 index: far,
+                born: peer_mac.unwrap_or(mac),
                 mac: peer_mac.unwrap_or(mac),
                 up: false,
                 master: None,

@@ -1,7 +1,7 @@
 //! What this lab has made, by name. A name can come to mean somebody else's object while the lab stands; the
 //! changes that record no identity of their object (an attribute, an address, a sysctl) are checked by this.
 
-use crate::change::{Change, Identity, LinkKind, LinkSet};
+use crate::change::{Change, Identity, LinkKind, LinkSet, Mac};
 use crate::kernel::linux::link::{Seen, set};
 use crate::kernel::{Done, Undone};
 use crate::names::{IfName, Ns, NsName};
@@ -13,6 +13,8 @@ pub struct Ours {
     cookies: HashMap<NsName, u64>,
     links: HashMap<(Ns, IfName), u32>,
     destinations: BTreeSet<Ns>,
+    /// The hardware addresses that interfaces were given later, by the one that they had first.
+    macs: HashMap<Mac, Vec<Mac>>,
 }
 
 impl Ours {
@@ -27,6 +29,11 @@ impl Ours {
                 if let LinkKind::Veth { peer, peer_ns } = &link.kind {
                     self.links.insert((peer_ns.clone(), peer.clone()), *group);
                 }
+            }
+            (Change::SetLink { set: LinkSet::Mac(mac), .. }, Identity::Was(LinkSet::Mac(was))) => {
+                let later = self.macs.iter().find(|(_, later)| later.contains(was));
+                let first = later.map_or(*was, |(first, _)| *first);
+                self.macs.entry(first).or_default().push(*mac);
             }
             (Change::SetLink { ns, link, set }, Identity::Was(_)) => {
                 let group = self.links.get(&(ns.clone(), link.clone())).copied();
@@ -62,6 +69,12 @@ impl Ours {
     /// The cookie of a namespace that we made.
     pub fn cookie(&self, ns: &Ns) -> Option<u64> {
         self.cookies.get(ns.name()?).copied()
+    }
+
+    /// The hardware addresses that an interface may have by now, which was made with this one.
+    pub fn macs(&self, first: Mac) -> Vec<Mac> {
+        let later = self.macs.get(&first).into_iter().flatten().copied();
+        std::iter::once(first).chain(later).collect()
     }
 
     /// The namespaces that interfaces were moved to.

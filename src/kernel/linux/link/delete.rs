@@ -5,6 +5,7 @@ use crate::change::{Change, Identity, LinkKind, Mac};
 use crate::kernel::linux::link::{self, Seen};
 use crate::kernel::linux::marks::Marks;
 use crate::kernel::linux::netlink::Socket;
+use crate::kernel::linux::ours::Ours;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Entry, Undone};
 use crate::names::{IfName, Ns};
@@ -14,43 +15,48 @@ use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// An interface that we made: where, and what must still be true of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Made<'a> {
     ns: &'a Ns,
     cookie: u64,
     name: &'a IfName,
     kind: &'static str,
-    mac: Mac,
+    /// The hardware addresses that the lab has given it, one of which it has.
+    macs: Vec<Mac>,
     group: u32,
-    peer: Option<(&'a Ns, Mac)>,
+    peer: Option<(&'a Ns, Vec<Mac>)>,
 }
 
 impl<'a> Made<'a> {
     /// The interface of an entry; none if the entry is about something else.
-    pub fn of(entry: &Entry<'a>) -> Option<Made<'a>> {
+    pub fn of(entry: &Entry<'a>, ours: &Ours) -> Option<Made<'a>> {
         let Change::AddLink { ns, link } = entry.change else { return None };
         let Identity::Link { cookie, mac, peer, group } = entry.identity else { return None };
         let (kind, peer) = match &link.kind {
-            LinkKind::Veth { peer_ns, .. } => ("veth", peer.map(|mac| (peer_ns, mac))),
+            LinkKind::Veth { peer_ns, .. } => ("veth", peer.map(|mac| (peer_ns, ours.macs(mac)))),
             LinkKind::Bridge { .. } => ("bridge", None),
         };
-        Some(Made { ns, cookie: *cookie, name: &link.name, kind, mac: *mac, group: *group, peer })
+        Some(Made { ns, cookie: *cookie, name: &link.name, kind, macs: ours.macs(*mac), group: *group, peer })
     }
 
     /// Whether what bears our name is ours: one of the marks may have been changed.
     fn is(&self, seen: &Seen) -> bool {
-        seen.kind == self.kind && (seen.mac == Some(self.mac) || self.is_in_group(seen))
+        seen.kind == self.kind && (has_one_of(seen, &self.macs) || self.is_in_group(seen))
     }
 
     /// Whether what bears any name is ours: both marks must be there.
-    fn is_renamed(&self, seen: &Seen, mac: Mac) -> bool {
-        seen.kind == self.kind && seen.mac == Some(mac) && self.is_in_group(seen)
+    fn is_renamed(&self, seen: &Seen, macs: &[Mac]) -> bool {
+        seen.kind == self.kind && has_one_of(seen, macs) && self.is_in_group(seen)
     }
 
     /// Group 0 proves nothing: every interface is in it until it is put elsewhere.
     fn is_in_group(&self, seen: &Seen) -> bool {
         self.group != 0 && seen.group == self.group
     }
+}
+
+fn has_one_of(seen: &Seen, macs: &[Mac]) -> bool {
+    seen.mac.is_some_and(|mac| macs.contains(&mac))
 }
 
 /// What became of an interface in one namespace.
@@ -69,10 +75,11 @@ pub fn undo(spaces: &Spaces, made: &Made<'_>, elsewhere: &BTreeSet<Ns>) -> Done<
         return Ok(Undone::Yes);
     }
     // To delete one end of a pair deletes the other too, wherever that was moved.
-    let macs = [Some(made.mac), made.peer.map(|(_, mac)| mac)];
-    let moved = elsewhere.iter().flat_map(|ns| macs.into_iter().flatten().map(move |mac| (ns, mac)));
-    for (ns, mac) in made.peer.into_iter().chain(moved) {
-        let fate = spaces.within_same(ns, None, || delete_marked(&mut Socket::open()?, made, mac))?;
+    let peer = made.peer.as_ref().map(|(ns, macs)| (*ns, macs));
+    let macs = [Some(&made.macs), peer.map(|(_, macs)| macs)];
+    let moved = elsewhere.iter().flat_map(|ns| macs.into_iter().flatten().map(move |macs| (ns, macs)));
+    for (ns, macs) in peer.into_iter().chain(moved) {
+        let fate = spaces.within_same(ns, None, || delete_marked(&mut Socket::open()?, made, macs))?;
         if fate == Some(Fate::Deleted) {
             return Ok(Undone::Yes);
         }
@@ -89,15 +96,15 @@ fn delete_near(made: &Made<'_>) -> Done<Fate> {
     if let Some(seen) = named.as_ref().filter(|seen| made.is(seen)) {
         return delete(&mut socket, seen);
     }
-    Ok(match delete_marked(&mut socket, made, made.mac)? {
+    Ok(match delete_marked(&mut socket, made, &made.macs)? {
         Fate::Absent if named.is_some() => Fate::Replaced,
         fate => fate,
     })
 }
 
 /// Deletes what bears our marks, under whatever name.
-fn delete_marked(socket: &mut Socket, made: &Made<'_>, mac: Mac) -> Done<Fate> {
-    match link::list(socket)?.iter().find(|seen| made.is_renamed(seen, mac)) {
+fn delete_marked(socket: &mut Socket, made: &Made<'_>, macs: &[Mac]) -> Done<Fate> {
+    match link::list(socket)?.iter().find(|seen| made.is_renamed(seen, macs)) {
         Some(seen) => delete(socket, seen),
         None => Ok(Fate::Absent),
     }
@@ -128,8 +135,9 @@ pub fn undo_all(spaces: &Spaces, all: &[Made<'_>], elsewhere: &BTreeSet<Ns>) -> 
 /// The namespace where all have an end, with its cookie where it is known. One alone is not worth a sweep.
 fn common_place<'a>(all: &[Made<'a>]) -> Option<(&'a Ns, Option<u64>)> {
     let [first, _, ..] = all else { return None };
-    let is_at = |made: &Made<'_>, place: &Ns| made.ns == place || made.peer.is_some_and(|(ns, _)| ns == place);
-    let mut places = [Some(first.ns), first.peer.map(|(ns, _)| ns)].into_iter().flatten();
+    let peer_ns = |made: &Made<'a>| made.peer.as_ref().map(|(ns, _)| *ns);
+    let is_at = |made: &Made<'a>, place: &Ns| made.ns == place || peer_ns(made) == Some(place);
+    let mut places = [Some(first.ns), peer_ns(first)].into_iter().flatten();
     let place = places.find(|place| all.iter().all(|made| is_at(made, place)))?;
     let mut cookies = all.iter().filter(|made| made.ns == place).map(|made| made.cookie);
     let cookie = cookies.next();
@@ -142,12 +150,15 @@ fn sweep(place: &Ns, all: &[Made<'_>]) -> Done<HashSet<usize>> {
     let links = link::list(&mut socket)?;
     let by_name: HashMap<&str, &Seen> = links.iter().map(|seen| (seen.name.as_str(), seen)).collect();
     let by_mac: HashMap<Mac, &Seen> = links.iter().filter_map(|seen| Some((seen.mac?, seen))).collect();
-    let marked = |made: &Made<'_>, mac: Mac| by_mac.get(&mac).filter(|seen| made.is_renamed(seen, mac)).copied();
+    let marked = |made: &Made<'_>, macs: &[Mac]| {
+        macs.iter().filter_map(|mac| by_mac.get(mac)).find(|seen| made.is_renamed(seen, macs)).copied()
+    };
     let near = |made: &Made<'_>| {
         let named = by_name.get(made.name.as_str()).filter(|seen| made.is(seen)).copied();
-        named.or_else(|| marked(made, made.mac)).filter(|_| made.ns == place)
+        named.or_else(|| marked(made, &made.macs)).filter(|_| made.ns == place)
     };
-    let far = |made: &Made<'_>| made.peer.filter(|(ns, _)| *ns == place).and_then(|(_, mac)| marked(made, mac));
+    let far =
+        |made: &Made<'_>| made.peer.as_ref().filter(|(ns, _)| *ns == place).and_then(|(_, macs)| marked(made, macs));
     let found: Vec<(usize, &Seen)> =
         all.iter().enumerate().filter_map(|(at, made)| Some((at, near(made).or_else(|| far(made))?))).collect();
     let Some((_, first)) = found.first() else { return Ok(HashSet::new()) };

@@ -1,0 +1,154 @@
+//! The article's lab and its companions: they pass wherever they may run and leave nothing, and the exported scripts
+//! are the article's commands and build the same network.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
+
+mod machine;
+mod scratch;
+mod source;
+mod support;
+
+use machine::{Machine, assert_same, network, processes, state};
+use std::process::Command;
+use support::{Home, Ran, User, am_root, eventually, ordinary, outside};
+
+const ARTICLE: &str = "scripts/labs/container-networking.rhai";
+
+/// The recipes in `scripts/labs`, copied to a home, whose user may not be able to read where they are.
+fn labs(home: &Home) -> Vec<String> {
+    let copy =
+        |file: source::Source| home.write(file.path.rsplit('/').next().unwrap(), &file.text).display().to_string();
+    source::files("scripts/labs", "rhai").into_iter().map(copy).collect()
+}
+
+fn pass_in_a_sandbox(user: User) {
+    let home = Home::new(user);
+    let before = outside();
+    for lab in labs(&home) {
+        let ran = home.run(&["run", &lab]);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{user:?}: {lab}\n{}", ran.out);
+        assert_eq!(processes(&home), [], "{user:?}: {lab} left processes");
+    }
+    assert_eq!(outside(), before, "{user:?}");
+    assert_eq!(home.run(&["ls", "--json"]).assert_well(), "", "{user:?}");
+}
+
+#[test]
+fn the_labs_pass_in_a_sandbox() {
+    pass_in_a_sandbox(User::Me);
+}
+
+#[test]
+fn the_labs_pass_for_an_ordinary_user() {
+    if !am_root() {
+        return println!("SKIPPED: the same as the test before");
+    }
+    pass_in_a_sandbox(ordinary());
+}
+
+fn pass_on_the_machine(bridged: bool) {
+    let Some(Machine { home, .. }) = machine::enter(bridged) else { return };
+    let before = state();
+    for lab in labs(&home) {
+        let ran = home.run(&["run", "--host", &lab]);
+        assert_eq!(ran.code, Some(0), "{lab}, bridged frames pass iptables: {bridged}\n{}", ran.err);
+        assert_same(&format!("{lab} left something, or took it"), &before, &state());
+        assert_eq!(processes(&home), [], "{lab} left processes");
+    }
+    assert_eq!(home.run(&["ls", "--json"]).assert_well(), "");
+}
+
+#[test]
+fn the_labs_pass_on_the_machine_and_leave_it_as_it_was() {
+    pass_on_the_machine(false);
+}
+
+#[test]
+fn the_labs_pass_where_bridged_frames_pass_iptables() {
+    pass_on_the_machine(true);
+}
+
+/// The lines of a list in `tests/article`, without its comments.
+fn list(text: &str) -> Vec<String> {
+    text.lines().filter(|line| !line.starts_with('#')).map(normal).collect()
+}
+
+/// A command without its origin, its quotes and its place in the background; iptables with the table first.
+fn normal(line: &str) -> String {
+    let line = line.split("  # ").next().unwrap_or_default();
+    let line = line.split(" >${RHAILAB_STATE").next().unwrap_or_default().replace(['\'', '"'], "");
+    let mut words: Vec<&str> = line.split(' ').collect();
+    if words[0] == "iptables"
+        && let Some(at) = words.iter().position(|word| *word == "--table")
+    {
+        words[1..at + 2].rotate_right(2);
+    }
+    words.join(" ")
+}
+
+#[test]
+fn the_exported_script_is_the_articles_list_of_commands() {
+    let home = Home::new(User::Me);
+    let script = home.run(&["export", "--up", &format!("{}/{ARTICLE}", env!("CARGO_MANIFEST_DIR"))]).assert_well();
+    let commands = list(include_str!("article/commands.txt"));
+    let mut wanted = commands.iter().peekable();
+    let mut besides = Vec::new();
+    for line in script.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(normal) {
+        if wanted.next_if(|command| **command == line).is_none() {
+            besides.push(line);
+        }
+    }
+    assert_eq!(wanted.next(), None, "this command of the article is not in its place in:\n{script}");
+    assert_eq!(besides, list(include_str!("article/besides.txt")), "other commands than expected in:\n{script}");
+}
+
+/// What a shell script does on the thread's machine, where `rhailab` is on the PATH.
+#[track_caller]
+fn sh(home: &Home, script: &str) {
+    let mut command: Command = home.command(&["sh", script]);
+    let path = format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", home.path("").display());
+    let output = command.env("PATH", path).env("RHAILAB_STATE", home.path("pids")).output().unwrap();
+    Ran::of(&output).assert_well();
+}
+
+/// The network that one way of building the article's lab makes on a machine of its own, which is then as it was.
+fn built(up: impl FnOnce(&Home) + Send + 'static, down: impl FnOnce(&Home) + Send + 'static) -> Option<Vec<String>> {
+    let build = move || {
+        let Machine { home, .. } = &machine::enter(false)?;
+        home.write("container-networking.rhai", &std::fs::read_to_string(ARTICLE).unwrap());
+        let before = state();
+        up(home);
+        let network = network(home);
+        down(home);
+        assert_same("taking it down left something, or took it", &before, &state());
+        assert_eq!(processes(home), []);
+        Some(network)
+    };
+    // A thread of its own is a machine of its own.
+    std::thread::spawn(build).join().unwrap()
+}
+
+#[test]
+fn the_exported_scripts_build_the_same_network_and_remove_it() {
+    let ours = built(
+        |home| drop(home.run(&["up", "--host", "-q", "container-networking.rhai"]).assert_well()),
+        |home| drop(home.run(&["down", "-q", "container-networking"]).assert_well()),
+    );
+    let theirs = built(
+        |home| {
+            home.run(&["export", "-o", "scripts", "container-networking.rhai"]);
+            sh(home, "scripts/up.sh");
+            let is_shell = |line: &str| line.starts_with("sh ") || line.starts_with("ip ");
+            eventually("what the script started in the background has become what it is to be", || {
+                !processes(home).iter().any(|(_, line)| is_shell(line))
+            });
+        },
+        |home| {
+            sh(home, "scripts/down.sh");
+            eventually("what it killed is gone", || processes(home).is_empty());
+        },
+    );
+    let (Some(ours), Some(theirs)) = (ours, theirs) else { return };
+    assert!(ours.iter().any(|line| line.contains("VIP-EXAMPLE")) && ours.len() > 60, "{ours:#?}");
+    assert_same("`rhailab up` (-) and the exported script (+) differ", &ours, &theirs);
+}

@@ -1,0 +1,151 @@
+//! Every function of the language and every recipe that the project shows, none of them chosen by hand: they run on
+//! the kernel in memory and on the real one, and leave nothing, whatever fails.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
+
+mod fakes;
+mod recipes;
+mod source;
+mod support;
+
+use recipes::{Shown, examples, fences, files, on_big_stack};
+use rhailab::kernel::fake::FakeKernel;
+use rhailab::ops::{self, Kind};
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use support::{Home, User};
+
+/// What is run in memory, with a failure at every change: all but the benchmark's recipes, which are large and made
+/// of the same calls.
+fn rehearsed() -> Vec<Shown> {
+    [examples(), fences("README.md"), files("scripts")].into_iter().flatten().collect()
+}
+
+#[test]
+fn every_recipe_is_well_formed() {
+    on_big_stack(|| {
+        for shown in rehearsed().iter().chain(&files("benches/recipes")) {
+            shown.check();
+        }
+    });
+}
+
+#[test]
+fn every_recipe_runs_in_memory_and_unwinding_leaves_nothing() {
+    on_big_stack(|| {
+        for shown in rehearsed() {
+            let run = shown.rehearse(FakeKernel::new());
+            if let Err(error) = &run.result {
+                panic!("{}: {error}\n{}", shown.title, shown.text);
+            }
+            // The second time there is nothing to undo, and that is no failure.
+            for time in ["once", "twice"] {
+                let left = run.lab.borrow_mut().unwind().unwrap();
+                assert!(left.is_empty(), "{}, undone {time}: {left:?}", shown.title);
+                assert!(run.fake.borrow().is_bare(), "{}, undone {time}: {:#?}", shown.title, run.fake.borrow());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_failure_at_any_change_of_any_recipe_is_an_error_and_leaves_nothing() {
+    on_big_stack(|| {
+        let mut injected = 0;
+        for shown in rehearsed() {
+            let total = shown.rehearse(FakeKernel::new()).lab.borrow().next_number() - 1;
+            for n in 1..=total {
+                let run = shown.rehearse(FakeKernel::failing_at(n));
+                let title = format!("{}, which fails at change {n}", shown.title);
+                match &run.result {
+                    Ok(()) => assert!(catches(&shown.text), "{title}: no error\n{}", shown.text),
+                    Err(error) => {
+                        assert_eq!(
+                            error.0.cause.as_deref().map(|cause| cause.contains("injected fault")),
+                            Some(true),
+                            "{title}: {error:?}"
+                        );
+                        assert!(error.0.site.is_some() && error.0.command.is_some(), "{title}: {error:?}");
+                        assert!(error.0.leftovers.is_empty(), "{title}: {:?}", error.0.leftovers);
+                    }
+                }
+                let left = run.lab.borrow_mut().unwind().unwrap();
+                assert!(left.is_empty() && run.fake.borrow().is_bare(), "{title}: {left:?} {:#?}", run.fake.borrow());
+                injected += 1;
+            }
+        }
+        println!("{injected} failures");
+        assert!(injected > 300, "{injected} failures only");
+    });
+}
+
+/// Whether a recipe deals with errors itself.
+fn catches(text: &str) -> bool {
+    text.contains("catch")
+}
+
+#[test]
+fn every_example_runs_on_the_real_kernel() {
+    let home = Home::new(User::Me);
+    let all: Vec<Shown> = examples().into_iter().chain(fences("README.md")).collect();
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(Shown { title, text, .. }) = all.get(at) else { return };
+                    let name = format!("example-{at}.rhai");
+                    home.write(&name, text);
+                    let ran = home.run(&["run", "-q", &name]);
+                    if ran.code != Some(0) {
+                        failed.lock().unwrap().push(format!("{title} ends with {:?}:\n{text}\n{}", ran.code, ran.err));
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+    assert_eq!(home.run(&["ls", "--json"]).assert_well(), "");
+}
+
+#[test]
+fn every_function_is_documented_once() {
+    let mut seen = BTreeSet::new();
+    for def in ops::all() {
+        let title = def.signature();
+        let on = match def.kind {
+            Kind::Free => String::new(),
+            Kind::InNs => "netns".to_owned(),
+            Kind::Method(ty) | Kind::Property(ty) => ty.name(),
+        };
+        let count = (def.required()..=def.params.len()).map(|count| (on.clone(), def.name, count));
+        for form in count {
+            assert!(seen.insert(form), "{title}: there is another function for these arguments");
+        }
+        assert!(def.details.is_empty() || def.details.ends_with(['.', '`']), "{title}: details are sentences");
+        let codes: BTreeSet<&str> = def.errors.iter().map(|error| error.code).collect();
+        assert_eq!(codes.len(), def.errors.len(), "{title}: an error is documented twice");
+    }
+}
+
+#[test]
+fn every_documented_error_is_one_that_the_program_raises() {
+    let text: String = source::files("src", "rs").into_iter().map(|file| file.text).collect();
+    for def in ops::all() {
+        for error in def.errors {
+            let quoted = format!("\"{}\"", error.code);
+            let (all, documented) = (text.matches(&quoted).count(), text.matches(&format!("code: {quoted}")).count());
+            assert!(all > documented, "{}: nothing raises `{}`", def.signature(), error.code);
+            let parts: Vec<&str> = error.code.split("::").collect();
+            assert!(
+                parts.len() <= 2 && parts.iter().all(|part| !part.is_empty()),
+                "{}: {}",
+                def.signature(),
+                error.code
+            );
+        }
+    }
+}
