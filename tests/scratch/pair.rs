@@ -80,9 +80,17 @@ impl Pair {
         self.ask(&Probe::Http { to: to.parse().unwrap(), host: "web".into(), path: path.into(), timeout })
     }
 
-    /// A listener in `b`.
+    /// A listener in `b`. A child that another test has just forked may hold the one before for a moment.
     pub fn listen(&self, addr: &str) -> TcpListener {
-        self.scratch.spaces.within(&self.b, || Ok(TcpListener::bind(addr).unwrap())).unwrap()
+        let begin = std::time::Instant::now();
+        loop {
+            match self.scratch.spaces.within(&self.b, || Ok(TcpListener::bind(addr))).unwrap() {
+                Err(e) if e.kind() == std::io::ErrorKind::AddrInUse && begin.elapsed() < Duration::from_secs(2) => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                bound => return bound.unwrap(),
+            }
+        }
     }
 }
 
