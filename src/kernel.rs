@@ -140,6 +140,9 @@ pub trait Kernel {
         Vec::new()
     }
 
+    /// Says that IPv4 rules will be made in the root namespace, so that the tool for it can start beside other work.
+    fn expect_rules(&mut self) {}
+
     /// Forgets what was prepared as number `n`, because it will not be applied.
     fn abandon(&mut self, n: u64);
 

@@ -36,6 +36,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use vocabulary::Vocabulary;
 
+/// The functions that make rules in the lab's root namespace, as a rule.
+const NEEDS_IPTABLES: [&str; 6] = ["forward", "masquerade", "dnat", "snat", "vip", "iptables"];
+
 /// Why a recipe could not be read, or failed while it ran.
 pub type ScriptError = OpError;
 
@@ -166,7 +169,11 @@ impl Session {
     pub fn run(&self, recipe: &Recipe) -> Result<(), ScriptError> {
         let cx = &self.cx;
         cx.params.replace(params::bind(&recipe.params, &self.given, &cx.sources)?);
+        cx.library.forget();
         let source = &recipe.compiled.source;
+        if NEEDS_IPTABLES.iter().any(|name| recipe.calls(name)) {
+            cx.lab.borrow_mut().expect_rules();
+        }
         let result = self.engine.run_ast_with_scope(&mut Scope::new(), &recipe.compiled.ast);
         result.map_err(|failure| explain::runtime(&failure, source, cx, &self.vocabulary))?;
         cx.lab.borrow_mut().settle().map_err(|mut error| {

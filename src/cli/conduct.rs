@@ -1,7 +1,7 @@
 //! Running a recipe in a lab, from taking the lab's name to leaving it up or taking it down.
 
 use super::args::{Context, OutputArgs};
-use super::engine::{self, Order, Trouble};
+use super::engine::{self, Order, Stage, Trouble};
 use super::foretell;
 use super::progress::Progress;
 use crate::change::Change;
@@ -112,20 +112,25 @@ fn play(
     let mut card = Card { holder: Some(holder), ..Card::new(&name, job.mode, &recipe, params) };
     claim.write(&card)?;
     progress.borrow().start(job.mode, &recipe);
+    let printer = Rc::clone(progress);
+    let print = Rc::new(move |text: &str| printer.borrow_mut().print(text));
+    let stage = match Stage::load(&name, &job.order, print) {
+        Ok(stage) => stage,
+        Err(trouble) => return Ok((fail(&trouble), false)),
+    };
     if job.mode == Mode::Host {
-        foretell::host(&name, &job.order, &place.journal(), &mut progress.borrow_mut());
+        foretell::host(&name, &stage, &place.journal(), &mut progress.borrow_mut());
     }
     // A sandbox that ends with its process needs no journal: the kernel itself undoes all of it.
     let needs_journal = job.keep || job.mode == Mode::Host;
     let journal =
         if needs_journal { Some(Journal::create(&place.journal(), &name, &recipe.to_string_lossy())?) } else { None };
     let kernel = engine::kernel(&name, place, job.keep)?;
-    let lab = Rc::new(RefCell::new(Lab::new(name, kernel, journal)));
+    stage.enter(Lab::new(name, kernel, journal));
+    let lab = stage.lab();
     let listener = Rc::clone(progress);
     lab.borrow_mut().listen(Box::new(move |event| listener.borrow_mut().event(event)));
-    let printer = Rc::clone(progress);
-    let result = engine::perform(&lab, &job.order, Rc::new(move |text: &str| printer.borrow_mut().print(text)));
-    let code = match result {
+    let code = match stage.run() {
         Ok(()) if job.keep => {
             lab.borrow_mut().keep()?;
             card.kept = true;

@@ -12,7 +12,7 @@ use crate::lab::Lab;
 use crate::lab::registry::Place;
 use crate::names::{LabName, Ns, NsName};
 use crate::script::sources::Sources;
-use crate::script::{Config, Param, ParamValue, Print, Session, limits};
+use crate::script::{Config, Param, ParamValue, Print, Recipe, Session, limits};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -68,31 +68,63 @@ pub fn heed_signals() -> OpResult<()> {
     interrupt::install().map_err(|refusal| refused(&refusal))
 }
 
-/// Runs a recipe in a lab.
-pub fn perform(lab: &Rc<RefCell<Lab>>, order: &Order, print: Print) -> Result<(), Trouble> {
-    let session = session(Rc::clone(lab), order, print);
-    let result = session.load_file(&order.recipe).and_then(|recipe| session.run(&recipe));
-    result.map_err(|error| Trouble { error, sources: session.sources().clone() })
+/// A recipe with the engine that runs it. It begins on the kernel in memory, where it can be rehearsed; [`enter`]
+/// puts it on another lab.
+///
+/// [`enter`]: Stage::enter
+pub struct Stage {
+    session: Session,
+    lab: Rc<RefCell<Lab>>,
+    recipe: Recipe,
+}
+
+impl Stage {
+    /// Reads and checks a recipe. What it prints in a rehearsal is kept quiet: it would be made of made-up
+    /// observations.
+    pub fn load(name: &LabName, order: &Order, print: Print) -> Result<Stage, Trouble> {
+        let lab = Rc::new(RefCell::new(Lab::new(name.clone(), Box::new(FakeKernel::new()), None)));
+        let real = Rc::clone(&lab);
+        let config = Config {
+            params: order.params.iter().cloned().collect(),
+            module_path: order.module_path.clone(),
+            max_operations: order.max_operations.unwrap_or(limits::OPERATIONS),
+            print: Rc::new(move |text| {
+                if !real.borrow().is_rehearsal() {
+                    print(text);
+                }
+            }),
+        };
+        let session = Session::new(Rc::clone(&lab), config);
+        match session.load_file(&order.recipe) {
+            Ok(recipe) => Ok(Stage { session, lab, recipe }),
+            Err(error) => Err(Trouble { error, sources: session.sources().clone() }),
+        }
+    }
+
+    /// The lab that it acts on.
+    pub fn lab(&self) -> &Rc<RefCell<Lab>> {
+        &self.lab
+    }
+
+    /// Puts it on another lab.
+    pub fn enter(&self, lab: Lab) {
+        self.lab.replace(lab);
+    }
+
+    /// Runs the recipe.
+    pub fn run(&self) -> Result<(), Trouble> {
+        self.session.run(&self.recipe).map_err(|error| Trouble { error, sources: self.session.sources().clone() })
+    }
+
+    /// What the recipe says about itself.
+    pub fn about(&self) -> About {
+        About { doc: self.recipe.doc(), params: self.recipe.params().to_vec() }
+    }
 }
 
 /// What a recipe says about itself, without running it.
 pub fn describe(name: &LabName, order: &Order) -> Result<About, Trouble> {
-    let lab = Lab::new(name.clone(), Box::new(FakeKernel::new()), None);
-    let session = session(Rc::new(RefCell::new(lab)), order, Rc::new(|_| {}));
-    match session.load_file(&order.recipe) {
-        Ok(recipe) => Ok(About { doc: recipe.doc(), params: recipe.params().to_vec() }),
-        Err(error) => Err(Trouble { error, sources: session.sources().clone() }),
-    }
-}
-
-fn session(lab: Rc<RefCell<Lab>>, order: &Order, print: Print) -> Session {
-    let config = Config {
-        params: order.params.iter().cloned().collect(),
-        module_path: order.module_path.clone(),
-        max_operations: order.max_operations.unwrap_or(limits::OPERATIONS),
-        print,
-    };
-    Session::new(lab, config)
+    Stage::load(name, order, Rc::new(|_| {})).map(|stage| stage.about())
 }
 
 /// The report of an error, for a person.

@@ -1,11 +1,10 @@
 //! What a recipe would touch, found out by a rehearsal on the kernel in memory.
 
-use super::engine::{self, Order, Trouble};
+use super::engine::{Stage, Trouble};
 use super::progress::Progress;
 use crate::change::{Change, LinkKind};
 use crate::export::Step;
-use crate::kernel::fake::FakeKernel;
-use crate::lab::{Event, Lab, Record};
+use crate::lab::{Event, Record};
 use crate::names::{LabName, Ns};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -16,13 +15,11 @@ use std::rc::Rc;
 const LISTED: usize = 8;
 
 /// Runs a recipe on the kernel in memory and returns what happens, and what stopped it, if something did.
-pub fn rehearse(name: &LabName, order: &Order) -> (Vec<Step>, Result<(), Trouble>) {
+pub fn rehearse(stage: &Stage) -> (Vec<Step>, Result<(), Trouble>) {
     let steps = Rc::new(RefCell::new(Vec::new()));
-    let lab = Rc::new(RefCell::new(Lab::new(name.clone(), Box::new(FakeKernel::new()), None)));
     let listener = Rc::clone(&steps);
-    lab.borrow_mut().listen(Box::new(move |event| listener.borrow_mut().extend(step(event))));
-    // What the recipe prints would be made of made-up observations.
-    let result = engine::perform(&lab, order, Rc::new(|_: &str| {}));
+    stage.lab().borrow_mut().listen(Box::new(move |event| listener.borrow_mut().extend(step(event))));
+    let result = stage.run();
     (steps.take(), result)
 }
 
@@ -37,8 +34,8 @@ fn step(event: &Event<'_>) -> Option<Step> {
 }
 
 /// Says what a recipe will touch on this machine, before it does.
-pub fn host(name: &LabName, order: &Order, journal: &Path, progress: &mut Progress) {
-    let (steps, result) = rehearse(name, order);
+pub fn host(name: &LabName, stage: &Stage, journal: &Path, progress: &mut Progress) {
+    let (steps, result) = rehearse(stage);
     let mut text = format!("`{name}` acts on this machine. It will touch:\n");
     for line in summary(&steps) {
         text.push_str(&format!("  {line}\n"));

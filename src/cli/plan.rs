@@ -2,6 +2,7 @@
 
 use super::args::{Context, RecipeArgs, default_name};
 use super::baseline::Baseline;
+use super::engine::Stage;
 use super::foretell::rehearse;
 use super::progress::{place, write_err};
 use super::recipe_help;
@@ -18,6 +19,7 @@ use std::fs;
 use std::io::{Write, stdout};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Show every change a recipe would make, with its inverse, without making any
 #[derive(Debug, Args)]
@@ -132,9 +134,13 @@ pub fn export_scripts(args: &ExportArgs, context: Context) -> OpResult<i32> {
 /// What happens in a rehearsal; or the exit code, where it failed and that was said.
 fn steps(recipe: &RecipeArgs, context: Context) -> OpResult<Result<Vec<Step>, i32>> {
     let order = order(recipe)?;
-    let (steps, result) = rehearse(&default_name(&order.recipe)?, &order);
-    Ok(match result {
-        Ok(()) => Ok(steps),
+    let stage = Stage::load(&default_name(&order.recipe)?, &order, Rc::new(|_| {}));
+    let played = stage.and_then(|stage| {
+        let (steps, result) = rehearse(&stage);
+        result.map(|()| steps)
+    });
+    Ok(match played {
+        Ok(steps) => Ok(steps),
         Err(trouble) => Err(fail(&trouble, context)),
     })
 }

@@ -1,6 +1,6 @@
 //! The real kernel of this machine.
 
-use crate::change::{Change, Identity};
+use crate::change::{Change, Family, Identity};
 use crate::kernel::{Done, Entry, Kernel, Refusal, Undone, Why};
 use crate::names::{IfName, LabName, Ns};
 use crate::observe::{Command, LinkInfo, NsSnapshot, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
@@ -157,6 +157,11 @@ impl Kernel for LinuxKernel {
 
     fn settle(&mut self) -> Vec<(u64, Refusal)> {
         self.netfilter.flush(&self.spaces)
+    }
+
+    fn expect_rules(&mut self) {
+        // A failure comes back, with its reason, when a rule is made.
+        let _ = self.netfilter.prewarm(&self.spaces, &Ns::Host, Family::V4);
     }
 
     fn abandon(&mut self, n: u64) {

@@ -163,6 +163,11 @@ impl Library {
     }
 
     /// Evaluates a module, the first time that it is imported.
+    /// Forgets what the modules' own statements made, so that the next run makes it anew.
+    pub fn forget(&self) {
+        self.evaluated.borrow_mut().clear();
+    }
+
     fn evaluate(&self, engine: &Engine, compiled: &Compiled) -> Raised<Shared<Module>> {
         if let Some(module) = self.evaluated.borrow().get(&compiled.source) {
             return Ok(Shared::clone(module));

@@ -6,7 +6,7 @@ use crate::kernel::{Done, Refusal, Undone, Why};
 use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::geteuid;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
@@ -65,13 +65,8 @@ fn make(path: &Path, text: &str, made_dirs: &[PathBuf], made: &mut Vec<PathBuf>)
     let mut write = || {
         file.set_permissions(Permissions::from_mode(0o644))?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        // A new name is on the disk once its folder is: the file's, and that of each folder that we made.
-        for name in [path].into_iter().chain(made_dirs.iter().map(PathBuf::as_path)) {
-            if let Some(folder) = name.parent() {
-                File::open(folder)?.sync_all()?;
-            }
-        }
+        // Not flushed to the disk: its intent in the journal is, and whatever a power failure leaves of the file, be
+        // it nothing or an empty file, is recognised.
         Ok(())
     };
     write().map_err(|e: io::Error| Refusal::io(on("write", path), &e))
