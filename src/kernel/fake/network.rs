@@ -239,37 +239,48 @@ impl FakeKernel {
         let Change::EditRules { ns, family, table, edits } = change else { return Ok(()) };
         let refuse = |words: String| Refusal::new(Why::Tool(1), family.iptables(), words);
         let (family, table) = (*family, *table);
-        // All or nothing, as a commit of iptables-restore is.
-        let mut chains = self.space(ns)?.chains.clone();
+        let chains = &mut self.space(ns)?.chains;
+        let key = |chain: &str| (family, table, chain.to_owned());
+        let tag_of = |owner: &u64| format!("rhailab:{owner}");
+        // All or nothing, as a commit of iptables-restore is: first everything is looked at, then it is done.
+        let mut fresh: Vec<&str> = Vec::new();
         for edit in edits {
             match edit {
                 RuleEdit::NewChain(name) => {
-                    if chains.insert((family, table, name.to_string()), Vec::new()).is_some() {
+                    if chains.contains_key(&key(name.as_str())) || fresh.contains(&name.as_str()) {
                         return Err(refuse("Chain already exists".into()));
                     }
+                    fresh.push(name.as_str());
                 }
-                RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words } => {
-                    let at = chains
-                        .get_mut(&(family, table, chain.clone()))
-                        .ok_or_else(|| refuse(format!("Chain '{chain}' does not exist")))?;
-                    let rule = Rule { words: words.clone(), tag: tag.to_owned() };
-                    let place = if matches!(edit, RuleEdit::Insert { .. }) { 0 } else { at.len() };
-                    at.insert(place, rule);
+                RuleEdit::Append { chain, .. } | RuleEdit::Insert { chain, .. } => {
+                    if !chains.contains_key(&key(chain)) && !fresh.contains(&chain.as_str()) {
+                        return Err(refuse(format!("Chain '{chain}' does not exist")));
+                    }
                 }
                 RuleEdit::Delete { chain, words, owner } => {
-                    let owner = format!("rhailab:{owner}");
-                    let rules = chains.get_mut(&(family, table, chain.clone()));
-                    let at = rules
-                        .as_ref()
-                        .and_then(|rules| rules.iter().position(|rule| rule.words == *words && rule.tag == owner));
-                    match (rules, at) {
-                        (Some(rules), Some(at)) => drop(rules.remove(at)),
-                        _ => return Err(refuse("Bad rule (does a matching rule exist in that chain?)".into())),
+                    let rules = chains.get(&key(chain)).map(Vec::as_slice).unwrap_or_default();
+                    if !rules.iter().any(|rule| rule.words == *words && rule.tag == tag_of(owner)) {
+                        return Err(refuse("Bad rule (does a matching rule exist in that chain?)".into()));
                     }
                 }
             }
         }
-        self.space(ns)?.chains = chains;
+        for edit in edits {
+            match edit {
+                RuleEdit::NewChain(name) => drop(chains.insert(key(name.as_str()), Vec::new())),
+                RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words } => {
+                    let rules = chains.entry(key(chain)).or_default();
+                    let place = if matches!(edit, RuleEdit::Insert { .. }) { 0 } else { rules.len() };
+                    rules.insert(place, Rule { words: words.clone(), tag: tag.to_owned() });
+                }
+                RuleEdit::Delete { chain, words, owner } => {
+                    let rules = chains.entry(key(chain)).or_default();
+                    if let Some(at) = rules.iter().position(|rule| rule.words == *words && rule.tag == tag_of(owner)) {
+                        rules.remove(at);
+                    }
+                }
+            }
+        }
         Ok(())
     }
 
