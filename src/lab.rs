@@ -23,6 +23,8 @@ pub mod sandbox;
 pub mod store;
 mod unwind;
 
+pub use unwind::teardown;
+
 /// A change that was made, with where the recipe asked for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {

@@ -8,9 +8,8 @@ mod scratch;
 mod source;
 mod support;
 
-use machine::{Machine, assert_same, network, processes, state};
-use std::process::Command;
-use support::{Home, Ran, User, am_root, eventually, ordinary, outside};
+use machine::{assert_same, network, processes, state};
+use support::{Home, User, am_root, eventually, ordinary, outside};
 
 const ARTICLE: &str = "scripts/labs/container-networking.rhai";
 
@@ -22,12 +21,12 @@ fn labs(home: &Home) -> Vec<String> {
 }
 
 fn pass_in_a_sandbox(user: User) {
-    let home = Home::new(user);
+    let home = &Home::new(user);
     let before = outside();
-    for lab in labs(&home) {
+    for lab in labs(home) {
         let ran = home.run(&["run", &lab]);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{user:?}: {lab}\n{}", ran.out);
-        assert_eq!(processes(&home), [], "{user:?}: {lab} left processes");
+        assert_eq!(processes(home), [], "{user:?}: {lab} left processes");
     }
     assert_eq!(outside(), before, "{user:?}");
     assert_eq!(home.run(&["ls", "--json"]).assert_well(), "", "{user:?}");
@@ -47,13 +46,14 @@ fn the_labs_pass_for_an_ordinary_user() {
 }
 
 fn pass_on_the_machine(bridged: bool) {
-    let Some(Machine { home, .. }) = machine::enter(bridged) else { return };
+    let Some(machine) = machine::enter(bridged) else { return };
+    let home = &machine.home;
     let before = state();
-    for lab in labs(&home) {
+    for lab in labs(home) {
         let ran = home.run(&["run", "--host", &lab]);
         assert_eq!(ran.code, Some(0), "{lab}, bridged frames pass iptables: {bridged}\n{}", ran.err);
         assert_same(&format!("{lab} left something, or took it"), &before, &state());
-        assert_eq!(processes(&home), [], "{lab} left processes");
+        assert_eq!(processes(home), [], "{lab} left processes");
     }
     assert_eq!(home.run(&["ls", "--json"]).assert_well(), "");
 }
@@ -77,6 +77,7 @@ fn list(text: &str) -> Vec<String> {
 fn normal(line: &str) -> String {
     let line = line.split("  # ").next().unwrap_or_default();
     let line = line.split(" >${RHAILAB_STATE").next().unwrap_or_default().replace(['\'', '"'], "");
+    let line = line.strip_prefix("setsid ").unwrap_or(&line);
     let mut words: Vec<&str> = line.split(' ').collect();
     if words[0] == "iptables"
         && let Some(at) = words.iter().position(|word| *word == "--table")
@@ -102,53 +103,75 @@ fn the_exported_script_is_the_articles_list_of_commands() {
     assert_eq!(besides, list(include_str!("article/besides.txt")), "other commands than expected in:\n{script}");
 }
 
-/// What a shell script does on the thread's machine, where `rhailab` is on the PATH.
-#[track_caller]
-fn sh(home: &Home, script: &str) {
-    let mut command: Command = home.command(&["sh", script]);
-    let path = format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", home.path("").display());
-    let output = command.env("PATH", path).env("RHAILAB_STATE", home.path("pids")).output().unwrap();
-    Ran::of(&output).assert_well();
-}
-
-/// The network that one way of building the article's lab makes on a machine of its own, which is then as it was.
-fn built(up: impl FnOnce(&Home) + Send + 'static, down: impl FnOnce(&Home) + Send + 'static) -> Option<Vec<String>> {
-    let build = move || {
-        let Machine { home, .. } = &machine::enter(false)?;
-        home.write("container-networking.rhai", &std::fs::read_to_string(ARTICLE).unwrap());
+/// The network that one way of building a lab makes on a machine of its own, which is then as it was.
+fn built(lab: &str, text: &str, up: fn(&Home, &str), down: fn(&Home, &str)) -> Option<Vec<String>> {
+    let build = || {
+        let machine = machine::enter(false)?;
+        let home = &machine.home;
+        home.write(&format!("{lab}.rhai"), text);
         let before = state();
-        up(home);
+        up(home, lab);
         let network = network(home);
-        down(home);
-        assert_same("taking it down left something, or took it", &before, &state());
-        assert_eq!(processes(home), []);
+        down(home, lab);
+        assert_same(&format!("taking {lab} down left something, or took it"), &before, &state());
+        assert_eq!(processes(home), [], "{lab}");
         Some(network)
     };
     // A thread of its own is a machine of its own.
-    std::thread::spawn(build).join().unwrap()
+    std::thread::scope(|scope| scope.spawn(build).join()).unwrap()
 }
+
+fn up(home: &Home, lab: &str) {
+    let ran = home.run(&["up", "--host", "-q", &format!("{lab}.rhai")]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{lab}");
+}
+
+fn down(home: &Home, lab: &str) {
+    home.run(&["down", "-q", lab]).assert_well();
+}
+
+fn up_by_script(home: &Home, lab: &str) {
+    home.run(&["export", "-o", "scripts", &format!("{lab}.rhai")]);
+    machine::sh(home, "scripts/up.sh").assert_well();
+    let on_its_way = ["sh scripts/up.sh", "setsid ", "ip netns exec "];
+    eventually("what the script started in the background has become what it is to be", || {
+        !processes(home).iter().any(|(_, line)| on_its_way.iter().any(|start| line.starts_with(start)))
+    });
+}
+
+fn down_by_script(home: &Home, _lab: &str) {
+    machine::sh(home, "scripts/down.sh").assert_well();
+    eventually("what it killed is gone", || processes(home).is_empty());
+}
+
+/// A recipe that takes back some of what it did, and does it under other names and elsewhere.
+const TURNS: &str = r#"
+let web = netns("web");
+let br = bridge("br0").mac("02:00:00:00:00:01").rename("br1").addr("10.0.0.1/24").up();
+web.attach(br, "10.0.0.2/24");
+bridge("gone").rename("going").up().del();
+let pair = veth("a", "b");
+pair.a.rename("c").mac("02:00:00:00:00:02").move_to(web).addr("10.1.0.1/24").up();
+pair.b.rename("d").mac("02:00:00:00:00:03").addr("10.1.0.2/24").up();
+let db = netns("db").ip_forward(true).dns(["10.0.0.1"]);
+db.start(["sleep", "60"]);
+db.del();
+web.start(["sh", "-c", "sleep 60; true"], #{ name: "nap" });
+forward(br).del();
+masquerade("10.0.0.0/24");
+"#;
 
 #[test]
 fn the_exported_scripts_build_the_same_network_and_remove_it() {
-    let ours = built(
-        |home| drop(home.run(&["up", "--host", "-q", "container-networking.rhai"]).assert_well()),
-        |home| drop(home.run(&["down", "-q", "container-networking"]).assert_well()),
-    );
-    let theirs = built(
-        |home| {
-            home.run(&["export", "-o", "scripts", "container-networking.rhai"]);
-            sh(home, "scripts/up.sh");
-            let is_shell = |line: &str| line.starts_with("sh ") || line.starts_with("ip ");
-            eventually("what the script started in the background has become what it is to be", || {
-                !processes(home).iter().any(|(_, line)| is_shell(line))
-            });
-        },
-        |home| {
-            sh(home, "scripts/down.sh");
-            eventually("what it killed is gone", || processes(home).is_empty());
-        },
-    );
-    let (Some(ours), Some(theirs)) = (ours, theirs) else { return };
-    assert!(ours.iter().any(|line| line.contains("VIP-EXAMPLE")) && ours.len() > 60, "{ours:#?}");
-    assert_same("`rhailab up` (-) and the exported script (+) differ", &ours, &theirs);
+    let name = |path: &str| path.rsplit('/').next().unwrap().replace(".rhai", "");
+    let labs = source::files("scripts/labs", "rhai").into_iter().map(|file| (name(&file.path), file.text));
+    for (lab, text) in labs.chain([("turns".to_owned(), TURNS.to_owned())]) {
+        let (Some(ours), Some(theirs)) =
+            (built(&lab, &text, up, down), built(&lab, &text, up_by_script, down_by_script))
+        else {
+            return;
+        };
+        assert!(ours.len() > 30, "{ours:#?}");
+        assert_same(&format!("{lab}: `rhailab up` (-) and the exported script (+) differ"), &ours, &theirs);
+    }
 }

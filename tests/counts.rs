@@ -113,7 +113,8 @@ const TOOLS: &[&str] =
 
 #[test]
 fn no_tool_is_run_for_a_change() {
-    let Some(machine::Machine { home, .. }) = machine::enter(true) else { return };
+    let Some(machine) = machine::enter(true) else { return };
+    let home = &machine.home;
     let (tools, log) = (home.folder("tools"), home.path("calls"));
     for tool in TOOLS {
         let path =

@@ -75,11 +75,10 @@ fn a_killed_sandbox_is_gone_within_a_second() {
         if machine::enter(false).is_none() {
             return;
         }
-        let home = Home::new(if point.nth % 2 == 0 && am_root() { ordinary() } else { User::Me });
+        let home = &Home::new(if point.nth % 2 == 0 && am_root() { ordinary() } else { User::Me });
         let before = state();
-        run_and_kill(&home, &[], point);
-        let time =
-            eventually(&format!("its processes are gone: {:?}", processes(&home)), || processes(&home).is_empty());
+        run_and_kill(home, &[], point);
+        let time = eventually(&format!("its processes are gone: {:?}", processes(home)), || processes(home).is_empty());
         times.lock().unwrap().push(time);
         assert_same(&format!("killed at {point:?}, the sandbox left something outside"), &before, &state());
         home.run(&["recover", "-q"]).assert_well();
@@ -116,14 +115,15 @@ fn plant(commands: &str) {
 fn what_a_killed_run_left_on_the_machine_is_recovered_and_nothing_else() {
     let points = points(&[1, 4, 12]);
     at_each(&points, |point| {
-        let Some(machine::Machine { home, .. }) = machine::enter(false) else { return };
+        let Some(machine) = machine::enter(false) else { return };
+        let home = &machine.home;
         plant(DECOYS);
         let before = state();
-        run_and_kill(&home, &["--host"], point);
+        run_and_kill(home, &["--host"], point);
         assert!(state() != before, "there is something to recover");
         home.run(&["recover", "-q"]).assert_well();
         assert_same(&format!("killed at {point:?}, and recovered"), &before, &state());
-        eventually("its processes are gone", || processes(&home).is_empty());
+        eventually("its processes are gone", || processes(home).is_empty());
         assert_eq!(home.run(&["ls", "--json"]).assert_well(), "");
     });
 }
@@ -132,9 +132,10 @@ fn what_a_killed_run_left_on_the_machine_is_recovered_and_nothing_else() {
 fn what_took_the_name_of_ours_since_the_kill_is_left_alone() {
     let last = changes();
     at_each(&[Point { event: "made", nth: last }], |point| {
-        let Some(machine::Machine { home, .. }) = machine::enter(false) else { return };
+        let Some(machine) = machine::enter(false) else { return };
+        let home = &machine.home;
         let before = state();
-        run_and_kill(&home, &["--host"], point);
+        run_and_kill(home, &["--host"], point);
         plant(
             "ip netns del http2\nip netns add http2\nip -n http2 link add veth_ns_http2 type bridge\n\
              ip link del bridge_local\nip link add bridge_local type bridge\n\

@@ -1,20 +1,16 @@
 //! Every function of the language and every recipe that the project shows, none of them chosen by hand: they run on
-//! the kernel in memory and on the real one, and leave nothing, whatever fails.
+//! the kernel in memory, and leave nothing, whatever fails.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod fakes;
 mod recipes;
 mod source;
-mod support;
 
 use recipes::{Shown, examples, fences, files, on_big_stack};
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::ops::{self, Kind};
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use support::{Home, User};
 
 /// What is run in memory, with a failure at every change: all but the benchmark's recipes, which are large and made
 /// of the same calls.
@@ -83,32 +79,6 @@ fn a_failure_at_any_change_of_any_recipe_is_an_error_and_leaves_nothing() {
 /// Whether a recipe deals with errors itself.
 fn catches(text: &str) -> bool {
     text.contains("catch")
-}
-
-#[test]
-fn every_example_runs_on_the_real_kernel() {
-    let home = Home::new(User::Me);
-    let all: Vec<Shown> = examples().into_iter().chain(fences("README.md")).collect();
-    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(Shown { title, text, .. }) = all.get(at) else { return };
-                    let name = format!("example-{at}.rhai");
-                    home.write(&name, text);
-                    let ran = home.run(&["run", "-q", &name]);
-                    if ran.code != Some(0) {
-                        failed.lock().unwrap().push(format!("{title} ends with {:?}:\n{text}\n{}", ran.code, ran.err));
-                    }
-                }
-            });
-        }
-    });
-    let failed = failed.into_inner().unwrap();
-    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
-    assert_eq!(home.run(&["ls", "--json"]).assert_well(), "");
 }
 
 #[test]

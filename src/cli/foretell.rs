@@ -3,8 +3,9 @@
 use super::engine::{Stage, Trouble};
 use super::progress::Progress;
 use crate::change::{Change, LinkKind};
-use crate::export::Step;
-use crate::lab::{Event, Record};
+use crate::export::{Deed, Step};
+use crate::kernel::Undone;
+use crate::lab::Event;
 use crate::names::{LabName, Ns};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -24,13 +25,13 @@ pub fn rehearse(stage: &Stage) -> (Vec<Step>, Result<(), Trouble>) {
 }
 
 fn step(event: &Event<'_>) -> Option<Step> {
-    let (record, undoes) = match event {
-        Event::Made(record) => (*record, false),
-        Event::Undone(record, _) => (*record, true),
+    let (record, deed) = match event {
+        Event::Made(record) => (*record, Deed::Makes),
+        Event::Undone(record, Undone::Along) => (*record, Deed::Falls),
+        Event::Undone(record, _) => (*record, Deed::Undoes),
         Event::Stuck(..) => return None,
     };
-    let Record { n, site, change, identity } = record.clone();
-    Some(Step { n, site, change, identity, undoes })
+    Some(Step { record: record.clone(), deed })
 }
 
 /// Says what a recipe will touch on this machine, before it does.
@@ -66,8 +67,8 @@ fn summary(steps: &[Step]) -> Vec<String> {
         Ns::Host => name.to_string(),
         Ns::Named(ns) => format!("{ns}/{name}"),
     };
-    for Step { change, .. } in steps {
-        match change {
+    for step in steps {
+        match &step.record.change {
             Change::AddNetns { name, .. } => add("namespaces", name.to_string()),
             Change::AddLink { ns, link } => {
                 add("interfaces", at(ns, &link.name));

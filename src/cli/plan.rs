@@ -9,9 +9,10 @@ use super::recipe_help;
 use super::run::order;
 use super::style::Ink;
 use super::{fail, told};
-use crate::change::{Change, Identity};
+use crate::change::Change;
 use crate::error::{Class, OpError, OpResult, Site};
-use crate::export::{self, Step};
+use crate::export::{self, Deed, Places, Step};
+use crate::lab::Record;
 use crate::render;
 use clap::Args;
 use serde::Serialize;
@@ -60,26 +61,28 @@ pub fn plan(args: &PlanArgs, context: Context) -> OpResult<i32> {
     };
     let style = context.stdout();
     let mut baseline = Baseline::default();
+    let mut places = Places::default();
     for step in &steps {
-        let (mut made, mut undo) = (render::commands(&step.change), undo_commands(step));
+        places.note(step);
+        let Record { n, site, change, .. } = &step.record;
+        let undo = match step.deed {
+            Deed::Makes | Deed::Undoes => export::undo_commands(&step.record, &places),
+            Deed::Falls => Vec::new(),
+        };
         if args.json {
-            let event = Planned {
-                event: if step.undoes { "undo" } else { "make" },
-                n: step.n,
-                site: &step.site,
-                change: &step.change,
-                commands: made,
-                undo,
-            };
+            let event = if step.deed == Deed::Makes { "make" } else { "undo" };
+            let event = Planned { event, n: *n, site, change, commands: render::commands(change), undo };
             told(writeln!(stdout(), "{}", serde_json::to_string(&event).unwrap_or_default()))?;
             continue;
         }
-        let (sign, ink) = if step.undoes { ('-', Ink::Undone) } else { ('+', Ink::Made) };
-        if step.undoes {
-            (made, undo) = (undo, Vec::new());
-        }
+        let (sign, ink, made, undo) = match step.deed {
+            Deed::Makes => ('+', Ink::Made, render::commands(change), undo),
+            Deed::Undoes => ('-', Ink::Undone, undo, Vec::new()),
+            // The line of what it falls with says enough.
+            Deed::Falls => continue,
+        };
         for (number, command) in made.iter().enumerate() {
-            let comment = if number == 0 { format!("   # {}", place(&step.site)) } else { String::new() };
+            let comment = if number == 0 { format!("   # {}", place(site)) } else { String::new() };
             let mut definition = None;
             let command = baseline.shorten(command, |line| definition = Some(line.to_owned()));
             if let Some(line) = definition {
@@ -143,15 +146,6 @@ fn steps(recipe: &RecipeArgs, context: Context) -> OpResult<Result<Vec<Step>, i3
         Ok(steps) => Ok(steps),
         Err(trouble) => Err(fail(&trouble, context)),
     })
-}
-
-/// What would undo a step. Before anything is made, rules carry no mark of a lab.
-fn undo_commands(step: &Step) -> Vec<String> {
-    match (&step.change, &step.identity) {
-        (_, Identity::Already) => Vec::new(),
-        (Change::EditRules { .. }, _) => render::undo_commands(&step.change, &Identity::Spec),
-        (change, identity) => render::undo_commands(change, identity),
-    }
 }
 
 fn write_script(dir: &Path, name: &str, text: &str) -> OpResult<()> {

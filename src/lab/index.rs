@@ -26,7 +26,9 @@ impl Index {
     /// The index of changes that stand, in the order they were made.
     pub fn of<'a>(changes: impl Iterator<Item = &'a Change>) -> Index {
         let mut index = Index::default();
-        changes.for_each(|change| index.add(change));
+        for change in changes {
+            index.add(change);
+        }
         index
     }
 

@@ -18,6 +18,11 @@ pub struct Plan {
     pub subsumed: Vec<(usize, usize)>,
 }
 
+/// The changes that a teardown undoes by themselves, in its order; the others fall with these.
+pub fn teardown(records: &[Record]) -> Vec<&Record> {
+    plan(records).steps.into_iter().flatten().filter_map(|at| records.get(at)).collect()
+}
+
 /// Where an interface of the lab is after the renames and moves recorded so far, and who made it.
 type Places = HashMap<(Ns, IfName), usize>;
 

@@ -7,6 +7,7 @@ use super::rules::{dnat_words, same_family};
 use super::value::{Endpoint, Proto, Value, Vip, VipState};
 use crate::change::{Change, Family, Route, RuleEdit, Table};
 use crate::error::{OpError, OpResult};
+use crate::lab::{Lab, Record};
 use crate::names::{ChainName, Ns, proposal};
 use ipnet::IpNet;
 use std::cell::RefCell;
@@ -291,8 +292,23 @@ fn forget(call: &mut Call<'_>, vip: &Vip) -> OpResult<()> {
 
 fn del(call: &mut Call<'_>) -> OpResult<Value> {
     let vip = this(call)?;
-    let changes = std::mem::take(&mut vip.state.borrow_mut().changes);
+    let mut changes = std::mem::take(&mut vip.state.borrow_mut().changes);
+    if others_have_its_address(call.lab, &vip, &changes) {
+        let is_route = |record: &Record| matches!(record.change, Change::AddRoute { .. });
+        let routes: Vec<u64> = call.lab.records().iter().filter(|r| is_route(r)).map(|r| r.n).collect();
+        changes.retain(|n| !routes.contains(n));
+    }
     call.lab.revert_all(&changes)?;
     forget(call, &vip)?;
     Ok(Value::Unit)
+}
+
+/// Whether rules besides its own send the virtual IP's address somewhere, and so need the route to it.
+fn others_have_its_address(lab: &Lab, vip: &Vip, own: &[u64]) -> bool {
+    let ip = vip.endpoint.addr.ip().to_string();
+    let sends = |edit: &RuleEdit| matches!(edit, RuleEdit::Append { words, .. } if words.starts_with(&["--destination".into(), ip.clone()]));
+    lab.records().iter().any(|record| match &record.change {
+        Change::EditRules { ns, edits, .. } => *ns == vip.ns && !own.contains(&record.n) && edits.iter().any(sends),
+        _ => false,
+    })
 }

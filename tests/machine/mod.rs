@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "no test program uses all of it")]
 
 use crate::scratch::{self, Scratch};
-use crate::support::{Home, User};
+use crate::support::{Home, Ran, User};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -16,6 +16,16 @@ pub struct Machine {
     /// The binary and its state.
     pub home: Home,
     _scratch: Scratch,
+}
+
+/// What a test that failed left must not trouble the next one.
+impl Drop for Machine {
+    fn drop(&mut self) {
+        for (path, _) in processes(&self.home) {
+            let pid = path.file_name().unwrap_or_default();
+            let _ = Command::new("kill").arg("-9").arg(pid).status();
+        }
+    }
 }
 
 /// Moves the test's thread onto a machine of its own; nothing where that needs root and we are not. `bridged` says
@@ -69,14 +79,26 @@ pub fn processes(home: &Home) -> Vec<(PathBuf, String)> {
         .collect()
 }
 
-/// Two states must be the same: says what is gone and what is new.
+/// Two states must be the same.
 #[track_caller]
 pub fn assert_same(what: &str, old: &[String], new: &[String]) {
+    let difference = difference(old, new);
+    assert!(difference.is_empty(), "{what}:\n{}", difference.join("\n"));
+}
+
+/// What is gone and what is new.
+pub fn difference(old: &[String], new: &[String]) -> Vec<String> {
     let only = |sign: char, these: &[String], those: &[String]| -> Vec<String> {
         these.iter().filter(|line| !those.contains(line)).map(|line| format!("{sign} {line}")).collect()
     };
-    let difference = [only('-', old, new), only('+', new, old)].concat();
-    assert!(difference.is_empty(), "{what}:\n{}", difference.join("\n"));
+    [only('-', old, new), only('+', new, old)].concat()
+}
+
+/// What a shell script of a home does on the thread's machine, where `rhailab` is on the PATH.
+pub fn sh(home: &Home, script: &str) -> Ran {
+    let mut command = home.command(&["sh", script]);
+    let path = format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", home.path("").display());
+    Ran::of(&command.env("PATH", path).env("RHAILAB_STATE", home.path("pids")).output().unwrap())
 }
 
 /// The network in all namespaces, without what is random or depends on who built it: marks, indexes, hardware
