@@ -5,7 +5,8 @@ use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::exec::{CWD, ENV, NOT_FOUND, argv, cwd, env, tail};
 use super::value::{Process, Value};
 use crate::change::{Change, Identity, NewProcess};
-use crate::error::{OpError, OpResult};
+use crate::error::{OpError, OpResult, Site};
+use crate::kernel::Errno;
 use crate::names::{Ns, proposal};
 use crate::observe::{Probe, ProcState};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -62,7 +63,7 @@ server.kill();"#,
         example: r#"let web = netns("web");
 web.http_serve(8080, "hello from {client}");
 assert_eq(web.http_get("http://127.0.0.1:8080/").body, "hello from 127.0.0.1");"#,
-        errors: &[Error { code: "process::ended", when: "the port is taken" }],
+        errors: &[Error { code: "process::port", when: "the port is taken" }],
         run: Run::Op(http_serve),
     },
     FnDef {
@@ -83,7 +84,7 @@ assert_eq(web.http_get("http://127.0.0.1:8080/").body, "hello from 127.0.0.1");"
         example: r#"let dns = netns("dns");
 dns.udp_serve(5353, "pong");
 assert_eq(dns.udp_ask("127.0.0.1:5353", "ping").text, "pong");"#,
-        errors: &[Error { code: "process::ended", when: "the port is taken" }],
+        errors: &[Error { code: "process::port", when: "the port is taken" }],
         run: Run::Op(udp_serve),
     },
     FnDef {
@@ -228,14 +229,9 @@ fn launch(
         // The change's number makes it unique in the lab.
         proposal(&format!("{}-{ns}-{program}", call.lab.next_number()), 64)
     });
-    let taken = call
-        .lab
-        .records()
-        .iter()
-        .find(|record| matches!(&record.change, Change::Start { process, .. } if process.name == name));
-    if let Some(taken) = taken {
+    if let Some(site) = started(call, &name) {
         return Err(OpError::new("process::exists", format!("There is already a process called `{name}`."))
-            .note(taken.site.clone(), "it was started here")
+            .note(site, "it was started here")
             .help("Give this one another `name`.")
             .arg("name"));
     }
@@ -263,12 +259,37 @@ fn udp_serve(call: &mut Call<'_>) -> OpResult<Value> {
 fn serve(call: &mut Call<'_>, what: &str, port: u16, body: &str) -> OpResult<Value> {
     let ns = call.ns()?;
     let argv = [SELF, what, "--port", &port.to_string(), "--body", body].map(str::to_owned).to_vec();
-    let name = proposal(&format!("{what}-{ns}-{port}"), 64);
+    let mut name = proposal(&format!("{what}-{ns}-{port}"), 64);
+    let before = started(call, &name);
+    if before.is_some() {
+        // It may have ended since; if not, the port says so.
+        name = proposal(&format!("{name}-{}", call.lab.next_number()), 64);
+    }
     let process = launch(call, argv, Some(name), Vec::new(), None)?;
-    wait_for(call, &process, PATIENCE, &format!("listen on port {port}"), |_, process| {
-        Ok(log_of(process).contains("listening"))
-    })?;
-    Ok(Value::Process(Rc::new(process)))
+    let listens = |_: &mut Call<'_>, process: &Process| Ok(log_of(process).contains("listening"));
+    match wait_for(call, &process, PATIENCE, &format!("listen on port {port}"), listens) {
+        Ok(()) => Ok(Value::Process(Rc::new(process))),
+        Err(error) if log_of(&process).contains(Errno::EADDRINUSE.desc()) => {
+            let message = format!("Port {port} of `{ns}` is taken.");
+            let taken = OpError::new("process::port", message)
+                .help("Choose another port, or end what listens there: `.exec([\"ss\", \"-tulnp\"]).stdout` shows it.");
+            let taken = match error.0.cause {
+                Some(words) => taken.cause(words),
+                None => taken,
+            };
+            Err(match before {
+                Some(site) => taken.note(site, "a server was started here"),
+                None => taken,
+            })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Where the recipe started the process of that name.
+fn started(call: &Call<'_>, name: &str) -> Option<Site> {
+    let is_it = |change: &Change| matches!(change, Change::Start { process, .. } if process.name == name);
+    call.lab.records().iter().find(|record| is_it(&record.change)).map(|record| record.site.clone())
 }
 
 fn log_of(process: &Process) -> String {
@@ -321,18 +342,20 @@ fn wait_for(
         let with_log = |error: OpError| if log.is_empty() { error } else { error.cause(log.clone()) };
         if let ProcState::Ended(status) = state {
             let how = status.map_or_else(String::new, |status| format!(" with status {status}"));
-            return Err(with_log(
-                OpError::new(
-                    "process::ended",
-                    format!("Process `{}` in `{}` ended{how} before it could {what}.", process.name, process.ns),
-                )
-                .help("Its last lines are above; `rhailab logs` shows the whole log of a kept lab."),
-            ));
+            let message = format!("Process `{}` in `{}` ended{how} before it could {what}.", process.name, process.ns);
+            return Err(with_log(OpError::new("process::ended", message).help(if log.is_empty() {
+                "It printed nothing. Run it with `exec` instead of `start` to see how it ends."
+            } else {
+                "The last that it printed is above; `.log` has all of it."
+            })));
         }
         if begin.elapsed() >= timeout {
             return Err(with_log(
-                OpError::new("process::timeout", format!("Process `{}` in `{}` did not {what} within {timeout:?}.", process.name, process.ns))
-                    .help("Give it more time with the `timeout` argument, or see what it does: `exec([\"ss\", \"-tlnp\"])` in its namespace."),
+                OpError::new(
+                    "process::timeout",
+                    format!("Process `{}` in `{}` did not {what} within {timeout:?}.", process.name, process.ns),
+                )
+                .help("Give it more time as the last argument, or see what it does: `.log` is what it printed so far."),
             ));
         }
         call.lab.sleep(pause.min(timeout.saturating_sub(begin.elapsed())))?;
