@@ -52,7 +52,7 @@ const AFTER_HELP: &str = "\
 Exit codes:
   0  all is well
   1  the recipe failed; what it had made was undone
-  2  the command line or the recipe's text is wrong; nothing was made
+  2  the command line or the recipe's text is wrong
   3  this machine cannot do it
   4  something could not be undone, and is listed
 

@@ -20,8 +20,11 @@ pub mod journal;
 pub mod recover;
 pub mod registry;
 pub mod sandbox;
+mod stop;
 pub mod store;
 mod unwind;
+
+pub use stop::{STOPPED, stopped};
 
 /// A change that was made, with where the recipe asked for it.
 #[derive(Debug, Clone, PartialEq)]

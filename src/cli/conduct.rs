@@ -111,7 +111,7 @@ fn play(
     let params = job.order.params.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
     let mut card = Card { holder: Some(holder), ..Card::new(&name, job.mode, &recipe, params) };
     claim.write(&card)?;
-    progress.borrow().start(job.mode, &recipe);
+    progress.borrow_mut().start(job.mode, &recipe);
     if job.mode == Mode::Host {
         foretell::host(&name, &job.order, &place.journal(), &mut progress.borrow_mut());
     }
@@ -125,6 +125,7 @@ fn play(
     lab.borrow_mut().listen(Box::new(move |event| listener.borrow_mut().event(event)));
     let printer = Rc::clone(progress);
     let result = engine::perform(&lab, &job.order, Rc::new(move |text: &str| printer.borrow_mut().print(text)));
+    let result = result.and_then(|()| Ok(progress.borrow().delivered()?));
     let code = match result {
         Ok(()) if job.keep => {
             lab.borrow_mut().keep()?;
@@ -133,10 +134,14 @@ fn play(
             return Ok((0, true));
         }
         Ok(()) => 0,
-        Err(trouble) => fail(&trouble),
+        Err(Trouble { error, sources }) => {
+            let error = progress.borrow().why_stopped(error);
+            fail(&Trouble { error, sources })
+        }
     };
     // What asked the recipe to stop must not stop the teardown.
     interrupt::clear();
+    progress.borrow_mut().teardown();
     let mut lab = lab.borrow_mut();
     if job.mode == Mode::Sandbox && !progress.borrow().shows_changes() {
         end_processes(&mut lab);

@@ -153,14 +153,12 @@ pub const NOT_EXECUTABLE: &str = "exec::not_executable";
 pub fn serve(service: &serve::Service, udp: bool) -> i32 {
     let done = interrupt::install().and_then(|()| if udp { serve::udp(service) } else { serve::http(service) });
     let Err(refusal) = done;
-    match (refusal.why, interrupt::signal()) {
-        (Why::Interrupted, Some(signal)) => 128 + signal as i32,
-        _ => {
-            // One line for its log, which the recipe's report quotes.
-            write_err(&refusal.to_string());
-            1
-        }
+    if let (Why::Interrupted, Some(signal)) = (refusal.why, interrupt::signal()) {
+        return 128 + signal as i32;
     }
+    // One line for its log, which the recipe's report quotes.
+    write_err(&refusal.to_string());
+    1
 }
 
 fn refused(refusal: &Refusal) -> OpError {

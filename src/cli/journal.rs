@@ -36,7 +36,8 @@ pub fn journal(args: &JournalArgs, context: Context) -> Ended {
     let mut out = stdout().lock();
     if args.json {
         let text = fs::read(&path).map_err(|e| {
-            OpError::new("journal::io", format!("Cannot read {}: {}.", path.display(), io_words(&e))).class(Class::Machine)
+            OpError::new("journal::io", format!("Cannot read {}: {}.", path.display(), io_words(&e)))
+                .class(Class::Machine)
         })?;
         told(out.write_all(&text))?;
         return Ok(0);

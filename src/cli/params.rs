@@ -46,7 +46,8 @@ fn json(text: &str) -> Result<Map<String, Value>, Wrong> {
             let why = words.rsplit_once(" at line ").map_or(words.as_str(), |(why, _)| why).to_owned();
             let place = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
             // The end of a text has no character to point at: point at the last one.
-            let at = offset(text, place(error.line()), place(error.column())).min(text.trim_end().len().saturating_sub(1));
+            let at =
+                offset(text, place(error.line()), place(error.column())).min(text.trim_end().len().saturating_sub(1));
             Err(Wrong { why, at: at..at + 1 })
         }
     }

@@ -148,6 +148,7 @@ fn write_script(dir: &Path, name: &str, text: &str) -> OpResult<()> {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
     };
     write().map_err(|e| {
-        OpError::new("export::write", format!("Cannot write {}: {}.", path.display(), io_words(&e))).class(Class::Machine)
+        OpError::new("export::write", format!("Cannot write {}: {}.", path.display(), io_words(&e)))
+            .class(Class::Machine)
     })
 }

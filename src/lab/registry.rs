@@ -247,10 +247,13 @@ fn exists(name: &str, card: &Card) -> OpError {
     let Card { recipe, started, .. } = card;
     let since = format!("since {started}, made by {}", recipe.display());
     let (how, help) = match card.life() {
-        Life::Running => {
-            ("is running", format!("Wait for it, stop it with `rhailab down {name}`, or give this one another name with `--name`."))
+        Life::Running => (
+            "is running",
+            format!("Wait for it, stop it with `rhailab down {name}`, or give this one another name with `--name`."),
+        ),
+        _ => {
+            ("is up", format!("Take it down with `rhailab down {name}`, or give this one another name with `--name`."))
         }
-        _ => ("is up", format!("Take it down with `rhailab down {name}`, or give this one another name with `--name`.")),
     };
     let who = card.holder.map_or_else(String::new, |Holder { pid, .. }| format!(", process {pid}"));
     OpError::new("lab::exists", format!("A lab `{name}` {how} already ({since}{who}).")).help(help).class(Class::Usage)

@@ -2,7 +2,7 @@
 
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
-use super::link::mtu_option;
+use super::link::{mtu_option, two_names};
 use super::linkset::if_addr;
 use super::value::{LinkHandle, Value};
 use crate::change::{Change, LinkKind, LinkSet, NewLink, Route};
@@ -283,6 +283,7 @@ fn link(call: &mut Call<'_>) -> OpResult<Value> {
         }
     };
     let (a_name, b_name) = (named("a_name", &b)?, named("b_name", &a)?);
+    two_names((&a, &a_name), (&b, &b_name), "b")?;
     let veth = NewLink {
         name: a_name.clone(),
         kind: LinkKind::Veth { peer: b_name.clone(), peer_ns: b.clone() },

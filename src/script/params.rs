@@ -188,7 +188,9 @@ fn taken(param: &Param, given: &ParamValue) -> OpResult<Dynamic> {
         let message = format!("The parameter `{}` takes {}, not {text}.", param.name, due(param.ty));
         let example = param.default.as_deref().unwrap_or("VALUE");
         let example = shell_words::quote(example);
-        OpError::new("param::type", message).help(format!("Give one like its default: `-p {}={example}`.", param.name)).class(Class::Usage)
+        OpError::new("param::type", message)
+            .help(format!("Give one like its default: `-p {}={example}`.", param.name))
+            .class(Class::Usage)
     };
     match given {
         ParamValue::Text(text) => from_text(param, text).ok_or_else(|| refuse(&format!("{text:?}"))),

@@ -61,10 +61,12 @@ pub fn map(file: &str, error: &io::Error) -> OpError {
 
 /// The namespaces could not be made.
 pub fn clone(errno: Errno, user_ns: bool) -> OpError {
+    // The kernel says "no space left on device" here, which is about no device.
+    let why = if errno == Errno::ENOSPC { "a limit is reached" } else { errno.desc() };
     let message = if user_ns {
-        format!("This machine does not let {} make a user namespace: {}.", who(), errno.desc())
+        format!("This machine does not let {} make a user namespace: {why}.", who())
     } else {
-        format!("Cannot make the sandbox's namespaces: {}.", errno.desc())
+        format!("Cannot make the sandbox's namespaces: {why}.")
     };
     let error = machine("sandbox::namespaces", message, errno);
     let help = match errno {
@@ -125,7 +127,7 @@ fn limit() -> String {
     let spaces = ["user", "mnt", "net", "pid", "uts", "ipc"].map(|kind| format!("user.max_{kind}_namespaces"));
     let none = spaces.iter().find(|name| setting(name).as_deref() == Some("0"));
     match none {
-        Some(name) => format!("The limit is zero. Raise it: `sudo sysctl -w {name}=10000`."),
+        Some(name) => format!("{name} is 0. Raise it: `sudo sysctl -w {name}=10000`."),
         None => "A limit on namespaces is reached (`sysctl user`), or they are nested more than 32 deep.".to_owned(),
     }
 }
