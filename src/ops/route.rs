@@ -257,8 +257,16 @@ fn attach(call: &mut Call<'_>) -> OpResult<Value> {
         let route = Route { to: everything(v4), via: Some(gateway), dev: None, metric: None };
         changes.push(Change::AddRoute { ns: ns.clone(), route });
     }
-    let made = call.commit(changes)?.first().copied();
-    Ok(Value::Link(LinkHandle::new(ns, name, made)))
+    let is_named = call.args.opt::<IfName>("port")?.is_some();
+    let made = call.commit(changes).map_err(|error| match error.0.code {
+        "link::exists" if !is_named => error.help(format!(
+            "To attach a namespace twice, give the second pair names of its own: \
+             `#{{ name: \"eth1\", port: \"{}\" }}`.",
+            proposal(&format!("v1-{ns}"), 15)
+        )),
+        _ => error,
+    })?;
+    Ok(Value::Link(LinkHandle::new(ns, name, made.first().copied())))
 }
 
 fn link(call: &mut Call<'_>) -> OpResult<Value> {

@@ -66,6 +66,14 @@ fn for_each_index(error: OpError, cx: &Context) -> OpError {
     error
 }
 
+/// A number with a comma before every three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let parts: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|part| std::str::from_utf8(part).ok()).collect();
+    parts.join(",")
+}
+
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
@@ -104,7 +112,11 @@ fn ours(caught: Option<OpError>, place: &Site, position: Position, is_stop: bool
     match caught {
         Some(error) if is_stop && error.0.code != STOPPED => stopped().cause(error.to_string()),
         Some(error) => match error.0.site.clone() {
-            Some(origin) if !position.is_none() && (origin.line, origin.col) != (place.line, place.col) => {
+            Some(origin)
+                if !position.is_none()
+                    && (origin.line, origin.col) != (place.line, place.col)
+                    && error.0.notes.iter().all(|(noted, _)| noted != place) =>
+            {
                 error.note(place.clone(), "thrown again here")
             }
             _ => error,
@@ -147,7 +159,7 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
             "The recipe has run for too long: it has used up its operations.",
             &format!(
                 "It may loop for ever. If it does not, allow it more than {} with `--max-operations`.",
-                limits::OPERATIONS
+                grouped(limits::OPERATIONS)
             ),
         ),
         Failure::ErrorStackOverflow(_) => limit(
@@ -161,7 +173,7 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
             &format!(
                 "Strings have at most {} MiB, arrays and maps at most {} items. The limits are fixed.",
                 limits::STRING >> 20,
-                limits::ITEMS
+                grouped(limits::ITEMS as u64)
             ),
         ),
         Failure::ErrorTooManyVariables(_) => {

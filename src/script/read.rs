@@ -66,8 +66,8 @@ fn listed(names: &[String], what: &str) -> String {
         return format!("{what}; recipes end in `.rhai`.");
     }
     let shown: Vec<String> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
-    let more = if names.len() > NAMED { ", …" } else { "" };
-    format!("{what}: {}{more}.", shown.join(", "))
+    let more = if names.len() > NAMED { ", …" } else { "." };
+    format!("{what}: {}{more}", shown.join(", "))
 }
 
 #[cfg(test)]

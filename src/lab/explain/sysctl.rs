@@ -7,6 +7,10 @@ use crate::names::Ns;
 use crate::render::sysctl_path;
 use std::path::Path;
 
+/// Why a key that is known may not be there.
+const HIDDEN: &str =
+    "Some belong to the whole machine and are seen with `--host` only; others come with a module that is not loaded.";
+
 /// Why a sysctl could not be read or written.
 pub fn sysctl(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
     let here = place(ns);
@@ -14,12 +18,8 @@ pub fn sysctl(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
         Some(Errno::ENOENT) => {
             let error = OpError::new("sysctl::unknown", format!("There is no sysctl `{key}` in {here}.")).arg("key");
             match near(key) {
-                Some(near) => error.help(format!("Did you mean `{near}`?")),
-                None => error.help(format!(
-                    "See what there is under {}. Some belong to the whole machine and are seen with `--host` only; \
-                     others come with a module that is not loaded.",
-                    folder(key).display()
-                )),
+                Some(near) => error.help(format!("Did you mean `{near}`? {HIDDEN}")),
+                None => error.help(format!("See what there is under {}. {HIDDEN}", folder(key).display())),
             }
         }
         Some(Errno::EACCES | Errno::EPERM | Errno::EROFS) => OpError::new(

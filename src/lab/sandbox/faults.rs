@@ -61,8 +61,7 @@ pub fn map(file: &str, error: &io::Error) -> OpError {
 
 /// The namespaces could not be made.
 pub fn clone(errno: Errno, user_ns: bool) -> OpError {
-    // The kernel says "no space left on device" here, which is about no device.
-    let why = if errno == Errno::ENOSPC { "a limit is reached" } else { errno.desc() };
+    let why = words(errno);
     let message = if user_ns {
         format!("This machine does not let {} make a user namespace: {why}.", who())
     } else {
@@ -96,7 +95,7 @@ pub fn setup(failure: Failure) -> OpError {
         Step::Thread => "start the recipe's thread",
         Step::Session => "detach the lab from this terminal",
     };
-    let error = machine("sandbox::setup", format!("Cannot {what}: {}.", errno.desc()), errno);
+    let error = machine("sandbox::setup", format!("Cannot {what}: {}.", words(errno)), errno);
     let refused = matches!(errno, Errno::EPERM | Errno::EACCES);
     match (step, restriction()) {
         (Step::Proc, None) if refused => error.help(
@@ -105,8 +104,14 @@ pub fn setup(failure: Failure) -> OpError {
              `--security-opt unmask=ALL` (podman).",
         ),
         (_, Some(help)) if refused => error.help(help),
+        (Step::Network, _) if errno == Errno::ENOSPC => error.help(limit()),
         _ => error,
     }
+}
+
+/// What an error number means to namespaces: for their limits the kernel says "no space left on device".
+fn words(errno: Errno) -> &'static str {
+    if errno == Errno::ENOSPC { "a limit is reached" } else { errno.desc() }
 }
 
 fn machine(code: &'static str, message: String, errno: Errno) -> OpError {

@@ -1,6 +1,5 @@
 //! What is wrong with a text that Rhai cannot parse.
 
-use super::functions::{a, nice_type};
 use super::mark::{Part, mark};
 use crate::error::{Class, Mark, OpError, Site, closest};
 use crate::ops;
@@ -91,12 +90,12 @@ fn explain(kind: &ParseErrorType, text: &str, place: &Site) -> (OpError, String)
             (error, label.into())
         }
         ParseErrorType::MismatchedType(due, given) if due.contains("iterable") => (
-            error(&format!("`for` cannot go through {}.", a(&nice_type(given))))
+            error(&format!("`for` cannot go through {given}."))
                 .help("It goes through arrays, maps, strings and ranges such as `0..5`."),
             "not a list".into(),
         ),
         ParseErrorType::MismatchedType(due, given) if due.contains("boolean") => (
-            error(&format!("A condition is `true` or `false`, not {}.", a(&nice_type(given))))
+            error(&format!("A condition is `true` or `false`, not {given}."))
                 .help("Compare it with something, as in `n > 0`."),
             "not a condition".into(),
         ),
