@@ -314,13 +314,13 @@ impl std::str::FromStr for Mac {
                 .next()
                 .filter(|part| part.len() == 2)
                 .and_then(|part| u8::from_str_radix(part, 16).ok())
-                .ok_or_else(|| format!("`{text}` is not six two-digit hexadecimal numbers joined by `:`"))?;
+                .ok_or("it is not six two-digit hexadecimal numbers joined by `:`")?;
         }
         if parts.next().is_some() {
-            return Err(format!("`{text}` has more than six parts"));
+            return Err("it has more than six parts".into());
         }
         if bytes[0] & 1 == 1 {
-            return Err(format!("`{text}` is a multicast address (its first byte is odd)"));
+            return Err("it is a multicast address (its first byte is odd)".into());
         }
         Ok(Mac(bytes))
     }

@@ -11,6 +11,7 @@ mod foretell;
 mod journal;
 mod logs;
 mod ls;
+mod params;
 mod plan;
 mod progress;
 mod recipe_help;
@@ -22,12 +23,15 @@ mod style;
 mod survey;
 mod welcome;
 
-use crate::error::{OpError, OpResult};
+use crate::error::{OpError, OpResult, closest, io_words};
 use args::Context;
-use clap::{ColorChoice, Parser, Subcommand};
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue};
+use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 use engine::Trouble;
 use events::Json;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// The code of the error that says that nobody reads our output any more.
@@ -35,21 +39,26 @@ const CLOSED: &str = "output::closed";
 
 /// Linux network labs as scripts: namespaces, bridges, NAT and virtual IPs, with nothing left behind.
 #[derive(Debug, Parser)]
-#[command(name = "rhailab", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(name = "rhailab", version, after_help = AFTER_HELP)]
 struct Cli {
     /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 900)]
     color: ColorChoice,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes: 0 all is well; 1 the recipe failed, and all of it was undone; 2 the command line or the recipe's text is \
-wrong; 3 this machine cannot do it; 4 something could not be undone, and is listed.
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  all is well
+  1  the recipe failed; what it had made was undone
+  2  the command line or the recipe's text is wrong
+  3  this machine cannot do it
+  4  something could not be undone, and is listed
 
-Environment: RHAILAB_STATE_DIR says where labs are kept (/var/lib/rhailab for root, ~/.local/state/rhailab for others); \
-NO_COLOR turns colours off.";
+Environment:
+  RHAILAB_STATE_DIR  where labs are kept: for root /var/lib/rhailab, for others ~/.local/state/rhailab
+  NO_COLOR           turns colours off";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -96,6 +105,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            let error = advise(error);
             // Help goes to standard output and is no error; if it cannot be printed, nobody wants it.
             let _ = error.print();
             return exit(error.exit_code());
@@ -118,34 +128,51 @@ pub fn main() -> ExitCode {
         Some(Command::Export(args)) => plan::export_scripts(args, context),
         Some(Command::Doc(args)) => reference::doc(args),
         Some(Command::Reference) => reference::print(),
-        Some(Command::HttpServe(args)) => Err(serve::http(args)),
-        Some(Command::UdpServe(args)) => Err(serve::udp(args)),
+        Some(Command::HttpServe(args)) => Ok(serve::http(args)),
+        Some(Command::UdpServe(args)) => Ok(serve::udp(args)),
     };
-    exit(match done {
-        Ok(code) => code,
-        Err(error) if error.0.code == CLOSED => 0,
-        Err(error) => fail(&error.into(), context),
-    })
+    exit(done.unwrap_or_else(|trouble| fail(&trouble, context)))
+}
+
+/// Adds to the error of an unknown command which one was meant: a slip of the pen, or `run` where a recipe stands
+/// in its place.
+fn advise(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return error };
+    let is_recipe = Path::new(word).extension().is_some_and(|extension| extension == "rhai");
+    let command = Cli::command();
+    let names = command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
+    let tip = match closest(word, names) {
+        _ if is_recipe => format!("to run the recipe: 'rhailab run {word}'"),
+        Some(near) => format!("a similar subcommand exists: '{near}'"),
+        None => return error,
+    };
+    error.remove(ContextKind::SuggestedSubcommand);
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
+    error
 }
 
 fn exit(code: i32) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
-/// Reports an error on standard error, or as an event, and returns its exit code.
+/// Reports an error, for a person on standard error or for a program on standard output, and returns its exit code.
 fn fail(trouble: &Trouble, context: Context) -> i32 {
+    let error = &trouble.error;
+    if error.0.code == CLOSED {
+        return 0;
+    }
     if context.json {
-        progress::write_out(&Json::failure(&trouble.error).line());
+        progress::write_out(&Json::failure(error).line());
     } else {
         progress::write_err(&engine::report(trouble, context.stderr()));
     }
-    conduct::code_of(&trouble.error)
+    conduct::code_of(error)
 }
 
 /// The outcome of printing. That a reader like `head` has seen enough is no failure of ours.
 fn told(result: std::io::Result<()>) -> OpResult<()> {
     result.map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => OpError::new(CLOSED, "Nobody reads the output."),
-        _ => OpError::new("output::write", format!("Cannot write the output: {error}.")),
+        _ => OpError::new("output::write", format!("Cannot write the output: {}.", io_words(&error))),
     })
 }

@@ -3,6 +3,7 @@
 //! This is the only user of miette. One of its reports can point into one source only, so what happened in
 //! another file follows as a report of its own.
 
+mod fold;
 mod report;
 
 use crate::error::{Class, OpError, Site};
@@ -29,13 +30,13 @@ pub fn render(error: &OpError, sources: &Sources, style: Style) -> String {
         styles: if style.color { ThemeStyles::ansi() } else { ThemeStyles::none() },
     };
     let handler = GraphicalReportHandler::new_themed(theme)
-        .with_width(style.width)
+        .with_wrap_lines(false)
         .with_context_lines(1)
         .with_links(false)
         .without_syntax_highlighting();
     let mut text = String::new();
     // Writing to a string fails only where a span is outside its text; the message is worth showing all the same.
-    if handler.render_report(&mut text, &Report::of(error, sources)).is_err() {
+    if handler.render_report(&mut text, &Report::of(error, sources, style.width)).is_err() {
         text = format!("{}: {error}\n", error.0.code);
     }
     let lines: Vec<&str> = text.trim_matches('\n').lines().map(str::trim_end).collect();

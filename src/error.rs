@@ -69,7 +69,7 @@ pub struct Fault {
     pub errno: Option<i32>,
     /// The kernel's (or tool's) own words.
     pub cause: Option<String>,
-    /// The shell command that asks for the same thing.
+    /// The shell commands that ask for the same thing, one per line.
     pub command: Option<String>,
     /// The name of the parameter or option that is to blame; the script layer finds its span.
     pub arg: Option<String>,
@@ -135,7 +135,7 @@ impl OpError {
         self
     }
 
-    /// Names the equivalent shell command.
+    /// Names the equivalent shell commands, one per line.
     #[must_use]
     pub fn command(mut self, command: impl Into<String>) -> Self {
         self.0.command = Some(command.into());
@@ -171,13 +171,43 @@ impl fmt::Display for OpError {
 
 impl std::error::Error for OpError {}
 
+/// What an I/O error says, without the number that the standard library adds.
+pub fn io_words(error: &std::io::Error) -> String {
+    let words = error.to_string();
+    words.split(" (os error ").next().unwrap_or(&words).to_owned()
+}
+
 /// The candidate nearest to `word` by Damerau-Levenshtein distance, if one is near enough to suggest.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (word.chars().count() / 3).max(1);
+    let length = word.chars().count();
+    let limit = (length / 3).max(1);
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= limit && *candidate != word)
+        // A distance as long as the words means that they have no letter in common: `n` is no slip of `x`.
+        .filter(|(distance, candidate)| {
+            *distance <= limit && *distance < length.max(candidate.chars().count()) && *candidate != word
+        })
         .min()
         .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suggestion_has_something_in_common_with_the_word() {
+        assert_eq!(closest("brigde", ["veth", "bridge"]), Some("bridge"));
+        assert_eq!(closest("nn", ["n"]), Some("n"));
+        assert_eq!(closest("x", ["n", "xn"]), Some("xn"));
+        assert_eq!(closest("x", ["n"]), None);
+        assert_eq!(closest("web", ["web"]), None);
+    }
+
+    #[test]
+    fn an_io_error_is_told_without_its_number() {
+        assert_eq!(io_words(&std::io::Error::from_raw_os_error(2)), "No such file or directory");
+        assert_eq!(io_words(&std::io::Error::other("odd")), "odd");
+    }
 }

@@ -3,7 +3,7 @@
 
 use crate::change::{Change, Identity};
 use crate::error::{OpError, OpResult, Site};
-use crate::kernel::{Entry, Kernel, Undone};
+use crate::kernel::{Entry, Kernel, Undone, Why};
 use crate::names::{IfName, LabName, Ns};
 use crate::render;
 use index::Index;
@@ -20,9 +20,11 @@ pub mod journal;
 pub mod recover;
 pub mod registry;
 pub mod sandbox;
+mod stop;
 pub mod store;
 mod unwind;
 
+pub use stop::{STOPPED, stopped};
 pub use unwind::teardown;
 
 /// A change that was made, with where the recipe asked for it.
@@ -203,7 +205,9 @@ impl Lab {
     /// the change that was refused, which is taken back.
     pub fn settle(&mut self) -> OpResult<()> {
         let mut errors = Vec::new();
+        let mut is_stopped = false;
         for (n, refusal) in self.kernel.settle() {
+            is_stopped |= refusal.why == Why::Interrupted;
             let Some(at) = self.made.iter().rposition(|record| record.n == n) else { continue };
             let record = self.made.remove(at);
             let mut error = explain::change(&refusal, &record.change, &self.made);
@@ -216,6 +220,10 @@ impl Lab {
             return Ok(());
         }
         self.reindex();
+        if is_stopped {
+            // None of the changes is to blame.
+            return Err(stopped());
+        }
         let mut errors = errors.into_iter();
         let mut first = errors.next().unwrap_or_else(|| OpError::new("kernel::refused", "A change was refused."));
         first.0.notes.extend(errors.filter_map(|error| Some((error.0.site.clone()?, error.to_string()))));

@@ -98,7 +98,8 @@ impl<K: NameKind> Name<K> {
         let refuse = |message: String| OpError::new(K::CODE, message);
         let noun = K::NOUN;
         if text.is_empty() {
-            return Err(refuse(format!("A{} {noun} cannot be empty.", if noun.starts_with('i') { "n" } else { "" })));
+            return Err(refuse(format!("A{} {noun} cannot be empty.", if noun.starts_with('i') { "n" } else { "" }))
+                .help(format!("{ALPHABET}.")));
         }
         if let Some((_, why)) = K::RESERVED.iter().find(|(word, _)| *word == text) {
             return Err(refuse(format!("`{text}` cannot be a {noun}: {why}.")).help("Pick another name."));
@@ -108,10 +109,11 @@ impl<K: NameKind> Name<K> {
         if bad_start || !text.chars().all(good) {
             let what = text.chars().find(|c| !good(*c)).filter(|_| !bad_start).or(text.chars().next()).unwrap_or(' ');
             let place = if bad_start { "starts with" } else { "contains" };
-            return Err(refuse(format!("The {noun} {text:?} {place} {what:?}.")).help(format!(
-                "Use ASCII letters, digits, `_`, `-` and `.`, and start with a letter or digit: `{}`.",
-                proposal(text, K::MAX)
-            )));
+            let example = match proposal(text, K::MAX) {
+                near if near == NOTHING_LEFT => String::new(),
+                near => format!(", for example `{near}`"),
+            };
+            return Err(refuse(format!("The {noun} {text:?} {place} {what:?}.")).help(format!("{ALPHABET}{example}.")));
         }
         if text.len() > K::MAX {
             return Err(refuse(format!("The {noun} `{text}` has {} bytes; {}.", text.len(), K::WHY))
@@ -126,6 +128,12 @@ impl<K: NameKind> Name<K> {
     }
 }
 
+/// What names are made of.
+const ALPHABET: &str = "Use ASCII letters, digits, `_`, `-` and `.`, and start with a letter, a digit or `_`";
+
+/// What is proposed where no character is legal.
+const NOTHING_LEFT: &str = "x";
+
 /// A legal name near to `text`: bad characters dropped, the end replaced by a hash where it is too long, so
 /// that two long names with a common start stay two names.
 pub fn proposal(text: &str, max: usize) -> String {
@@ -135,7 +143,7 @@ pub fn proposal(text: &str, max: usize) -> String {
         .skip_while(|c| matches!(c, '-' | '.'))
         .collect();
     if clean.is_empty() {
-        clean.push('x');
+        clean.push_str(NOTHING_LEFT);
     }
     if clean.len() > max {
         // FNV-1a: a stable, tiny hash; the name must be the same on every run.

@@ -21,6 +21,7 @@ pub mod reference;
 mod route;
 mod rules;
 pub mod script;
+mod serve;
 mod value;
 pub mod values;
 mod vip;
@@ -40,6 +41,7 @@ pub const FAMILIES: &[(&str, &[FnDef])] = &[
     ("Virtual IPs", vip::DEFS),
     ("Commands", exec::DEFS),
     ("Processes", process::DEFS),
+    ("Servers", serve::DEFS),
     ("Probes and time", probe::DEFS),
     ("Files and sysctls", files::DEFS),
     ("Values", values::DEFS),

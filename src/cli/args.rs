@@ -1,5 +1,7 @@
 //! Arguments that several subcommands share.
 
+use super::engine::Trouble;
+use super::params;
 use super::style::Style;
 use crate::error::{Class, OpError, OpResult};
 use crate::names::{LabName, proposal};
@@ -74,13 +76,25 @@ impl RecipeArgs {
     }
 
     /// The parameters of the file and of the command line, in this order; of two with one name the last counts.
-    pub fn parameters(&self) -> OpResult<Vec<(String, ParamValue)>> {
+    pub fn parameters(&self) -> Result<Vec<(String, ParamValue)>, Trouble> {
         let mut all = match &self.params {
-            Some(file) => read_params(file)?,
+            Some(file) => params::read(file)?,
             None => Vec::new(),
         };
         all.extend(self.param.iter().map(|(name, value)| (name.clone(), ParamValue::Text(value.clone()))));
         Ok(all)
+    }
+
+    /// The folders that modules may come from, all of which are there.
+    pub fn module_path(&self) -> OpResult<Vec<PathBuf>> {
+        match self.module_path.iter().find(|folder| !folder.is_dir()) {
+            None => Ok(self.module_path.clone()),
+            Some(folder) => {
+                Err(OpError::new("usage::module_path", format!("There is no folder `{}`.", folder.display()))
+                    .help("`--module-path` takes a folder that modules may be imported from.")
+                    .class(Class::Usage))
+            }
+        }
     }
 }
 
@@ -95,22 +109,6 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("it has the form NAME=VALUE".to_owned()),
     }
-}
-
-fn read_params(file: &Path) -> OpResult<Vec<(String, ParamValue)>> {
-    let wrong = |why: String| {
-        OpError::new("params::file", format!("The parameters in {} cannot be read: {why}.", file.display()))
-            .help("It is a TOML file of `name = value` lines, or a JSON object if its name ends in .json.")
-            .class(Class::Usage)
-    };
-    let text = std::fs::read_to_string(file).map_err(|e| wrong(e.to_string()))?;
-    let is_json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let map: serde_json::Map<String, serde_json::Value> = if is_json {
-        serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?
-    } else {
-        toml::from_str(&text).map_err(|e| wrong(e.to_string().trim_end().to_owned()))?
-    };
-    Ok(map.into_iter().map(|(name, value)| (name, ParamValue::Json(value))).collect())
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn play(
     let params = job.order.params.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
     let mut card = Card { holder: Some(holder), ..Card::new(&name, job.mode, &recipe, params) };
     claim.write(&card)?;
-    progress.borrow().start(job.mode, &recipe);
+    progress.borrow_mut().start(job.mode, &recipe);
     let printer = Rc::clone(progress);
     let print = Rc::new(move |text: &str| printer.borrow_mut().print(text));
     let stage = match Stage::load(&name, &job.order, print) {
@@ -130,7 +130,8 @@ fn play(
     let lab = stage.lab();
     let listener = Rc::clone(progress);
     lab.borrow_mut().listen(Box::new(move |event| listener.borrow_mut().event(event)));
-    let code = match stage.run() {
+    let result = stage.run().and_then(|()| Ok(progress.borrow().delivered()?));
+    let code = match result {
         Ok(()) if job.keep => {
             lab.borrow_mut().keep()?;
             card.kept = true;
@@ -138,10 +139,14 @@ fn play(
             return Ok((0, true));
         }
         Ok(()) => 0,
-        Err(trouble) => fail(&trouble),
+        Err(Trouble { error, sources }) => {
+            let error = progress.borrow().why_stopped(error);
+            fail(&Trouble { error, sources })
+        }
     };
     // What asked the recipe to stop must not stop the teardown.
     interrupt::clear();
+    progress.borrow_mut().teardown();
     let mut lab = lab.borrow_mut();
     if job.mode == Mode::Sandbox && !progress.borrow().shows_changes() {
         end_processes(&mut lab);

@@ -2,7 +2,7 @@
 
 use super::args::{Context, OutputArgs};
 use super::conduct::{code_of, leftover_error};
-use super::engine::{self, Trouble};
+use super::engine::{self, Ended, Trouble};
 use super::progress::{Progress, write_err};
 use crate::error::{Class, OpError, OpResult};
 use crate::lab::Lab;
@@ -43,7 +43,7 @@ pub struct RecoverArgs {
 }
 
 /// `down`.
-pub fn down(args: &DownArgs, context: Context) -> OpResult<i32> {
+pub fn down(args: &DownArgs, context: Context) -> Ended {
     let registry = Registry::open()?;
     let mut places = Vec::new();
     if args.all {
@@ -52,11 +52,11 @@ pub fn down(args: &DownArgs, context: Context) -> OpResult<i32> {
     for name in &args.names {
         places.push(registry.find(&LabName::new(name).map_err(OpError::usage)?)?.0);
     }
-    each(&places, args.output, context, take_down)
+    Ok(each(&places, args.output, context, take_down)?)
 }
 
 /// `recover`.
-pub fn recover(args: &RecoverArgs, context: Context) -> OpResult<i32> {
+pub fn recover(args: &RecoverArgs, context: Context) -> Ended {
     let dead = |place: &Place| place.card().map(|card| card.is_none_or(|card| card.life() == Life::Dead));
     let mut places = Vec::new();
     for place in Registry::open()?.list()? {
@@ -67,7 +67,7 @@ pub fn recover(args: &RecoverArgs, context: Context) -> OpResult<i32> {
     if places.is_empty() && !args.output.quiet && !args.output.json {
         write_err("There is nothing to recover.");
     }
-    each(&places, args.output, context, bury)
+    Ok(each(&places, args.output, context, bury)?)
 }
 
 /// Something done to a lab's folder.

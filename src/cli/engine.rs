@@ -1,5 +1,6 @@
 //! The one place where the command line meets the script engine, the reports and the real kernel.
 
+use super::progress::write_err;
 use super::style::Style;
 use crate::diagnostics;
 use crate::error::{OpError, OpResult, closest};
@@ -7,7 +8,7 @@ use crate::kernel::fake::FakeKernel;
 use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
-use crate::kernel::{Errno, Kernel, Refusal, interrupt};
+use crate::kernel::{Errno, Kernel, Refusal, Why, interrupt};
 use crate::lab::Lab;
 use crate::lab::registry::Place;
 use crate::names::{LabName, Ns, NsName};
@@ -47,6 +48,9 @@ impl From<OpError> for Trouble {
         Trouble { error, sources: Sources::default() }
     }
 }
+
+/// How a subcommand ends: with an exit code, or with an error that `main` reports.
+pub type Ended = Result<i32, Trouble>;
 
 /// What a recipe says about itself.
 #[derive(Debug)]
@@ -149,11 +153,12 @@ pub fn run_here(ns: &Ns, argv: &[String], place: &Place) -> OpResult<i32> {
 }
 
 fn unknown_netns(ns: &Ns, there: &[NsName]) -> OpError {
-    let names: Vec<&str> = there.iter().map(NsName::as_str).chain(["host"]).collect();
+    let mut names: Vec<&str> = there.iter().map(NsName::as_str).chain(["host"]).collect();
+    names.sort_unstable();
     let error = OpError::new("netns::unknown", format!("The lab has no namespace `{ns}`.")).usage();
     match closest(&ns.to_string(), names.iter().copied()) {
         Some(near) => error.help(format!("Did you mean `{near}`?")),
-        None => error.help(format!("It has {}.", names.join(", "))),
+        None => error.help(format!("It has `{}`.", names.join("`, `"))),
     }
 }
 
@@ -161,8 +166,11 @@ fn not_run(refusal: &Refusal, argv: &[String]) -> OpError {
     let program = argv.first().map_or("", String::as_str);
     let cannot = |code, why: &str| OpError::new(code, format!("`{program}` {why}.")).cause(refusal.to_string());
     match refusal.number().map(Errno::from_raw).filter(|_| refusal.request.starts_with("exec")) {
-        Some(Errno::ENOENT) => cannot(NOT_FOUND, "is no program of this machine"),
-        Some(Errno::EACCES) => cannot(NOT_EXECUTABLE, "may not be executed"),
+        Some(Errno::ENOENT) => {
+            cannot(NOT_FOUND, "is no program of this machine").help("Install it, or give its full path.")
+        }
+        Some(Errno::EACCES) => cannot(NOT_EXECUTABLE, "may not be executed")
+            .help("Check that it is a program, and its permissions (chmod +x)."),
         _ => cannot("exec::refused", "could not be run"),
     }
 }
@@ -173,13 +181,16 @@ pub const NOT_FOUND: &str = "exec::not_found";
 /// The code of the error that a command cannot be run; shells end with status 126 then.
 pub const NOT_EXECUTABLE: &str = "exec::not_executable";
 
-/// A server for labs, until it is asked to stop.
-pub fn serve(service: &serve::Service, udp: bool) -> OpError {
+/// A server for labs, until it is asked to stop; returns its exit status.
+pub fn serve(service: &serve::Service, udp: bool) -> i32 {
     let done = interrupt::install().and_then(|()| if udp { serve::udp(service) } else { serve::http(service) });
-    match done {
-        Ok(never) => match never {},
-        Err(refusal) => refused(&refusal),
+    let Err(refusal) = done;
+    if let (Why::Interrupted, Some(signal)) = (refusal.why, interrupt::signal()) {
+        return 128 + signal as i32;
     }
+    // One line for its log, which the recipe's report quotes.
+    write_err(&refusal.to_string());
+    1
 }
 
 fn refused(refusal: &Refusal) -> OpError {

@@ -1,7 +1,7 @@
 //! `rhailab exec` and `rhailab shell`: a command in a namespace of a lab that stands.
 
 use super::args::Context;
-use super::engine;
+use super::engine::{self, Ended};
 use super::fail;
 use crate::error::{Class, OpError, OpResult};
 use crate::lab::registry::{Card, Life, Mode, Place, Registry};
@@ -35,18 +35,18 @@ pub struct ShellArgs {
 }
 
 /// `exec`.
-pub fn exec(args: &ExecArgs, context: Context) -> OpResult<i32> {
-    go(&args.lab, &args.ns, &args.command, Terminal::Shared, context)
+pub fn exec(args: &ExecArgs, context: Context) -> Ended {
+    Ok(go(&args.lab, &args.ns, &args.command, Terminal::Shared, context)?)
 }
 
 /// `shell`.
-pub fn shell(args: &ShellArgs, context: Context) -> OpResult<i32> {
+pub fn shell(args: &ShellArgs, context: Context) -> Ended {
     let shell = std::env::var("SHELL").ok().filter(|shell| !shell.is_empty()).unwrap_or_else(|| "/bin/sh".to_owned());
     let place = format!("{}/{}", args.lab, args.ns);
     // A prompt that says where one is: most shells take the first, and Debian's bash the second, whose own prompt
     // replaces the first.
     let command = ["env".to_owned(), format!("PS1={place}# "), format!("debian_chroot={place}"), shell];
-    go(&args.lab, &args.ns, &command, Terminal::Theirs, context)
+    Ok(go(&args.lab, &args.ns, &command, Terminal::Theirs, context)?)
 }
 
 fn go(lab: &str, ns: &str, argv: &[String], terminal: Terminal, context: Context) -> OpResult<i32> {

@@ -55,7 +55,7 @@ pub fn host(name: &LabName, stage: &Stage, journal: &Path, progress: &mut Progre
 /// What changes touch, one line for each kind of object.
 fn summary(steps: &[Step]) -> Vec<String> {
     let mut kinds: Vec<(&str, BTreeSet<String>)> =
-        ["namespaces", "interfaces", "addresses", "routes", "sysctls", "firewall and NAT tables", "files", "processes"]
+        ["namespace", "interface", "address", "route", "sysctl", "firewall or NAT table", "file", "process"]
             .map(|kind| (kind, BTreeSet::new()))
             .to_vec();
     let mut add = |kind: &str, name: String| {
@@ -69,22 +69,22 @@ fn summary(steps: &[Step]) -> Vec<String> {
     };
     for step in steps {
         match &step.record.change {
-            Change::AddNetns { name, .. } => add("namespaces", name.to_string()),
+            Change::AddNetns { name, .. } => add("namespace", name.to_string()),
             Change::AddLink { ns, link } => {
-                add("interfaces", at(ns, &link.name));
+                add("interface", at(ns, &link.name));
                 if let LinkKind::Veth { peer, peer_ns } = &link.kind {
-                    add("interfaces", at(peer_ns, peer));
+                    add("interface", at(peer_ns, peer));
                 }
             }
-            Change::SetLink { ns, link, .. } => add("interfaces", at(ns, link)),
-            Change::AddAddr { ns, addr, .. } => add("addresses", at(ns, addr)),
-            Change::AddRoute { ns, route } => add("routes", at(ns, &route.to)),
-            Change::SetSysctl { ns, key, .. } => add("sysctls", at(ns, key)),
+            Change::SetLink { ns, link, .. } => add("interface", at(ns, link)),
+            Change::AddAddr { ns, addr, .. } => add("address", at(ns, addr)),
+            Change::AddRoute { ns, route } => add("route", at(ns, &route.to)),
+            Change::SetSysctl { ns, key, .. } => add("sysctl", at(ns, key)),
             Change::EditRules { ns, family, table, .. } => {
-                add("firewall and NAT tables", at(ns, &format!("{} {}", family.iptables(), table.as_str())));
+                add("firewall or NAT table", at(ns, &format!("{} {}", family.iptables(), table.as_str())));
             }
-            Change::WriteFile { path, .. } => add("files", path.display().to_string()),
-            Change::Start { ns, process } => add("processes", at(ns, &process.name)),
+            Change::WriteFile { path, .. } => add("file", path.display().to_string()),
+            Change::Start { ns, process } => add("process", at(ns, &process.name)),
         }
     }
     kinds.iter().filter(|(_, names)| !names.is_empty()).map(|(kind, names)| line(kind, names)).collect()
@@ -94,5 +94,10 @@ fn line(kind: &str, names: &BTreeSet<String>) -> String {
     let shown: Vec<&str> = names.iter().take(LISTED).map(String::as_str).collect();
     let rest = names.len().saturating_sub(LISTED);
     let more = if rest == 0 { String::new() } else { format!(" and {rest} more") };
-    format!("{} {kind}: {}{more}", names.len(), shown.join(", "))
+    let ending = match (names.len(), kind.ends_with('s')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{} {kind}{ending}: {}{more}", names.len(), shown.join(", "))
 }

@@ -1,10 +1,11 @@
 //! `rhailab journal`: what a lab has done, from its journal.
 
 use super::args::Context;
+use super::engine::Ended;
 use super::progress::place as at;
 use super::style::Ink;
 use super::told;
-use crate::error::{Class, OpError, OpResult};
+use crate::error::{Class, OpError, io_words};
 use crate::lab::journal::Standing;
 use crate::lab::registry::Registry;
 use crate::lab::store;
@@ -26,16 +27,17 @@ pub struct JournalArgs {
 }
 
 /// `journal`.
-pub fn journal(args: &JournalArgs, context: Context) -> OpResult<i32> {
+pub fn journal(args: &JournalArgs, context: Context) -> Ended {
     let (place, _) = Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::usage)?)?;
     let path = place.journal();
     if !path.exists() {
-        return Err(none(&args.lab));
+        return Err(none(&args.lab).into());
     }
     let mut out = stdout().lock();
     if args.json {
         let text = fs::read(&path).map_err(|e| {
-            OpError::new("journal::io", format!("Cannot read {}: {e}.", path.display())).class(Class::Machine)
+            OpError::new("journal::io", format!("Cannot read {}: {}.", path.display(), io_words(&e)))
+                .class(Class::Machine)
         })?;
         told(out.write_all(&text))?;
         return Ok(0);

@@ -1,10 +1,10 @@
 //! `rhailab logs`: what the processes of a lab print.
 
 use super::args::Context;
-use super::engine;
+use super::engine::{self, Ended};
 use super::style::Ink;
 use super::told;
-use crate::error::{Class, OpError, OpResult, closest};
+use crate::error::{Class, OpError, OpResult, closest, io_words};
 use crate::kernel::interrupt;
 use crate::lab::registry::{Life, Place, Registry};
 use crate::names::LabName;
@@ -37,13 +37,13 @@ struct Log {
 }
 
 /// `logs`.
-pub fn logs(args: &LogsArgs, context: Context) -> OpResult<i32> {
+pub fn logs(args: &LogsArgs, context: Context) -> Ended {
     let (place, _) = Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::usage)?)?;
     let names = names(&place.logs())?;
     let names = match &args.process {
         None => names,
         Some(name) if names.contains(name) => vec![name.clone()],
-        Some(name) => return Err(unknown(&args.lab, name, &names)),
+        Some(name) => return Err(unknown(&args.lab, name, &names).into()),
     };
     if args.follow {
         engine::heed_signals()?;
@@ -102,7 +102,7 @@ fn file(dir: &Path, name: &str) -> PathBuf {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> OpError {
-    OpError::new("logs::read", format!("Cannot read {}: {error}.", path.display())).class(Class::Machine)
+    OpError::new("logs::read", format!("Cannot read {}: {}.", path.display(), io_words(error))).class(Class::Machine)
 }
 
 fn unknown(lab: &str, name: &str, names: &[String]) -> OpError {

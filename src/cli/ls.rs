@@ -1,9 +1,9 @@
 //! `rhailab ls`: the labs that are there.
 
 use super::args::Context;
+use super::engine::Ended;
 use super::style::{Ink, Style};
 use super::told;
-use crate::error::OpResult;
 use crate::lab::registry::{Card, Life, Mode, Registry};
 use clap::Args;
 use comfy_table::{Table, presets};
@@ -26,7 +26,7 @@ struct Line<'a> {
 }
 
 /// `ls`.
-pub fn ls(args: &LsArgs, context: Context) -> OpResult<i32> {
+pub fn ls(args: &LsArgs, context: Context) -> Ended {
     let mut cards = Vec::new();
     for place in Registry::open()?.list()? {
         // One without a card is being made or removed just now.

@@ -2,15 +2,15 @@
 
 use super::args::{Context, RecipeArgs, default_name};
 use super::baseline::Baseline;
-use super::engine::Stage;
+use super::engine::{Ended, Stage, Trouble};
 use super::foretell::rehearse;
 use super::progress::{place, write_err};
 use super::recipe_help;
 use super::run::order;
 use super::style::Ink;
-use super::{fail, told};
+use super::told;
 use crate::change::Change;
-use crate::error::{Class, OpError, OpResult, Site};
+use crate::error::{Class, OpError, OpResult, Site, io_words};
 use crate::export::{self, Deed, Places, Step};
 use crate::lab::Record;
 use crate::render;
@@ -51,14 +51,11 @@ pub struct ExportArgs {
 }
 
 /// `plan`.
-pub fn plan(args: &PlanArgs, context: Context) -> OpResult<i32> {
+pub fn plan(args: &PlanArgs, context: Context) -> Ended {
     if args.recipe.help {
         return recipe_help::show("plan", &args.recipe, context);
     }
-    let steps = match steps(&args.recipe, context)? {
-        Ok(steps) => steps,
-        Err(code) => return Ok(code),
-    };
+    let steps = steps(&args.recipe)?;
     let style = context.stdout();
     let mut baseline = Baseline::default();
     let mut places = Places::default();
@@ -110,14 +107,11 @@ struct Planned<'a> {
 }
 
 /// `export`.
-pub fn export_scripts(args: &ExportArgs, context: Context) -> OpResult<i32> {
+pub fn export_scripts(args: &ExportArgs, context: Context) -> Ended {
     if args.recipe.help {
         return recipe_help::show("export", &args.recipe, context);
     }
-    let steps = match steps(&args.recipe, context)? {
-        Ok(steps) => steps,
-        Err(code) => return Ok(code),
-    };
+    let steps = steps(&args.recipe)?;
     let recipe = args.recipe.path()?.display().to_string();
     let (up, down) = (export::up(&recipe, &steps), export::down(&recipe, &steps));
     let mut out = stdout().lock();
@@ -134,18 +128,12 @@ pub fn export_scripts(args: &ExportArgs, context: Context) -> OpResult<i32> {
     Ok(0)
 }
 
-/// What happens in a rehearsal; or the exit code, where it failed and that was said.
-fn steps(recipe: &RecipeArgs, context: Context) -> OpResult<Result<Vec<Step>, i32>> {
+/// What happens in a rehearsal.
+fn steps(recipe: &RecipeArgs) -> Result<Vec<Step>, Trouble> {
     let order = order(recipe)?;
-    let stage = Stage::load(&default_name(&order.recipe)?, &order, Rc::new(|_| {}));
-    let played = stage.and_then(|stage| {
-        let (steps, result) = rehearse(&stage);
-        result.map(|()| steps)
-    });
-    Ok(match played {
-        Ok(steps) => Ok(steps),
-        Err(trouble) => Err(fail(&trouble, context)),
-    })
+    let stage = Stage::load(&default_name(&order.recipe)?, &order, Rc::new(|_| {}))?;
+    let (steps, result) = rehearse(&stage);
+    result.map(|()| steps)
 }
 
 fn write_script(dir: &Path, name: &str, text: &str) -> OpResult<()> {
@@ -156,6 +144,7 @@ fn write_script(dir: &Path, name: &str, text: &str) -> OpResult<()> {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
     };
     write().map_err(|e| {
-        OpError::new("export::write", format!("Cannot write {}: {e}.", path.display())).class(Class::Machine)
+        OpError::new("export::write", format!("Cannot write {}: {}.", path.display(), io_words(&e)))
+            .class(Class::Machine)
     })
 }

@@ -4,16 +4,19 @@ use super::args::{Context, OutputArgs};
 use super::events::{Json, milliseconds};
 use super::style::{Ink, Style, cut};
 use crate::change::{Change, Identity};
-use crate::error::{OpError, Site};
+use crate::error::{Class, OpError, OpResult, Site, io_words};
 use crate::kernel::{Undone, interrupt};
 use crate::lab::registry::Mode;
-use crate::lab::{Event, Record};
+use crate::lab::{Event, Record, STOPPED};
 use crate::render;
-use std::io::{ErrorKind, Write, stderr, stdout};
+use std::io::{Error, ErrorKind, Write, stderr, stdout};
 use std::time::{Duration, Instant};
 
 /// How often the live line changes: faster than that nobody reads, and every change costs a write.
 const PACE: Duration = Duration::from_millis(50);
+
+/// What the live line leaves free: a terminal shows Ctrl-C as `^C`, and in the next line it could not be erased.
+const CTRL_C: usize = 3;
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub struct Progress {
     went_along: usize,
     /// When the live line was last drawn; none if it is not there.
     drawn: Option<Instant>,
+    /// Why standard output cannot be written, once it could not.
+    broken: Option<Error>,
 }
 
 impl Progress {
@@ -62,12 +67,16 @@ impl Progress {
             undone: 0,
             went_along: 0,
             drawn: None,
+            broken: None,
         }
     }
 
     /// The lab begins.
-    pub fn start(&self, mode: Mode, recipe: &std::path::Path) {
-        self.json(&Json::Start { lab: &self.lab, mode, recipe: recipe.display().to_string() });
+    pub fn start(&mut self, mode: Mode, recipe: &std::path::Path) {
+        let event = Json::Start { lab: &self.lab, mode, recipe: recipe.display().to_string() }.line();
+        if self.manner == Manner::Json {
+            self.out(&event);
+        }
     }
 
     /// Something happened in the lab.
@@ -93,7 +102,43 @@ impl Progress {
         self.erase();
         match self.manner {
             Manner::Json => self.json(&Json::Print { text }),
-            _ => write_out(text),
+            _ => self.out(text),
+        }
+    }
+
+    /// What the recipe printed must have arrived, unless its reader wanted no more.
+    pub fn delivered(&self) -> OpResult<()> {
+        match &self.broken {
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(self.undelivered()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The error of a recipe that was stopped: that of the output, if it was the output that stopped it.
+    pub fn why_stopped(&self, error: OpError) -> OpError {
+        if error.0.code != STOPPED || self.broken.is_none() {
+            return error;
+        }
+        let mut why = self.undelivered();
+        (why.0.site, why.0.mark, why.0.calls) = (error.0.site, error.0.mark, error.0.calls);
+        why
+    }
+
+    fn undelivered(&self) -> OpError {
+        let message = match &self.broken {
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+                format!("The output cannot be written: {}.", io_words(error))
+            }
+            _ => "Nobody reads the output any more, so the recipe was stopped.".to_owned(),
+        };
+        OpError::new("output::write", message).help("What it has made is taken down.")
+    }
+
+    /// The lab is about to be taken down.
+    pub fn teardown(&mut self) {
+        if self.manner == Manner::Brief && self.style.is_terminal {
+            raw_err(&format!("\r\x1b[K{}", self.style.paint(Ink::Faint, "taking it down …")));
+            self.drawn = Some(Instant::now());
         }
     }
 
@@ -118,7 +163,10 @@ impl Progress {
     pub fn end(&mut self, code: i32, kept: bool) {
         self.erase();
         let (lab, made, undone, time) = (&self.lab, self.made, self.undone, self.started.elapsed());
-        self.json(&Json::End { lab, kept, made, undone, code, milliseconds: milliseconds(time) });
+        let event = Json::End { lab, kept, made, undone, code, milliseconds: milliseconds(time) }.line();
+        if self.manner == Manner::Json {
+            self.out(&event);
+        }
         // The recipe's own output is what a run is about; only who watches wants a balance.
         if self.manner == Manner::Verbose || (self.manner == Manner::Brief && self.style.is_terminal) {
             let time = time.as_secs_f64();
@@ -126,10 +174,15 @@ impl Progress {
                 Manner::Verbose if !kept => {
                     let along = self.went_along;
                     let along = if along == 0 { String::new() } else { format!(" ({along} went with others)") };
-                    let made = if made == 0 { String::new() } else { format!("{made} changes made, ") };
+                    let made = if made == 0 { String::new() } else { format!("{} made, ", changes(made)) };
                     format!("{made}{undone} undone{along}, in {time:.2} s.")
                 }
-                _ => format!("{} changes in {time:.2} s.", made.max(undone)),
+                _ if kept => format!("{} made in {time:.2} s.", changes(made)),
+                _ if made == 0 => format!("{} undone in {time:.2} s.", changes(undone)),
+                _ if code == Class::Leftover.exit_code() => {
+                    format!("{} made in {time:.2} s, not all undone.", changes(made))
+                }
+                _ => format!("{} made and undone in {time:.2} s.", changes(made)),
             };
             write_err(&self.style.paint(Ink::Faint, &text));
         }
@@ -140,9 +193,21 @@ impl Progress {
         matches!(self.manner, Manner::Verbose | Manner::Json)
     }
 
-    fn json(&self, event: &Json<'_>) {
+    fn json(&mut self, event: &Json<'_>) {
         if self.manner == Manner::Json {
-            write_out(&event.line());
+            self.out(&event.line());
+        }
+    }
+
+    /// Prints a line on standard output. When that fails, the run is asked to stop, as SIGPIPE would.
+    fn out(&mut self, text: &str) {
+        if self.broken.is_some() {
+            return;
+        }
+        let mut out = stdout().lock();
+        if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+            self.broken = Some(error);
+            interrupt::raise();
         }
     }
 
@@ -193,7 +258,7 @@ impl Progress {
             }
         };
         let text = format!("{count:>5} {sign} {}", command.first().map_or("", String::as_str));
-        let line = self.style.paint(Ink::Faint, &cut(&text, self.style.width.saturating_sub(1)));
+        let line = self.style.paint(Ink::Faint, &cut(&text, self.style.width.saturating_sub(CTRL_C)));
         raw_err(&format!("\r\x1b[K{line}"));
         self.drawn = Some(Instant::now());
     }
@@ -205,19 +270,19 @@ impl Progress {
     }
 }
 
+/// "1 change", "2 changes".
+fn changes(count: usize) -> String {
+    if count == 1 { "1 change".to_owned() } else { format!("{count} changes") }
+}
+
 /// A place as comments name it: the file and the line.
 pub fn place(site: &Site) -> String {
     format!("{}:{}", site.source, site.line)
 }
 
-/// Prints a line on standard output. When nobody reads it any more, the run is asked to stop, as SIGPIPE would.
+/// Prints a line on standard output after which nothing follows, so that it does not matter whether anybody reads it.
 pub fn write_out(text: &str) {
-    let mut out = stdout().lock();
-    if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush())
-        && error.kind() == ErrorKind::BrokenPipe
-    {
-        interrupt::raise();
-    }
+    let _ = writeln!(stdout(), "{text}");
 }
 
 /// Prints a line on standard error; there is nowhere to say that this failed.

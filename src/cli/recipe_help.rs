@@ -1,32 +1,28 @@
 //! `run RECIPE --help`: the command's own help, and the recipe's parameters without running it.
 
 use super::args::{Context, RecipeArgs, default_name};
-use super::engine::{self, About};
+use super::engine::{self, About, Ended};
 use super::run::order;
 use super::style::{Ink, Style};
 use super::{Cli, told};
-use crate::error::OpResult;
 use clap::CommandFactory;
 use std::io::{Write, stdout};
 
 /// Prints it.
-pub fn show(subcommand: &str, recipe: &RecipeArgs, context: Context) -> OpResult<i32> {
+pub fn show(subcommand: &str, recipe: &RecipeArgs, context: Context) -> Ended {
     let Some(path) = &recipe.recipe else { return command_help(subcommand, context) };
-    let about = match engine::describe(&default_name(path)?, &order(recipe)?) {
-        Ok(about) => about,
-        Err(trouble) => return Ok(super::fail(&trouble, context)),
-    };
+    let about = engine::describe(&default_name(path)?, &order(recipe)?)?;
     let text = describe(subcommand, &path.display().to_string(), &about, context.stdout());
     told(write!(stdout(), "{text}"))?;
     Ok(0)
 }
 
-fn command_help(subcommand: &str, context: Context) -> OpResult<i32> {
+fn command_help(subcommand: &str, context: Context) -> Ended {
     let mut command = Cli::command().color(context.color);
     // Built, so that the usage line names the whole command.
     command.build();
     if let Some(subcommand) = command.find_subcommand_mut(subcommand) {
-        told(subcommand.print_long_help())?;
+        told(subcommand.print_help())?;
     }
     Ok(0)
 }

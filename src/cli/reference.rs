@@ -1,7 +1,8 @@
 //! `rhailab doc` and `rhailab reference`: the language's functions, from their definitions.
 
+use super::engine::Ended;
 use super::told;
-use crate::error::{Class, OpError, OpResult, closest};
+use crate::error::{Class, OpError, closest};
 use crate::ops::{self, reference};
 use clap::Args;
 use std::io::{Write, stdout};
@@ -15,13 +16,13 @@ pub struct DocArgs {
 }
 
 /// `reference`: Markdown.
-pub fn print() -> OpResult<i32> {
+pub fn print() -> Ended {
     told(write!(stdout(), "{}", reference::markdown()))?;
     Ok(0)
 }
 
 /// `doc`.
-pub fn doc(args: &DocArgs) -> OpResult<i32> {
+pub fn doc(args: &DocArgs) -> Ended {
     let text = match &args.name {
         None => reference::summary(),
         Some(name) => reference::definition(name).ok_or_else(|| unknown(name))?,

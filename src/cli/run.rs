@@ -2,10 +2,10 @@
 
 use super::args::{Context, OutputArgs, RecipeArgs, default_name};
 use super::conduct::{Job, conduct, require_rights, take_name};
-use super::engine::Order;
+use super::engine::{Ended, Order, Trouble};
 use super::progress::write_err;
 use super::recipe_help;
-use crate::error::{OpError, OpResult};
+use crate::error::OpError;
 use crate::lab::registry::{Mode, Registry};
 use crate::names::LabName;
 use clap::Args;
@@ -43,7 +43,7 @@ pub struct UpArgs {
 }
 
 /// `run`.
-pub fn run(args: &RunArgs, context: Context) -> OpResult<i32> {
+pub fn run(args: &RunArgs, context: Context) -> Ended {
     let stay = match args.keep.as_deref() {
         None => Stay::No,
         Some("") => Stay::AsRecipe,
@@ -53,7 +53,7 @@ pub fn run(args: &RunArgs, context: Context) -> OpResult<i32> {
 }
 
 /// `up`.
-pub fn up(args: &UpArgs, context: Context) -> OpResult<i32> {
+pub fn up(args: &UpArgs, context: Context) -> Ended {
     let stay = args.name.as_deref().map_or(Stay::AsRecipe, Stay::As);
     start("up", &args.recipe, &stay, args.host, args.output, context)
 }
@@ -72,7 +72,7 @@ fn start(
     host: bool,
     output: OutputArgs,
     context: Context,
-) -> OpResult<i32> {
+) -> Ended {
     if recipe.help {
         return recipe_help::show(subcommand, recipe, context);
     }
@@ -99,11 +99,11 @@ fn start(
 }
 
 /// What the script engine needs to know.
-pub fn order(args: &RecipeArgs) -> OpResult<Order> {
+pub fn order(args: &RecipeArgs) -> Result<Order, Trouble> {
     Ok(Order {
         recipe: args.path()?.to_owned(),
         params: args.parameters()?,
-        module_path: args.module_path.clone(),
+        module_path: args.module_path()?,
         max_operations: args.max_operations,
     })
 }

@@ -1,7 +1,6 @@
 //! `rhailab http-serve` and `rhailab udp-serve`: the servers that recipes start with functions of these names.
 
 use super::engine;
-use crate::error::OpError;
 use crate::kernel::linux::serve::Service;
 use clap::Args;
 use std::net::IpAddr;
@@ -24,12 +23,12 @@ pub struct ServeArgs {
 }
 
 /// `http-serve`.
-pub fn http(args: &ServeArgs) -> OpError {
+pub fn http(args: &ServeArgs) -> i32 {
     engine::serve(&service(args), false)
 }
 
 /// `udp-serve`.
-pub fn udp(args: &ServeArgs) -> OpError {
+pub fn udp(args: &ServeArgs) -> i32 {
     engine::serve(&service(args), true)
 }
 

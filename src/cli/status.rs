@@ -1,7 +1,7 @@
 //! `rhailab status`: what stands of a lab, from its journal, checked against the kernel.
 
 use super::args::Context;
-use super::engine;
+use super::engine::{self, Ended};
 use super::exec::{inside, standing};
 use super::ls::{new_table, print};
 use super::progress::place as at;
@@ -52,7 +52,7 @@ enum Line<'a> {
 }
 
 /// `status`. The exit code is 1 if a change does not stand any more.
-pub fn status(args: &StatusArgs, context: Context) -> OpResult<i32> {
+pub fn status(args: &StatusArgs, context: Context) -> Ended {
     let (place, card) = standing(&args.lab)?;
     let journal = place.journal();
     let records = if journal.exists() { store::read(&journal)?.records() } else { Vec::new() };
@@ -62,7 +62,7 @@ pub fn status(args: &StatusArgs, context: Context) -> OpResult<i32> {
         Ok(code) => code,
         Err(error) => fail(&error.into(), context),
     };
-    inside(&card, Terminal::Shared, act)
+    Ok(inside(&card, Terminal::Shared, act)?)
 }
 
 fn look(place: &Place, (card, life): (&Card, Life), records: &[Record], json: bool, style: Style) -> OpResult<i32> {

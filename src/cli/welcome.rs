@@ -1,16 +1,16 @@
 //! `rhailab` without arguments: what it is, what to try, and whether this machine is ready.
 
 use super::args::Context;
+use super::engine::Ended;
 use super::style::{Ink, Style};
 use super::told;
-use crate::error::OpResult;
 use crate::lab::sandbox::{self, Outcome, Spec, Verdict};
 use std::env;
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 /// Shows it. The exit code is 3 if no lab can be made here.
-pub fn welcome(context: Context) -> OpResult<i32> {
+pub fn welcome(context: Context) -> Ended {
     let style = context.stdout();
     let strong = |text: &str| style.paint(Ink::Strong, text);
     let mut text = format!(

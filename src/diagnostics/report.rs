@@ -1,5 +1,6 @@
 //! An error as miette takes it.
 
+use super::fold::fold;
 use crate::error::{Fault, OpError, Site};
 use crate::script::scan::offset;
 use crate::script::sources::Sources;
@@ -8,6 +9,9 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 use std::error::Error;
 use std::fmt;
 use std::ops::Range;
+
+/// How many of the commands that do the same are shown: enough to see what was asked of the kernel.
+const COMMANDS: usize = 2;
 
 /// One report about one source, with those about others.
 #[derive(Debug)]
@@ -37,20 +41,30 @@ impl Error for Cause {}
 struct Spot {
     site: Site,
     range: Range<usize>,
+    /// The name of the call that is there.
+    name: Range<usize>,
     label: String,
+}
+
+impl Spot {
+    fn overlaps(&self, other: &Spot) -> bool {
+        let (a, b) = (&self.range, &other.range);
+        self.site.source == other.site.source && a.start < b.end && b.start < a.end
+    }
 }
 
 impl Report {
     /// The report of an error.
-    pub fn of(error: &OpError, sources: &Sources) -> Report {
+    pub fn of(error: &OpError, sources: &Sources, width: usize) -> Report {
+        let fold = |text: &str, prefix: &str| fold(text, width.saturating_sub(prefix.chars().count()));
         let fault = &error.0;
         let mut spots = spots(fault, sources);
         let mut report = Report {
             code: Some(fault.code),
-            message: fault.message.clone(),
-            cause: fault.cause.clone().map(Cause),
+            message: fold(&fault.message, "  × "),
+            cause: fault.cause.as_deref().filter(|cause| !cause.is_empty()).map(|cause| Cause(fold(cause, "  ╰─▶ "))),
             severity: Severity::Error,
-            help: help(fault),
+            help: help(fault).map(|help| fold(&help, "  help: ")),
             source: None,
             labels: Vec::new(),
             related: Vec::new(),
@@ -102,15 +116,31 @@ fn spots(fault: &Fault, sources: &Sources) -> Vec<Spot> {
             None => spots.push(spot),
         }
     }
+    part(&mut spots);
     spots
+}
+
+/// Of a call around another one only the name is pointed at: nobody could tell lines under each other apart.
+fn part(spots: &mut [Spot]) {
+    for at in 0..spots.len() {
+        let Some(spot) = spots.get(at) else { continue };
+        let is_around = |other: &Spot| spot.overlaps(other) && spot.range.len() > other.range.len();
+        if spots.iter().any(is_around) {
+            let name = spot.name.clone();
+            if let Some(spot) = spots.get_mut(at) {
+                spot.range = name;
+            }
+        }
+    }
 }
 
 fn spot(site: &Site, range: Option<&Range<usize>>, label: &str, sources: &Sources) -> Option<Spot> {
     let text = sources.text(&site.source)?;
     // miette panics at a span outside its text.
     let range = range.filter(|range| text.get((*range).clone()).is_some()).cloned();
-    let range = range.unwrap_or_else(|| call_at(&text, offset(&text, site.line, site.col)).whole());
-    Some(Spot { site: site.clone(), range: first_line(&text, range), label: label.to_string() })
+    let call = call_at(&text, offset(&text, site.line, site.col));
+    let range = first_line(&text, range.unwrap_or_else(|| call.whole()));
+    Some(Spot { site: site.clone(), range, name: call.name, label: label.to_string() })
 }
 
 /// As much of a span as is on its first line, lest a call with a long closure fill the screen.
@@ -130,7 +160,12 @@ fn named(site: &Site, sources: &Sources) -> Option<NamedSource<String>> {
 
 /// What to do: the advice, the same thing as a command, and what is left to clean up.
 fn help(fault: &Fault) -> Option<String> {
-    let command = fault.command.as_ref().map(|command| format!("The same by hand: {command}"));
+    let command = fault.command.as_ref().map(|commands| {
+        let mut lines = commands.lines();
+        let first: Vec<&str> = lines.by_ref().take(COMMANDS).collect();
+        let more = if lines.next().is_some() { "; …" } else { "" };
+        format!("The same by hand: {}{more}", first.join("; "))
+    });
     let leftovers = match fault.leftovers.as_slice() {
         [] => None,
         left => Some(format!("Could not be undone:\n  {}", left.join("\n  "))),

@@ -36,9 +36,19 @@ pub fn times() -> u32 {
     TIMES.load(Ordering::Relaxed)
 }
 
+/// Whether the user asked more than once: then nothing that the teardown asks to end is waited for.
+pub fn hurried() -> bool {
+    times() > 1
+}
+
 /// The signal that asked last.
 pub fn signal() -> Option<Signal> {
     Signal::try_from(LAST.load(Ordering::Relaxed)).ok()
+}
+
+/// Its name, such as `SIGINT`.
+pub fn signal_name() -> Option<&'static str> {
+    signal().map(Signal::as_str)
 }
 
 /// Asks everything to stop.
@@ -153,6 +163,26 @@ pub(super) fn wait_through(fds: &mut [PollFd<'_>], deadline: Option<Instant>) ->
             Ok(ready) => return Ok(ready > 0),
         }
     }
+}
+
+/// Waits like [`wait_through`], but not while the user is in a [hurry](hurried).
+pub(super) fn wait_unhurried(fds: &mut Vec<PollFd<'_>>, deadline: Option<Instant>) -> Done<bool> {
+    let count = fds.len();
+    fds.extend(wake_fd().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+    let result = loop {
+        let deadline = if hurried() { Some(Instant::now()) } else { deadline };
+        match poll(fds, deadline) {
+            Err(Errno::EINTR) => {}
+            Err(errno) => break Err(Refusal::errno("poll", errno as i32)),
+            Ok(0) => break Ok(false),
+            Ok(_) if fds.iter().take(count).any(is_ready) => break Ok(true),
+            Ok(_) if hurried() => break Ok(false),
+            // The first signal; the flag stays, and that is what every other wait looks at before it sleeps.
+            Ok(_) => drain(),
+        }
+    };
+    fds.truncate(count);
+    result
 }
 
 fn poll(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> nix::Result<i32> {

@@ -2,18 +2,26 @@
 //! reason, says whose the thing in the way is, and what to do next.
 
 use super::Record;
-use crate::change::{Change, LinkKind, LinkSet, NewLink, Route};
+use super::stop::stopped;
+use crate::change::{Change, LinkKind, LinkSet, NewLink, Route, RuleEdit};
 use crate::error::{Class, OpError, Site, closest};
 use crate::kernel::{Errno, Refusal, Why};
 use crate::names::{IfName, Ns};
 use crate::render;
+
+mod exec;
+mod sysctl;
+
+pub use exec::exec;
+pub use sysctl::sysctl;
 
 /// Why a change was refused.
 pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
     let error = match change {
         Change::AddNetns { name, .. } if refusal.is(Errno::EEXIST) => taken(
             OpError::new("netns::exists", format!("Namespace `{name}` already exists.")),
-            "Pick another name. A namespace that this recipe did not make is never taken over; `ip netns del` removes one that nobody needs.",
+            &format!("Pick another name, or take the one that is there: `ns(\"{name}\")`."),
+            "Pick another name. What this recipe did not make is never taken over; `ip netns del` removes one that nobody needs.",
             maker(made, |c| matches!(c, Change::AddNetns { name: other, .. } if other == name)),
         ),
         Change::AddNetns { name, .. } => {
@@ -24,6 +32,7 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
         Change::AddAddr { ns, link, addr } => match refusal.number().map(Errno::from_raw) {
             Some(Errno::EEXIST) => taken(
                 OpError::new("addr::exists", format!("Interface `{link}` in {} already has {addr}.", place(ns))),
+                "Give it another address, or leave this call out.",
                 "Give it another address, or leave this call out.",
                 maker(
                     made,
@@ -38,10 +47,14 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
         },
         Change::AddRoute { ns, route } => add_route(refusal, ns, route, made),
         Change::SetSysctl { ns, key, .. } => sysctl(refusal, ns, key),
+        Change::EditRules { edits, .. } if refusal.words.contains("Chain already exists") => {
+            chain_exists(change, edits, made)
+        }
         Change::EditRules { ns, family, .. } => rules(refusal, ns, family.iptables()),
         Change::WriteFile { path, .. } if refusal.is(Errno::EEXIST) => taken(
             OpError::new("file::exists", format!("The file {} already exists.", path.display())),
-            "It is not rhailab's, so it is left alone. Move it away, or do without this call.",
+            "Say everything in one call.",
+            "It is left alone. Move it away, or do without this call.",
             maker(made, |c| matches!(c, Change::WriteFile { path: other, .. } if other == path)),
         ),
         Change::WriteFile { path, .. } => OpError::new(
@@ -50,7 +63,12 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
         ),
         Change::Start { ns, process } => exec(refusal, ns, &process.argv, made),
     };
-    finish(error, refusal).command(render::headlines(change).join("; "))
+    let error = finish(error, refusal);
+    // Of no help where the tool itself is missing, or nothing was wrong but the moment.
+    if matches!(refusal.why, Why::NoTool | Why::Interrupted) {
+        return error;
+    }
+    error.command(render::headlines(change).join("\n"))
 }
 
 /// Why a change could not be undone.
@@ -60,61 +78,10 @@ pub fn undo(refusal: &Refusal, record: &Record) -> OpError {
     finish(error, refusal).class(Class::Leftover)
 }
 
-/// Why a command did not run.
-pub fn exec(refusal: &Refusal, ns: &Ns, argv: &[String], made: &[Record]) -> OpError {
-    let program = argv.first().map_or("", String::as_str);
-    let error = match refusal.why {
-        Why::Errno(errno) if refusal.request.starts_with("exec") => match Errno::from_raw(errno) {
-            Errno::ENOENT => {
-                OpError::new("exec::not_found", format!("There is no program `{program}` on this machine.")).help(
-                    "Install it, or give its full path. `exec` uses no shell: for pipes or `&&`, call `sh(\"…\")`.",
-                )
-            }
-            Errno::EACCES => OpError::new("exec::not_executable", format!("`{program}` may not be executed."))
-                .help("Check its permissions (chmod +x), and that it is a program."),
-            _ => OpError::new("exec::refused", format!("`{program}` could not be started: {}.", reason(refusal))),
-        },
-        Why::Errno(_) if refusal.request.starts_with("chdir") => {
-            let folder = refusal.request.trim_start_matches("chdir ");
-            OpError::new("exec::cwd", format!("`{program}` cannot run in the folder `{folder}`: {}.", reason(refusal)))
-                .help("Make the folder first, or name another with `cwd`.")
-                .arg("cwd")
-        }
-        Why::Errno(errno) if errno == Errno::ENOENT as i32 && *ns != Ns::Host => no_netns(ns, made),
-        _ => OpError::new(
-            "exec::refused",
-            format!("`{program}` could not be started in {}: {}.", place(ns), reason(refusal)),
-        ),
-    };
-    finish(error, refusal)
-}
-
-/// Why a sysctl could not be read or written.
-pub fn sysctl(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
-    let here = place(ns);
-    let error = match refusal.number().map(Errno::from_raw) {
-        Some(Errno::ENOENT) => OpError::new("sysctl::unknown", format!("There is no sysctl `{key}` in {here}.")).help(format!(
-            "See what there is under {}. Write the key with dots, or with slashes if a part holds a dot; a module may have to be loaded first.",
-            std::path::Path::new(&render::sysctl_path(key)).parent().map_or_else(String::new, |dir| dir.display().to_string())
-        )),
-        Some(Errno::EACCES | Errno::EPERM | Errno::EROFS) => {
-            OpError::new("sysctl::denied", format!("The sysctl `{key}` may not be changed in {here}.")).help(
-                "It belongs to the whole machine, not to a namespace: set it with `--host`, or leave it out in a sandbox.",
-            )
-        }
-        Some(Errno::EINVAL | Errno::ERANGE) => {
-            OpError::new("sysctl::value", format!("The sysctl `{key}` in {here} does not take that value."))
-                .help("Read the present one with `sysctl(key)` to see the form it has.")
-        }
-        _ => OpError::new("sysctl::refused", format!("The sysctl `{key}` in {here}: {}.", reason(refusal))),
-    };
-    finish(error, refusal)
-}
-
 /// Why an interface could not be read.
 pub fn link(refusal: &Refusal, ns: &Ns, name: &IfName, made: &[Record]) -> OpError {
     let error = match refusal.number().map(Errno::from_raw) {
-        Some(Errno::ENODEV) => no_link(ns, name, made),
+        Some(Errno::ENODEV) => no_link(ns, name, made).arg("name"),
         Some(Errno::ENOENT) => no_netns(ns, made),
         _ => OpError::new("link::refused", format!("Interface `{name}` in {}: {}.", place(ns), reason(refusal))),
     };
@@ -132,9 +99,15 @@ pub fn no_link(ns: &Ns, name: &IfName, made: &[Record]) -> OpError {
     let error = OpError::new("link::unknown", format!("There is no interface `{name}` in {}.", place(ns)));
     match closest(name.as_str(), known.iter().map(String::as_str)) {
         Some(near) => error.help(format!("Did you mean `{near}`?")),
-        None if known.is_empty() => error.help(format!("The recipe has made no interface in {}.", place(ns))),
+        None if known.is_empty() => error.help("The recipe has made none there, or has deleted it."),
         None => error.help(format!("The recipe has made these there: {}.", known.join(", "))),
     }
+}
+
+fn no_bridge(ns: &Ns, name: &IfName) -> OpError {
+    OpError::new("link::no_bridge", format!("Interface `{name}` in {} is not a bridge, so it has no ports.", place(ns)))
+        .help(format!("Make a bridge and use that: `{}bridge(\"br0\")`.", receiver(ns)))
+        .arg("bridge")
 }
 
 fn no_netns(ns: &Ns, made: &[Record]) -> OpError {
@@ -155,6 +128,9 @@ fn no_netns(ns: &Ns, made: &[Record]) -> OpError {
 
 fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &[Record]) -> OpError {
     let name = &link.name;
+    if let Some(master) = link.master.as_ref().filter(|_| refusal.is(Errno::EOPNOTSUPP)) {
+        return no_bridge(ns, master);
+    }
     let kind = match &link.kind {
         LinkKind::Veth { .. } => "veth",
         LinkKind::Bridge { .. } => "bridge",
@@ -170,13 +146,14 @@ fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &[Record]) -> OpEr
             let (ns, name) = ours.as_ref().map_or((ns, name), |(ns, name, _)| (*ns, *name));
             taken(
                 OpError::new("link::exists", format!("Interface `{name}` already exists in {}.", place(ns))),
-                "Pick another name. An interface that this recipe did not make is never taken over.",
+                &format!("Pick another name, or take the one that is there: `{}iface(\"{name}\")`.", receiver(ns)),
+                "Pick another name. What this recipe did not make is never taken over.",
                 ours.map(|(_, _, site)| site),
             )
         }
         Some(Errno::ENODEV | Errno::ENOENT) if link.master.is_some() || refusal.words.is_empty() => {
             match &link.master {
-                Some(master) => no_link(ns, master, made),
+                Some(master) => no_link(ns, master, made).arg("bridge"),
                 None => no_netns(ns, made),
             }
         }
@@ -195,15 +172,17 @@ fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: &[Re
     let here = place(ns);
     match (refusal.number().map(Errno::from_raw), set) {
         (Some(Errno::ENODEV), LinkSet::Master(Some(master))) if link_maker(made, ns, link).is_some() => {
-            no_link(ns, master, made)
+            no_link(ns, master, made).arg("bridge")
         }
+        (Some(Errno::EOPNOTSUPP), LinkSet::Master(Some(master))) => no_bridge(ns, master),
         (Some(Errno::ENODEV), _) => no_link(ns, link, made),
-        (Some(Errno::ENOENT), LinkSet::Ns(there)) => no_netns(there, made),
+        (Some(Errno::ENOENT), LinkSet::Ns(there)) => no_netns(there, made).arg("ns"),
         (Some(Errno::EEXIST), LinkSet::Name(name)) => taken(
             OpError::new(
                 "link::exists",
                 format!("Interface `{link}` in {here} cannot become `{name}`: that name is taken."),
             ),
+            "Pick another name.",
             "Pick another name.",
             link_maker(made, ns, name),
         ),
@@ -213,6 +192,7 @@ fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: &[Re
                 format!("Interface `{link}` cannot move to {}: it has one of that name.", place(there)),
             ),
             "Rename one of them first: `link.rename(name)`.",
+            "Rename this one first: `link.rename(name)`.",
             link_maker(made, there, link),
         ),
         (Some(Errno::EINVAL | Errno::ERANGE), LinkSet::Mtu(mtu)) => {
@@ -235,7 +215,8 @@ fn add_route(refusal: &Refusal, ns: &Ns, route: &Route, made: &[Record]) -> OpEr
     match refusal.number().map(Errno::from_raw) {
         Some(Errno::EEXIST) => taken(
             OpError::new("route::exists", format!("There is already {to} in {here}.")),
-            "Give this one another metric (`#{ metric: 100 }`), or undo the other: what `route` returned has `.del()`.",
+            "Give this one another metric (`#{ metric: 100 }`), or take the other away first: `del_route`.",
+            "Give this one another metric: `#{ metric: 100 }`.",
             maker(
                 made,
                 |c| matches!(c, Change::AddRoute { ns: n, route: r } if n == ns && r.to == route.to && r.metric == route.metric),
@@ -250,11 +231,36 @@ fn add_route(refusal: &Refusal, ns: &Ns, route: &Route, made: &[Record]) -> OpEr
         Some(Errno::ENETDOWN) => OpError::new("route::down", format!("The interface of {to} in {here} is down."))
             .help("Bring it up first: `link.up()`."),
         Some(Errno::ENODEV) => match &route.dev {
-            Some(dev) => no_link(ns, dev, made),
+            Some(dev) => no_link(ns, dev, made).arg("dev"),
             None => OpError::new("route::refused", format!("{to} in {here}: {}.", reason(refusal))),
         },
         _ => OpError::new("route::refused", format!("{here} did not take {to}: {}.", reason(refusal))),
     }
+}
+
+/// A chain of that name is there; of a virtual IP it means that there is one for that address and port.
+fn chain_exists(change: &Change, edits: &[RuleEdit], made: &[Record]) -> OpError {
+    let ours = |other: &Change| match (change, other) {
+        (
+            Change::EditRules { ns, family, table, .. },
+            Change::EditRules { ns: n, family: f, table: t, edits: others },
+        ) => {
+            (ns, family, table) == (n, f, t)
+                && edits.iter().any(|edit| matches!(edit, RuleEdit::NewChain(_)) && others.contains(edit))
+        }
+        _ => false,
+    };
+    let names = edits.iter().filter_map(|edit| match edit {
+        RuleEdit::NewChain(name) => Some(format!("`{name}`")),
+        _ => None,
+    });
+    let names = names.collect::<Vec<_>>().join(", ");
+    taken(
+        OpError::new("iptables::exists", format!("There is already a chain {names} in {}.", place(&change.ns()))),
+        "Change what is there (a virtual IP has `.retarget(…)`), delete it first with `.del()`, or choose another `name`.",
+        "Choose another `name`. What this recipe did not make is never taken over.",
+        maker(made, ours),
+    )
 }
 
 fn rules(refusal: &Refusal, ns: &Ns, tool: &str) -> OpError {
@@ -281,11 +287,12 @@ fn denied(message: String) -> OpError {
 /// Adds what every refusal carries.
 fn finish(mut error: OpError, refusal: &Refusal) -> OpError {
     error.0.errno = refusal.number();
-    if error.0.cause.is_none() {
+    let says_all = matches!(refusal.why, Why::NoTool | Why::Tool(_));
+    if error.0.cause.is_none() && !says_all {
         error.0.cause = Some(refusal.to_string());
     }
     match refusal.why {
-        Why::Interrupted => error.0.code = "run::interrupted",
+        Why::Interrupted => return stopped(),
         Why::Errno(errno) if errno == Errno::EPERM as i32 && error.0.help.is_none() => {
             error.0.class = Class::Machine;
             error.0.help = Some("Run it without `--host`, in a sandbox, which needs no root; or as root.".into());
@@ -295,15 +302,13 @@ fn finish(mut error: OpError, refusal: &Refusal) -> OpError {
     error
 }
 
-/// Something of that name is there: ours, from that line, or somebody else's.
-fn taken(error: OpError, help: &str, ours: Option<Site>) -> OpError {
-    if let Some(site) = ours {
-        error.help(help).note(site, "this recipe made it here")
-    } else {
-        let message = format!("{error} It is not this recipe's.");
-        let code = error.0.code;
-        OpError::new(code, message).help(help)
+/// Something of that name is there: ours, from that line, or somebody else's. Each has its help.
+fn taken(mut error: OpError, ours: &str, others: &str, maker: Option<Site>) -> OpError {
+    if let Some(site) = maker {
+        return error.help(ours).note(site, "made here before");
     }
+    error.0.message.push_str(" It is not this recipe's.");
+    error.help(others)
 }
 
 fn maker(made: &[Record], is_it: impl Fn(&Change) -> bool) -> Option<Site> {
@@ -343,6 +348,11 @@ fn links_in(ns: &Ns, made: &[Record]) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// How a recipe calls something in a namespace.
+fn receiver(ns: &Ns) -> String {
+    ns.name().map_or_else(String::new, |name| format!("ns(\"{name}\")."))
 }
 
 fn place(ns: &Ns) -> String {

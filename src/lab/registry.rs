@@ -14,7 +14,7 @@ mod card;
 mod place;
 
 use super::sandbox::Holder;
-use crate::error::{Class, OpError, OpResult};
+use crate::error::{Class, OpError, OpResult, io_words};
 use crate::names::{LabName, proposal};
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
@@ -247,10 +247,13 @@ fn exists(name: &str, card: &Card) -> OpError {
     let Card { recipe, started, .. } = card;
     let since = format!("since {started}, made by {}", recipe.display());
     let (how, help) = match card.life() {
-        Life::Running => {
-            ("is running", format!("Wait for it, stop it with `rhailab down {name}`, or choose another name."))
+        Life::Running => (
+            "is running",
+            format!("Wait for it, stop it with `rhailab down {name}`, or give this one another name with `--name`."),
+        ),
+        _ => {
+            ("is up", format!("Take it down with `rhailab down {name}`, or give this one another name with `--name`."))
         }
-        _ => ("is up", format!("Take it down with `rhailab down {name}`, or choose another name.")),
     };
     let who = card.holder.map_or_else(String::new, |Holder { pid, .. }| format!(", process {pid}"));
     OpError::new("lab::exists", format!("A lab `{name}` {how} already ({since}{who}).")).help(help).class(Class::Usage)
@@ -269,7 +272,7 @@ fn busy(name: &str) -> OpError {
 }
 
 fn failed(verb: &str, path: &Path, error: &std::io::Error) -> OpError {
-    OpError::new("state::io", format!("Cannot {verb} {}: {error}.", path.display()))
+    OpError::new("state::io", format!("Cannot {verb} {}: {}.", path.display(), io_words(error)))
         .help("Set RHAILAB_STATE_DIR to a folder of yours that can be written.")
         .class(Class::Machine)
 }

@@ -4,7 +4,7 @@
 //! things on disk are flushed to the disk itself.
 
 use super::journal::{Line, Misfit, State, VERSION};
-use crate::error::{Class, OpError, OpResult};
+use crate::error::{Class, OpError, OpResult, io_words};
 use crate::names::LabName;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -119,7 +119,7 @@ fn other_version(path: &Path, version: u32) -> OpError {
 }
 
 fn failed(verb: &str, path: &Path, error: &std::io::Error) -> OpError {
-    OpError::new("journal::io", format!("Cannot {verb} the journal {}: {error}.", path.display()))
+    OpError::new("journal::io", format!("Cannot {verb} the journal {}: {}.", path.display(), io_words(error)))
         .help("Without its journal a change could not be undone, so none is made. Free some space, or set RHAILAB_STATE_DIR to a folder that can be written.")
         .class(Class::Machine)
 }

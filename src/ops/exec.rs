@@ -160,16 +160,24 @@ fn run(call: &mut Call<'_>, argv: Vec<String>) -> OpResult<Value> {
             format!("`{line}` in `{ns}` took longer than {limit:?} and was killed."),
         )
         .help("Give it more time: `#{ timeout: \"30s\" }`.")
-        .cause(tail(&output.stderr, &output.stdout)));
+        .cause(tail(&output.stderr, &output.stdout))
+        .arg("timeout"));
     }
     if output.status != 0 && call.args.or("check", true)? {
-        let error = OpError::new("exec::failed", format!("`{line}` in `{ns}` ended with status {}.", output.status))
-            .help("To go on whatever the status is, pass `#{ check: false }` and look at `.status`.");
+        let help = match command.argv.iter().find(|word| SHELL_WORDS.contains(&word.as_str())) {
+            Some(word) => format!("There is no shell between, so `{word}` was an argument: call `sh(\"…\")`."),
+            None => "To go on whatever the status is, pass `#{ check: false }` and look at `.status`.".to_owned(),
+        };
+        let message = format!("`{line}` in `{ns}` ended with status {}.", output.status);
+        let error = OpError::new("exec::failed", message).help(help);
         let said = tail(&output.stderr, &output.stdout);
         return Err(if said.is_empty() { error } else { error.cause(said) });
     }
     Ok(Value::Output(Rc::new(output)))
 }
+
+/// Words that mean something to a shell, and are arguments like others without one.
+const SHELL_WORDS: &[&str] = &["|", "||", "&&", "&", ";", "<", ">", ">>", "2>&1", "2>"];
 
 /// The last lines of what a command said, its errors first of all.
 pub(super) fn tail(stderr: &str, stdout: &str) -> String {

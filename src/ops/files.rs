@@ -105,8 +105,9 @@ fn hosts(call: &mut Call<'_>) -> OpResult<Value> {
             _ => None,
         };
         let ip = ip.ok_or_else(|| {
-            OpError::new("files::address", format!("The address of `{name}` cannot be read."))
-                .help("Write it as a string: `#{ db: \"10.0.0.12\" }`.")
+            let given = if let Value::Str(text) = &value { format!(" {text:?}") } else { String::new() };
+            OpError::new("files::address", format!("The address{given} of `{name}` is not an IPv4 or IPv6 address."))
+                .help("Write one as a string: `#{ db: \"10.0.0.12\" }`.")
                 .arg("names")
         })?;
         text.push_str(&format!("{ip} {name}\n"));

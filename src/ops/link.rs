@@ -5,7 +5,7 @@ use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::{LinkHandle, Value};
 use crate::change::{Change, LinkKind, NewLink};
 use crate::error::{OpError, OpResult};
-use crate::names::IfName;
+use crate::names::{IfName, Ns};
 
 const MTU: Opt = Opt { name: "mtu", ty: Ty::Int, default: "the kind's own", doc: "the MTU in bytes" };
 const MAC: Opt = Opt { name: "mac", ty: Ty::Mac, default: "a random local one", doc: "the hardware address" };
@@ -142,6 +142,16 @@ pub(super) fn mtu_of(bytes: i64, arg: &str) -> OpResult<u32> {
     }
 }
 
+/// Two interfaces of one namespace have two names.
+pub(super) fn two_names(one: (&Ns, &IfName), other: (&Ns, &IfName), arg: &str) -> OpResult<()> {
+    if one != other {
+        return Ok(());
+    }
+    Err(OpError::new("link::same_name", format!("Both ends of the pair would be called `{}` in one namespace.", one.1))
+        .help("Give each its own name, or put the other end in another namespace.")
+        .arg(arg))
+}
+
 /// The `mtu` option.
 pub(super) fn mtu_option(call: &Call<'_>) -> OpResult<Option<u32>> {
     call.args.opt("mtu")?.map(|bytes| mtu_of(bytes, "mtu")).transpose()
@@ -151,6 +161,7 @@ fn veth(call: &mut Call<'_>) -> OpResult<Value> {
     let ns = call.ns()?;
     let (name, peer): (IfName, IfName) = (call.args.req("name")?, call.args.req("peer")?);
     let peer_ns = call.args.or("peer_ns", ns.clone())?;
+    two_names((&ns, &name), (&peer_ns, &peer), "peer")?;
     let link = NewLink {
         name: name.clone(),
         kind: LinkKind::Veth { peer: peer.clone(), peer_ns: peer_ns.clone() },

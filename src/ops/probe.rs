@@ -6,6 +6,7 @@ use super::value::{Endpoint, Value};
 use crate::change::Change;
 use crate::error::{OpError, OpResult};
 use crate::kernel::{Errno, Refusal, Why};
+use crate::lab::stopped;
 use crate::names::Ns;
 use crate::observe::{Probe, Reply};
 use std::net::{IpAddr, SocketAddr};
@@ -198,35 +199,38 @@ fn ask(call: &mut Call<'_>, probe: &Probe, what: &str) -> OpResult<Value> {
 
 /// Why a probe failed, in the terms of the network.
 fn failed(refusal: &Refusal, ns: &Ns, what: &str) -> OpError {
-    let (code, reason, help) = match refusal.why {
-        Why::Timeout => (
+    let (code, reason, help) = match (refusal.why, refusal.number().map(Errno::from_raw)) {
+        (Why::Interrupted, _) => return stopped(),
+        (Why::Timeout, _) => (
             "probe::timeout",
             "no answer came".to_owned(),
             "A packet was lost on the way there or back: look at forwarding (`ip_forward`, `forward`), at the way back (routes, NAT), and at the listener.",
         ),
-        Why::Interrupted => ("run::interrupted", "it was interrupted".to_owned(), "Run it again."),
-        Why::Errno(errno) => match Errno::from_raw(errno) {
-            Errno::ECONNREFUSED => (
-                "probe::refused",
-                "the connection was refused".to_owned(),
-                "The way there works, but nothing listens on that port. Wait for the server: `server.wait_tcp(port)`.",
-            ),
-            Errno::ENETUNREACH => (
-                "probe::unreachable",
-                format!("`{ns}` has no route there"),
-                "Add one: `ns.route(\"default\", gateway)`.",
-            ),
-            Errno::EHOSTUNREACH => (
-                "probe::unreachable",
-                "nobody on the last link answers for that address, or a router says it is unreachable".to_owned(),
-                "Check the address, that both ends are up, and that they share a subnet.",
-            ),
-            Errno::ENOENT => {
-                ("netns::unknown", format!("there is no namespace `{ns}`"), "Make it first with `netns(name)`.")
-            }
-            other => ("probe::failed", other.desc().to_lowercase(), "See the reason above."),
-        },
-        _ => ("probe::failed", refusal.to_string(), "See the reason above."),
+        (_, Some(Errno::ECONNREFUSED)) => (
+            "probe::refused",
+            "the connection was refused".to_owned(),
+            "The way there works, but nothing listens on that port. Wait for the server: `server.wait_tcp(port)`.",
+        ),
+        (_, Some(Errno::ENETUNREACH)) => (
+            "probe::unreachable",
+            format!("`{ns}` has no route there"),
+            "Give it an address in that subnet, or a route: `.route(\"default\", gateway)`.",
+        ),
+        (_, Some(Errno::EHOSTUNREACH)) => (
+            "probe::unreachable",
+            "nobody on the last link answers for that address, or a router says it is unreachable".to_owned(),
+            "Check the address, that both ends are up, and that they share a subnet.",
+        ),
+        (_, Some(Errno::EACCES | Errno::EPERM)) => (
+            "probe::denied",
+            "the kernel does not let it out".to_owned(),
+            "It may be the broadcast address of a subnet, or a rule may forbid it (`-j REJECT`, a `prohibit` route).",
+        ),
+        (_, Some(Errno::ENOENT)) => {
+            ("netns::unknown", format!("there is no namespace `{ns}`"), "Make it first with `netns(name)`.")
+        }
+        (_, Some(other)) => ("probe::failed", other.desc().to_lowercase(), "The kernel's words are above."),
+        (_, None) => ("probe::failed", "the answer makes no sense".to_owned(), "What came back is above."),
     };
     let mut error = OpError::new(code, format!("{what} from `{ns}`: {reason}.")).help(help).cause(refusal.to_string());
     error.0.errno = refusal.number();
@@ -291,8 +295,9 @@ fn http_get(call: &mut Call<'_>) -> OpResult<Value> {
             let (name, port) = host.rsplit_once(':').unwrap_or((host, "80"));
             let port: u16 = port.parse().map_err(|_| bad("has a port that is no number from 1 to 65535"))?;
             let ip = lookup(call, &ns, name).ok_or_else(|| {
-                bad(&format!("names the host `{name}`, which is not in the `hosts` of `{ns}`"))
-                    .help(format!("Use its address, or name it: `ns.hosts(#{{ {name}: \"10.0.0.2\" }})`."))
+                bad(&format!("names the host `{name}`, which is not in the `hosts` of `{ns}`")).help(format!(
+                    "Use its address, or name it in a namespace: `ns.hosts(#{{ {name:?}: \"10.0.0.2\" }})`."
+                ))
             })?;
             SocketAddr::new(ip, port)
         }

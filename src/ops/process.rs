@@ -5,8 +5,8 @@ use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::exec::{CWD, ENV, NOT_FOUND, argv, cwd, env, tail};
 use super::value::{Process, Value};
 use crate::change::{Change, Identity, NewProcess};
-use crate::error::{OpError, OpResult};
-use crate::names::{Ns, proposal};
+use crate::error::{OpError, OpResult, Site};
+use crate::names::proposal;
 use crate::observe::{Probe, ProcState};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 const DIED: Error = Error { code: "process::ended", when: "the process ends before" };
 /// How long the waits wait, where the recipe does not say.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[
@@ -43,48 +43,6 @@ let server = web.start(["sleep", "60"]);
 server.kill();"#,
         errors: &[NOT_FOUND],
         run: Run::Op(start),
-    },
-    FnDef {
-        name: "http_serve",
-        kind: Kind::InNs,
-        params: &[
-            Param { name: "port", ty: Ty::Port, default: None, doc: "the TCP port" },
-            Param {
-                name: "body",
-                ty: Ty::Str,
-                default: Some("`NAMESPACE`, then a newline"),
-                doc: "the answer to every request; `{client}` and `{path}` in it are replaced",
-            },
-        ],
-        returns: Ty::Process,
-        summary: "Starts the built-in HTTP server, and returns once it listens.",
-        details: "So a lab needs no web server on the machine. It answers every request with the same body.",
-        example: r#"let web = netns("web");
-web.http_serve(8080, "hello from {client}");
-assert_eq(web.http_get("http://127.0.0.1:8080/").body, "hello from 127.0.0.1");"#,
-        errors: &[Error { code: "process::ended", when: "the port is taken" }],
-        run: Run::Op(http_serve),
-    },
-    FnDef {
-        name: "udp_serve",
-        kind: Kind::InNs,
-        params: &[
-            Param { name: "port", ty: Ty::Port, default: None, doc: "the UDP port" },
-            Param {
-                name: "body",
-                ty: Ty::Str,
-                default: Some("the namespace's name"),
-                doc: "the answer to every datagram",
-            },
-        ],
-        returns: Ty::Process,
-        summary: "Starts the built-in UDP server, and returns once it listens.",
-        details: "It answers every datagram with the same text.",
-        example: r#"let dns = netns("dns");
-dns.udp_serve(5353, "pong");
-assert_eq(dns.udp_ask("127.0.0.1:5353", "ping").text, "pong");"#,
-        errors: &[Error { code: "process::ended", when: "the port is taken" }],
-        run: Run::Op(udp_serve),
     },
     FnDef {
         name: "wait_tcp",
@@ -215,7 +173,7 @@ fn start(call: &mut Call<'_>) -> OpResult<Value> {
     launch(call, argv, name, env, cwd).map(|process| Value::Process(Rc::new(process)))
 }
 
-fn launch(
+pub(super) fn launch(
     call: &mut Call<'_>,
     argv: Vec<String>,
     name: Option<String>,
@@ -228,14 +186,9 @@ fn launch(
         // The change's number makes it unique in the lab.
         proposal(&format!("{}-{ns}-{program}", call.lab.next_number()), 64)
     });
-    let taken = call
-        .lab
-        .records()
-        .iter()
-        .find(|record| matches!(&record.change, Change::Start { process, .. } if process.name == name));
-    if let Some(taken) = taken {
+    if let Some(site) = started(call, &name) {
         return Err(OpError::new("process::exists", format!("There is already a process called `{name}`."))
-            .note(taken.site.clone(), "it was started here")
+            .note(site, "it was started here")
             .help("Give this one another `name`.")
             .arg("name"));
     }
@@ -245,33 +198,13 @@ fn launch(
     Ok(Process { name, ns, change, identity })
 }
 
-/// The rhailab that runs, as a child's program.
-const SELF: &str = "/proc/self/exe";
-
-fn http_serve(call: &mut Call<'_>) -> OpResult<Value> {
-    let (ns, port): (Ns, u16) = (call.ns()?, call.args.req("port")?);
-    let body = call.args.or("body", format!("{ns}\n"))?;
-    serve(call, "http-serve", port, &body)
+/// Where the recipe started the process of that name.
+pub(super) fn started(call: &Call<'_>, name: &str) -> Option<Site> {
+    let is_it = |change: &Change| matches!(change, Change::Start { process, .. } if process.name == name);
+    call.lab.records().iter().find(|record| is_it(&record.change)).map(|record| record.site.clone())
 }
 
-fn udp_serve(call: &mut Call<'_>) -> OpResult<Value> {
-    let (ns, port): (Ns, u16) = (call.ns()?, call.args.req("port")?);
-    let body = call.args.or("body", ns.to_string())?;
-    serve(call, "udp-serve", port, &body)
-}
-
-fn serve(call: &mut Call<'_>, what: &str, port: u16, body: &str) -> OpResult<Value> {
-    let ns = call.ns()?;
-    let argv = [SELF, what, "--port", &port.to_string(), "--body", body].map(str::to_owned).to_vec();
-    let name = proposal(&format!("{what}-{ns}-{port}"), 64);
-    let process = launch(call, argv, Some(name), Vec::new(), None)?;
-    wait_for(call, &process, PATIENCE, &format!("listen on port {port}"), |_, process| {
-        Ok(log_of(process).contains("listening"))
-    })?;
-    Ok(Value::Process(Rc::new(process)))
-}
-
-fn log_of(process: &Process) -> String {
+pub(super) fn log_of(process: &Process) -> String {
     let (_, log) = process.pid_and_log();
     // A log that is not there yet is an empty one.
     std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
@@ -299,7 +232,7 @@ fn wait_log(call: &mut Call<'_>) -> OpResult<Value> {
 
 /// Polls, from often to seldom, until `ready` is true; a process that ended before, or time that ran out, is an
 /// error that shows the end of the log.
-fn wait_for(
+pub(super) fn wait_for(
     call: &mut Call<'_>,
     process: &Process,
     timeout: Duration,
@@ -321,18 +254,20 @@ fn wait_for(
         let with_log = |error: OpError| if log.is_empty() { error } else { error.cause(log.clone()) };
         if let ProcState::Ended(status) = state {
             let how = status.map_or_else(String::new, |status| format!(" with status {status}"));
-            return Err(with_log(
-                OpError::new(
-                    "process::ended",
-                    format!("Process `{}` in `{}` ended{how} before it could {what}.", process.name, process.ns),
-                )
-                .help("Its last lines are above; `rhailab logs` shows the whole log of a kept lab."),
-            ));
+            let message = format!("Process `{}` in `{}` ended{how} before it could {what}.", process.name, process.ns);
+            return Err(with_log(OpError::new("process::ended", message).help(if log.is_empty() {
+                "It printed nothing. Run it with `exec` instead of `start` to see how it ends."
+            } else {
+                "The last that it printed is above; `.log` has all of it."
+            })));
         }
         if begin.elapsed() >= timeout {
             return Err(with_log(
-                OpError::new("process::timeout", format!("Process `{}` in `{}` did not {what} within {timeout:?}.", process.name, process.ns))
-                    .help("Give it more time with the `timeout` argument, or see what it does: `exec([\"ss\", \"-tlnp\"])` in its namespace."),
+                OpError::new(
+                    "process::timeout",
+                    format!("Process `{}` in `{}` did not {what} within {timeout:?}.", process.name, process.ns),
+                )
+                .help("Give it more time as the last argument, or see what it does: `.log` is what it printed so far."),
             ));
         }
         call.lab.sleep(pause.min(timeout.saturating_sub(begin.elapsed())))?;

@@ -2,7 +2,7 @@
 
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
-use super::link::mtu_option;
+use super::link::{mtu_option, two_names};
 use super::linkset::if_addr;
 use super::value::{LinkHandle, Value};
 use crate::change::{Change, LinkKind, LinkSet, NewLink, Route};
@@ -257,8 +257,16 @@ fn attach(call: &mut Call<'_>) -> OpResult<Value> {
         let route = Route { to: everything(v4), via: Some(gateway), dev: None, metric: None };
         changes.push(Change::AddRoute { ns: ns.clone(), route });
     }
-    let made = call.commit(changes)?.first().copied();
-    Ok(Value::Link(LinkHandle::new(ns, name, made)))
+    let is_named = call.args.opt::<IfName>("port")?.is_some();
+    let made = call.commit(changes).map_err(|error| match error.0.code {
+        "link::exists" if !is_named => error.help(format!(
+            "To attach a namespace twice, give the second pair names of its own: \
+             `#{{ name: \"eth1\", port: \"{}\" }}`.",
+            proposal(&format!("v1-{ns}"), 15)
+        )),
+        _ => error,
+    })?;
+    Ok(Value::Link(LinkHandle::new(ns, name, made.first().copied())))
 }
 
 fn link(call: &mut Call<'_>) -> OpResult<Value> {
@@ -283,6 +291,7 @@ fn link(call: &mut Call<'_>) -> OpResult<Value> {
         }
     };
     let (a_name, b_name) = (named("a_name", &b)?, named("b_name", &a)?);
+    two_names((&a, &a_name), (&b, &b_name), "b")?;
     let veth = NewLink {
         name: a_name.clone(),
         kind: LinkKind::Veth { peer: b_name.clone(), peer_ns: b.clone() },

@@ -66,6 +66,7 @@ vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
 http_get("http://10.100.100.100:8080/");"#,
         errors: &[
             EMPTY,
+            Error { code: "vip::exists", when: "the recipe has made one with that chain" },
             Error { code: "nat::family", when: "a backend is of the other IP version" },
             Error { code: "iptables::refused", when: "there is a chain of that name" },
             Error { code: "iptables::missing", when: "iptables is not installed" },
@@ -194,6 +195,7 @@ fn vip(call: &mut Call<'_>) -> OpResult<Value> {
         Some(chain) => chain,
         None => default_chain(endpoint)?,
     };
+    refuse_twice(call, &ns, endpoint, &chain)?;
     let jump =
         |from: &str| RuleEdit::Append { chain: from.to_owned(), words: vec!["--jump".to_owned(), chain.to_string()] };
     let mut edits = vec![RuleEdit::NewChain(chain.clone()), jump("PREROUTING"), jump("OUTPUT")];
@@ -231,6 +233,19 @@ fn commit(call: &mut Call<'_>, own: Vec<Change>, ports: Vec<Change>) -> OpResult
     let mut made = call.commit(own.into_iter().chain(ports).collect())?;
     made.truncate(count);
     Ok(made)
+}
+
+/// A second chain of that name would be refused, but not before the rules are made, which may be put off.
+fn refuse_twice(call: &Call<'_>, ns: &Ns, endpoint: Endpoint, chain: &ChainName) -> OpResult<()> {
+    let new = RuleEdit::NewChain(chain.clone());
+    let is_it = |change: &Change| {
+        matches!(change, Change::EditRules { ns: there, family, edits, .. }
+            if there == ns && *family == Family::of(endpoint.addr.ip()) && edits.contains(&new))
+    };
+    let Some(record) = call.lab.records().iter().find(|record| is_it(&record.change)) else { return Ok(()) };
+    Err(OpError::new("vip::exists", format!("There is already a virtual IP with the chain `{chain}` in `{ns}`."))
+        .help("Move that one with `.retarget(…)`, or delete it first with `.del()`. Another one needs another `name`.")
+        .note(record.site.clone(), "made here before"))
 }
 
 fn in_chain(chain: &str, rules: Vec<Vec<String>>) -> impl Iterator<Item = RuleEdit> {

@@ -7,7 +7,6 @@ use super::sources::Sources;
 use crate::error::{Class, OpError, OpResult, Site};
 use rhai::{AST, ASTNode, Engine, Expr, FnAccess, FnCallExpr, Position, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::rc::Rc;
 
 /// A compiled recipe, module or REPL entry.
@@ -158,28 +157,6 @@ fn without_shebang(text: &str) -> String {
             format!("{}{}", " ".repeat(line + 2), rest.get(line..).unwrap_or_default())
         }
     }
-}
-
-/// Reads a file of script text.
-pub fn read(path: &Path) -> OpResult<String> {
-    let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|error| {
-        OpError::new("recipe::unreadable", format!("The file `{shown}` cannot be read."))
-            .cause(error.to_string())
-            .class(Class::Usage)
-    })?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let bytes = error.as_bytes();
-        let line = bytes.iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
-        let byte = bytes.get(at).copied().unwrap_or_default();
-        OpError::new(
-            "recipe::not_utf8",
-            format!("The file `{shown}` is not UTF-8 text: its byte {at}, in line {line}, is 0x{byte:02x}."),
-        )
-        .help("Recipes are UTF-8; convert it, for example with `iconv -f LATIN1 -t UTF-8`.")
-        .class(Class::Usage)
-    })
 }
 
 #[cfg(test)]

@@ -41,8 +41,12 @@ impl Context {
 
     /// Fails a function with an error of ours. An error that was raised before keeps the place where it was.
     pub fn raise<T>(&self, call: &NativeCallContext<'_>, mut error: OpError) -> Raised<T> {
-        if error.0.site.is_none() {
-            error.0.site = Some(self.site(call));
+        let here = self.site(call);
+        match &error.0.site {
+            None => error.0.site = Some(here),
+            // A change that was put off and is refused only now.
+            Some(site) if *site != here => error = error.note(here, "came to light here"),
+            Some(_) => {}
         }
         let error = Dynamic::from(Caught(Rc::new(error)));
         let position = call.call_position();

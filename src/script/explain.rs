@@ -9,8 +9,10 @@ use super::context::{Context, called, site};
 use super::convert::handles::Caught;
 use super::limits;
 use super::scan;
+use super::spans::call_at;
 use super::vocabulary::Vocabulary;
 use crate::error::{OpError, Site, closest};
+use crate::lab::{STOPPED, stopped};
 use crate::ops::{self, Kind};
 use functions::{a, nice_type};
 pub use mark::locate;
@@ -47,7 +49,34 @@ pub fn runtime(failure: &Failure, main: &Rc<str>, cx: &Context, vocabulary: &Voc
     }
     error.0.calls.retain(|(call, _)| Some(call) != error.0.site.as_ref());
     locate(&mut error, &cx.sources);
+    for_each_index(error, cx)
+}
+
+/// Rhai calls the closure of `for_each` with the item's number, which nobody expects.
+fn for_each_index(error: OpError, cx: &Context) -> OpError {
+    let is_for_each = |(site, _): &(Site, String)| {
+        cx.sources.text(&site.source).is_some_and(|text| {
+            let call = call_at(&text, scan::offset(&text, site.line, site.col));
+            text.get(call.name) == Some("for_each")
+        })
+    };
+    if error.0.code == "value::type" && error.0.calls.iter().any(is_for_each) {
+        return error.help("In `for_each` the item is `this`; the closure's parameter is its number. `for item in list { … }` is plainer.");
+    }
     error
+}
+
+/// A number with a comma before every three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let parts: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|part| std::str::from_utf8(part).ok()).collect();
+    parts.join(",")
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// The way down through the frames. A frame's position is in the source that encloses it.
@@ -81,22 +110,19 @@ impl Walk {
 /// An error that one of our functions raised, and that a script may have thrown again elsewhere.
 fn ours(caught: Option<OpError>, place: &Site, position: Position, is_stop: bool) -> OpError {
     match caught {
-        Some(error) if is_stop && error.0.code != INTERRUPTED => interrupted().cause(error.to_string()),
+        Some(error) if is_stop && error.0.code != STOPPED => stopped().cause(error.to_string()),
         Some(error) => match error.0.site.clone() {
-            Some(origin) if !position.is_none() && (origin.line, origin.col) != (place.line, place.col) => {
+            Some(origin)
+                if !position.is_none()
+                    && (origin.line, origin.col) != (place.line, place.col)
+                    && error.0.notes.iter().all(|(noted, _)| noted != place) =>
+            {
                 error.note(place.clone(), "thrown again here")
             }
             _ => error,
         },
-        None => interrupted(),
+        None => stopped(),
     }
-}
-
-/// The code of the error of a recipe that the user stopped.
-pub const INTERRUPTED: &str = "run::interrupted";
-
-fn interrupted() -> OpError {
-    OpError::new(INTERRUPTED, "The recipe was interrupted.")
 }
 
 /// An error of Rhai's own.
@@ -127,11 +153,14 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
         ),
         Failure::ErrorDotExpr(words, _) => labelled(property(words), Part::Name, "here"),
         Failure::ErrorDataRace(words, _) => busy(words, place, cx),
-        Failure::ErrorTerminated(..) => labelled(interrupted(), Part::Call, "while this ran"),
+        Failure::ErrorTerminated(..) => labelled(stopped(), Part::Call, "while this ran"),
         Failure::ErrorTooManyOperations(_) => limit(
             "limit::operations",
-            "The recipe has used up its operations.",
-            "It may loop for ever; if not, raise the limit with `--max-operations`.",
+            "The recipe has run for too long: it has used up its operations.",
+            &format!(
+                "It may loop for ever. If it does not, allow it more than {} with `--max-operations`.",
+                grouped(limits::OPERATIONS)
+            ),
         ),
         Failure::ErrorStackOverflow(_) => limit(
             "limit::calls",
@@ -140,11 +169,11 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
         ),
         Failure::ErrorDataTooLarge(what, _) => limit(
             "limit::size",
-            &format!("A value has grown too large ({}).", nice_type(what).to_lowercase()),
+            &format!("{} has grown too large.", capital(&a(what.rsplit(" of ").next().unwrap_or(what)))),
             &format!(
                 "Strings have at most {} MiB, arrays and maps at most {} items. The limits are fixed.",
                 limits::STRING >> 20,
-                limits::ITEMS
+                grouped(limits::ITEMS as u64)
             ),
         ),
         Failure::ErrorTooManyVariables(_) => {
@@ -157,6 +186,12 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
             let (error, label) = syntax::constant(name);
             labelled(error, Part::Name, label)
         }
+        Failure::ErrorArrayBounds(length, index, _) => labelled(
+            OpError::new("script::index", format!("There is no item {index} in a list of {length}."))
+                .help("Items are counted from 0; `[-1]` is the last one."),
+            Part::Name,
+            "no such item",
+        ),
         Failure::ErrorFor(_) => labelled(
             OpError::new("script::not_iterable", "`for` cannot go through this value.")
                 .help("It goes through arrays, maps, strings and ranges such as `1..=3`."),

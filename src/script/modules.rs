@@ -3,10 +3,11 @@
 //! Rhai's own file resolver is not used: it resolves nested imports against the working folder, lets a module see
 //! its importer's variables, and reads any path.
 
-use super::compile::{Compiled, compile, read};
+use super::compile::{Compiled, compile};
 use super::context::{Context, Raised, site};
 use super::convert::handles::Caught;
 use super::explain::mark::{Part, mark};
+use super::read::read;
 use super::sources::Sources;
 use super::stdlib;
 use crate::error::{Class, OpError, OpResult, closest};

@@ -176,7 +176,7 @@ fn unknown(name: &str, params: &[Param]) -> OpError {
     let error = OpError::new("param::unknown", format!("The recipe has no parameter `{name}`.")).class(Class::Usage);
     let names: Vec<&str> = params.iter().map(|param| param.name.as_str()).collect();
     match closest(name, names.iter().copied()) {
-        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        Some(near) => error.help(format!("Did you mean `{near}`? `rhailab run RECIPE --help` lists them all.")),
         None if names.is_empty() => error.help("It declares none; see `param` in the reference."),
         None => error.help(format!("It declares `{}`.", names.join("`, `"))),
     }
@@ -185,11 +185,15 @@ fn unknown(name: &str, params: &[Param]) -> OpError {
 /// What was given, as the parameter's type.
 fn taken(param: &Param, given: &ParamValue) -> OpResult<Dynamic> {
     let refuse = |text: &str| {
-        let message = format!("The parameter `{}` takes {}, not {text:?}.", param.name, due(param.ty));
-        OpError::new("param::type", message).class(Class::Usage)
+        let message = format!("The parameter `{}` takes {}, not {text}.", param.name, due(param.ty));
+        let example = param.default.as_deref().unwrap_or("VALUE");
+        let example = shell_words::quote(example);
+        OpError::new("param::type", message)
+            .help(format!("Give one like its default: `-p {}={example}`.", param.name))
+            .class(Class::Usage)
     };
     match given {
-        ParamValue::Text(text) => from_text(param, text).ok_or_else(|| refuse(text)),
+        ParamValue::Text(text) => from_text(param, text).ok_or_else(|| refuse(&format!("{text:?}"))),
         ParamValue::Json(json) => {
             let value = from_json(json);
             let value = if let (ParamTy::Float, Ok(number)) = (param.ty, value.as_int()) {

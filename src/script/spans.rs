@@ -186,6 +186,15 @@ impl<'t> Code<'t> {
         }
     }
 
+    /// Whether what ends here can be called or indexed. A block cannot: what follows it is the next statement.
+    fn is_indexable(&self, at: usize) -> bool {
+        match self.kind(at) {
+            Some(Kind::Name) => true,
+            Some(Kind::Close) => !self.is(at, "}") || self.opening(at).is_some_and(|open| self.is(open, "#{")),
+            _ => false,
+        }
+    }
+
     /// Where the operand that ends just before `end` starts: a word, or a bracket with what is called or indexed.
     fn operand_start(&self, end: usize) -> Option<usize> {
         let mut at = end.checked_sub(1)?;
@@ -194,7 +203,7 @@ impl<'t> Code<'t> {
                 Kind::Close => {
                     at = self.opening(at)?;
                     match at.checked_sub(1) {
-                        Some(before) if matches!(self.kind(before), Some(Kind::Name | Kind::Close)) => at = before,
+                        Some(before) if self.is_indexable(before) => at = before,
                         _ => return Some(at),
                     }
                 }
@@ -231,6 +240,14 @@ mod tests {
         let (span, text) = call("x = [1, a.b(1)[2].c].d(|p, q| p + q, 3).exec(\"q\");", "exec");
         assert_eq!(&text[span.whole()], "[1, a.b(1)[2].c].d(|p, q| p + q, 3).exec(\"q\")");
         assert_eq!(&text[span.name], "exec");
+    }
+
+    #[test]
+    fn a_block_before_a_list_is_another_statement() {
+        let (span, text) = call("if a { b(); }\n[1, 2].map(f);", "map");
+        assert_eq!(&text[span.whole()], "[1, 2].map(f)");
+        let (span, text) = call("let x = #{ a: [1] }[\"a\"].map(f);", "map");
+        assert_eq!(&text[span.whole()], "#{ a: [1] }[\"a\"].map(f)");
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub fn own_dir(dir: &Path) -> OpResult<()> {
     let refuse = |code, why: &str| {
         let message = format!("{} cannot hold the labs' state: {why}.", dir.display());
         Err(OpError::new(code, message)
-            .help("Mend it, or set RHAILAB_STATE_DIR to a folder of yours.")
+            .help("Set RHAILAB_STATE_DIR to a folder of your own that nobody else can write to.")
             .class(Class::Machine))
     };
     if !there.is_dir() {

@@ -61,10 +61,11 @@ pub fn map(file: &str, error: &io::Error) -> OpError {
 
 /// The namespaces could not be made.
 pub fn clone(errno: Errno, user_ns: bool) -> OpError {
+    let why = words(errno);
     let message = if user_ns {
-        format!("This machine does not let {} make a user namespace: {}.", who(), errno.desc())
+        format!("This machine does not let {} make a user namespace: {why}.", who())
     } else {
-        format!("Cannot make the sandbox's namespaces: {}.", errno.desc())
+        format!("Cannot make the sandbox's namespaces: {why}.")
     };
     let error = machine("sandbox::namespaces", message, errno);
     let help = match errno {
@@ -94,7 +95,7 @@ pub fn setup(failure: Failure) -> OpError {
         Step::Thread => "start the recipe's thread",
         Step::Session => "detach the lab from this terminal",
     };
-    let error = machine("sandbox::setup", format!("Cannot {what}: {}.", errno.desc()), errno);
+    let error = machine("sandbox::setup", format!("Cannot {what}: {}.", words(errno)), errno);
     let refused = matches!(errno, Errno::EPERM | Errno::EACCES);
     match (step, restriction()) {
         (Step::Proc, None) if refused => error.help(
@@ -103,8 +104,14 @@ pub fn setup(failure: Failure) -> OpError {
              `--security-opt unmask=ALL` (podman).",
         ),
         (_, Some(help)) if refused => error.help(help),
+        (Step::Network, _) if errno == Errno::ENOSPC => error.help(limit()),
         _ => error,
     }
+}
+
+/// What an error number means to namespaces: for their limits the kernel says "no space left on device".
+fn words(errno: Errno) -> &'static str {
+    if errno == Errno::ENOSPC { "a limit is reached" } else { errno.desc() }
 }
 
 fn machine(code: &'static str, message: String, errno: Errno) -> OpError {
@@ -125,7 +132,7 @@ fn limit() -> String {
     let spaces = ["user", "mnt", "net", "pid", "uts", "ipc"].map(|kind| format!("user.max_{kind}_namespaces"));
     let none = spaces.iter().find(|name| setting(name).as_deref() == Some("0"));
     match none {
-        Some(name) => format!("The limit is zero. Raise it: `sudo sysctl -w {name}=10000`."),
+        Some(name) => format!("{name} is 0. Raise it: `sudo sysctl -w {name}=10000`."),
         None => "A limit on namespaces is reached (`sysctl user`), or they are nested more than 32 deep.".to_owned(),
     }
 }

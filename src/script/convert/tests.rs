@@ -75,12 +75,12 @@ fn refusals_say_what_was_given_what_is_due_and_what_to_write() {
         (
             Dynamic::from(65_536_i64),
             Ty::Port,
-            "`f` cannot take the number 65536 as its `p`: 65536 is not a port. | Ports are numbers from 1 to 65535.",
+            "`f` cannot take the number 65536 as its `p`: it is not a port. | Ports are numbers from 1 to 65535.",
         ),
         (
             Dynamic::from(0_i64),
             Ty::Port,
-            "`f` cannot take the number 0 as its `p`: 0 is not a port. | Ports are numbers from 1 to 65535.",
+            "`f` cannot take the number 0 as its `p`: it is not a port. | Ports are numbers from 1 to 65535.",
         ),
         (
             "10.0.0.1".into(),

@@ -139,14 +139,17 @@ pub fn endpoint(text: &str) -> Parsed<Endpoint> {
         Some(v6) => IpAddr::V6(v6.parse().map_err(|_| bad())?),
         None => IpAddr::V4(addr.parse().map_err(|_| bad())?),
     };
-    Ok(Endpoint { addr: SocketAddr::new(addr, port(number)?), proto })
+    let port = port(number).map_err(|wrong| Wrong { reason: format!("{number} is not a port"), ..wrong })?;
+    Ok(Endpoint { addr: SocketAddr::new(addr, port), proto })
 }
+
+const PORTS: &str = "Ports are numbers from 1 to 65535.";
 
 /// A port number as text.
 pub fn port(text: &str) -> Parsed<u16> {
     match text.parse() {
         Ok(number) => port_number(number),
-        Err(_) => Err(Wrong::new(PORT, format!("`{text}` is not a port"), "Ports are numbers from 1 to 65535.")),
+        Err(_) => Err(Wrong::new(PORT, "it is not a port", PORTS)),
     }
 }
 
@@ -154,7 +157,7 @@ pub fn port(text: &str) -> Parsed<u16> {
 pub fn port_number(number: i64) -> Parsed<u16> {
     match u16::try_from(number) {
         Ok(port) if port > 0 => Ok(port),
-        _ => Err(Wrong::new(PORT, format!("{number} is not a port"), "Ports are numbers from 1 to 65535.")),
+        _ => Err(Wrong::new(PORT, "it is not a port", PORTS)),
     }
 }
 
@@ -170,8 +173,11 @@ pub fn duration(text: &str) -> Parsed<Duration> {
     if let Ok(seconds) = text.parse::<f64>() {
         return float_seconds(seconds);
     }
-    humantime::parse_duration(text)
-        .map_err(|error| Wrong::new(DURATION, format!("it is not a time ({error})"), DURATION_HELP))
+    humantime::parse_duration(text).map_err(|error| {
+        let words = error.to_string();
+        let why = words.split(", supported units").next().unwrap_or(&words);
+        Wrong::new(DURATION, format!("it is not a time ({why})"), DURATION_HELP)
+    })
 }
 
 /// Whole seconds.

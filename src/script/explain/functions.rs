@@ -9,6 +9,9 @@ use crate::script::sources::Sources;
 use crate::script::spans::call_at;
 use crate::script::vocabulary::Vocabulary;
 
+/// Where a value that is none may come from.
+const NOTHING: &str = "A missing key of a map and a function without a result give `()`.";
+
 /// Explains "function not found" with the signature that Rhai gives: `name (type, type)`.
 pub fn unknown(signature: &str, site: &Site, sources: &Sources, vocabulary: &Vocabulary) -> OpError {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
@@ -27,11 +30,7 @@ pub fn unknown(signature: &str, site: &Site, sources: &Sources, vocabulary: &Voc
         let operands: Vec<String> = types.iter().map(|ty| a(ty)).collect();
         let message = format!("The operator `{name}` does not work on {}.", operands.join(" and "));
         let error = OpError::new("script::operator", message);
-        let error = if types.iter().any(|ty| ty == "()") {
-            error.help("A missing key of a map and a function without a result give `()`.")
-        } else {
-            error
-        };
+        let error = if types.iter().any(|ty| ty == "()") { error.help(NOTHING) } else { error };
         (error, Part::Name, types.join(&format!(" {name} ")))
     };
     placed(error, site, sources, part, &label)
@@ -39,7 +38,15 @@ pub fn unknown(signature: &str, site: &Site, sources: &Sources, vocabulary: &Voc
 
 fn of_name(name: &str, types: &[String], site: &Site, sources: &Sources, vocabulary: &Vocabulary) -> OpError {
     let text = sources.text(&site.source).unwrap_or_else(|| "".into());
-    let is_method = call_at(&text, offset(&text, site.line, site.col)).receiver.is_some();
+    let span = call_at(&text, offset(&text, site.line, site.col));
+    let written = text.get(span.name).and_then(|written| written.rsplit("::").next());
+    if written.is_some_and(|written| written != name) && !vocabulary.knows(name) {
+        // A function that is called by its name, which is in a variable.
+        let error = OpError::new("script::unknown_function", format!("There is no function `{name}`."));
+        let error = error.help(meant(closest(name, vocabulary.names())));
+        return placed(error, site, sources, Part::Call, &format!("calls `{name}`"));
+    }
+    let is_method = span.receiver.is_some();
     match types.first() {
         Some(receiver) if is_method && !types_with(name, vocabulary, types.len()) => {
             missing(name, types.len() - 1, Some(receiver), site, sources, vocabulary)
@@ -47,8 +54,8 @@ fn of_name(name: &str, types: &[String], site: &Site, sources: &Sources, vocabul
         Some(receiver) if is_method => {
             let (message, label) =
                 (format!("`{name}` is not a method of {}.", a(receiver)), format!("called on {}", a(receiver)));
-            let error = OpError::new("script::receiver", message).help(forms(name, &[], vocabulary));
-            placed(error, site, sources, Part::Name, &label)
+            let help = if receiver == "()" { NOTHING.to_owned() } else { forms(name, &[], vocabulary) };
+            placed(OpError::new("script::receiver", message).help(help), site, sources, Part::Name, &label)
         }
         _ if !vocabulary.knows(name) => missing(name, types.len(), None, site, sources, vocabulary),
         _ => {
@@ -103,10 +110,13 @@ pub fn missing_among(
         _ if receiver.is_none() && is_variable(name, site, sources) => {
             error.help(format!("`{name}` is a variable; the closure in it is called with `{name}.call(…)`."))
         }
-        Some(near) => error.help(format!("Did you mean `{near}`?")),
-        None => error.help("`help()` lists all functions."),
+        near => error.help(meant(near)),
     };
     placed(error, site, sources, Part::Name, &format!("no such {what}"))
+}
+
+fn meant(near: Option<&str>) -> String {
+    near.map_or_else(|| "`rhailab doc` lists all functions.".to_owned(), |near| format!("Did you mean `{near}`?"))
 }
 
 /// How a function can be called: ours, the script's own, and Rhai's.

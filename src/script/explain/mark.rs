@@ -1,6 +1,7 @@
 //! Which text an error blames.
 
 use crate::error::{Mark, OpError, Site};
+use crate::lab::STOPPED;
 use crate::ops::{self, Kind, Ty};
 use crate::script::scan::offset;
 use crate::script::sources::Sources;
@@ -36,10 +37,9 @@ pub fn locate(error: &mut OpError, sources: &Sources) {
     let Some(text) = sources.text(&site.source) else { return };
     let span = call_at(&text, offset(&text, site.line, site.col));
     let blamed = error.0.arg.as_deref().and_then(|arg| argument(&text, &span, arg));
-    error.0.mark = Some(match blamed {
-        Some((range, label)) => Mark { range, label: label.to_string() },
-        None => Mark { range: span.whole(), label: "failed here".to_string() },
-    });
+    let all = if error.0.code == STOPPED { "stopped here" } else { "failed here" };
+    let (range, label) = blamed.unwrap_or((span.whole(), all));
+    error.0.mark = Some(Mark { range, label: label.to_string() });
 }
 
 /// The text of the argument or option that is called `arg` in some form of the function.

@@ -37,6 +37,21 @@ fn after_previous(text: &str, place: &Site, label: &str) -> Option<Mark> {
 fn explain(kind: &ParseErrorType, text: &str, place: &Site) -> (OpError, String) {
     let error = |message: &str| OpError::new("script::syntax", message);
     match kind {
+        ParseErrorType::MissingToken(token, why) if token == "," && why.starts_with("to separate the ") => {
+            let close = if why.contains("array") {
+                ']'
+            } else if why.contains("map") {
+                '}'
+            } else {
+                ')'
+            };
+            let place =
+                why.replace("to separate the ", "in the ").replace("arguments to function call", "arguments of");
+            (
+                error(&format!("Expected `,` or `{close}` {}.", place.replace('\'', "`"))),
+                format!("`,` or `{close}` is missing after this"),
+            )
+        }
         ParseErrorType::MissingToken(token, why) => (
             error(&format!("Expected `{token}` {}.", why.replace('\'', "`"))),
             format!("`{token}` is missing after this"),
@@ -74,6 +89,16 @@ fn explain(kind: &ParseErrorType, text: &str, place: &Site) -> (OpError, String)
             let (error, label) = constant(name);
             (error, label.into())
         }
+        ParseErrorType::MismatchedType(due, given) if due.contains("iterable") => (
+            error(&format!("`for` cannot go through {given}."))
+                .help("It goes through arrays, maps, strings and ranges such as `0..5`."),
+            "not a list".into(),
+        ),
+        ParseErrorType::MismatchedType(due, given) if due.contains("boolean") => (
+            error(&format!("A condition is `true` or `false`, not {given}."))
+                .help("Compare it with something, as in `n > 0`."),
+            "not a condition".into(),
+        ),
         ParseErrorType::ExprTooDeep => (
             OpError::new("limit::expression", "The expression is nested too deeply.")
                 .help("Split it over several statements."),

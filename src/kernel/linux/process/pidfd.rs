@@ -37,6 +37,11 @@ impl PidFd {
     pub fn wait_through(&self, deadline: impl Into<Option<Instant>>) -> Done<bool> {
         interrupt::wait_through(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], deadline.into())
     }
+
+    /// The same, but the user's second request ends the wait.
+    pub fn wait_unhurried(&self, deadline: Instant) -> Done<bool> {
+        interrupt::wait_unhurried(&mut vec![PollFd::new(self.as_fd(), PollFlags::POLLIN)], Some(deadline))
+    }
 }
 
 impl AsFd for PidFd {

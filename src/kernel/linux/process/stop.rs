@@ -4,7 +4,7 @@ use super::launch::{KILL_WAIT, reap};
 use super::pidfd::PidFd;
 use super::{parts, procfs};
 use crate::change::Identity;
-use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::kernel::{Done, Refusal, Undone, Why, interrupt};
 use crate::observe::ProcState;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
@@ -44,18 +44,43 @@ struct Group {
     answer: Undone,
 }
 
+/// How long to wait after a signal.
+struct Patience {
+    /// For the leader of a group.
+    leader: Instant,
+    /// For the rest of it.
+    group: Instant,
+    /// Whether a second Ctrl-C ends the wait.
+    may_be_cut: bool,
+}
+
+impl Patience {
+    fn none() -> Patience {
+        Patience { leader: Instant::now(), group: Instant::now(), may_be_cut: false }
+    }
+
+    fn wait(&self, fd: &PidFd) -> Done<bool> {
+        if self.may_be_cut { fd.wait_unhurried(self.leader) } else { fd.wait_through(self.leader) }
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.group || (self.may_be_cut && interrupt::hurried())
+    }
+}
+
 /// Ends processes; the answers are in the order given. How they ended goes to `ended`, by pid and start time.
 pub fn all(processes: &[&Identity], ended: &mut BTreeMap<(i32, u64), ProcState>) -> Vec<Done<Undone>> {
     let mut targets: Vec<Target> =
         processes.iter().map(|process| Target::find(process).unwrap_or_else(|r| Target::Decided(Err(r)))).collect();
-    for (signal, leader_time, group_time) in [(Signal::SIGTERM, GRACE, GRACE), (Signal::SIGKILL, KILL_WAIT, SWEEP_WAIT)]
-    {
+    for (signal, leader, group) in [(Signal::SIGTERM, GRACE, GRACE), (Signal::SIGKILL, KILL_WAIT, SWEEP_WAIT)] {
         for target in &targets {
             target.signal(signal);
         }
         let now = Instant::now();
+        let may_be_cut = signal == Signal::SIGTERM;
+        let patience = Patience { leader: now + leader, group: now + group, may_be_cut };
         for target in &mut targets {
-            if let Err(refusal) = target.wait(now + leader_time, now + group_time) {
+            if let Err(refusal) = target.wait(&patience) {
                 *target = Target::Decided(Err(refusal));
             }
         }
@@ -80,7 +105,7 @@ impl Target {
         let leader = Pid::from_raw(pid);
         let mut group = Group { leader, start, fd, state: ProcState::Running, is_empty: false, answer: Undone::Yes };
         if found.is_zombie() {
-            group.wait(Instant::now(), Instant::now())?;
+            group.wait(&Patience::none())?;
             if group.is_empty {
                 group.answer = Undone::AlreadyGone;
             }
@@ -117,11 +142,11 @@ impl Target {
         }
     }
 
-    fn wait(&mut self, leader: Instant, group: Instant) -> Done<()> {
+    fn wait(&mut self, patience: &Patience) -> Done<()> {
         match self {
             Target::Decided(_) => Ok(()),
-            Target::Group(target) => target.wait(leader, group),
-            Target::Orphans(fds) => fds.iter().try_for_each(|fd| fd.wait_through(leader).map(drop)),
+            Target::Group(target) => target.wait(patience),
+            Target::Orphans(fds) => fds.iter().try_for_each(|fd| patience.wait(fd).map(drop)),
         }
     }
 
@@ -150,9 +175,9 @@ impl Target {
 }
 
 impl Group {
-    fn wait(&mut self, leader: Instant, group: Instant) -> Done<()> {
+    fn wait(&mut self, patience: &Patience) -> Done<()> {
         if self.state == ProcState::Running {
-            if !self.fd.wait_through(leader)? {
+            if !patience.wait(&self.fd)? {
                 return Ok(());
             }
             self.state = ProcState::Ended(reap(self.leader));
@@ -160,7 +185,7 @@ impl Group {
         while !self.is_empty {
             self.reap_members();
             self.is_empty = self.has_no_members()?;
-            if Instant::now() >= group {
+            if patience.is_over() {
                 break;
             }
             if !self.is_empty {
