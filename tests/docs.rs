@@ -68,7 +68,7 @@ fn the_commands_that_take_json_are_those_in_its_documentation() {
         .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' '))?.split(' ').next())
         .collect();
     assert!(commands.len() > 10, "{help}");
-    for name in commands {
+    for name in commands.into_iter().filter(|name| *name != "help") {
         let takes = home.run(&[name, "--help"]).assert_well().contains("--json");
         assert_eq!(takes, headings.contains(name), "`rhailab {name}` takes --json, or docs/json.md says so");
     }

@@ -143,7 +143,7 @@ fn waiting_ends_with_what_the_closure_returns_and_not_with_its_mistakes() {
     let error = failure("wait_until(\"10ms\", || false);");
     assert_eq!((error.0.code, error.to_string().contains("within 10ms")), ("wait::timeout", true), "{error}");
     assert_eq!(failure("wait_until(\"1h\", || subnet(\"x\"));").0.code, "value::subnet");
-    assert_eq!(failure("wait_until(\"1h\", || [1][2] > 3);").0.code, "script::error");
+    assert_eq!(failure("wait_until(\"1h\", || [1][2] > 3);").0.code, "script::index");
     assert_eq!(failure("wait_until(\"1h\", 3);").0.arg.as_deref(), Some("condition"));
     assert_eq!(failure("wait_until(-1, || true);").0.code, "value::duration");
 }
@@ -231,7 +231,7 @@ fn parameters_take_text_and_values_of_their_default_s_type() {
         assert_eq!((error.0.code, error.0.class), (code, Class::Usage), "{name} {value:?}: {error}");
     }
     let error = with_params(&[("nn", text("1"))]).unwrap_err();
-    assert_eq!(error.0.help.as_deref(), Some("Did you mean `n`?"));
+    assert_eq!(error.0.help.as_deref(), Some("Did you mean `n`? `rhailab run RECIPE --help` lists them all."));
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn files_that_are_no_text_are_refused_with_the_place() {
     std::fs::write(&latin, b"// fine\nlet a = \"caf\xe9\";\n").unwrap();
     let error = Bench::new().session.load_file(&latin).unwrap_err();
     assert_eq!((error.0.code, error.0.class), ("recipe::not_utf8", Class::Usage));
-    assert!(error.to_string().contains("byte 20, in line 2, is 0xe9"), "{error}");
+    assert!(error.to_string().contains("in line 2, byte 20 of the file is 0xe9"), "{error}");
     let error = Bench::new().session.load_file(&folder.path().join("none.rhai")).unwrap_err();
     assert_eq!((error.0.code, error.0.class), ("recipe::unreadable", Class::Usage));
     assert_eq!(Bench::new().session.load_file(folder.path()).unwrap_err().0.code, "recipe::unreadable");

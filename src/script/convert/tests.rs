@@ -112,7 +112,7 @@ fn refusals_say_what_was_given_what_is_due_and_what_to_write() {
         (
             "a/b".into(),
             Ty::NsName,
-            "The namespace name \"a/b\" contains '/'. | Use ASCII letters, digits, `_`, `-` and `.`, and start with a letter or digit: `ab`.",
+            "The namespace name \"a/b\" contains '/'. | Use ASCII letters, digits, `_`, `-` and `.`, and start with a letter, a digit or `_`, for example `ab`.",
         ),
     ] {
         assert_eq!(taken_as(value, ty), words);
