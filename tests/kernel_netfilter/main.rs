@@ -5,6 +5,5 @@
 mod apply;
 mod backends;
 mod flows;
-mod speed;
 mod support;
 mod undo;
