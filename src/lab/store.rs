@@ -78,7 +78,7 @@ pub fn read(path: &Path) -> OpResult<State> {
         }
         let bad = |why: String| {
             OpError::new("journal::corrupt", format!("Line {} of the journal {} {why}.", number + 1, path.display()))
-                .help("It was left as it is and nothing was undone. `rhailab recover --by-tag` finds what carries rhailab's marks.")
+                .help("It was left as it is and nothing was undone. What the lab made can be told by its marks: interfaces whose hardware address begins with 72, routes of protocol 98, rules with a comment `rhailab:LAB:N`.")
                 .class(Class::Leftover)
         };
         let line: Line = match serde_json::from_slice(line) {
