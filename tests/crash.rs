@@ -11,7 +11,7 @@ use machine::{assert_same, lines, processes, state};
 use std::io::{BufRead, BufReader};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::{Home, Running, User, am_root, eventually, ordinary};
 
 const ARTICLE: &str = include_str!("../scripts/labs/container-networking.rhai");
@@ -78,7 +78,11 @@ fn a_killed_sandbox_is_gone_within_a_second() {
         let home = &Home::new(if point.nth % 2 == 0 && am_root() { ordinary() } else { User::Me });
         let before = state();
         run_and_kill(home, &[], point);
-        let time = eventually(&format!("its processes are gone: {:?}", processes(home)), || processes(home).is_empty());
+        let start = Instant::now();
+        eventually("its processes are gone", || processes(home).is_empty());
+        let is_dead = || home.run(&["ls", "--json"]).assert_well().contains(r#""life":"dead""#);
+        eventually("what held its namespaces is gone", is_dead);
+        let time = start.elapsed();
         times.lock().unwrap().push(time);
         assert_same(&format!("killed at {point:?}, the sandbox left something outside"), &before, &state());
         home.run(&["recover", "-q"]).assert_well();
