@@ -39,10 +39,18 @@ const CLOSED: &str = "output::closed";
 
 /// Linux network labs as scripts: namespaces, bridges, NAT and virtual IPs, with nothing left behind.
 #[derive(Debug, Parser)]
-#[command(name = "rhailab", version, after_help = AFTER_HELP)]
+#[command(name = "rhailab", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
 struct Cli {
-    /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 900)]
+    /// When to use colours: always, never, or auto
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true,
+        display_order = 900
+    )]
     color: ColorChoice,
     #[command(subcommand)]
     command: Option<Command>,
@@ -57,7 +65,8 @@ Exit codes:
   4  something could not be undone, and is listed
 
 Environment:
-  RHAILAB_STATE_DIR  where labs are kept: for root /var/lib/rhailab, for others ~/.local/state/rhailab
+  RHAILAB_STATE_DIR  where labs are kept; where it is not set, that is
+                     /var/lib/rhailab for root, ~/.local/state/rhailab for others
   NO_COLOR           turns colours off";
 
 #[derive(Debug, Subcommand)]
@@ -142,6 +151,9 @@ fn advise(mut error: clap::Error) -> clap::Error {
     let command = Cli::command();
     let names = command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
     let tip = match closest(word, names) {
+        _ if word == "help" => {
+            "to see the commands: 'rhailab --help'; for one of them: 'rhailab COMMAND --help'".to_owned()
+        }
         _ if is_recipe => format!("to run the recipe: 'rhailab run {word}'"),
         Some(near) => format!("a similar subcommand exists: '{near}'"),
         None => return error,

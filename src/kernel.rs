@@ -17,6 +17,7 @@ pub use nix::errno::Errno;
 pub mod fake;
 pub mod interrupt;
 pub mod linux;
+pub mod read;
 pub mod terminal;
 
 /// Why a kernel (or a tool in its service) did not do what was asked, in its own terms. The lab turns it into

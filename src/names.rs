@@ -96,6 +96,12 @@ impl<K: NameKind> Name<K> {
     /// Checks `text` and makes it a name, or says what is wrong with it and proposes another.
     pub fn new(text: &str) -> Result<Self, OpError> {
         let refuse = |message: String| OpError::new(K::CODE, message);
+        // A text that long is no slip of the pen, and would fill the screen.
+        let shown: String = if text.chars().count() > SHOWN {
+            text.chars().take(SHOWN).chain(['…']).collect()
+        } else {
+            text.to_owned()
+        };
         let noun = K::NOUN;
         if text.is_empty() {
             return Err(refuse(format!("A{} {noun} cannot be empty.", if noun.starts_with('i') { "n" } else { "" }))
@@ -113,10 +119,10 @@ impl<K: NameKind> Name<K> {
                 near if near == NOTHING_LEFT => String::new(),
                 near => format!(", for example `{near}`"),
             };
-            return Err(refuse(format!("The {noun} {text:?} {place} {what:?}.")).help(format!("{ALPHABET}{example}.")));
+            return Err(refuse(format!("The {noun} {shown:?} {place} {what:?}.")).help(format!("{ALPHABET}{example}.")));
         }
         if text.len() > K::MAX {
-            return Err(refuse(format!("The {noun} `{text}` has {} bytes; {}.", text.len(), K::WHY))
+            return Err(refuse(format!("The {noun} `{shown}` has {} bytes; {}.", text.len(), K::WHY))
                 .help(format!("Shorten it, for example to `{}`.", proposal(text, K::MAX))));
         }
         Ok(Name(text.into(), PhantomData))
@@ -127,6 +133,9 @@ impl<K: NameKind> Name<K> {
         &self.0
     }
 }
+
+/// How much of a wrong name is shown, in characters.
+const SHOWN: usize = 60;
 
 /// What names are made of.
 const ALPHABET: &str = "Use ASCII letters, digits, `_`, `-` and `.`, and start with a letter, a digit or `_`";

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// What to run and with which parameters.
 #[derive(Debug, Clone, Args)]
 pub struct RecipeArgs {
-    /// The recipe
+    /// The recipe, a file of script
     #[arg(value_name = "RECIPE", required_unless_present = "help")]
     pub recipe: Option<PathBuf>,
     /// Set a parameter of the recipe
@@ -24,11 +24,11 @@ pub struct RecipeArgs {
     /// Let the recipe import modules from this folder too
     #[arg(long, value_name = "DIR")]
     pub module_path: Vec<PathBuf>,
-    /// End a recipe that runs away after this many operations of the script engine
+    /// End the recipe after this many operations of the script engine; 0 is no limit
     #[arg(long, value_name = "N")]
     pub max_operations: Option<u64>,
     /// Print help; with a recipe, also its parameters
-    #[arg(short, long)]
+    #[arg(short, long, display_order = 901)]
     pub help: bool,
 }
 

@@ -25,10 +25,10 @@ const HANDOVER: Duration = Duration::from_secs(5);
 /// Take labs down
 #[derive(Debug, Args)]
 pub struct DownArgs {
-    /// Their names
+    /// The labs to take down
     #[arg(value_name = "NAME", required_unless_present = "all")]
     names: Vec<String>,
-    /// All that stand
+    /// Take down all that stand
     #[arg(long, conflicts_with = "names")]
     all: bool,
     #[command(flatten)]

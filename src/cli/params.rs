@@ -2,6 +2,7 @@
 
 use super::engine::Trouble;
 use crate::error::{Class, Mark, OpError, Site, io_words};
+use crate::kernel::read::whole;
 use crate::script::ParamValue;
 use crate::script::scan::{line_col, offset};
 use crate::script::sources::Sources;
@@ -9,9 +10,12 @@ use serde_json::{Map, Value};
 use std::ops::Range;
 use std::path::Path;
 
+/// The longest file that is read, in bytes.
+const LONGEST: usize = 16 << 20;
+
 /// Reads them, in the order of the file.
 pub fn read(file: &Path) -> Result<Vec<(String, ParamValue)>, Trouble> {
-    let bytes = std::fs::read(file).map_err(|error| {
+    let bytes = whole(file, LONGEST).map_err(|error| {
         OpError::new("params::unreadable", format!("The file `{}` cannot be read.", file.display()))
             .help("`--params` takes the name of a TOML file, or of a JSON file if it ends in .json.")
             .cause(io_words(&error))

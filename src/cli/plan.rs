@@ -24,7 +24,7 @@ use std::rc::Rc;
 
 /// Show every change a recipe would make, with its inverse, without making any
 #[derive(Debug, Args)]
-#[command(disable_help_flag = true)]
+#[command(disable_help_flag = true, override_usage = "rhailab plan [OPTIONS] <RECIPE>")]
 pub struct PlanArgs {
     #[command(flatten)]
     recipe: RecipeArgs,
@@ -33,9 +33,9 @@ pub struct PlanArgs {
     pub(super) json: bool,
 }
 
-/// Print a recipe as two shell scripts, one that builds its network and one that removes it
+/// Print a recipe as two shell scripts that build its network and remove it
 #[derive(Debug, Args)]
-#[command(disable_help_flag = true)]
+#[command(disable_help_flag = true, override_usage = "rhailab export [OPTIONS] <RECIPE>")]
 pub struct ExportArgs {
     #[command(flatten)]
     recipe: RecipeArgs,

@@ -137,7 +137,8 @@ impl Progress {
     /// The lab is about to be taken down.
     pub fn teardown(&mut self) {
         if self.manner == Manner::Brief && self.style.is_terminal {
-            raw_err(&format!("\r\x1b[K{}", self.style.paint(Ink::Faint, "taking it down …")));
+            let text = if self.style.unicode { "taking it down …" } else { "taking it down ..." };
+            raw_err(&format!("\r\x1b[K{}", self.style.paint(Ink::Faint, text)));
             self.drawn = Some(Instant::now());
         }
     }
@@ -168,6 +169,9 @@ impl Progress {
             self.out(&event);
         }
         // The recipe's own output is what a run is about; only who watches wants a balance.
+        if made + undone == 0 {
+            return;
+        }
         if self.manner == Manner::Verbose || (self.manner == Manner::Brief && self.style.is_terminal) {
             let time = time.as_secs_f64();
             let text = match self.manner {

@@ -12,7 +12,7 @@ use clap::Args;
 
 /// Run a recipe, and take everything down when it ends
 #[derive(Debug, Args)]
-#[command(disable_help_flag = true)]
+#[command(disable_help_flag = true, override_usage = "rhailab run [OPTIONS] <RECIPE>")]
 pub struct RunArgs {
     #[command(flatten)]
     recipe: RecipeArgs,
@@ -28,7 +28,7 @@ pub struct RunArgs {
 
 /// Make a lab and leave it up until `down`
 #[derive(Debug, Args)]
-#[command(disable_help_flag = true)]
+#[command(disable_help_flag = true, override_usage = "rhailab up [OPTIONS] <RECIPE>")]
 pub struct UpArgs {
     #[command(flatten)]
     recipe: RecipeArgs,

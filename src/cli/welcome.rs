@@ -9,22 +9,31 @@ use std::env;
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 
+/// A recipe to begin with, as a command.
+const FIRST: &str = r#"echo 'netns("web").ping("127.0.0.1");' >first.rhai"#;
+
+/// How wide the commands are.
+const WIDTH: usize = FIRST.len();
+
 /// Shows it. The exit code is 3 if no lab can be made here.
 pub fn welcome(context: Context) -> Ended {
     let style = context.stdout();
     let strong = |text: &str| style.paint(Ink::Strong, text);
     let mut text = format!(
-        "{} builds Linux networks from scripts: namespaces, veth pairs, bridges, routes, NAT and virtual IPs, for\n\
-         real, in a sandbox of their own, with nothing left behind.\n\n{}\n",
+        "{} builds Linux networks from scripts: namespaces, veth pairs, bridges,\n\
+         routes, NAT and virtual IPs. They are real, they are in a sandbox of their\n\
+         own, and nothing is left of them.\n\n{}\n",
         strong("rhailab"),
         strong("Try:")
     );
     for (command, what) in [
+        (FIRST, "a first recipe"),
+        ("rhailab run first.rhai -v", "make it, show how, undo it"),
+        ("rhailab plan RECIPE", "only show what it would do"),
+        ("rhailab up RECIPE", "make it and leave it up"),
         ("rhailab doc", "what a recipe can say"),
-        ("rhailab plan RECIPE", "what it would do, as ip and iptables commands"),
-        ("rhailab run RECIPE --verbose", "do it, show it, undo it"),
     ] {
-        text.push_str(&format!("  {command:<30} {}\n", style.paint(Ink::Faint, what)));
+        text.push_str(&format!("  {command:<WIDTH$}  {}\n", style.paint(Ink::Faint, what)));
     }
     let (checks, ready) = checks(style);
     text.push_str(&format!("\n{}\n{checks}\n`rhailab --help` lists all commands.\n", strong("This machine:")));

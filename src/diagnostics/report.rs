@@ -112,6 +112,7 @@ fn spots(fault: &Fault, sources: &Sources) -> Vec<Spot> {
     for spot in own.into_iter().chain(others) {
         // Two things to say about the same text: a loop comes to the same call again.
         match spots.iter_mut().find(|same| same.site.source == spot.site.source && same.range == spot.range) {
+            Some(same) if same.label.ends_with(&spot.label) => {}
             Some(same) => same.label = format!("{}; {}", same.label, spot.label),
             None => spots.push(spot),
         }

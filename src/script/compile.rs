@@ -68,6 +68,9 @@ pub fn compile(engine: &Engine, sources: &Sources, id: &str, text: &str) -> OpRe
         Ok(ast) => ast,
         Err(error) => return Err(explain::syntax(&error, &source, sources)),
     };
+    if let Some(error) = explain::unclosed(text, &source) {
+        return Err(error);
+    }
     ast.set_source(&*source);
     let mut compiled = Compiled {
         source: Rc::clone(&source),

@@ -19,7 +19,7 @@ pub use mark::locate;
 use mark::{Part, mark};
 use rhai::{EvalAltResult as Failure, Map, Position};
 use std::rc::Rc;
-pub use syntax::syntax;
+pub use syntax::{syntax, unclosed};
 
 /// Explains why a recipe ended.
 pub fn runtime(failure: &Failure, main: &Rc<str>, cx: &Context, vocabulary: &Vocabulary) -> OpError {

@@ -1,15 +1,23 @@
 //! Reading the text of a recipe or module.
 
 use crate::error::{Class, OpError, OpResult, closest, io_words};
+use crate::kernel::read::whole;
+use crate::lab::stopped;
 use std::io::{Error, ErrorKind};
 use std::path::Path;
 
 /// How many of a folder's recipes are named.
 const NAMED: usize = 5;
 
+/// The longest file that is read, in bytes: nobody writes more, and `/dev/zero` has no end.
+const LONGEST: usize = 16 << 20;
+
 /// Reads a file of script text.
 pub fn read(path: &Path) -> OpResult<String> {
-    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error).class(Class::Usage))?;
+    let bytes = whole(path, LONGEST).map_err(|error| match error.kind() {
+        ErrorKind::Interrupted => stopped(),
+        _ => unreadable(path, &error).class(Class::Usage),
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let bytes = error.as_bytes();
@@ -17,10 +25,7 @@ pub fn read(path: &Path) -> OpResult<String> {
         let byte = bytes.get(at).copied().unwrap_or_default();
         OpError::new(
             "recipe::not_utf8",
-            format!(
-                "The file `{}` is not UTF-8 text: in line {line}, byte {at} of the file is 0x{byte:02x}.",
-                path.display()
-            ),
+            format!("The file `{}` is not UTF-8 text: its byte {at}, in line {line}, is 0x{byte:02x}.", path.display()),
         )
         .help("Recipes are UTF-8; convert it, for example with `iconv -f LATIN1 -t UTF-8`.")
         .class(Class::Usage)
@@ -44,6 +49,9 @@ fn unreadable(path: &Path, error: &Error) -> OpError {
                 None => listed(&there, "Name a file that is there"),
             };
             refuse(format!("There is no file `{shown}`."), help)
+        }
+        ErrorKind::FileTooLarge => {
+            refuse(format!("`{shown}` is no recipe: {}.", io_words(error)), "Name a file of script text.".into())
         }
         _ => refuse(format!("The file `{shown}` cannot be read."), "Check that you may read it: `ls -l`.".into())
             .cause(io_words(error)),

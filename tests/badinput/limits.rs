@@ -22,6 +22,13 @@ fn a_recipe_that_grows_without_end() {
             &["calls functions in functions too deeply"],
             "A function may call itself for ever.",
         ),
+        case(
+            "a name",
+            "let s = \"x\"; for i in 0..20 { s += s; }\nnetns(s);\n",
+            "s",
+            &["xxx…` has 1048576 bytes; rhailab allows 64 bytes."],
+            "Shorten it",
+        ),
     ]);
 }
 

@@ -3,7 +3,7 @@
 use super::{RECIPE, homes, machine, nothing_is_left};
 use crate::machine::state;
 use crate::report::Report;
-use crate::support::Home;
+use crate::support::{Home, Running};
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -43,7 +43,24 @@ fn a_recipe_that_cannot_be_read() {
         refused(&home, "labs", "recipe::unreadable", "", &["`labs` is a folder, not a recipe."], "Name a recipe in it");
         fs::write(home.path("latin.rhai"), b"let x = 1;\nprint(\"caf\xe9\");\n").unwrap();
         refused(&home, "latin.rhai", "recipe::not_utf8", "", &["in line 2", "0xe9"], "Recipes are UTF-8");
+        refused(&home, "/dev/zero", "recipe::unreadable", "", &["it is longer than 16 MiB."], "Name a file of script");
         nothing_is_left("unreadable recipes", &home, &before);
+    }
+}
+
+#[test]
+fn a_recipe_may_come_through_a_pipe_and_ctrl_c_ends_the_wait_for_it() {
+    let Some(machine) = machine::enter(false) else { return };
+    for home in homes(machine) {
+        let fifo = home.folder("mine").join("pipe");
+        assert!(home.command(&["mkfifo", "mine/pipe"]).status().unwrap().success());
+        let mut running = Running(home.rhailab(&["run", "mine/pipe"]).spawn().unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        running.signal("INT");
+        assert_eq!(Report::of(&running.end().assert_fails(1)).message, "Ctrl-C stopped the recipe.");
+        let mut running = home.rhailab(&["run", "mine/pipe"]).spawn().unwrap();
+        fs::write(fifo, "print(\"through a pipe\");\n").unwrap();
+        assert!(running.wait().unwrap().success());
     }
 }
 

@@ -236,6 +236,14 @@ fn a_text_that_is_no_recipe() {
         case("no brace", "fn f() {\n    print(1);\n", 2, ";", &["Expected `}`"], ""),
         case("an open string", "print(\"hello);\n", 1, "\"hello);", &["A string is not closed"], "Texts of several"),
         case(
+            "an open comment",
+            "print(1); /* and so on\n",
+            1,
+            "/*",
+            &["A comment is not closed."],
+            "Close it with `*/`",
+        ),
+        case(
             "a reserved word",
             "let new = 1;\n",
             1,

@@ -4,7 +4,7 @@ use super::mark::{Part, mark};
 use crate::error::{Class, Mark, OpError, Site, closest};
 use crate::ops;
 use crate::script::context::site;
-use crate::script::scan::{KEYWORDS, Kind, RESERVED, Token, offset, scan};
+use crate::script::scan::{KEYWORDS, Kind, RESERVED, Token, line_col, offset, scan};
 use crate::script::sources::Sources;
 use rhai::{LexError, ParseError, ParseErrorType};
 use std::rc::Rc;
@@ -23,6 +23,19 @@ pub fn syntax(error: &ParseError, source: &Rc<str>, sources: &Sources) -> OpErro
     };
     explained.0.site = Some(place);
     explained.class(Class::Usage)
+}
+
+/// A comment that is not closed, which for Rhai just ends the text.
+pub fn unclosed(text: &str, source: &Rc<str>) -> Option<OpError> {
+    let mut scan = scan(text);
+    let last = scan.tokens.pop().filter(|last| scan.unfinished && last.text(text).starts_with("/*"))?;
+    let (line, col) = line_col(text, last.at.start);
+    let mut error = OpError::new("script::syntax", "A comment is not closed.")
+        .help("Close it with `*/`; comments may be nested.")
+        .class(Class::Usage);
+    error.0.site = Some(Site { source: Rc::clone(source), line, col });
+    error.0.mark = Some(Mark { range: last.at.start..last.at.start + 2, label: "starts here".into() });
+    Some(error)
 }
 
 /// Rhai reports what follows a missing token, which may be lines away.
@@ -139,7 +152,9 @@ fn unknown_variable(name: &str, text: &str, place: &Site) -> (OpError, String) {
                 format!("The one declared on line {line} ends with its block.")
             }
         }
-        (None, _) if ops::all().any(|def| def.name == name) => {
+        (None, _)
+            if ops::all().any(|def| def.name == name && matches!(def.kind, ops::Kind::Free | ops::Kind::InNs)) =>
+        {
             format!("`{name}` is a function: call it with `{name}(…)`, or wrap it in a closure.")
         }
         (None, _) => match closest(name, names.iter().map(|(name, _)| *name).chain(KEYWORDS.iter().copied())) {
