@@ -310,7 +310,7 @@ fn files_that_are_no_text_are_refused_with_the_place() {
     std::fs::write(&latin, b"// fine\nlet a = \"caf\xe9\";\n").unwrap();
     let error = Bench::new().session.load_file(&latin).unwrap_err();
     assert_eq!((error.0.code, error.0.class), ("recipe::not_utf8", Class::Usage));
-    assert!(error.to_string().contains("in line 2, byte 20 of the file is 0xe9"), "{error}");
+    assert!(error.to_string().contains("byte 20, in line 2, is 0xe9"), "{error}");
     let error = Bench::new().session.load_file(&folder.path().join("none.rhai")).unwrap_err();
     assert_eq!((error.0.code, error.0.class), ("recipe::unreadable", Class::Usage));
     assert_eq!(Bench::new().session.load_file(folder.path()).unwrap_err().0.code, "recipe::unreadable");
