@@ -264,13 +264,14 @@ impl Lab {
     }
 
     /// Undoes everything, as few kernel calls as it takes, and returns what could not be undone.
-    pub fn unwind(&mut self) -> OpResult<Vec<Leftover>> {
+    pub fn unwind(&mut self) -> Vec<Leftover> {
         let numbers: Vec<u64> = self.made.iter().map(|record| record.n).collect();
         let left = self.undo_numbers(&numbers);
         if left.is_empty() {
-            self.note(&Line::End)?;
+            // As for one change that is undone.
+            let _ = self.note(&Line::End);
         }
-        Ok(left)
+        left
     }
 
     /// Says in the journal that what stands is meant to stay.
@@ -295,7 +296,7 @@ impl Lab {
                 records.iter().map(|r| Entry { change: &r.change, identity: &r.identity }).collect();
             for (record, result) in records.into_iter().zip(self.kernel.undo_all(&entries)) {
                 match result {
-                    Ok(undone) => self.gone(record, undone, &mut left),
+                    Ok(undone) => self.gone(record, undone),
                     Err(refusal) => {
                         let error = explain::undo(&refusal, record);
                         self.tell(&Event::Stuck(record, &error));
@@ -309,7 +310,7 @@ impl Lab {
             if let (Some(record), Some(owner)) = (going.get(*at), going.get(*owner))
                 && !failed.contains(&owner.n)
             {
-                self.gone(record, Undone::Along, &mut left);
+                self.gone(record, Undone::Along);
             }
         }
         going.retain(|record| failed.contains(&record.n));
@@ -319,13 +320,11 @@ impl Lab {
         left
     }
 
-    fn gone(&mut self, record: &Record, undone: Undone, left: &mut Vec<Leftover>) {
+    fn gone(&mut self, record: &Record, undone: Undone) {
         self.tell(&Event::Undone(record, undone));
-        // The change is undone whether or not the journal can say so; a journal that says too little makes a
-        // later `recover` find it gone, which is harmless, but the user should know that the disk is full.
-        if let Err(error) = self.note(&Line::Undone { n: record.n }) {
-            left.push(Leftover { record: record.clone(), error });
-        }
+        // The change is undone whether or not the journal can say so. One that says too little makes a later
+        // `recover` find it gone, which is harmless; and on a full disk no further change is made.
+        let _ = self.note(&Line::Undone { n: record.n });
     }
 
     fn tell(&mut self, event: &Event<'_>) {

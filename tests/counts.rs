@@ -66,7 +66,7 @@ fn an_attached_host_takes_six_requests_and_a_lab_goes_by_one_deletion() {
         let lab = run(real(), None, &star(hosts));
         let up = since(start);
         let start = counts();
-        assert!(lab.borrow_mut().unwind().unwrap().is_empty());
+        assert!(lab.borrow_mut().unwind().is_empty());
         let down = since(start);
         println!("{hosts} hosts: {up:?}, {down:?}");
         assert_eq!((up.link_moves, up.link_deletions, down.link_moves), (0, 0, 0), "{hosts} hosts");
@@ -101,7 +101,7 @@ fn rules_go_in_and_out_through_one_process_for_each_namespace_and_family() {
     let start = restores_started();
     let lab = run(real(), None, recipe);
     assert_eq!(restores_started() - start, 3, "two families here and one in `web`");
-    assert!(lab.borrow_mut().unwind().unwrap().is_empty());
+    assert!(lab.borrow_mut().unwind().is_empty());
     assert_eq!(restores_started() - start, 3, "the teardown started more");
     drop(lab);
     machine::assert_same("the virtual IPs left something, or took it", &before, &machine::state());
@@ -140,7 +140,7 @@ fn the_journal_is_flushed_for_files_only() {
     let journal = || Some(Journal::open(Path::new("/dev/null")).unwrap());
     let fake = || Box::new(FakeKernel::new());
     let lab = run(fake(), journal(), &star(50));
-    assert!(lab.borrow_mut().unwind().unwrap().is_empty());
+    assert!(lab.borrow_mut().unwind().is_empty());
 
     let lab = Rc::new(RefCell::new(Lab::new(LabName::new("test").unwrap(), fake(), journal())));
     let session = Session::new(lab, Config::default());

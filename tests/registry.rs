@@ -37,7 +37,7 @@ fn every_recipe_runs_in_memory_and_unwinding_leaves_nothing() {
             }
             // The second time there is nothing to undo, and that is no failure.
             for time in ["once", "twice"] {
-                let left = run.lab.borrow_mut().unwind().unwrap();
+                let left = run.lab.borrow_mut().unwind();
                 assert!(left.is_empty(), "{}, undone {time}: {left:?}", shown.title);
                 assert!(run.fake.borrow().is_bare(), "{}, undone {time}: {:#?}", shown.title, run.fake.borrow());
             }
@@ -66,7 +66,7 @@ fn a_failure_at_any_change_of_any_recipe_is_an_error_and_leaves_nothing() {
                         assert!(error.0.leftovers.is_empty(), "{title}: {:?}", error.0.leftovers);
                     }
                 }
-                let left = run.lab.borrow_mut().unwind().unwrap();
+                let left = run.lab.borrow_mut().unwind();
                 assert!(left.is_empty() && run.fake.borrow().is_bare(), "{title}: {left:?} {:#?}", run.fake.borrow());
                 injected += 1;
             }

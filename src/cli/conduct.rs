@@ -152,7 +152,7 @@ fn play(
         end_processes(&mut lab);
         return Ok((code, false));
     }
-    let left = lab.unwind()?;
+    let left = lab.unwind();
     // What the teardown of a sandbox could not undo goes with the sandbox.
     let gone = left.is_empty() || job.mode == Mode::Sandbox;
     Ok((if gone { code } else { fail(&leftover_error(&left).into()) }, false))

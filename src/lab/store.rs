@@ -5,9 +5,10 @@
 
 use super::journal::{Line, Misfit, State, VERSION};
 use crate::error::{Class, OpError, OpResult, io_words};
+use crate::kernel::Errno;
 use crate::names::LabName;
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -58,12 +59,20 @@ impl Journal {
         // One write: a reader, and a crash, see the whole line or a torn last one.
         let written = self.file.write(&text).map_err(|e| failed("write", &self.path, &e))?;
         if written != text.len() {
-            return Err(failed("write", &self.path, &std::io::Error::from(ErrorKind::StorageFull)));
+            self.cut_off(written);
+            return Err(failed("write", &self.path, &std::io::Error::from_raw_os_error(Errno::ENOSPC as i32)));
         }
         if matches!(line, Line::Intent { change, .. } if change.is_on_disk()) {
             self.file.sync_data().map_err(|e| failed("flush", &self.path, &e))?;
         }
         Ok(())
+    }
+
+    /// Takes half a line back, lest the next one follow it, should there be space again by then.
+    fn cut_off(&mut self, bytes: usize) {
+        let length = self.file.metadata().map(|about| about.len().saturating_sub(bytes as u64));
+        // A reader takes a torn last line for what it is.
+        let _ = length.and_then(|length| self.file.set_len(length));
     }
 }
 

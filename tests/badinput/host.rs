@@ -7,7 +7,7 @@ use crate::report::Report;
 use crate::support::{Home, Ran, User, am_root, eventually, ordinary};
 
 /// The state without iptables' own tables, which stay once they are there, empty.
-fn without_tables() -> Vec<String> {
+pub fn without_tables() -> Vec<String> {
     state().into_iter().filter(|line| !line.starts_with("rule: ") || line.starts_with("rule: -A")).collect()
 }
 

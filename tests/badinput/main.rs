@@ -13,6 +13,7 @@ mod support;
 
 mod arguments;
 mod catching;
+mod full;
 mod host;
 mod limits;
 mod modules;
