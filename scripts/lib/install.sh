@@ -19,7 +19,11 @@ packages() {
         newuidmap:dnf) echo shadow-utils ;;
         newuidmap:pacman) echo shadow ;;
         newuidmap:apk) echo shadow-uidmap ;;
+        nft:*) echo nftables ;;
         python3:pacman) echo python ;;
+        sysctl:apt-get) echo procps ;;
+        sysctl:dnf | sysctl:pacman) echo procps-ng ;;
+        sysctl:apk) echo procps ;;
         unshare:*) echo util-linux ;;
         *) echo "$1" ;;
     esac
