@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the same labs with rhailab and with other tools, and prints what each costs:
 #
-#     scripts/bench.sh [quick|full] [--tools WORD,…] [--json]
+#     scripts/bench.sh [quick|full] [--tools WORD,…] [--labs WORD,…] [--json]
 #
 # Needs no root and touches no network but its own. It measures and judges nothing: the exit status is 0 whatever the
 # ratios, and 1 only where a network came out wrong.

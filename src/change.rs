@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// One kernel change. A closed set: a new kind of kernel object adds a variant, and every `match` names a
 /// place to fill in.
@@ -21,7 +22,7 @@ pub enum Change {
         /// Its name under `/run/netns`.
         name: NsName,
         /// Keys in dot or slash form and their values, written before anything else happens in it.
-        sysctls: Vec<(String, String)>,
+        sysctls: Settings,
     },
     /// Make an interface (ip-link(8)).
     AddLink {
@@ -91,6 +92,9 @@ pub enum Change {
         process: NewProcess,
     },
 }
+
+/// Sysctls with their values. Many namespaces share one list.
+pub type Settings = Rc<[(String, String)]>;
 
 /// An interface to be made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

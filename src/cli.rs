@@ -24,6 +24,7 @@ mod survey;
 mod welcome;
 
 use crate::error::{OpError, OpResult, closest, io_words};
+use crate::kernel::memory;
 use args::Context;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue};
@@ -111,6 +112,7 @@ impl Command {
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    memory::tune();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

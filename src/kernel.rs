@@ -17,6 +17,7 @@ pub use nix::errno::Errno;
 pub mod fake;
 pub mod interrupt;
 pub mod linux;
+pub mod memory;
 pub mod read;
 pub mod terminal;
 
@@ -135,14 +136,17 @@ pub trait Kernel {
     fn apply(&mut self, n: u64, change: &Change, identity: &Identity) -> Done<()>;
 
     /// Makes what was put off: a kernel may make rules together with later ones, because a commit takes time in
-    /// proportion to its table. Called before anything that could tell the difference. Returns the changes that
-    /// were refused; nothing is left of them.
+    /// proportion to its table, and write files when the journal is on the disk. Called before anything that could tell
+    /// the difference. Returns the changes that were refused; nothing is left of them.
     fn settle(&mut self) -> Vec<(u64, Refusal)> {
         Vec::new()
     }
 
     /// Says that IPv4 rules will be made in the root namespace, so that the tool for it can start beside other work.
     fn expect_rules(&mut self) {}
+
+    /// Says that nothing more will be made, so that tools can end beside other work.
+    fn rest(&mut self) {}
 
     /// Forgets what was prepared as number `n`, because it will not be applied.
     fn abandon(&mut self, n: u64);

@@ -1,7 +1,7 @@
 //! The lab: the only mutator. It journals every change before it is made, rolls a failed call back, and
 //! unwinds everything at the end.
 
-use crate::change::{Change, Identity};
+use crate::change::{Change, Identity, Settings};
 use crate::error::{OpError, OpResult, Site};
 use crate::kernel::{Entry, Kernel, Undone, Why};
 use crate::names::{IfName, LabName, Ns};
@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use journal::Line;
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::rc::Rc;
 use store::Journal;
 
 mod explain;
@@ -85,25 +86,28 @@ pub struct Lab {
 
 /// The sysctls that every namespace of a lab starts with, so that a recipe means the same on every machine: a
 /// new namespace copies the host's IPv4 settings, and its bridges pass their frames to iptables.
-pub fn baseline() -> Vec<(String, String)> {
-    [
-        ("net.ipv4.ip_forward", "0"),
-        ("net.ipv4.conf.all.rp_filter", "0"),
-        ("net.ipv4.conf.default.rp_filter", "0"),
-        ("net.ipv6.conf.all.forwarding", "0"),
-        // Without duplicate address detection an IPv6 address works at once.
-        ("net.ipv6.conf.all.accept_dad", "0"),
-        ("net.ipv6.conf.default.accept_dad", "0"),
-        // No link-local address unless the recipe asks: the router solicitations and MLD reports of a thousand
-        // hosts flood a bridge.
-        ("net.ipv6.conf.default.addr_gen_mode", "1"),
-        ("net.bridge.bridge-nf-call-iptables", "0"),
-        ("net.bridge.bridge-nf-call-ip6tables", "0"),
-        ("net.bridge.bridge-nf-call-arptables", "0"),
-    ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .to_vec()
+pub fn baseline() -> Settings {
+    thread_local! {
+        static BASELINE: Settings = BASE.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    }
+    BASELINE.with(Rc::clone)
 }
+
+const BASE: [(&str, &str); 10] = [
+    ("net.ipv4.ip_forward", "0"),
+    ("net.ipv4.conf.all.rp_filter", "0"),
+    ("net.ipv4.conf.default.rp_filter", "0"),
+    ("net.ipv6.conf.all.forwarding", "0"),
+    // Without duplicate address detection an IPv6 address works at once.
+    ("net.ipv6.conf.all.accept_dad", "0"),
+    ("net.ipv6.conf.default.accept_dad", "0"),
+    // No link-local address unless the recipe asks: the router solicitations and MLD reports of a thousand
+    // hosts flood a bridge.
+    ("net.ipv6.conf.default.addr_gen_mode", "1"),
+    ("net.bridge.bridge-nf-call-iptables", "0"),
+    ("net.bridge.bridge-nf-call-ip6tables", "0"),
+    ("net.bridge.bridge-nf-call-arptables", "0"),
+];
 
 impl Lab {
     /// A lab that acts through `kernel` and writes `journal`, if it needs one: a lab in a sandbox that ends with
@@ -194,7 +198,9 @@ impl Lab {
             self.note(&Line::Undone { n })?;
             return Err(error);
         }
-        self.note(&Line::Done { n })?;
+        if let Some(journal) = &mut self.journal {
+            journal.remark(&Line::Done { n })?;
+        }
         self.tell(&Event::Made(&record));
         self.index.add(&record.change);
         self.made.push(record);
@@ -204,6 +210,9 @@ impl Lab {
     /// Makes what the kernel has put off, before anything looks at it. An error carries the line that asked for
     /// the change that was refused, which is taken back.
     pub fn settle(&mut self) -> OpResult<()> {
+        if let Some(journal) = &mut self.journal {
+            journal.settle()?;
+        }
         let mut errors = Vec::new();
         let mut is_stopped = false;
         for (n, refusal) in self.kernel.settle() {
@@ -277,6 +286,7 @@ impl Lab {
     /// Says in the journal that what stands is meant to stay.
     pub fn keep(&mut self) -> OpResult<()> {
         self.settle()?;
+        self.kernel.rest();
         self.note(&Line::Kept)
     }
 
@@ -305,6 +315,7 @@ impl Lab {
                     }
                 }
             }
+            self.flush();
         }
         for (at, owner) in &plan.subsumed {
             if let (Some(record), Some(owner)) = (going.get(*at), going.get(*owner))
@@ -317,14 +328,24 @@ impl Lab {
         self.made.extend(going);
         self.made.sort_by_key(|record| record.n);
         self.reindex();
+        self.flush();
         left
+    }
+
+    /// Writes what the journal has to say, if it can: see [`gone`](Lab::gone).
+    fn flush(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            let _ = journal.flush();
+        }
     }
 
     fn gone(&mut self, record: &Record, undone: Undone) {
         self.tell(&Event::Undone(record, undone));
         // The change is undone whether or not the journal can say so. One that says too little makes a later
         // `recover` find it gone, which is harmless; and on a full disk no further change is made.
-        let _ = self.note(&Line::Undone { n: record.n });
+        if let Some(journal) = &mut self.journal {
+            let _ = journal.remark(&Line::Undone { n: record.n });
+        }
     }
 
     fn tell(&mut self, event: &Event<'_>) {

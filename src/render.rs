@@ -70,7 +70,7 @@ pub fn commands(change: &Change) -> Vec<String> {
 /// The commands that make a change, without the settings that every new namespace gets.
 pub fn headlines(change: &Change) -> Vec<String> {
     match change {
-        Change::AddNetns { name, .. } => commands(&Change::AddNetns { name: name.clone(), sysctls: Vec::new() }),
+        Change::AddNetns { name, .. } => commands(&Change::AddNetns { name: name.clone(), sysctls: [].into() }),
         _ => commands(change),
     }
 }

@@ -103,7 +103,6 @@ impl Recipe {
 pub struct Session {
     engine: Engine,
     cx: Rc<Context>,
-    vocabulary: Vocabulary,
     given: BTreeMap<String, ParamValue>,
 }
 
@@ -129,8 +128,7 @@ impl Session {
         engine.on_print(move |text| print(text));
         builtins::register(&mut engine);
         register::register(&mut engine, &cx);
-        let vocabulary = Vocabulary::of(&engine);
-        Session { engine, cx, vocabulary, given: config.params }
+        Session { engine, cx, given: config.params }
     }
 
     /// The texts that were compiled so far, for reports.
@@ -156,10 +154,11 @@ impl Session {
         library.enter(path, &compiled);
         let mut params = Vec::new();
         let mut called = BTreeSet::new();
+        let vocabulary = Vocabulary::of(&self.engine);
         let mut each = |unit: &Rc<Compiled>| {
             called.extend(unit.calls.iter().map(|call| call.name.clone()));
             params.extend(params::collect(unit, sources)?);
-            check::check(unit, library, sources, &self.vocabulary)
+            check::check(unit, library, sources, &vocabulary)
         };
         library.load(&self.engine, sources, &compiled, &mut each)?;
         each(&compiled)?;
@@ -177,7 +176,7 @@ impl Session {
             cx.lab.borrow_mut().expect_rules();
         }
         let result = self.engine.run_ast_with_scope(&mut Scope::new(), &recipe.compiled.ast);
-        result.map_err(|failure| explain::runtime(&failure, source, cx, &self.vocabulary))?;
+        result.map_err(|failure| explain::runtime(&failure, source, cx, &Vocabulary::of(&self.engine)))?;
         cx.lab.borrow_mut().settle().map_err(|mut error| {
             explain::locate(&mut error, &cx.sources);
             error

@@ -154,7 +154,7 @@ fn the_journal_grows_with_the_lab_and_no_faster() {
     let dir = tempfile::tempdir().unwrap();
     let size = |hosts: u64| {
         let path = dir.path().join(format!("{hosts}.jsonl"));
-        let journal = Journal::create(&path, &LabName::new("test").unwrap(), "test.rhai").unwrap();
+        let journal = Journal::create(&path, &LabName::new("test").unwrap(), "test.rhai", true).unwrap();
         run(Box::new(FakeKernel::new()), Some(journal), &star(hosts));
         let text = fs::read_to_string(path).unwrap();
         (text.lines().count(), text.len())

@@ -123,21 +123,31 @@ fn play(
     }
     // A sandbox that ends with its process needs no journal: the kernel itself undoes all of it.
     let needs_journal = job.keep || job.mode == Mode::Host;
-    let journal =
-        if needs_journal { Some(Journal::create(&place.journal(), &name, &recipe.to_string_lossy())?) } else { None };
+    let journal = if needs_journal {
+        Some(Journal::create(&place.journal(), &name, &recipe.to_string_lossy(), job.mode == Mode::Host)?)
+    } else {
+        None
+    };
     let kernel = engine::kernel(&name, place, job.keep)?;
-    stage.enter(Lab::new(name, kernel, journal));
-    let lab = stage.lab();
+    let mut lab = Lab::new(name, kernel, journal);
     let listener = Rc::clone(progress);
-    lab.borrow_mut().listen(Box::new(move |event| listener.borrow_mut().event(event)));
-    let result = stage.run().and_then(|()| Ok(progress.borrow().delivered()?));
-    let code = match result {
-        Ok(()) if job.keep => {
-            lab.borrow_mut().keep()?;
+    lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
+    let (mut lab, result) = stage.perform(lab);
+    if !(job.keep && job.mode == Mode::Sandbox) {
+        // The process is about to end, and to take the engine apart takes nearly as long as to make it.
+        std::mem::forget(stage);
+    }
+    let result = result.and_then(|()| {
+        progress.borrow().delivered()?;
+        if job.keep {
+            lab.keep()?;
             card.kept = true;
             claim.write(&card)?;
-            return Ok((0, true));
         }
+        Ok(())
+    });
+    let code = match result {
+        Ok(()) if job.keep => return Ok((0, true)),
         Ok(()) => 0,
         Err(Trouble { error, sources }) => {
             let error = progress.borrow().why_stopped(error);
@@ -147,7 +157,6 @@ fn play(
     // What asked the recipe to stop must not stop the teardown.
     interrupt::clear();
     progress.borrow_mut().teardown();
-    let mut lab = lab.borrow_mut();
     if job.mode == Mode::Sandbox && !progress.borrow().shows_changes() {
         end_processes(&mut lab);
         return Ok((code, false));

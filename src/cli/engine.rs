@@ -9,8 +9,8 @@ use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
 use crate::kernel::{Errno, Kernel, Refusal, Why, interrupt};
-use crate::lab::Lab;
 use crate::lab::registry::Place;
+use crate::lab::{Lab, Listener};
 use crate::names::{LabName, Ns, NsName};
 use crate::script::sources::Sources;
 use crate::script::{Config, Param, ParamValue, Print, Recipe, Session, limits};
@@ -72,10 +72,8 @@ pub fn heed_signals() -> OpResult<()> {
     interrupt::install().map_err(|refusal| refused(&refusal))
 }
 
-/// A recipe with the engine that runs it. It begins on the kernel in memory, where it can be rehearsed; [`enter`]
-/// puts it on another lab.
-///
-/// [`enter`]: Stage::enter
+/// A recipe with the engine that runs it. It begins on the kernel in memory, where it can be rehearsed;
+/// [`perform`](Stage::perform) runs it on another lab.
 pub struct Stage {
     session: Session,
     lab: Rc<RefCell<Lab>>,
@@ -105,18 +103,20 @@ impl Stage {
         }
     }
 
-    /// The lab that it acts on.
-    pub fn lab(&self) -> &Rc<RefCell<Lab>> {
-        &self.lab
+    /// Runs the recipe in memory, and calls `listener` for what would happen.
+    pub fn rehearse(&self, listener: Listener) -> Result<(), Trouble> {
+        self.lab.borrow_mut().listen(listener);
+        self.run()
     }
 
-    /// Puts it on another lab.
-    pub fn enter(&self, lab: Lab) {
-        self.lab.replace(lab);
+    /// Runs the recipe on another lab, and gives that back.
+    pub fn perform(&self, lab: Lab) -> (Lab, Result<(), Trouble>) {
+        let rehearsed = self.lab.replace(lab);
+        let result = self.run();
+        (self.lab.replace(rehearsed), result)
     }
 
-    /// Runs the recipe.
-    pub fn run(&self) -> Result<(), Trouble> {
+    fn run(&self) -> Result<(), Trouble> {
         self.session.run(&self.recipe).map_err(|error| Trouble { error, sources: self.session.sources().clone() })
     }
 

@@ -19,8 +19,7 @@ const LISTED: usize = 8;
 pub fn rehearse(stage: &Stage) -> (Vec<Step>, Result<(), Trouble>) {
     let steps = Rc::new(RefCell::new(Vec::new()));
     let listener = Rc::clone(&steps);
-    stage.lab().borrow_mut().listen(Box::new(move |event| listener.borrow_mut().extend(step(event))));
-    let result = stage.run();
+    let result = stage.rehearse(Box::new(move |event| listener.borrow_mut().extend(step(event))));
     (steps.take(), result)
 }
 
@@ -36,9 +35,15 @@ fn step(event: &Event<'_>) -> Option<Step> {
 
 /// Says what a recipe will touch on this machine, before it does.
 pub fn host(name: &LabName, stage: &Stage, journal: &Path, progress: &mut Progress) {
-    let (steps, result) = rehearse(stage);
+    let touched = Rc::new(RefCell::new(Touched::default()));
+    let listener = Rc::clone(&touched);
+    let result = stage.rehearse(Box::new(move |event| {
+        if let Event::Made(record) = event {
+            listener.borrow_mut().note(&record.change);
+        }
+    }));
     let mut text = format!("`{name}` acts on this machine. It will touch:\n");
-    for line in summary(&steps) {
+    for line in touched.borrow().lines() {
         text.push_str(&format!("  {line}\n"));
     }
     if let Err(trouble) = result {
@@ -52,42 +57,44 @@ pub fn host(name: &LabName, stage: &Stage, journal: &Path, progress: &mut Progre
     progress.note(&text);
 }
 
-/// What changes touch, one line for each kind of object.
-fn summary(steps: &[Step]) -> Vec<String> {
-    let mut kinds: Vec<(&str, BTreeSet<String>)> =
-        ["namespace", "interface", "address", "route", "sysctl", "firewall or NAT table", "file", "process"]
-            .map(|kind| (kind, BTreeSet::new()))
-            .to_vec();
-    let mut add = |kind: &str, name: String| {
-        if let Some((_, names)) = kinds.iter_mut().find(|(known, _)| *known == kind) {
-            names.insert(name);
-        }
-    };
-    let at = |ns: &Ns, name: &dyn std::fmt::Display| match ns {
-        Ns::Host => name.to_string(),
-        Ns::Named(ns) => format!("{ns}/{name}"),
-    };
-    for step in steps {
-        match &step.record.change {
-            Change::AddNetns { name, .. } => add("namespace", name.to_string()),
+/// What changes touch: names, by the kind of object.
+#[derive(Default)]
+struct Touched([BTreeSet<String>; KINDS.len()]);
+
+const KINDS: [&str; 8] =
+    ["namespace", "interface", "address", "route", "sysctl", "firewall or NAT table", "file", "process"];
+
+impl Touched {
+    fn note(&mut self, change: &Change) {
+        let at = |ns: &Ns, name: &dyn std::fmt::Display| match ns {
+            Ns::Host => name.to_string(),
+            Ns::Named(ns) => format!("{ns}/{name}"),
+        };
+        let [spaces, links, addrs, routes, sysctls, tables, files, processes] = &mut self.0;
+        match change {
+            Change::AddNetns { name, .. } => spaces.insert(name.to_string()),
             Change::AddLink { ns, link } => {
-                add("interface", at(ns, &link.name));
                 if let LinkKind::Veth { peer, peer_ns } = &link.kind {
-                    add("interface", at(peer_ns, peer));
+                    links.insert(at(peer_ns, peer));
                 }
+                links.insert(at(ns, &link.name))
             }
-            Change::SetLink { ns, link, .. } => add("interface", at(ns, link)),
-            Change::AddAddr { ns, addr, .. } => add("address", at(ns, addr)),
-            Change::AddRoute { ns, route } => add("route", at(ns, &route.to)),
-            Change::SetSysctl { ns, key, .. } => add("sysctl", at(ns, key)),
+            Change::SetLink { ns, link, .. } => links.insert(at(ns, link)),
+            Change::AddAddr { ns, addr, .. } => addrs.insert(at(ns, addr)),
+            Change::AddRoute { ns, route } => routes.insert(at(ns, &route.to)),
+            Change::SetSysctl { ns, key, .. } => sysctls.insert(at(ns, key)),
             Change::EditRules { ns, family, table, .. } => {
-                add("firewall or NAT table", at(ns, &format!("{} {}", family.iptables(), table.as_str())));
+                tables.insert(at(ns, &format!("{} {}", family.iptables(), table.as_str())))
             }
-            Change::WriteFile { path, .. } => add("file", path.display().to_string()),
-            Change::Start { ns, process } => add("process", at(ns, &process.name)),
-        }
+            Change::WriteFile { path, .. } => files.insert(path.display().to_string()),
+            Change::Start { ns, process } => processes.insert(at(ns, &process.name)),
+        };
     }
-    kinds.iter().filter(|(_, names)| !names.is_empty()).map(|(kind, names)| line(kind, names)).collect()
+
+    /// One line for each kind of object.
+    fn lines(&self) -> impl Iterator<Item = String> {
+        KINDS.iter().zip(&self.0).filter(|(_, names)| !names.is_empty()).map(|(kind, names)| line(kind, names))
+    }
 }
 
 fn line(kind: &str, names: &BTreeSet<String>) -> String {

@@ -256,7 +256,7 @@ mod tests {
         let addr = Change::AddAddr { ns: Ns::Host, link: name("br0"), addr: "10.0.0.1/24".parse().unwrap() };
         let ns = NsName::new("web").unwrap();
         let (mut kernel, records) = made(vec![
-            Change::AddNetns { name: ns, sysctls: Vec::new() },
+            Change::AddNetns { name: ns, sysctls: [].into() },
             bridge(),
             set("br0", LinkSet::Up(true)),
             addr,

@@ -14,6 +14,7 @@ use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAn
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// The in-memory kernel.
@@ -123,7 +124,7 @@ impl Kernel for FakeKernel {
                     return Err(Refusal::errno(format!("create /run/netns/{name}"), Errno::EEXIST as i32));
                 }
                 let mut space = Space::new(*cookie);
-                space.sysctls.extend(sysctls.iter().cloned());
+                space.base = Rc::clone(sysctls);
                 self.spaces.insert(ns, space);
             }
             (Change::AddLink { ns, link }, Identity::Link { mac, peer, .. }) => self.add_link(ns, link, *mac, *peer)?,
@@ -206,11 +207,11 @@ impl Kernel for FakeKernel {
             }
             (Change::SetSysctl { ns, key, value }, Identity::WasText(old)) => match self.sysctl(ns, key) {
                 Ok(now) if now == *value => {
-                    let sysctls = &mut self.space(ns)?.sysctls;
-                    if old == "0" {
-                        sysctls.remove(key)
+                    let space = self.space(ns)?;
+                    if old == space.base(key) {
+                        space.sysctls.remove(key)
                     } else {
-                        sysctls.insert(key.clone(), old.clone())
+                        space.sysctls.insert(key.clone(), old.clone())
                     };
                     Undone::Yes
                 }
@@ -242,7 +243,8 @@ impl Kernel for FakeKernel {
     }
 
     fn sysctl(&mut self, ns: &Ns, key: &str) -> Done<String> {
-        Ok(self.space(ns)?.sysctls.get(key).cloned().unwrap_or_else(|| "0".into()))
+        let space = self.space(ns)?;
+        Ok(space.sysctls.get(key).map_or_else(|| space.base(key), String::as_str).to_owned())
     }
 
     fn link(&mut self, ns: &Ns, name: &IfName) -> Done<LinkInfo> {

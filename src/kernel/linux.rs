@@ -27,6 +27,7 @@ pub mod spaces;
 pub mod sysctl;
 
 use crate::kernel::interrupt;
+use files::Files;
 use link::delete::{self, Made};
 use link::{create, set};
 use marks::Marks;
@@ -59,6 +60,7 @@ pub struct LinuxKernel {
     ours: Ours,
     processes: Processes,
     netfilter: Netfilter,
+    files: Files,
 }
 
 impl LinuxKernel {
@@ -71,6 +73,7 @@ impl LinuxKernel {
             ours: Ours::default(),
             processes: Processes::new(setup.log_dir, setup.etc_netns, setup.persistent),
             netfilter: Netfilter::new(&setup.lab),
+            files: Files::default(),
         })
     }
 
@@ -101,7 +104,7 @@ impl LinuxKernel {
             (Change::SetSysctl { ns, key, value }, Identity::WasText(was)) => {
                 self.undo_in(ns, || sysctl::undo(key, value, was))
             }
-            (Change::WriteFile { path, text }, Identity::File { made_dirs }) => files::undo(path, text, made_dirs),
+            (Change::WriteFile { path, text }, Identity::File { made_dirs }) => self.files.undo(path, text, made_dirs),
             (Change::EditRules { .. }, Identity::Rules { .. }) => {
                 self.netfilter.undo_all(&self.spaces, &[entry]).pop().unwrap_or_else(|| unprepared(entry.change))
             }
@@ -123,13 +126,13 @@ impl Kernel for LinuxKernel {
     fn prepare(&mut self, n: u64, change: &Change) -> Done<Identity> {
         let spaces = &self.spaces;
         match change {
-            Change::AddNetns { name, .. } => self.unnamed.prepare(spaces, n, name),
+            Change::AddNetns { name, sysctls } => self.unnamed.prepare(spaces, n, name, sysctls),
             Change::AddLink { ns, link } => create::prepare(spaces, &mut self.marks, ns, link),
             Change::SetLink { ns, link, set } => set::prepare(spaces, ns, link, set),
             Change::AddAddr { .. } | Change::AddRoute { .. } => Ok(Identity::Spec),
             Change::SetSysctl { ns, key, value } => sysctl::prepare(spaces, ns, key, value),
             Change::EditRules { ns, family, .. } => self.netfilter.prepare(spaces, n, ns, *family),
-            Change::WriteFile { path, .. } => files::prepare(path),
+            Change::WriteFile { path, .. } => self.files.prepare(path),
             Change::Start { ns, process } => self.processes.prepare(spaces, n, ns, process),
         }
     }
@@ -140,15 +143,21 @@ impl Kernel for LinuxKernel {
         }
         let spaces = &self.spaces;
         match (change, identity) {
-            (Change::AddNetns { name, sysctls }, _) => self.unnamed.apply(spaces, n, name, sysctls),
+            (Change::AddNetns { name, .. }, _) => self.unnamed.apply(spaces, n, name),
             (Change::AddLink { ns, link }, _) => create::apply(spaces, ns, link, identity),
             (Change::SetLink { ns, link, set }, _) => set::apply(spaces, ns, link, set),
             (Change::AddAddr { ns, link, addr }, _) => addr::apply(spaces, ns, link, *addr),
             (Change::AddRoute { ns, route }, _) => route::apply(spaces, ns, route),
             (Change::SetSysctl { ns, key, value }, _) => sysctl::apply(spaces, ns, key, value),
             (Change::EditRules { .. }, _) => self.netfilter.defer(spaces, n, change, identity),
-            (Change::WriteFile { path, text }, Identity::File { made_dirs }) => files::apply(path, text, made_dirs),
-            (Change::Start { .. }, _) => self.processes.release(n),
+            (Change::WriteFile { path, text }, Identity::File { made_dirs }) => {
+                self.files.defer(n, path, text, made_dirs);
+                Ok(())
+            }
+            (Change::Start { .. }, _) => {
+                spaces.leave();
+                self.processes.release(n)
+            }
             (Change::WriteFile { .. }, _) => unprepared(change),
         }?;
         self.ours.note(change, identity);
@@ -156,12 +165,18 @@ impl Kernel for LinuxKernel {
     }
 
     fn settle(&mut self) -> Vec<(u64, Refusal)> {
-        self.netfilter.flush(&self.spaces)
+        let mut refused = self.files.flush();
+        refused.extend(self.netfilter.flush(&self.spaces));
+        refused
     }
 
     fn expect_rules(&mut self) {
         // A failure comes back, with its reason, when a rule is made.
         let _ = self.netfilter.prewarm(&self.spaces, &Ns::Host, Family::V4);
+    }
+
+    fn rest(&mut self) {
+        self.netfilter.rest();
     }
 
     fn abandon(&mut self, n: u64) {
@@ -198,10 +213,12 @@ impl Kernel for LinuxKernel {
     }
 
     fn exec(&mut self, ns: &Ns, command: &Command) -> Done<Output> {
+        self.spaces.leave();
         self.processes.exec(&self.spaces, ns, command)
     }
 
     fn probe(&mut self, ns: &Ns, probe: &Probe) -> Done<Reply> {
+        self.spaces.leave();
         probe::run(&self.spaces, ns, probe)
     }
 
@@ -243,6 +260,7 @@ impl Kernel for LinuxKernel {
     }
 
     fn sleep(&mut self, time: Duration) -> Done<()> {
+        self.spaces.leave();
         interrupt::sleep(time)
     }
 

@@ -1,34 +1,53 @@
-//! The journal's file: append-only, one `write(2)` per record.
+//! The journal's file: append-only, one `write(2)` for each intent.
 //!
-//! The page cache survives a killed process and kernel objects do not survive a reboot, so only records of
-//! things on disk are flushed to the disk itself.
+//! That something was done is written with the next intent: where it is missing, the change is taken for one that may have
+//! been made, which is looked into anyway. The page cache survives a killed process and kernel objects do not survive a
+//! reboot, so only records of things on disk are flushed to the disk itself; that takes long, so it goes on beside other
+//! work, and is waited for before these things are made ([`Journal::settle`]).
 
 use super::journal::{Line, Misfit, State, VERSION};
 use crate::error::{Class, OpError, OpResult, io_words};
 use crate::kernel::Errno;
 use crate::names::LabName;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 
 /// A journal being written.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
     path: PathBuf,
+    /// Lines that go with the next one.
+    waiting: Vec<u8>,
+    sync: Sync,
+}
+
+/// How much of the journal is on the disk itself.
+#[derive(Debug, Default)]
+struct Sync {
+    /// Whether there is anything on the disk to be recorded: not in a sandbox, whose files go with it.
+    is_needed: bool,
+    /// What was written is on its way.
+    running: Option<JoinHandle<io::Result<()>>>,
+    /// Something was written after that which has to go there too.
+    is_behind: bool,
 }
 
 impl Journal {
-    /// Starts a journal at a path where there is none, readable by its owner only.
-    pub fn create(path: &Path, lab: &LabName, recipe: &str) -> OpResult<Journal> {
+    /// Starts a journal at a path where there is none, readable by its owner only. `durable` says that the files of the
+    /// lab outlive a reboot.
+    pub fn create(path: &Path, lab: &LabName, recipe: &str, durable: bool) -> OpResult<Journal> {
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
             .mode(0o600)
             .open(path)
             .map_err(|e| failed("create", path, &e))?;
-        let mut journal = Journal { file, path: path.to_owned() };
+        let sync = Sync { is_needed: durable, ..Sync::default() };
+        let mut journal = Journal { file, path: path.to_owned(), waiting: Vec::new(), sync };
         let pid = std::process::id();
         journal.append(&Line::Start {
             version: VERSION,
@@ -49,23 +68,70 @@ impl Journal {
         if whole < bytes.len() {
             file.set_len(whole as u64).map_err(|e| failed("mend", path, &e))?;
         }
-        Ok(Journal { file, path: path.to_owned() })
+        let sync = Sync { is_needed: true, ..Sync::default() };
+        Ok(Journal { file, path: path.to_owned(), waiting: Vec::new(), sync })
     }
 
-    /// Appends one line.
+    /// Appends a line, after those that wait.
     pub fn append(&mut self, line: &Line) -> OpResult<()> {
-        let mut text = serde_json::to_vec(line).map_err(|e| failed("encode", &self.path, &e.into()))?;
-        text.push(b'\n');
-        // One write: a reader, and a crash, see the whole line or a torn last one.
+        self.remark(line)?;
+        self.flush()?;
+        if self.sync.is_needed && matches!(line, Line::Intent { change, .. } if change.is_on_disk()) {
+            self.start_sync();
+        }
+        Ok(())
+    }
+
+    /// Appends a line together with the next one that is appended.
+    pub fn remark(&mut self, line: &Line) -> OpResult<()> {
+        let length = self.waiting.len();
+        if let Err(error) = serde_json::to_writer(&mut self.waiting, line) {
+            self.waiting.truncate(length);
+            return Err(failed("encode", &self.path, &error.into()));
+        }
+        self.waiting.push(b'\n');
+        Ok(())
+    }
+
+    /// Writes the lines that wait.
+    pub fn flush(&mut self) -> OpResult<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        // One write: a reader, and a crash, see whole lines and perhaps a torn last one.
+        let text = std::mem::take(&mut self.waiting);
         let written = self.file.write(&text).map_err(|e| failed("write", &self.path, &e))?;
         if written != text.len() {
             self.cut_off(written);
-            return Err(failed("write", &self.path, &std::io::Error::from_raw_os_error(Errno::ENOSPC as i32)));
-        }
-        if matches!(line, Line::Intent { change, .. } if change.is_on_disk()) {
-            self.file.sync_data().map_err(|e| failed("flush", &self.path, &e))?;
+            return Err(failed("write", &self.path, &io::Error::from_raw_os_error(Errno::ENOSPC as i32)));
         }
         Ok(())
+    }
+
+    /// Writes everything, and waits until what speaks of things on the disk is on the disk.
+    pub fn settle(&mut self) -> OpResult<()> {
+        self.flush()?;
+        let mut done = match self.sync.running.take() {
+            // A thread that died has synced nothing.
+            Some(running) => running.join().unwrap_or_else(|_| Err(io::Error::other("it was broken off"))),
+            None => Ok(()),
+        };
+        if std::mem::take(&mut self.sync.is_behind) {
+            done = done.and_then(|()| self.file.sync_data());
+        }
+        done.map_err(|e| failed("flush", &self.path, &e))
+    }
+
+    /// Begins to bring what was written to the disk.
+    fn start_sync(&mut self) {
+        if self.sync.running.is_none()
+            && let Ok(file) = self.file.try_clone()
+        {
+            self.sync.running = thread::Builder::new().name("sync".into()).spawn(move || file.sync_data()).ok();
+            self.sync.is_behind = self.sync.running.is_none();
+        } else {
+            self.sync.is_behind = true;
+        }
     }
 
     /// Takes half a line back, lest the next one follow it, should there be space again by then.
@@ -161,10 +227,10 @@ mod tests {
     fn on_a_full_disk_a_change_is_not_made() -> OpResult<()> {
         let path = PathBuf::from("/dev/full");
         let file = OpenOptions::new().append(true).open(&path).map_err(|e| failed("open", &path, &e))?;
-        let journal = Journal { file, path };
+        let journal = Journal { file, path, waiting: Vec::new(), sync: Sync::default() };
         let mut lab = Lab::new(LabName::new("t")?, Box::new(FakeKernel::new()), Some(journal));
         let (site, name) = (Site { source: "t".into(), line: 1, col: 1 }, NsName::new("web")?);
-        let made = lab.commit(&site, vec![Change::AddNetns { name: name.clone(), sysctls: Vec::new() }]);
+        let made = lab.commit(&site, vec![Change::AddNetns { name: name.clone(), sysctls: [].into() }]);
         assert_eq!(made.map_err(|error| error.0.code), Err("journal::io"));
         assert!(!lab.netns_exists(&Ns::Named(name))?);
         Ok(())

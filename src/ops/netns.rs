@@ -90,7 +90,7 @@ fn netns(call: &mut Call<'_>) -> OpResult<Value> {
     let name: NsName = call.args.req("name")?;
     let mut sysctls = baseline();
     if call.args.or("link_local", false)? {
-        sysctls.retain(|(key, _)| key != "net.ipv6.conf.default.addr_gen_mode");
+        sysctls = sysctls.iter().filter(|(key, _)| key != "net.ipv6.conf.default.addr_gen_mode").cloned().collect();
     }
     call.commit(vec![Change::AddNetns { name: name.clone(), sysctls }])?;
     Ok(Value::Ns(Ns::Named(name)))

@@ -23,7 +23,7 @@ const FORBIDDEN: &[(&str, &str)] =
 const MORE: usize = 4;
 
 /// Checks every call of a text.
-pub fn check(compiled: &Compiled, library: &Library, sources: &Sources, vocabulary: &Vocabulary) -> OpResult<()> {
+pub fn check(compiled: &Compiled, library: &Library, sources: &Sources, vocabulary: &Vocabulary<'_>) -> OpResult<()> {
     let mut mistakes: Vec<OpError> =
         compiled.calls.iter().filter_map(|call| mistake(call, compiled, library, sources, vocabulary)).collect();
     mistakes.sort_by_key(|error| error.0.site.as_ref().map(|site| (site.line, site.col)));
@@ -40,7 +40,7 @@ fn mistake(
     compiled: &Compiled,
     library: &Library,
     sources: &Sources,
-    vocabulary: &Vocabulary,
+    vocabulary: &Vocabulary<'_>,
 ) -> Option<OpError> {
     if !call.path.is_empty() {
         return qualified(call, compiled, library, sources);

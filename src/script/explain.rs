@@ -22,7 +22,7 @@ use std::rc::Rc;
 pub use syntax::{syntax, unclosed};
 
 /// Explains why a recipe ended.
-pub fn runtime(failure: &Failure, main: &Rc<str>, cx: &Context, vocabulary: &Vocabulary) -> OpError {
+pub fn runtime(failure: &Failure, main: &Rc<str>, cx: &Context, vocabulary: &Vocabulary<'_>) -> OpError {
     let mut walk = Walk { source: Rc::clone(main), calls: Vec::new() };
     let inner = walk.down(failure, cx);
     let place = site(&walk.source, inner.position());
@@ -126,7 +126,7 @@ fn ours(caught: Option<OpError>, place: &Site, position: Position, is_stop: bool
 }
 
 /// An error of Rhai's own.
-fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary) -> OpError {
+fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary<'_>) -> OpError {
     let sources = &cx.sources;
     let labelled = |mut error: OpError, part, label: &str| {
         error.0.mark = mark(sources, place, part, label);

@@ -1,73 +1,99 @@
 //! What the engine can call, ours and Rhai's own: for checks and suggestions.
 
 use super::explain::functions::nice_type;
-use crate::ops;
+use crate::ops::{self, FnDef, Kind};
 use rhai::Engine;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The engine's functions by name.
-#[derive(Debug, Default)]
-pub struct Vocabulary {
-    functions: BTreeMap<String, Native>,
+/// The functions of an engine. Those that are not ours are asked for only when a recipe calls one: going through all of
+/// them takes longer than a small recipe does.
+pub struct Vocabulary<'e> {
+    engine: &'e Engine,
+    natives: OnceCell<BTreeMap<String, Native>>,
 }
 
 #[derive(Debug, Default)]
 struct Native {
     /// How many arguments the forms take, what they are called on included.
     counts: BTreeSet<usize>,
-    /// The forms, for Rhai's own functions.
-    signatures: BTreeSet<String>,
+    /// The types of the arguments of each form, as Rhai has them.
+    types: Vec<Vec<String>>,
 }
 
 /// What Rhai calls without a function of that name.
 const SYNTAX: &[&str] =
     &["print", "debug", "type_of", "Fn", "call", "curry", "is_shared", "is_def_var", "is_def_fn", "take"];
 
-impl Vocabulary {
+impl<'e> Vocabulary<'e> {
     /// Everything that is registered with an engine.
-    pub fn of(engine: &Engine) -> Vocabulary {
-        let forms = engine.collect_fn_metadata(
-            None,
-            |info| {
-                let meta = info.metadata;
-                let is_name =
-                    meta.name.starts_with(|c: char| c.is_alphabetic() || c == '_') && !meta.name.contains('$');
-                let types = meta.params_info.iter().map(|info| {
-                    let ty = info.split_once(':').map_or("", |(_, ty)| ty).trim();
-                    nice_type(ty.trim_start_matches("&mut "))
-                });
-                is_name.then(|| (meta.name.to_string(), meta.num_params, types.collect::<Vec<_>>().join(", ")))
-            },
-            true,
-        );
-        let mut vocabulary = Vocabulary::default();
-        for (name, count, types) in forms {
-            let signature = format!("{name}({types})");
-            let native = vocabulary.functions.entry(name).or_default();
-            native.counts.insert(count);
-            native.signatures.insert(signature);
-        }
-        vocabulary
+    pub fn of(engine: &'e Engine) -> Vocabulary<'e> {
+        Vocabulary { engine, natives: OnceCell::new() }
+    }
+
+    fn natives(&self) -> &BTreeMap<String, Native> {
+        self.natives.get_or_init(|| {
+            let forms = self.engine.collect_fn_metadata(
+                None,
+                |info| {
+                    let meta = info.metadata;
+                    let is_name =
+                        meta.name.starts_with(|c: char| c.is_alphabetic() || c == '_') && !meta.name.contains('$');
+                    let types = meta.params_info.iter().map(ToString::to_string);
+                    is_name.then(|| (meta.name.to_string(), meta.num_params, types.collect::<Vec<String>>()))
+                },
+                true,
+            );
+            let mut natives: BTreeMap<String, Native> = BTreeMap::new();
+            for (name, count, types) in forms {
+                let native = natives.entry(name).or_default();
+                native.counts.insert(count);
+                native.types.push(types);
+            }
+            natives
+        })
     }
 
     /// Whether there is a function of that name.
     pub fn knows(&self, name: &str) -> bool {
-        self.functions.contains_key(name) || is_syntax(name)
+        is_syntax(name) || self.natives().contains_key(name)
     }
 
     /// Whether a function takes that many arguments, what it is called on included.
     pub fn takes(&self, name: &str, count: usize) -> bool {
-        self.functions.get(name).is_some_and(|native| native.counts.contains(&count)) || is_syntax(name)
+        is_syntax(name)
+            || ops::all().any(|def| def.name == name && is_form(def, count))
+            || self.natives().get(name).is_some_and(|native| native.counts.contains(&count))
     }
 
     /// The forms of one of Rhai's own functions.
-    pub fn signatures(&self, name: &str) -> Vec<String> {
-        self.functions.get(name).map(|native| native.signatures.iter().cloned().collect()).unwrap_or_default()
+    pub fn signatures(&self, name: &str) -> BTreeSet<String> {
+        let forms = self.natives().get(name).map_or(&[][..], |native| &native.types);
+        let form = |types: &Vec<String>| {
+            let types = types.iter().map(|info| {
+                let ty = info.split_once(':').map_or("", |(_, ty)| ty).trim();
+                nice_type(ty.trim_start_matches("&mut "))
+            });
+            format!("{name}({})", types.collect::<Vec<_>>().join(", "))
+        };
+        forms.iter().map(form).collect()
     }
 
     /// Names to suggest: ours first, for a tie goes to them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        ops::all().map(|def| def.name).chain(self.functions.keys().map(String::as_str))
+        ops::all().map(|def| def.name).chain(self.natives().keys().map(String::as_str))
+    }
+}
+
+/// Whether one of our functions takes that many arguments, what it is called on included.
+fn is_form(def: &FnDef, count: usize) -> bool {
+    let counts = def.required()..=def.params.len();
+    let on_something = count.checked_sub(1).is_some_and(|rest| counts.contains(&rest));
+    match def.kind {
+        Kind::Free => counts.contains(&count),
+        Kind::InNs => counts.contains(&count) || on_something,
+        Kind::Method(_) => on_something,
+        Kind::Property(_) => false,
     }
 }
 

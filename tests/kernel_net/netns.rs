@@ -97,7 +97,7 @@ fn a_setting_that_is_refused_leaves_no_namespace() {
     let Some(mut lab) = lab() else { return };
     let bad = |key: &str, value: &str| Change::AddNetns {
         name: NsName::new("web").unwrap(),
-        sysctls: vec![("net.ipv4.ip_forward".into(), "0".into()), (key.into(), value.into())],
+        sysctls: [("net.ipv4.ip_forward".into(), "0".into()), (key.into(), value.into())].into(),
     };
     for (key, value, errno) in [
         ("net.ipv4.no_such_thing", "1", Errno::ENOENT),

@@ -78,6 +78,9 @@ impl Lab {
         let n = self.made.len() as u64;
         let identity = self.kernel.prepare(n, &change)?;
         self.kernel.apply(n, &change, &identity)?;
+        if let Some((_, refusal)) = self.kernel.settle().pop() {
+            return Err(refusal);
+        }
         self.made.push((change, identity.clone()));
         Ok(identity)
     }

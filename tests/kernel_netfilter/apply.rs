@@ -249,7 +249,7 @@ fn a_namespace_with_rules_can_be_undone() {
     let mut kernel = LinuxKernel::new(setup).unwrap();
     let name = NsName::new("one").unwrap();
     let ns = Ns::Named(name.clone());
-    let made = Change::AddNetns { name, sysctls: Vec::new() };
+    let made = Change::AddNetns { name, sysctls: [].into() };
     let edits = vec![append("FORWARD", "-i br0 -j ACCEPT")];
     let rule = Change::EditRules { ns, family: Family::V4, table: Table::Filter, edits };
     let identity = kernel.prepare(1, &made).unwrap();

@@ -112,9 +112,10 @@ pub fn network(home: &Home) -> Vec<String> {
         let mut found = links(prefix);
         found.extend(routes(prefix));
         found.extend(rules(prefix));
-        let keys = rhailab::lab::baseline().into_iter().map(|(key, _)| key);
+        let baseline = rhailab::lab::baseline();
+        let keys = baseline.iter().map(|(key, _)| key);
         found.extend(
-            keys.map(|key| format!("sysctl {key} = {}", lines(&[prefix, &["sysctl", "-en", &key]].concat()).join(" "))),
+            keys.map(|key| format!("sysctl {key} = {}", lines(&[prefix, &["sysctl", "-en", key]].concat()).join(" "))),
         );
         let me = Path::new("/proc/thread-self/ns/net");
         let here =

@@ -1,7 +1,7 @@
 //! The fake's network: namespaces with links, routes and rules.
 
 use super::FakeKernel;
-use crate::change::{Change, Family, LinkKind, LinkSet, Mac, NewLink, Route, RuleEdit, Table};
+use crate::change::{Change, Family, LinkKind, LinkSet, Mac, NewLink, Route, RuleEdit, Settings, Table};
 use crate::kernel::{Done, Errno, Refusal, Undone, Why};
 use crate::names::{IfName, Ns};
 use ipnet::IpNet;
@@ -13,7 +13,11 @@ pub(super) struct Space {
     pub(super) cookie: u64,
     pub(super) links: BTreeMap<IfName, Link>,
     pub(super) routes: Vec<Route>,
+    /// Those that were set since it was made.
     pub(super) sysctls: BTreeMap<String, String>,
+    /// Those that it was made with.
+    pub(super) base: Settings,
+    /// Those that are not built in, and those that have rules.
     pub(super) chains: BTreeMap<(Family, Table, String), Vec<Rule>>,
 }
 
@@ -48,6 +52,10 @@ const BUILT_IN: [(Table, &[&str]); 5] = [
     (Table::Security, &["INPUT", "FORWARD", "OUTPUT"]),
 ];
 
+fn is_built_in(table: Table, chain: &str) -> bool {
+    BUILT_IN.iter().any(|(other, chains)| *other == table && chains.contains(&chain))
+}
+
 impl Space {
     pub(super) fn new(cookie: u64) -> Space {
         let mut space = Space { cookie, ..Space::default() };
@@ -68,14 +76,12 @@ impl Space {
             };
             space.links.insert(name, lo);
         }
-        for family in [Family::V4, Family::V6] {
-            for (table, chains) in BUILT_IN {
-                for chain in chains {
-                    space.chains.insert((family, table, (*chain).to_owned()), Vec::new());
-                }
-            }
-        }
         space
+    }
+
+    /// What a sysctl was when the namespace was made.
+    pub(super) fn base(&self, key: &str) -> &str {
+        self.base.iter().find(|(other, _)| other == key).map_or("0", |(_, value)| value)
     }
 
     pub(super) fn link(&mut self, name: &IfName) -> Done<&mut Link> {
@@ -247,13 +253,15 @@ impl FakeKernel {
         for edit in edits {
             match edit {
                 RuleEdit::NewChain(name) => {
-                    if chains.contains_key(&key(name.as_str())) || fresh.contains(&name.as_str()) {
+                    let name = name.as_str();
+                    if chains.contains_key(&key(name)) || is_built_in(table, name) || fresh.contains(&name) {
                         return Err(refuse("Chain already exists".into()));
                     }
-                    fresh.push(name.as_str());
+                    fresh.push(name);
                 }
                 RuleEdit::Append { chain, .. } | RuleEdit::Insert { chain, .. } => {
-                    if !chains.contains_key(&key(chain)) && !fresh.contains(&chain.as_str()) {
+                    let is_known = is_built_in(table, chain) || fresh.contains(&chain.as_str());
+                    if !is_known && !chains.contains_key(&key(chain)) {
                         return Err(refuse(format!("Chain '{chain}' does not exist")));
                     }
                 }
@@ -308,13 +316,16 @@ impl FakeKernel {
                     }
                 }
                 RuleEdit::Delete { chain, words, owner } => {
-                    if let Some(rules) = space.chains.get_mut(&(*family, *table, chain.clone())) {
-                        rules.push(Rule { words: words.clone(), tag: format!("rhailab:{owner}") });
+                    let key = (*family, *table, chain.clone());
+                    if is_built_in(*table, chain) || space.chains.contains_key(&key) {
+                        let rule = Rule { words: words.clone(), tag: format!("rhailab:{owner}") };
+                        space.chains.entry(key).or_default().push(rule);
                         any = true;
                     }
                 }
             }
         }
+        space.chains.retain(|(_, table, chain), rules| !rules.is_empty() || !is_built_in(*table, chain));
         if any { Undone::Yes } else { Undone::AlreadyGone }
     }
 

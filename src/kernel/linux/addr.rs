@@ -1,7 +1,7 @@
 //! Addresses of interfaces.
 
 use crate::change::ROUTE_PROTOCOL;
-use crate::kernel::linux::link;
+use crate::kernel::linux::link::ioctl;
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone};
@@ -29,22 +29,22 @@ pub struct Seen {
 
 /// Gives an interface an address that it does not have yet.
 pub fn apply(spaces: &Spaces, ns: &Ns, link: &IfName, addr: IpNet) -> Done<()> {
-    spaces.within(ns, || {
-        let mut message = message(link::index(link)?, addr);
+    spaces.talk(ns, |socket| {
+        let mut message = message(ioctl::index(socket, link)?, addr);
         // Kernels before 5.18 ignore it.
         message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ROUTE_PROTOCOL)));
         if addr.addr().is_ipv6() {
             // In a lab nobody else has it, and for a second of duplicate address detection nobody could use it.
             message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
         }
-        Socket::open()?.act(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)
+        socket.act(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)
     })
 }
 
 /// Takes an address away if it is the one that we gave. Called in the namespace.
 pub fn undo(link: &IfName, addr: IpNet) -> Done<Undone> {
     let mut socket = Socket::open()?;
-    let index = match link::index(link) {
+    let index = match ioctl::index(&socket, link) {
         Err(refusal) if refusal.is(Errno::ENODEV) => return Ok(Undone::AlreadyGone),
         index => index?,
     };
@@ -64,7 +64,7 @@ pub fn undo(link: &IfName, addr: IpNet) -> Done<Undone> {
     }
 }
 
-/// The addresses of one interface, or of all, in the calling thread's namespace.
+/// The addresses of one interface, or of all, in the socket's namespace.
 pub fn list(socket: &mut Socket, link: Option<u32>) -> Done<Vec<Seen>> {
     let mut request = AddressMessage::default();
     request.header.index = link.unwrap_or(0);

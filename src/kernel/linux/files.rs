@@ -1,5 +1,6 @@
 //! Files that the lab writes for programs to read, such as `/etc/netns/NAME/resolv.conf`. Unlike everything else
-//! they outlive a reboot.
+//! they outlive a reboot, so they are written only when the journal that speaks of them is on the disk, which takes
+//! time: a little later than they are asked for, together.
 
 use crate::change::Identity;
 use crate::kernel::{Done, Refusal, Undone, Why};
@@ -11,8 +12,59 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
+/// The files that are to be written.
+#[derive(Debug, Default)]
+pub struct Files {
+    waiting: Vec<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    n: u64,
+    path: PathBuf,
+    text: String,
+    made_dirs: Vec<PathBuf>,
+}
+
+impl Files {
+    /// Finds out which of the file's folders are missing.
+    pub fn prepare(&self, path: &Path) -> Done<Identity> {
+        if self.waiting.iter().any(|other| other.path == path) {
+            return Err(Refusal::errno(on("create", path), Errno::EEXIST as i32));
+        }
+        let mut identity = prepare(path)?;
+        if let Identity::File { made_dirs } = &mut identity {
+            made_dirs.retain(|dir| !self.waiting.iter().any(|other| other.made_dirs.contains(dir)));
+        }
+        Ok(identity)
+    }
+
+    /// Writes the file of change number `n` at the next [`Files::flush`].
+    pub fn defer(&mut self, n: u64, path: &Path, text: &str, made_dirs: &[PathBuf]) {
+        let (path, text, made_dirs) = (path.to_owned(), text.to_owned(), made_dirs.to_owned());
+        self.waiting.push(Waiting { n, path, text, made_dirs });
+    }
+
+    /// Writes the files that wait. Returns those that failed, by number; nothing is left of them.
+    pub fn flush(&mut self) -> Vec<(u64, Refusal)> {
+        let write = |Waiting { n, path, text, made_dirs }| Some((n, apply(&path, &text, &made_dirs).err()?));
+        std::mem::take(&mut self.waiting).into_iter().filter_map(write).collect()
+    }
+
+    /// Removes a file as [`undo`] does, or does not write it if it waits.
+    pub fn undo(&mut self, path: &Path, text: &str, made_dirs: &[PathBuf]) -> Done<Undone> {
+        match self.waiting.iter().position(|waiting| waiting.path == path) {
+            Some(at) => {
+                self.waiting.remove(at);
+                Ok(Undone::Yes)
+            }
+            None => undo(path, text, made_dirs),
+        }
+    }
+}
+
 /// Finds out which of the file's folders are missing.
-pub fn prepare(path: &Path) -> Done<Identity> {
+fn prepare(path: &Path) -> Done<Identity> {
     if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
         let words = "the path of a file must be absolute and without `..`";
         return Err(Refusal::new(Why::Protocol, on("create", path), words));
@@ -31,8 +83,8 @@ pub fn prepare(path: &Path) -> Done<Identity> {
     Ok(Identity::File { made_dirs })
 }
 
-/// Makes the folders and the file, and waits until they are on the disk.
-pub fn apply(path: &Path, text: &str, made_dirs: &[PathBuf]) -> Done<()> {
+/// Makes the folders and the file.
+fn apply(path: &Path, text: &str, made_dirs: &[PathBuf]) -> Done<()> {
     let mut made = Vec::new();
     let result = make(path, text, made_dirs, &mut made);
     let Err(refusal) = result else { return Ok(()) };
@@ -73,7 +125,7 @@ fn make(path: &Path, text: &str, made_dirs: &[PathBuf], made: &mut Vec<PathBuf>)
 }
 
 /// Removes the file if it is as we wrote it, then the folders that we made for it and that are empty.
-pub fn undo(path: &Path, text: &str, made_dirs: &[PathBuf]) -> Done<Undone> {
+fn undo(path: &Path, text: &str, made_dirs: &[PathBuf]) -> Done<Undone> {
     let undone = match verdict(path, text).map_err(|e| Refusal::io(on("read", path), &e))? {
         None => {
             fs::remove_file(path).map_err(|e| Refusal::io(on("unlink", path), &e))?;

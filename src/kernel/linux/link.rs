@@ -5,7 +5,6 @@ use crate::kernel::linux::netlink::Socket;
 use crate::kernel::{Done, Refusal, Why};
 use crate::names::IfName;
 use nix::errno::Errno;
-use nix::net::if_::{if_indextoname, if_nametoindex};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
     AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoPortData, LinkAttribute, LinkExtentMask, LinkFlags,
@@ -14,6 +13,7 @@ use rtnetlink::packet_route::link::{
 
 pub mod create;
 pub mod delete;
+pub mod ioctl;
 pub mod set;
 
 /// What we look at of an interface.
@@ -41,7 +41,7 @@ pub struct Seen {
     pub link_local: Option<In6AddrGenMode>,
 }
 
-/// The interface of that name in the calling thread's namespace.
+/// The interface of that name in the socket's namespace.
 pub fn find(socket: &mut Socket, name: &IfName) -> Done<Option<Seen>> {
     let mut request = query();
     request.attributes.push(LinkAttribute::IfName(name.to_string()));
@@ -53,7 +53,7 @@ pub fn find(socket: &mut Socket, name: &IfName) -> Done<Option<Seen>> {
     }
 }
 
-/// All interfaces of the calling thread's namespace.
+/// All interfaces of the socket's namespace.
 pub fn list(socket: &mut Socket) -> Done<Vec<Seen>> {
     let messages = socket.dump(&RouteNetlinkMessage::GetLink(query()))?;
     Ok(messages
@@ -72,23 +72,9 @@ fn query() -> LinkMessage {
     request
 }
 
-/// The index of an interface of the calling thread's namespace. An ioctl is cheaper than a netlink request.
-pub fn index(name: &IfName) -> Done<u32> {
-    match if_nametoindex(name.as_str()) {
-        Err(Errno::ENODEV) => Err(missing(name)),
-        index => index.map_err(|e| Refusal::errno("SIOCGIFINDEX", e as i32)),
-    }
-}
-
 /// What is said of an interface that is not there.
 pub fn missing(name: &IfName) -> Refusal {
     Refusal::new(Why::Errno(Errno::ENODEV as i32), "RTM_GETLINK", format!("no interface `{name}`"))
-}
-
-/// The name of the interface with that index in the calling thread's namespace.
-pub fn name(index: u32) -> Done<String> {
-    let name = if_indextoname(index).map_err(|e| Refusal::errno("SIOCGIFNAME", e as i32))?;
-    Ok(name.to_string_lossy().into_owned())
 }
 
 /// The hardware address in a netlink attribute, if it is an Ethernet one.

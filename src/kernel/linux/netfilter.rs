@@ -27,7 +27,7 @@ pub use restore::restores_started;
 use backend::{Role, Tools};
 use child::Patience;
 use pool::Pool;
-use restore::Fault;
+use restore::{Block, Fault};
 use undo::Item;
 
 /// Whose rules.
@@ -52,6 +52,20 @@ struct Deferred {
 impl Deferred {
     fn item(&self) -> Item<'_> {
         Item { edits: &self.edits, tag: &self.tag }
+    }
+}
+
+/// Deferred changes of one table, and their lines in order.
+#[derive(Debug)]
+struct Batch {
+    table: Table,
+    changes: Vec<Deferred>,
+    lines: Vec<String>,
+}
+
+impl Batch {
+    fn block(&self) -> Block<'_> {
+        Block { table: self.table, lines: &self.lines }
     }
 }
 
@@ -225,6 +239,11 @@ impl Netfilter {
         read::chain(&mut self.tools, spaces, ns, (family, backend), table, chain)
     }
 
+    /// Lets the processes end that make rules.
+    pub fn rest(&mut self) {
+        self.pool.rest();
+    }
+
     /// Forgets a namespace that is about to be removed: what was deferred for it, and the processes in it,
     /// which would keep it alive.
     pub fn close(&mut self, ns: &Ns) {
@@ -241,7 +260,8 @@ impl Netfilter {
         lines: &[String],
         patience: Patience,
     ) -> Result<(), Fault> {
-        self.pool.commit((spaces, &mut self.tools), target, table, lines, patience)
+        let block = Block { table, lines };
+        self.pool.commit((spaces, &mut self.tools), target, &[block], patience).map_err(|(_, fault)| fault)
     }
 
     /// Makes one change.
@@ -273,29 +293,47 @@ impl Netfilter {
         why
     }
 
-    /// Makes the deferred changes of one target, one commit for each table.
+    /// Makes the deferred changes of one target, one commit for each table, all of them in one go.
     fn flush_target(&mut self, spaces: &Spaces, target: &Target) {
+        let mut batches = Vec::new();
         for (table, _) in Table::ALL {
-            let batch: Vec<Deferred> =
+            let mut changes: Vec<Deferred> =
                 self.deferred.extract_if(.., |d| d.target == *target && d.table == table).collect();
-            let lines: Vec<String> = batch.iter().flat_map(|deferred| deferred.lines.iter().cloned()).collect();
-            if lines.is_empty() {
-                continue;
+            let lines: Vec<String> = changes.iter_mut().flat_map(|change| change.lines.drain(..)).collect();
+            if !lines.is_empty() {
+                batches.push(Batch { table, changes, lines });
             }
-            match self.commit(spaces, target, table, &lines, Patience::making(lines.len())) {
-                Ok(()) => {}
-                Err(Fault::Refused { .. } | Fault::NotAsked(_)) => {
-                    for deferred in batch {
-                        if let Err(refusal) = self.make(spaces, target, table, deferred.item(), &deferred.lines) {
-                            self.failed.push((deferred.n, refusal));
-                        }
+        }
+        while !batches.is_empty() {
+            let blocks: Vec<Block<'_>> = batches.iter().map(Batch::block).collect();
+            let patience = Patience::making(batches.iter().map(|batch| batch.lines.len()).sum());
+            match self.pool.commit((spaces, &mut self.tools), target, &blocks, patience) {
+                Ok(()) => return,
+                Err((struck, fault)) => {
+                    // Those before it are made, and those after it are for the next round.
+                    if let Some(batch) = batches.drain(..=struck).next_back() {
+                        self.retry(spaces, target, &batch, fault);
                     }
                 }
-                Err(Fault::Lost(refusal)) => {
-                    let items: Vec<Item<'_>> = batch.iter().rev().map(Deferred::item).collect();
-                    let refusal = self.take_back(spaces, target, table, &items, refusal);
-                    self.failed.extend(batch.iter().map(|deferred| (deferred.n, refusal.clone())));
-                }
+            }
+        }
+    }
+
+    /// Makes the changes of a batch that failed as a whole one by one, as far as they can be made.
+    fn retry(&mut self, spaces: &Spaces, target: &Target, batch: &Batch, fault: Fault) {
+        let Batch { table, changes, .. } = batch;
+        if let Fault::Lost(refusal) = fault {
+            let items: Vec<Item<'_>> = changes.iter().rev().map(Deferred::item).collect();
+            let refusal = self.take_back(spaces, target, *table, &items, refusal);
+            self.failed.extend(changes.iter().map(|change| (change.n, refusal.clone())));
+            return;
+        }
+        for change in changes {
+            // No word of it is refused here that was not refused when it was deferred.
+            let lines = change.edits.iter().map(|edit| words::line(edit, &change.tag)).collect::<Done<Vec<String>>>();
+            let made = lines.and_then(|lines| self.make(spaces, target, *table, change.item(), &lines));
+            if let Err(refusal) = made {
+                self.failed.push((change.n, refusal));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A blocking rtnetlink(7) socket: one request, then its answer.
 //!
-//! A socket belongs to the namespace it was opened in, so it is opened inside the hop and dropped with it. The
+//! A socket belongs to the namespace it was opened in, and asks that one whichever namespace its thread is in later. The
 //! kernel works on a request while it is being sent, hence waiting for the answer never waits for anybody else.
 
 use crate::kernel::{Done, Refusal, Why};
@@ -14,6 +14,7 @@ use nix::libc;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::LinkAttribute;
 use std::io::ErrorKind;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The kernel never puts more than this into one datagram of a dump, and makes use of all of it.
@@ -94,6 +95,11 @@ impl Socket {
             }
         }
         Err(Refusal::new(Why::Protocol, name(message), "it keeps changing while it is being listed"))
+    }
+
+    /// The descriptor, for questions to the socket's namespace that are no netlink messages.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.raw.as_fd()
     }
 
     fn ask(&mut self, message: RouteNetlinkMessage, flags: u16) -> Done<Answer> {

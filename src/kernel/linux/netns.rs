@@ -1,8 +1,7 @@
 //! Named network namespaces as ip-netns(8) has them: files under `/run/netns` with a namespace bound on each.
 
 use crate::change::Identity;
-use crate::kernel::linux::netlink::Socket;
-use crate::kernel::linux::spaces::{self, NETNS_DIR, Spaces};
+use crate::kernel::linux::spaces::{self, NETNS_DIR, Spaces, Visit};
 use crate::kernel::linux::sysctl;
 use crate::kernel::{Done, Refusal, Undone, Why};
 use crate::names::{Ns, NsName};
@@ -24,47 +23,47 @@ const LOOPBACK: u32 = 1;
 /// The namespaces that are made but not named yet.
 #[derive(Debug, Default)]
 pub struct Unnamed {
-    made: HashMap<u64, File>,
+    made: HashMap<u64, Visit>,
     folder_is_ready: bool,
 }
 
 /// Makes the calling thread's new namespace ready for use: sysctls with known values, and `lo` up.
-pub fn furnish(sysctls: &[(String, String)]) -> Done<()> {
+pub fn furnish(sysctls: &[(String, String)]) -> Done<Visit> {
     for (key, value) in sysctls {
         sysctl::preset(key, value)?;
     }
+    let mut visit = Visit::here()?;
     let up = LinkUnspec::new_with_index(LOOPBACK).up().build();
-    Socket::open()?.act(RouteNetlinkMessage::SetLink(up), 0)
+    visit.socket.act(RouteNetlinkMessage::SetLink(up), 0)?;
+    Ok(visit)
 }
 
 impl Unnamed {
-    /// Makes a namespace that nobody can see, as number `n`.
-    pub fn prepare(&mut self, spaces: &Spaces, n: u64, name: &NsName) -> Done<Identity> {
+    /// Makes a namespace that nobody can see, as number `n`, and sets it up, so that nobody will find it half done.
+    pub fn prepare(&mut self, spaces: &Spaces, n: u64, name: &NsName, sysctls: &[(String, String)]) -> Done<Identity> {
         let place = place(name);
         // Refused before the journal speaks of it: an empty file of that name would look like our unfinished work.
         if place.symlink_metadata().is_ok() {
             return Err(Refusal::errno(format!("create {}", place.display()), Errno::EEXIST as i32));
         }
-        let (file, cookie) = spaces.inside_new(|| {
-            let own = "/proc/thread-self/ns/net";
-            let file = File::open(own).map_err(|e| Refusal::io(format!("open {own}"), &e))?;
-            Ok((file, spaces::cookie()?))
-        })?;
-        self.made.insert(n, file);
+        let visit = spaces.inside_new(|| furnish(sysctls))?;
+        let cookie = spaces::cookie_of(visit.socket.fd())?;
+        self.made.insert(n, visit);
         Ok(Identity::Netns { cookie })
     }
 
-    /// Sets namespace number `n` up and then names it, so that nobody finds it half done.
-    pub fn apply(&mut self, spaces: &Spaces, n: u64, name: &NsName, sysctls: &[(String, String)]) -> Done<()> {
-        let Some(file) = self.made.remove(&n) else {
+    /// Names namespace number `n`.
+    pub fn apply(&mut self, spaces: &Spaces, n: u64, name: &NsName) -> Done<()> {
+        let Some(visit) = self.made.remove(&n) else {
             return Err(Refusal::new(Why::Protocol, "unshare", "the change was not prepared as a namespace"));
         };
-        spaces.inside(&file, || furnish(sysctls))?;
         if !self.folder_is_ready {
             share_folder()?;
             self.folder_is_ready = true;
         }
-        bind(&file, &place(name))
+        bind(&visit.file, &place(name))?;
+        spaces.named(visit, name);
+        Ok(())
     }
 
     /// Lets namespace number `n` go, if there is one.
@@ -75,6 +74,7 @@ impl Unnamed {
 
 /// Takes the name off a namespace with this cookie; without a name and a process it ends.
 pub fn undo(spaces: &Spaces, name: &NsName, cookie: u64) -> Done<Undone> {
+    spaces.leave();
     let place = place(name);
     let Some(file) = open(&place)? else { return Ok(Undone::AlreadyGone) };
     if spaces::is_namespace(&file)? {

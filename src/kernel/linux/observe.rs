@@ -2,7 +2,6 @@
 
 use crate::kernel::Done;
 use crate::kernel::linux::link::{self, Seen};
-use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::{addr, route};
 use crate::names::{IfName, Ns};
@@ -11,26 +10,24 @@ use std::net::IpAddr;
 
 /// One interface with its addresses.
 pub fn link(spaces: &Spaces, ns: &Ns, name: &IfName) -> Done<LinkInfo> {
-    spaces.within(ns, || {
-        let mut socket = Socket::open()?;
-        let seen = link::find(&mut socket, name)?.ok_or_else(|| link::missing(name))?;
-        let addrs = addr::list(&mut socket, Some(seen.index))?;
+    spaces.talk(ns, |socket| {
+        let seen = link::find(socket, name)?.ok_or_else(|| link::missing(name))?;
+        let addrs = addr::list(socket, Some(seen.index))?;
         Ok(info(seen, name.clone(), &addrs))
     })
 }
 
 /// Where packets to `to` would go.
 pub fn route_to(spaces: &Spaces, ns: &Ns, to: IpAddr) -> Done<RouteAnswer> {
-    spaces.within(ns, || route::lookup(to))
+    spaces.talk(ns, |socket| route::lookup(socket, to))
 }
 
 /// All interfaces with their addresses, and all routes. The rules are not read here.
 pub fn snapshot(spaces: &Spaces, ns: &Ns) -> Done<Snapshot> {
-    spaces.within(ns, || {
-        let mut socket = Socket::open()?;
-        let links = link::list(&mut socket)?;
-        let addrs = addr::list(&mut socket, None)?;
-        let routes = route::list_all(&mut socket)?;
+    spaces.talk(ns, |socket| {
+        let links = link::list(socket)?;
+        let addrs = addr::list(socket, None)?;
+        let routes = route::list_all(socket)?;
         // A name that ours cannot be is nobody's whom a recipe could speak of.
         let links =
             links.into_iter().filter_map(|seen| IfName::new(&seen.name).ok().map(|name| info(seen, name, &addrs)));

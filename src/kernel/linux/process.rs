@@ -10,7 +10,7 @@
 
 mod child;
 mod exec;
-mod launch;
+pub(super) mod launch;
 pub mod pidfd;
 mod procfs;
 mod room;
@@ -96,7 +96,7 @@ impl Processes {
             held: true,
         };
         let program = Program { argv: &process.argv, env: &process.env, cwd: process.cwd.as_deref() };
-        let child = Child::fork(&ns.to_string(), self.room(spaces, ns)?, &program, relation)?;
+        let child = Child::start(&ns.to_string(), self.room(spaces, ns)?, &program, relation)?;
         let found = procfs::stat(child.pid().as_raw())?;
         let found = found.ok_or_else(|| Refusal::errno("read /proc", Errno::ESRCH as i32))?;
         Ok((child, found.start))

@@ -1,7 +1,7 @@
 //! Routes of the main table.
 
 use crate::change::{ROUTE_PROTOCOL, Route};
-use crate::kernel::linux::link;
+use crate::kernel::linux::link::ioctl;
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
@@ -22,9 +22,9 @@ const IPV6_METRIC: u32 = 1024;
 
 /// Adds a route that is not there yet.
 pub fn apply(spaces: &Spaces, ns: &Ns, route: &Route) -> Done<()> {
-    spaces.within(ns, || {
-        let request = RouteNetlinkMessage::NewRoute(message(route)?);
-        Socket::open()?.act(request, NLM_F_CREATE | NLM_F_EXCL)
+    spaces.talk(ns, |socket| {
+        let request = RouteNetlinkMessage::NewRoute(message(socket, route)?);
+        socket.act(request, NLM_F_CREATE | NLM_F_EXCL)
     })
 }
 
@@ -40,19 +40,19 @@ pub fn undo(route: &Route) -> Done<Undone> {
     if !present.iter().any(is_it) {
         return Ok(Undone::AlreadyGone);
     }
-    match socket.act(RouteNetlinkMessage::DelRoute(message(route)?), 0) {
+    match socket.act(RouteNetlinkMessage::DelRoute(message(&socket, route)?), 0) {
         Err(refusal) if refusal.is(Errno::ESRCH) => Ok(Undone::AlreadyGone),
         done => done.map(|()| Undone::Yes),
     }
 }
 
-/// Where packets to `to` would go from the calling thread's namespace.
-pub fn lookup(to: IpAddr) -> Done<RouteAnswer> {
+/// Where packets to `to` would go from the socket's namespace.
+pub fn lookup(socket: &mut Socket, to: IpAddr) -> Done<RouteAnswer> {
     let mut request = RouteMessage::default();
     request.header.address_family = family(to);
     request.header.destination_prefix_length = if to.is_ipv4() { 32 } else { 128 };
     request.attributes.push(RouteAttribute::Destination(to.into()));
-    let RouteNetlinkMessage::NewRoute(answer) = Socket::open()?.get(RouteNetlinkMessage::GetRoute(request))? else {
+    let RouteNetlinkMessage::NewRoute(answer) = socket.get(RouteNetlinkMessage::GetRoute(request))? else {
         return Err(Refusal::new(Why::Protocol, "RTM_GETROUTE", "the answer is no route"));
     };
     let src = answer.attributes.iter().find_map(|attribute| match attribute {
@@ -60,10 +60,10 @@ pub fn lookup(to: IpAddr) -> Done<RouteAnswer> {
         _ => None,
     });
     let Parts { dev, via, .. } = parts(&answer);
-    Ok(RouteAnswer { dev: dev.map(device).transpose()?.flatten(), via, src })
+    Ok(RouteAnswer { dev: device(socket, dev)?, via, src })
 }
 
-/// All routes of the main table in the calling thread's namespace.
+/// All routes of the main table in the socket's namespace.
 pub fn list_all(socket: &mut Socket) -> Done<Vec<Route>> {
     let mut routes = list(socket, AddressFamily::Inet, RouteProtocol::Unspec)?;
     routes.extend(list(socket, AddressFamily::Inet6, RouteProtocol::Unspec)?);
@@ -78,13 +78,13 @@ fn list(socket: &mut Socket, family: AddressFamily, protocol: RouteProtocol) -> 
     let mut routes = Vec::new();
     for message in socket.dump(&RouteNetlinkMessage::GetRoute(request))? {
         if let RouteNetlinkMessage::NewRoute(message) = message {
-            routes.extend(seen(&message)?);
+            routes.extend(seen(socket, &message)?);
         }
     }
     Ok(routes)
 }
 
-fn message(route: &Route) -> Done<RouteMessage> {
+fn message(socket: &Socket, route: &Route) -> Done<RouteMessage> {
     let unfit = |words: String| Refusal::new(Why::Protocol, "RTM_NEWROUTE", words);
     let mut builder = RouteMessageBuilder::<IpAddr>::new()
         .destination_prefix(route.to.trunc().addr(), route.to.prefix_len())
@@ -96,7 +96,7 @@ fn message(route: &Route) -> Done<RouteMessage> {
         None => builder.scope(RouteScope::Link),
     };
     if let Some(dev) = &route.dev {
-        builder = builder.output_interface(link::index(dev)?);
+        builder = builder.output_interface(ioctl::index(socket, dev)?);
     }
     // The kernel would choose the same, but a deletion without a metric takes a route of any metric.
     let metric = route.metric.or(route.to.addr().is_ipv6().then_some(IPV6_METRIC));
@@ -132,7 +132,7 @@ fn parts(message: &RouteMessage) -> Parts {
     parts
 }
 
-fn seen(message: &RouteMessage) -> Done<Option<Route>> {
+fn seen(socket: &Socket, message: &RouteMessage) -> Done<Option<Route>> {
     let Parts { to, via, dev, metric, table } = parts(message);
     if table != u32::from(RouteHeader::RT_TABLE_MAIN) || message.header.kind != RouteType::Unicast {
         return Ok(None);
@@ -141,12 +141,13 @@ fn seen(message: &RouteMessage) -> Done<Option<Route>> {
     let any = if is_v4 { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     let Ok(to) = IpNet::new(to.unwrap_or(any), message.header.destination_prefix_length) else { return Ok(None) };
     let metric = metric.filter(|metric| is_v4 || *metric != IPV6_METRIC);
-    Ok(Some(Route { to, via, dev: dev.map(device).transpose()?.flatten(), metric }))
+    Ok(Some(Route { to, via, dev: device(socket, dev)?, metric }))
 }
 
 /// The name of an interface, if it is one that a recipe can use.
-fn device(index: u32) -> Done<Option<IfName>> {
-    Ok(IfName::new(&link::name(index)?).ok())
+fn device(socket: &Socket, index: Option<u32>) -> Done<Option<IfName>> {
+    let name = index.map(|index| ioctl::name(socket, index)).transpose()?;
+    Ok(name.and_then(|name| IfName::new(&name).ok()))
 }
 
 fn ip(addr: &RouteAddress) -> Option<IpAddr> {

@@ -1,19 +1,22 @@
-//! Acting inside a namespace: one `setns` there, one back (2 µs together).
+//! Acting inside a namespace: one `setns` there, one back (2 µs together), or a netlink socket that was opened there.
 //!
-//! No socket or descriptor of a namespace is kept between calls, because either would keep a deleted
-//! namespace alive.
+//! A descriptor or socket of a namespace keeps it alive when it is deleted. So only those of the namespace that was
+//! spoken to last are kept, and only until anybody else may have done something ([`Spaces::leave`]).
 
+use crate::kernel::linux::netlink::Socket;
 use crate::kernel::{Done, Refusal, Why};
-use crate::names::Ns;
+use crate::names::{Ns, NsName};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::sockopt::GetStruct;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
+use std::cell::RefCell;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// Where named namespaces are (ip-netns(8)).
 pub const NETNS_DIR: &str = "/run/netns";
@@ -22,7 +25,27 @@ pub const NETNS_DIR: &str = "/run/netns";
 /// by the thread that calls.
 #[derive(Debug)]
 pub struct Spaces {
-    home: File,
+    home: Rc<File>,
+    /// The socket in the lab's root namespace, which nobody can delete as long as we are in it.
+    home_socket: RefCell<Option<Socket>>,
+    last: RefCell<Option<Visit>>,
+}
+
+/// A namespace that was spoken to.
+#[derive(Debug)]
+pub struct Visit {
+    /// The namespace.
+    pub file: Rc<File>,
+    /// A socket that was opened in it.
+    pub socket: Socket,
+    name: Option<NsName>,
+}
+
+impl Visit {
+    /// The calling thread's namespace.
+    pub fn here() -> Done<Visit> {
+        Ok(Visit { file: Rc::new(own()?), socket: Socket::open()?, name: None })
+    }
 }
 
 /// The file that stands for a named namespace.
@@ -44,25 +67,77 @@ nix::getsockopt_impl!(NetnsCookie, libc::SOL_SOCKET, libc::SO_NETNS_COOKIE, u64,
 
 /// The cookie of the calling thread's namespace, which the kernel never uses again.
 pub fn cookie() -> Done<u64> {
-    let refuse = |e: Errno| Refusal::errno("SO_NETNS_COOKIE", e as i32);
-    let any = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).map_err(refuse)?;
-    getsockopt(&any, NetnsCookie).map_err(refuse)
+    let any = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None);
+    cookie_of(any.map_err(|e| Refusal::errno("socket", e as i32))?)
+}
+
+/// The cookie of the namespace that a socket was opened in.
+pub fn cookie_of(socket: impl AsFd) -> Done<u64> {
+    getsockopt(&socket, NetnsCookie).map_err(|e| Refusal::errno("SO_NETNS_COOKIE", e as i32))
+}
+
+/// The calling thread's network namespace.
+fn own() -> Done<File> {
+    let path = "/proc/thread-self/ns/net";
+    File::open(path).map_err(|e| Refusal::io(format!("open {path}"), &e))
 }
 
 impl Spaces {
     /// Takes the calling thread's network namespace as the lab's root, `host()`.
     pub fn new() -> Done<Spaces> {
-        let home =
-            File::open("/proc/thread-self/ns/net").map_err(|e| Refusal::io("open /proc/thread-self/ns/net", &e))?;
-        Ok(Spaces { home })
+        let home = Rc::new(own()?);
+        Ok(Spaces { home, home_socket: RefCell::default(), last: RefCell::default() })
     }
 
     /// Opens a namespace: for `setns` in a child, or for a netlink attribute that names it.
-    pub fn open(&self, ns: &Ns) -> Done<File> {
-        match path(ns) {
-            None => self.home.try_clone().map_err(|e| Refusal::io("dup", &e)),
-            Some(path) => File::open(&path).map_err(|e| Refusal::io(format!("open {}", path.display()), &e)),
+    pub fn open(&self, ns: &Ns) -> Done<Rc<File>> {
+        let Some(path) = path(ns) else { return Ok(Rc::clone(&self.home)) };
+        if let Some(visit) = self.last.borrow().as_ref().filter(|visit| visit.name.as_ref() == ns.name()) {
+            return Ok(Rc::clone(&visit.file));
         }
+        File::open(&path).map(Rc::new).map_err(|e| Refusal::io(format!("open {}", path.display()), &e))
+    }
+
+    /// Talks to a namespace through a netlink socket in it. (What `act` needs to be done in the namespace itself, such as
+    /// opening its files, is for [`within`](Spaces::within).)
+    pub fn talk<T>(&self, ns: &Ns, act: impl FnOnce(&mut Socket) -> Done<T>) -> Done<T> {
+        let Some(name) = ns.name() else {
+            let kept = self.home_socket.take();
+            let mut socket = kept.map_or_else(Socket::open, Ok)?;
+            let result = act(&mut socket);
+            // After a refusal there may be an answer that nobody has read.
+            self.home_socket.replace(result.is_ok().then_some(socket));
+            return result;
+        };
+        let known = self.last.take().filter(|visit| visit.name.as_ref() == Some(name));
+        let mut visit = known.map_or_else(|| self.visit(ns, name), Ok)?;
+        let result = act(&mut visit.socket);
+        if result.is_ok() {
+            self.last.replace(Some(visit));
+        }
+        result
+    }
+
+    fn visit(&self, ns: &Ns, name: &NsName) -> Done<Visit> {
+        let file = self.open(ns)?;
+        let socket = self.inside(&file, Socket::open)?;
+        Ok(Visit { file, socket, name: Some(name.clone()) })
+    }
+
+    /// Takes note that a namespace which was just made has got its name.
+    pub fn named(&self, visit: Visit, name: &NsName) {
+        self.last.replace(Some(Visit { name: Some(name.clone()), ..visit }));
+    }
+
+    /// Lets go of the namespace that was spoken to last. To be called before anything that could take a name away, or
+    /// wait for somebody who does.
+    pub fn leave(&self) {
+        self.last.take();
+    }
+
+    /// The cookie of a namespace.
+    pub fn cookie(&self, ns: &Ns) -> Done<u64> {
+        self.talk(ns, |socket| cookie_of(socket.fd()))
     }
 
     /// Runs `act` in a namespace and comes back, whatever `act` returns.
@@ -78,6 +153,8 @@ impl Spaces {
     /// gone or stands for another namespace: what was in the one we knew went with it. Of the lab's root
     /// namespace that cannot be said, so another one is refused.
     pub fn within_same<T>(&self, ns: &Ns, cookie: Option<u64>, act: impl FnOnce() -> Done<T>) -> Done<Option<T>> {
+        // The name is what counts here, not the namespace that had it a moment ago.
+        self.leave();
         let is_same = || match cookie {
             Some(cookie) => Ok(self::cookie()? == cookie),
             None => Ok(true),

@@ -85,8 +85,8 @@ fn build(socket: &UnixStream, user_ns: bool) -> Result<Holder, Failure> {
 /// then cannot read.
 fn own_network() -> nix::Result<File> {
     unshare(CloneFlags::CLONE_NEWNET)?;
-    netns::furnish(&baseline()).map_err(|refusal| wire::errno_of(&refusal))?;
-    File::open("/proc/thread-self/ns/net").map_err(|e| wire::errno(&e))
+    let network = netns::furnish(&baseline()).map_err(|refusal| wire::errno_of(&refusal))?;
+    network.file.try_clone().map_err(|e| wire::errno(&e))
 }
 
 /// Runs the recipe on its thread. This thread meanwhile reaps the orphans that pid 1 inherits, and those only:

@@ -13,7 +13,7 @@ use crate::script::vocabulary::Vocabulary;
 const NOTHING: &str = "A missing key of a map and a function without a result give `()`.";
 
 /// Explains "function not found" with the signature that Rhai gives: `name (type, type)`.
-pub fn unknown(signature: &str, site: &Site, sources: &Sources, vocabulary: &Vocabulary) -> OpError {
+pub fn unknown(signature: &str, site: &Site, sources: &Sources, vocabulary: &Vocabulary<'_>) -> OpError {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
     let types = split_types(types.strip_suffix(')').unwrap_or(types));
     let name = name.rsplit("::").next().unwrap_or(name);
@@ -36,7 +36,7 @@ pub fn unknown(signature: &str, site: &Site, sources: &Sources, vocabulary: &Voc
     placed(error, site, sources, part, &label)
 }
 
-fn of_name(name: &str, types: &[String], site: &Site, sources: &Sources, vocabulary: &Vocabulary) -> OpError {
+fn of_name(name: &str, types: &[String], site: &Site, sources: &Sources, vocabulary: &Vocabulary<'_>) -> OpError {
     let text = sources.text(&site.source).unwrap_or_else(|| "".into());
     let span = call_at(&text, offset(&text, site.line, site.col));
     let written = text.get(span.name).and_then(|written| written.rsplit("::").next());
@@ -48,7 +48,7 @@ fn of_name(name: &str, types: &[String], site: &Site, sources: &Sources, vocabul
     }
     let is_method = span.receiver.is_some();
     match types.first() {
-        Some(receiver) if is_method && !types_with(name, vocabulary, types.len()) => {
+        Some(receiver) if is_method && !vocabulary.takes(name, types.len()) => {
             missing(name, types.len() - 1, Some(receiver), site, sources, vocabulary)
         }
         Some(receiver) if is_method => {
@@ -66,10 +66,6 @@ fn of_name(name: &str, types: &[String], site: &Site, sources: &Sources, vocabul
     }
 }
 
-fn types_with(name: &str, vocabulary: &Vocabulary, count: usize) -> bool {
-    vocabulary.takes(name, count)
-}
-
 /// Explains a call of a name that does not exist, or not with that number of arguments.
 pub fn missing(
     name: &str,
@@ -77,7 +73,7 @@ pub fn missing(
     receiver: Option<&str>,
     site: &Site,
     sources: &Sources,
-    vocabulary: &Vocabulary,
+    vocabulary: &Vocabulary<'_>,
 ) -> OpError {
     missing_among(name, args, receiver, &[], site, sources, vocabulary)
 }
@@ -90,7 +86,7 @@ pub fn missing_among(
     own: &[String],
     site: &Site,
     sources: &Sources,
-    vocabulary: &Vocabulary,
+    vocabulary: &Vocabulary<'_>,
 ) -> OpError {
     let forms = forms(name, own, vocabulary);
     if !forms.is_empty() {
@@ -120,7 +116,7 @@ fn meant(near: Option<&str>) -> String {
 }
 
 /// How a function can be called: ours, the script's own, and Rhai's.
-fn forms(name: &str, own: &[String], vocabulary: &Vocabulary) -> String {
+fn forms(name: &str, own: &[String], vocabulary: &Vocabulary<'_>) -> String {
     let ours: Vec<&FnDef> =
         ops::all().filter(|def| def.name == name && !matches!(def.kind, Kind::Property(_))).collect();
     let mut forms: Vec<String> = ours.iter().map(|def| def.signature()).collect();

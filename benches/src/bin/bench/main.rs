@@ -24,11 +24,12 @@ use std::process::{Command, ExitCode};
 use tool::{Paths, Tool};
 
 const USAGE: &str = "\
-usage: bench [quick|full] --rhailab PROGRAM --scratch FOLDER [--tools WORD,…] [--json]
+usage: bench [quick|full] --rhailab PROGRAM --scratch FOLDER [--tools WORD,…] [--labs WORD,…] [--json]
 
   quick      a few minutes (the default)
   full       more rounds, and all tools at 500 namespaces
   --tools    only these: ours, ours-tmpfs, ours-run, raw, batch, shell, nothing
+  --labs     only these: first, article, star, vips; or star:100, for one size
   --json     print one JSON object per run instead of tables";
 
 struct Options {
@@ -36,6 +37,8 @@ struct Options {
     rhailab: PathBuf,
     scratch: PathBuf,
     tools: Vec<Tool>,
+    /// All, if empty.
+    labs: Vec<String>,
     json: bool,
 }
 
@@ -55,6 +58,7 @@ fn options() -> Result<Options> {
         rhailab: PathBuf::new(),
         scratch: PathBuf::new(),
         tools: Tool::ALL.to_vec(),
+        labs: Vec::new(),
         json: false,
     };
     let mut args = std::env::args().skip(1);
@@ -64,6 +68,7 @@ fn options() -> Result<Options> {
             "--rhailab" => options.rhailab = value()?.into(),
             "--scratch" => options.scratch = value()?.into(),
             "--tools" => options.tools = value()?.split(',').map(Tool::parse).collect::<Result<_>>()?,
+            "--labs" => options.labs = value()?.split(',').map(str::to_owned).collect(),
             "--json" => options.json = true,
             _ if arg.starts_with('-') => return Err(format!("unknown option {arg}\n{USAGE}").into()),
             _ => options.words.push(arg),
@@ -95,6 +100,10 @@ fn paths(options: &Options) -> Result<Paths> {
 
 fn compare(options: &Options, full: bool) -> ExitCode {
     let mut sets = schedule::sets(full);
+    let is_named = |lab: Lab| {
+        options.labs.iter().any(|name| *name == lab.kind() || *name == format!("{}:{}", lab.kind(), lab.size()))
+    };
+    sets.retain(|set| options.labs.is_empty() || is_named(set.lab));
     for set in &mut sets {
         set.tools.retain(|tool| options.tools.contains(tool));
     }

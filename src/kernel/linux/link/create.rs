@@ -1,10 +1,9 @@
 //! Making an interface, in one request.
 
 use crate::change::{Identity, LinkKind, Mac, NewLink};
-use crate::kernel::linux::link;
+use crate::kernel::linux::link::ioctl;
 use crate::kernel::linux::marks::Marks;
-use crate::kernel::linux::netlink::Socket;
-use crate::kernel::linux::spaces::{self, Spaces};
+use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Why};
 use crate::names::{IfName, Ns};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
@@ -17,7 +16,7 @@ type Builder = LinkMessageBuilder<LinkUnspec>;
 
 /// Chooses the marks of a new interface.
 pub fn prepare(spaces: &Spaces, marks: &mut Marks, ns: &Ns, new: &NewLink) -> Done<Identity> {
-    let cookie = spaces.within(ns, spaces::cookie)?;
+    let cookie = spaces.cookie(ns)?;
     let mac = match new.mac {
         Some(mac) => mac,
         None => marks.mac()?,
@@ -59,11 +58,11 @@ pub fn apply(spaces: &Spaces, ns: &Ns, new: &NewLink, identity: &Identity) -> Do
     if new.up {
         builder = builder.up();
     }
-    spaces.within(ns, || {
+    spaces.talk(ns, |socket| {
         if let Some(master) = &new.master {
-            builder = builder.controller(link::index(master)?);
+            builder = builder.controller(ioctl::index(socket, master)?);
         }
-        Socket::open()?.act(RouteNetlinkMessage::NewLink(builder.build()), NLM_F_CREATE | NLM_F_EXCL)
+        socket.act(RouteNetlinkMessage::NewLink(builder.build()), NLM_F_CREATE | NLM_F_EXCL)
     })
 }
 

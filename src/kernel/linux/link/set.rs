@@ -1,7 +1,7 @@
 //! Setting one attribute of an interface, and setting it back.
 
 use crate::change::{Identity, LinkSet, Mac};
-use crate::kernel::linux::link::{self, Seen};
+use crate::kernel::linux::link::{self, Seen, ioctl};
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::ours::Ours;
 use crate::kernel::linux::spaces::Spaces;
@@ -15,9 +15,13 @@ use std::os::fd::AsRawFd;
 
 /// Reads what the attribute is now.
 pub fn prepare(spaces: &Spaces, ns: &Ns, name: &IfName, set: &LinkSet) -> Done<Identity> {
-    spaces.within(ns, || {
-        let seen = link::find(&mut Socket::open()?, name)?.ok_or_else(|| link::missing(name))?;
-        let now = value(&seen, ns, set)?;
+    spaces.talk(ns, |socket| {
+        let now = if let LinkSet::Up(_) = set {
+            LinkSet::Up(ioctl::is_up(socket, name)?)
+        } else {
+            let seen = link::find(socket, name)?.ok_or_else(|| link::missing(name))?;
+            value(socket, &seen, ns, set)?
+        };
         Ok(if now == *set { Identity::Already } else { Identity::Was(now) })
     })
 }
@@ -29,43 +33,45 @@ pub fn apply(spaces: &Spaces, ns: &Ns, name: &IfName, set: &LinkSet) -> Done<()>
         LinkSet::Ns(to) => Some(spaces.open(to)?),
         _ => None,
     };
-    spaces.within(ns, || {
-        let link = LinkUnspec::new_with_index(link::index(name)?);
+    spaces.talk(ns, |socket| {
+        let index = ioctl::index(socket, name)?;
+        let link = LinkUnspec::new_with_index(index);
         let request = match set {
             LinkSet::Up(true) => link.up().build(),
             LinkSet::Up(false) => link.down().build(),
             LinkSet::Mtu(mtu) => link.mtu(*mtu).build(),
             LinkSet::Mac(Mac(bytes)) => link.address(bytes.to_vec()).build(),
-            LinkSet::Master(Some(master)) => link.controller(link::index(master)?).build(),
+            LinkSet::Master(Some(master)) => link.controller(ioctl::index(socket, master)?).build(),
             LinkSet::Master(None) => link.nocontroller().build(),
             LinkSet::Name(new) => link.name(new.as_str()).build(),
             LinkSet::Ns(_) => there.iter().fold(link, |link, there| link.setns_by_fd(there.as_raw_fd())).build(),
-            LinkSet::Hairpin(on) => return hairpin(link::index(name)?, *on),
+            LinkSet::Hairpin(on) => return hairpin(socket, index, *on),
             LinkSet::LinkLocal(on) => {
                 let mode = if *on { In6AddrGenMode::Eui64 } else { In6AddrGenMode::None };
                 let spec = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(mode)]);
                 link.append_extra_attribute(LinkAttribute::AfSpecUnspec(vec![spec])).build()
             }
         };
-        Socket::open()?.act(RouteNetlinkMessage::SetLink(request), 0)
+        socket.act(RouteNetlinkMessage::SetLink(request), 0)
     })
 }
 
 /// Only `RTM_NEWLINK` takes the attributes of a bridge port.
-fn hairpin(index: u32, on: bool) -> Done<()> {
+fn hairpin(socket: &mut Socket, index: u32, on: bool) -> Done<()> {
     let request: LinkMessage = LinkBridgePort::new(index).hairpin(on).build();
-    Socket::open()?.act(RouteNetlinkMessage::NewLink(request), 0)
+    socket.act(RouteNetlinkMessage::NewLink(request), 0)
 }
 
 /// Sets the attribute back if it still has our value.
 pub fn undo(spaces: &Spaces, ours: &Ours, ns: &Ns, name: &IfName, set: &LinkSet, was: &LinkSet) -> Done<Undone> {
     let (ns, name) = moved(ns, name, set);
     let judge = || {
-        let Some(seen) = link::find(&mut Socket::open()?, name)? else { return Ok(Some(Undone::AlreadyGone)) };
+        let mut socket = Socket::open()?;
+        let Some(seen) = link::find(&mut socket, name)? else { return Ok(Some(Undone::AlreadyGone)) };
         if !ours.can_be(ns, name, &seen) {
             return Ok(Some(Undone::NotOurs(format!("`{name}` is another interface now"))));
         }
-        let now = value(&seen, ns, set)?;
+        let now = value(&socket, &seen, ns, set)?;
         Ok(if now == *was {
             Some(Undone::AlreadyGone)
         } else if now == *set {
@@ -90,14 +96,14 @@ pub fn moved<'a>(ns: &'a Ns, name: &'a IfName, set: &'a LinkSet) -> (&'a Ns, &'a
     }
 }
 
-/// What the attribute that `set` is about is now. Called in the interface's namespace `ns`.
-fn value(seen: &Seen, ns: &Ns, set: &LinkSet) -> Done<LinkSet> {
+/// What the attribute that `set` is about is now. The socket is in the interface's namespace `ns`.
+fn value(socket: &Socket, seen: &Seen, ns: &Ns, set: &LinkSet) -> Done<LinkSet> {
     Ok(match set {
         LinkSet::Up(_) => LinkSet::Up(seen.up),
         LinkSet::Mtu(_) => LinkSet::Mtu(seen.mtu),
         LinkSet::Mac(_) => LinkSet::Mac(seen.mac.ok_or_else(|| unfit("it has no Ethernet address"))?),
         LinkSet::Master(_) => LinkSet::Master(match seen.master {
-            Some(index) => Some(known(&link::name(index)?)?),
+            Some(index) => Some(known(&ioctl::name(socket, index)?)?),
             None => None,
         }),
         LinkSet::Name(_) => LinkSet::Name(known(&seen.name)?),

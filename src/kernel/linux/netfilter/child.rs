@@ -1,14 +1,13 @@
 //! Talking to an iptables tool with a bound on every wait.
 
+use crate::kernel::linux::process::launch::{self, Program, Relation, pipe};
 use crate::kernel::{Done, Refusal, Why, interrupt};
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::Signal;
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use nix::unistd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long to wait for a tool.
@@ -63,61 +62,50 @@ pub(super) struct Ended {
     pub(super) stderr: String,
 }
 
-/// A running tool.
+/// A running tool. Dropped, it is killed: between two blocks it has nothing left to do, and in the middle of one it must
+/// not go on.
 #[derive(Debug)]
 pub(super) struct Child {
     request: String,
-    process: std::process::Child,
-    stdin: Option<ChildStdin>,
-    stdout: Option<ChildStdout>,
-    stderr: Option<ChildStderr>,
+    process: launch::Child,
+    stdin: Option<OwnedFd>,
+    stdout: Option<OwnedFd>,
+    stderr: Option<OwnedFd>,
     said: Vec<u8>,
     complained: Vec<u8>,
 }
 
 impl Child {
-    /// Starts a tool in the calling thread's network namespace. It dies with that thread.
+    /// Starts a tool in the calling thread's network namespace. It dies with that thread: a tool that waits for the
+    /// xtables lock would else go on and edit the table later.
     pub(super) fn start(program: &Path, args: &[&str]) -> Done<Child> {
         let request = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
-        let parent = nix::unistd::getpid();
-        let mut command = Command::new(program);
-        command
-            .args(args)
-            .env("LC_ALL", "C")
-            .current_dir("/")
-            // A group of its own: the terminal's Ctrl-C is for us to answer.
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        // Without a parent, a tool that waits for the xtables lock would go on and edit the table later.
-        let die_with_parent = move || {
-            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-            if nix::unistd::getppid() == parent { Ok(()) } else { Err(nix::errno::Errno::ESRCH.into()) }
-        };
-        #[expect(unsafe_code)]
-        // SAFETY: the closure runs between fork and exec and makes two system calls, neither of which allocates
-        // or takes a lock.
-        unsafe {
-            command.pre_exec(die_with_parent);
-        }
-        let mut process = command.spawn().map_err(|e| match e.kind() {
-            ErrorKind::NotFound => Refusal::new(Why::NoTool, request.as_str(), ""),
-            _ => Refusal::io(format!("start {request}"), &e),
+        let name = program.to_string_lossy();
+        let words: Vec<String> = [&*name].iter().chain(args).map(|word| (*word).to_owned()).collect();
+        let env = [("LC_ALL".to_owned(), "C".to_owned())];
+        let ((input, stdin), (stdout, output), (stderr, error)) = (pipe()?, pipe()?, pipe()?);
+        // Else a tool that stops reading to complain could wait for us while we wait for it.
+        fcntl(&stdin, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|e| Refusal::errno("fcntl", e as i32))?;
+        // A session of its own: the terminal's Ctrl-C is for us to answer.
+        let relation =
+            Relation { stdio: Some([input, output, error]), own_session: true, outlives_us: false, held: false };
+        let program = Program { argv: &words, env: &env, cwd: Some(Path::new("/")) };
+        let process = launch::Child::start("", None, &program, relation)?;
+        process.started().map_err(|refusal| {
+            if refusal.is(Errno::ENOENT) { Refusal::new(Why::NoTool, request.as_str(), "") } else { refusal }
         })?;
-        let stdin = process.stdin.take();
-        if let Some(pipe) = &stdin {
-            // Else a tool that stops reading to complain could wait for us while we wait for it.
-            fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
-                .map_err(|e| Refusal::errno("fcntl O_NONBLOCK", e as i32))?;
-        }
-        let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
+        let (stdin, stdout, stderr) = (Some(stdin), Some(stdout), Some(stderr));
         Ok(Child { request, process, stdin, stdout, stderr, said: Vec::new(), complained: Vec::new() })
     }
 
+    /// Ends its standard input.
+    pub(super) fn close_input(&mut self) {
+        self.stdin = None;
+    }
+
     /// Whether it has not ended.
-    pub(super) fn is_running(&mut self) -> bool {
-        matches!(self.process.try_wait(), Ok(None))
+    pub(super) fn is_running(&self) -> bool {
+        !self.process.has_ended()
     }
 
     /// Writes `input` and reads until the tool has said `answer`, which is then forgotten with all before it:
@@ -144,7 +132,7 @@ impl Child {
             fds.extend(self.stdout.as_ref().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
             fds.extend(self.stderr.as_ref().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
             match poll(&mut fds, timeout) {
-                Ok(0) | Err(nix::errno::Errno::EINTR) => continue,
+                Ok(0) | Err(Errno::EINTR) => continue,
                 Ok(_) => {}
                 Err(e) => return Err(Refusal::errno("poll", e as i32)),
             }
@@ -165,30 +153,27 @@ impl Child {
         }
     }
 
+    /// Whether the tool has said this since the last answer.
+    pub(super) fn has_said(&self, words: &[u8]) -> bool {
+        self.said.windows(words.len()).any(|part| part == words)
+    }
+
     /// Waits for the end of a tool that has closed its outputs.
     pub(super) fn ended(&mut self) -> Ended {
         self.stdin = None;
+        // It cannot be told why a wait on a descriptor of our own should fail; the status says enough.
+        let _ = self.process.fd().wait_through(None);
         // No status where something else has reaped it, such as the init of a sandbox.
-        let status = self.process.wait().map_or(-1, |s| s.code().unwrap_or_else(|| 128 + s.signal().unwrap_or(0)));
+        let status = self.process.reap().unwrap_or(-1);
         let text = |bytes: &mut Vec<u8>| String::from_utf8_lossy(&std::mem::take(bytes)).into_owned();
         Ended { status, stdout: text(&mut self.said), stderr: text(&mut self.complained) }
     }
 }
 
-impl Drop for Child {
-    /// Between two blocks the tool has nothing left to do, and in the middle of one it must not go on.
-    fn drop(&mut self) {
-        self.stdin = None;
-        let killed = self.process.kill().and_then(|()| self.process.wait());
-        // The only failures are that it has ended and that another has reaped it.
-        drop(killed);
-    }
-}
-
-fn write_some(pipe: &mut Option<ChildStdin>, bytes: &[u8]) -> Option<usize> {
-    match pipe.as_mut()?.write(bytes) {
+fn write_some(pipe: &mut Option<OwnedFd>, bytes: &[u8]) -> Option<usize> {
+    match unistd::write(pipe.as_ref()?, bytes) {
         Ok(n) => Some(n),
-        Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Some(0),
+        Err(Errno::EAGAIN | Errno::EINTR) => Some(0),
         Err(_) => {
             *pipe = None;
             None
@@ -196,11 +181,11 @@ fn write_some(pipe: &mut Option<ChildStdin>, bytes: &[u8]) -> Option<usize> {
     }
 }
 
-fn read_some<R: Read>(pipe: &mut Option<R>, into: &mut Vec<u8>) {
+fn read_some(pipe: &mut Option<OwnedFd>, into: &mut Vec<u8>) {
     let mut buffer = [0; 16 * 1024];
-    match pipe.as_mut().map(|pipe| pipe.read(&mut buffer)) {
+    match pipe.as_ref().map(|pipe| unistd::read(pipe, &mut buffer)) {
         Some(Ok(n)) if n > 0 => into.extend_from_slice(&buffer[..n]),
-        Some(Err(e)) if e.kind() == ErrorKind::Interrupted => {}
+        Some(Err(Errno::EINTR)) => {}
         _ => *pipe = None,
     }
 }

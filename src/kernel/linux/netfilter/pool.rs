@@ -3,8 +3,7 @@
 use super::Target;
 use super::backend::{Role, Tools};
 use super::child::Patience;
-use super::restore::{Fault, Restore};
-use crate::change::Table;
+use super::restore::{Block, Fault, Restore};
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::{Done, Refusal};
 use crate::names::Ns;
@@ -22,9 +21,14 @@ struct Kept {
     restore: Restore,
 }
 
-/// The processes, least recently used first.
+/// The processes.
 #[derive(Debug, Default)]
-pub(super) struct Pool(Vec<Kept>);
+pub(super) struct Pool {
+    /// Those at work, least recently used first.
+    kept: Vec<Kept>,
+    /// Those that were told to end.
+    leaving: Vec<Restore>,
+}
 
 impl Pool {
     /// The process for a target, started if need be.
@@ -36,41 +40,50 @@ impl Pool {
                 there.map_err(|e| Refusal::io(format!("open {}", path.display()), &e))?.ino()
             }
         };
-        let at = self.0.iter().position(|kept| kept.target == *target);
+        let at = self.kept.iter().position(|kept| kept.target == *target);
         match at {
-            Some(at) if self.0[at].inode == inode && self.0[at].restore.is_running() => self.0[at..].rotate_left(1),
+            Some(at) if self.kept[at].inode == inode && self.kept[at].restore.is_running() => {
+                self.kept[at..].rotate_left(1);
+            }
             _ => {
-                if let Some(at) = at.or((self.0.len() >= KEPT).then_some(0)) {
-                    self.0.remove(at);
+                if let Some(at) = at.or((self.kept.len() >= KEPT).then_some(0)) {
+                    self.kept.remove(at);
                 }
                 let program = tools.program(target.family, target.backend, Role::Restore)?;
                 let restore = spaces.within(&target.ns, || Restore::start(&program))?;
-                self.0.push(Kept { target: target.clone(), inode, restore });
+                self.kept.push(Kept { target: target.clone(), inode, restore });
             }
         }
-        let last = self.0.len() - 1;
-        Ok(&mut self.0[last].restore)
+        let last = self.kept.len() - 1;
+        Ok(&mut self.kept[last].restore)
     }
 
-    /// Commits lines to a table, all or none.
+    /// Commits blocks in order, each of them all or none. A fault comes with the place of the block that it struck.
     pub(super) fn commit(
         &mut self,
         (spaces, tools): (&Spaces, &mut Tools),
         target: &Target,
-        table: Table,
-        lines: &[String],
+        blocks: &[Block<'_>],
         patience: Patience,
-    ) -> Result<(), Fault> {
-        let restore = self.restore(spaces, tools, target).map_err(Fault::NotAsked)?;
-        let committed = restore.commit(table, lines, patience);
+    ) -> Result<(), (usize, Fault)> {
+        let restore = self.restore(spaces, tools, target).map_err(|refusal| (0, Fault::NotAsked(refusal)))?;
+        let committed = restore.commit(blocks, patience);
         if committed.is_err() {
-            self.0.retain(|kept| kept.target != *target);
+            self.kept.retain(|kept| kept.target != *target);
         }
         committed
     }
 
+    /// Tells all processes that nothing more will come.
+    pub(super) fn rest(&mut self) {
+        for mut kept in self.kept.drain(..) {
+            kept.restore.rest();
+            self.leaving.push(kept.restore);
+        }
+    }
+
     /// Ends the processes in a namespace.
     pub(super) fn close(&mut self, ns: &Ns) {
-        self.0.retain(|kept| kept.target.ns != *ns);
+        self.kept.retain(|kept| kept.target.ns != *ns);
     }
 }

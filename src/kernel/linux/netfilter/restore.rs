@@ -39,6 +39,15 @@ pub(super) enum Fault {
     Lost(Refusal),
 }
 
+/// Lines for one table, which are committed all or none.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Block<'a> {
+    /// The table.
+    pub(super) table: Table,
+    /// The lines.
+    pub(super) lines: &'a [String],
+}
+
 /// The process. Of no use after a [`Fault`].
 #[derive(Debug)]
 pub(super) struct Restore {
@@ -56,41 +65,57 @@ impl Restore {
         Ok(Restore { child, lines: 0, blocks: 0 })
     }
 
+    /// Tells it that nothing more will come, so that it ends.
+    pub(super) fn rest(&mut self) {
+        self.child.close_input();
+    }
+
     /// Whether it still runs.
-    pub(super) fn is_running(&mut self) -> bool {
+    pub(super) fn is_running(&self) -> bool {
         self.child.is_running()
     }
 
-    /// Commits these lines to a table, all or none.
-    pub(super) fn commit(&mut self, table: Table, lines: &[String], patience: Patience) -> Result<(), Fault> {
-        self.blocks += 1;
-        let echo = format!("# rhailab {}\n", self.blocks);
-        let mut block = format!("*{}\n", table.as_str());
-        for line in lines {
-            block.push_str(line);
-            block.push('\n');
+    /// Commits blocks in order, in one go. A fault comes with the place of the block that it struck: those before it are
+    /// committed, and those after it were not asked for.
+    pub(super) fn commit(&mut self, blocks: &[Block<'_>], patience: Patience) -> Result<(), (usize, Fault)> {
+        let mut input = String::new();
+        let mut echoes = Vec::with_capacity(blocks.len());
+        let mut first_lines = Vec::with_capacity(blocks.len());
+        for Block { table, lines } in blocks {
+            self.blocks += 1;
+            first_lines.push(self.lines + 2);
+            self.lines += u64::try_from(lines.len()).unwrap_or(u64::MAX).saturating_add(3);
+            input.push_str(&format!("*{}\n", table.as_str()));
+            for line in *lines {
+                input.push_str(line);
+                input.push('\n');
+            }
+            let echo = format!("# rhailab {}\n", self.blocks);
+            input.push_str("COMMIT\n");
+            input.push_str(&echo);
+            echoes.push(echo);
         }
-        block.push_str("COMMIT\n");
-        block.push_str(&echo);
-        let first = self.lines + 2;
-        self.lines += u64::try_from(lines.len()).unwrap_or(u64::MAX).saturating_add(3);
-
-        let answered = self.child.ask(block.as_bytes(), echo.as_bytes(), patience).map_err(|mut refusal| {
+        let Some(last) = echoes.last() else { return Ok(()) };
+        let answered = self.child.ask(input.as_bytes(), last.as_bytes(), patience);
+        if answered == Ok(true) {
+            return Ok(());
+        }
+        let struck = echoes.iter().take_while(|echo| self.child.has_said(echo.as_bytes())).count();
+        if let Err(mut refusal) = answered {
             if refusal.why == Why::Timeout {
                 refusal.words.push_str("iptables before 1.8.5 keeps its answers to itself");
             }
-            Fault::Lost(refusal)
-        })?;
-        if answered {
-            return Ok(());
+            return Err((struck, Fault::Lost(refusal)));
         }
         let ended = self.child.ended();
         let blamed = words::blamed_line(&ended.stderr);
         if blamed.is_none() && !(1..128).contains(&ended.status) {
             let words = format!("it ended without an answer; {}", words::clean(&ended.stderr));
-            return Err(Fault::Lost(Refusal::new(Why::Tool(ended.status), "iptables-restore", words)));
+            return Err((struck, Fault::Lost(Refusal::new(Why::Tool(ended.status), "iptables-restore", words))));
         }
-        let at = blamed.and_then(|line| usize::try_from(line.checked_sub(first)?).ok()).filter(|at| *at < lines.len());
-        Err(Fault::Refused { at, status: ended.status, words: words::clean(&ended.stderr) })
+        let first = first_lines.get(struck).copied().unwrap_or_default();
+        let count = blocks.get(struck).map_or(0, |block| block.lines.len());
+        let at = blamed.and_then(|line| usize::try_from(line.checked_sub(first)?).ok()).filter(|at| *at < count);
+        Err((struck, Fault::Refused { at, status: ended.status, words: words::clean(&ended.stderr) }))
     }
 }

@@ -38,7 +38,7 @@ pub fn capture(ns: &str, room: Option<Room>, command: &Command) -> Done<Output> 
     let ((stdout, out), (stderr, err)) = (pipe()?, pipe()?);
     let relation = Relation { stdio: Some([input, out, err]), own_session: true, outlives_us: false, held: false };
     let program = Program { argv: &command.argv, env: &command.env, cwd: command.cwd.as_deref() };
-    let child = Child::fork(ns, room, &program, relation)?;
+    let mut child = Child::start(ns, room, &program, relation)?;
     let mut running = Running {
         feed,
         stdout: Stream::new(stdout),
@@ -219,7 +219,7 @@ impl Stream {
 pub fn interactive(ns: &str, room: Option<Room>, argv: &[String]) -> Done<i32> {
     let _terminal = Terminal::lend()?;
     let relation = Relation { stdio: None, own_session: false, outlives_us: false, held: false };
-    let child = Child::fork(ns, room, &Program { argv, env: &[], cwd: None }, relation)?;
+    let mut child = Child::start(ns, room, &Program { argv, env: &[], cwd: None }, relation)?;
     child.started()?;
     if let Err(refusal) = interrupt::wait_readable(child.fd(), None) {
         // Not killed: an editor may want to save first. It may take its time, for if we are killed it dies too.

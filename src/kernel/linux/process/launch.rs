@@ -1,4 +1,8 @@
-//! Forking a child and learning whether it became the program it was meant to be.
+//! Starting a child and learning whether it became the program it was meant to be.
+//!
+//! A child that becomes its program at once is made as vfork(2) makes it: it shares our memory until then, while we wait.
+//! A copy of our memory would take a millisecond, and another one for the pages that are copied when we go on. Only a
+//! child that has to wait for us is forked.
 
 use super::child::{Failure, Plan, Step, Ties};
 use super::pidfd::PidFd;
@@ -7,6 +11,7 @@ use super::strings::{Strings, c_string, candidates, env_strings, environment};
 use crate::kernel::{Done, Refusal, interrupt};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sched::CloneFlags;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{self, ForkResult, Pid, fork, getpid, pipe2};
@@ -14,6 +19,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// The stack of a child that shares our memory, in bytes.
+const STACK: usize = 16 << 10;
 
 /// How long a killed process may take to be gone; only one that is stuck in the kernel takes longer.
 pub const KILL_WAIT: Duration = Duration::from_secs(2);
@@ -46,6 +54,7 @@ pub struct Child {
     pid: Pid,
     fd: PidFd,
     status: OwnedFd,
+    held: bool,
     gate: Option<OwnedFd>,
     names: Names,
     reaped: bool,
@@ -60,8 +69,8 @@ struct Names {
 }
 
 impl Child {
-    /// Forks a child that enters the room and becomes the program.
-    pub fn fork(ns: &str, room: Option<Room>, program: &Program<'_>, relation: Relation) -> Done<Child> {
+    /// Starts a child that enters the room and becomes the program.
+    pub fn start(ns: &str, room: Option<Room>, program: &Program<'_>, relation: Relation) -> Done<Child> {
         let Some(name) = program.argv.first() else {
             return Err(Refusal::errno("exec of an empty command", Errno::EINVAL as i32));
         };
@@ -100,18 +109,11 @@ impl Child {
         };
         // Blocked, so that the child cannot run our handlers on what it shares with us before it has reset them.
         let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(refuse)?;
-        #[allow(unsafe_code)]
-        // SAFETY: `Plan::run` makes only async-signal-safe calls and never returns.
-        let forked = unsafe { fork() };
-        let pid = match forked {
-            Ok(ForkResult::Child) => plan.run(&ties),
-            Ok(ForkResult::Parent { child }) => Ok(child),
-            Err(errno) => Err(Refusal::errno("fork", errno as i32)),
-        };
+        let pid = if held { copied(plan, &ties) } else { borrowed(plan, &ties) };
         mask.thread_set_mask().map_err(refuse)?;
-        let pid = pid?;
+        let pid = pid.map_err(|errno| Refusal::errno("fork", errno as i32))?;
         match PidFd::open(pid.as_raw()) {
-            Ok(fd) => Ok(Child { pid, fd, status, gate, names, reaped: false }),
+            Ok(fd) => Ok(Child { pid, fd, status, held, gate, names, reaped: false }),
             Err(errno) => {
                 // Out of descriptors, and without one the child cannot be supervised.
                 let _ = nix::sys::signal::kill(pid, Signal::SIGKILL);
@@ -139,10 +141,12 @@ impl Child {
         Ok(())
     }
 
-    /// Waits until it has become the program, or says what kept it from that.
+    /// Waits until it has become the program, or says what kept it from that. Only a held child makes us wait.
     pub fn started(&self) -> Done<()> {
         let mut bytes = [0; Failure::SIZE];
-        interrupt::wait_readable(&self.status, None)?;
+        if self.held {
+            interrupt::wait_readable(&self.status, None)?;
+        }
         // A pipe hands over so few bytes at once or not at all.
         match unistd::read(&self.status, &mut bytes).map_err(|e| Refusal::errno("read a pipe", e as i32))? {
             0 => Ok(()),
@@ -165,6 +169,12 @@ impl Child {
         Refusal::errno(request, errno as i32)
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        // What cannot be polled is gone.
+        self.fd.wait_through(Instant::now()).unwrap_or(true)
+    }
+
     /// Sends a signal to it and to what it started in its process group.
     pub fn signal_group(&self, signal: Signal) {
         // Before setsid(2) it has no group. ESRCH, the only error there can be with a child of our own, says that it
@@ -175,7 +185,7 @@ impl Child {
     }
 
     /// Its exit status, once it has ended, and the end of its zombie.
-    pub fn reap(mut self) -> Option<i32> {
+    pub fn reap(&mut self) -> Option<i32> {
         self.reaped = true;
         reap(self.pid)
     }
@@ -195,6 +205,29 @@ impl Drop for Child {
         // It cannot refuse; if it is stuck in the kernel, it ends when it gets out, and so does our wait.
         let _ = self.fd.wait_through(Instant::now() + KILL_WAIT);
         reap(self.pid);
+    }
+}
+
+/// A child with a copy of our memory.
+fn copied(plan: &Plan, ties: &Ties<'_>) -> nix::Result<Pid> {
+    #[allow(unsafe_code)]
+    // SAFETY: `Plan::run` makes only async-signal-safe calls and never returns.
+    match unsafe { fork() }? {
+        ForkResult::Child => plan.run(ties),
+        ForkResult::Parent { child } => Ok(child),
+    }
+}
+
+/// A child that has our memory until it becomes its program or ends. We wait for that.
+fn borrowed(plan: &Plan, ties: &Ties<'_>) -> nix::Result<Pid> {
+    let mut stack = vec![0; STACK];
+    let child = Box::new(|| -> isize { plan.run(ties) });
+    let flags = CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
+    #[allow(unsafe_code)]
+    // SAFETY: as above. It runs on a stack of its own and only reads our memory, which nobody but it uses meanwhile
+    // except other threads, which it takes no lock from.
+    unsafe {
+        nix::sched::clone(child, &mut stack, flags, Some(Signal::SIGCHLD as i32))
     }
 }
 

@@ -13,11 +13,12 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::Path;
+use std::rc::Rc;
 
 /// A namespace to be entered. Everything is opened and resolved by [`Room::open`]; [`Room::enter`] only makes
 /// system calls.
 pub struct Room {
-    net: File,
+    net: Rc<File>,
     binds: Vec<Bind>,
 }
 
