@@ -194,6 +194,16 @@ fn deferred_changes_are_made_together_and_fail_one_by_one() {
         let count = |n: u64| rules.iter().filter(|rule| rule.contains(&format!("rhailab:lab:{n}\""))).count();
         assert_eq!([good, there, bad, dropped, last].map(count), [3, 0, 0, 0, 1]);
 
+        let taken = [4, 5].map(|n| lab.defer(Table::Nat, lab.vip(&format!("TAKEN{n}"), n, 2)));
+        let (rules, before) = (lab.rules().len(), restores_started());
+        assert_eq!(lab.undo(&[taken[0]]), [Ok(Undone::Yes)], "its lines were told to nobody");
+        let more = lab.defer(Table::Nat, lab.vip("MORE", 6, 2));
+        assert_eq!(lab.netfilter.flush(&lab.spaces), []);
+        let count = |n: u64| lab.rules().iter().filter(|rule| rule.contains(&format!("rhailab:lab:{n}\""))).count();
+        assert_eq!([taken[0], taken[1], more].map(count), [0, 3, 3]);
+        assert_eq!(lab.rules().len(), rules + 8, "two chains of three rules each");
+        assert!(restores_started() - before <= 2);
+
         // A swap is made at once, after what it depends on.
         let vip = lab.defer(Table::Nat, lab.vip("MOVED", 1, 2));
         lab.defer(Table::Nat, lab.swap("MOVED", 1, (2, vip), 3));

@@ -13,6 +13,7 @@ use crate::names::{LabName, Ns};
 
 mod backend;
 mod child;
+mod deferred;
 mod pool;
 mod read;
 mod restore;
@@ -26,6 +27,7 @@ pub use restore::restores_started;
 
 use backend::{Role, Tools};
 use child::Patience;
+use deferred::{Batch, Deferred, is_foretold};
 use pool::Pool;
 use restore::{Block, Fault};
 use undo::Item;
@@ -36,37 +38,6 @@ struct Target {
     ns: Ns,
     family: Family,
     backend: Backend,
-}
-
-/// A change that is to be made with others.
-#[derive(Debug)]
-struct Deferred {
-    n: u64,
-    target: Target,
-    table: Table,
-    edits: Vec<RuleEdit>,
-    lines: Vec<String>,
-    tag: String,
-}
-
-impl Deferred {
-    fn item(&self) -> Item<'_> {
-        Item { edits: &self.edits, tag: &self.tag }
-    }
-}
-
-/// Deferred changes of one table, and their lines in order.
-#[derive(Debug)]
-struct Batch {
-    table: Table,
-    changes: Vec<Deferred>,
-    lines: Vec<String>,
-}
-
-impl Batch {
-    fn block(&self) -> Block<'_> {
-        Block { table: self.table, lines: &self.lines }
-    }
 }
 
 /// Changes of one table that are to be undone, with their places among all.
@@ -151,6 +122,11 @@ impl Netfilter {
         let (tag, backend) = marks(identity)?;
         let lines = edits.iter().map(|edit| words::line(edit, tag)).collect::<Done<Vec<String>>>()?;
         let target = Target { ns: ns.clone(), family: *family, backend };
+        if is_foretold(&target, *table) {
+            // What fails here fails again, and is told of, when it is committed.
+            let block = Block { table: *table, first: Some(n), lines: &lines };
+            let _ = self.pool.foretell((spaces, &mut self.tools), &target, block);
+        }
         let (edits, tag) = (edits.clone(), tag.to_owned());
         self.deferred.push(Deferred { n, target, table: *table, edits, lines, tag });
         Ok(())
@@ -193,6 +169,9 @@ impl Netfilter {
             let target = Target { ns: ns.clone(), family: *family, backend };
             if let Some(waiting) = self.deferred.iter().position(|d| d.target == target && d.tag == tag) {
                 self.deferred.remove(waiting);
+                if is_foretold(&target, *table) {
+                    self.pool.forget(&target);
+                }
                 answers[at] = Ok(Undone::Yes);
                 continue;
             }
@@ -260,7 +239,7 @@ impl Netfilter {
         lines: &[String],
         patience: Patience,
     ) -> Result<(), Fault> {
-        let block = Block { table, lines };
+        let block = Block { table, first: None, lines };
         self.pool.commit((spaces, &mut self.tools), target, &[block], patience).map_err(|(_, fault)| fault)
     }
 
@@ -296,7 +275,10 @@ impl Netfilter {
     /// Makes the deferred changes of one target, one commit for each table, all of them in one go.
     fn flush_target(&mut self, spaces: &Spaces, target: &Target) {
         let mut batches = Vec::new();
-        for (table, _) in Table::ALL {
+        let mut tables = Table::ALL.map(|(table, _)| table);
+        // What was foretold is committed first.
+        tables.sort_by_key(|table| !is_foretold(target, *table));
+        for table in tables {
             let mut changes: Vec<Deferred> =
                 self.deferred.extract_if(.., |d| d.target == *target && d.table == table).collect();
             let lines: Vec<String> = changes.iter_mut().flat_map(|change| change.lines.drain(..)).collect();

@@ -66,12 +66,37 @@ impl Pool {
         blocks: &[Block<'_>],
         patience: Patience,
     ) -> Result<(), (usize, Fault)> {
+        if self.find(target).is_some_and(|kept| kept.restore.expects_other_than(blocks)) {
+            self.forget(target);
+        }
         let restore = self.restore(spaces, tools, target).map_err(|refusal| (0, Fault::NotAsked(refusal)))?;
         let committed = restore.commit(blocks, patience);
         if committed.is_err() {
-            self.kept.retain(|kept| kept.target != *target);
+            self.forget(target);
         }
         committed
+    }
+
+    /// Tells the process for a target what will be committed, unless it would drive another process out.
+    pub(super) fn foretell(
+        &mut self,
+        (spaces, tools): (&Spaces, &mut Tools),
+        target: &Target,
+        block: Block<'_>,
+    ) -> Done<()> {
+        if self.kept.len() < KEPT || self.find(target).is_some() {
+            self.restore(spaces, tools, target)?.foretell(block);
+        }
+        Ok(())
+    }
+
+    /// Ends the process for a target, with all that it was told and that is not committed.
+    pub(super) fn forget(&mut self, target: &Target) {
+        self.kept.retain(|kept| kept.target != *target);
+    }
+
+    fn find(&self, target: &Target) -> Option<&Kept> {
+        self.kept.iter().find(|kept| kept.target == *target)
     }
 
     /// Tells all processes that nothing more will come.

@@ -1,0 +1,43 @@
+//! Changes that are made later, together.
+
+use super::restore::Block;
+use super::undo::Item;
+use super::{Backend, Target};
+use crate::change::{RuleEdit, Table};
+
+/// A change that is to be made with others.
+#[derive(Debug)]
+pub(super) struct Deferred {
+    pub(super) n: u64,
+    pub(super) target: Target,
+    pub(super) table: Table,
+    pub(super) edits: Vec<RuleEdit>,
+    pub(super) lines: Vec<String>,
+    pub(super) tag: String,
+}
+
+impl Deferred {
+    pub(super) fn item(&self) -> Item<'_> {
+        Item { edits: &self.edits, tag: &self.tag }
+    }
+}
+
+/// Deferred changes of one table, and their lines in order.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) table: Table,
+    pub(super) changes: Vec<Deferred>,
+    pub(super) lines: Vec<String>,
+}
+
+impl Batch {
+    pub(super) fn block(&self) -> Block<'_> {
+        Block { table: self.table, first: self.changes.first().map(|change| change.n), lines: &self.lines }
+    }
+}
+
+/// Whether `iptables-restore` hears of the table's lines as they come, and reads them while we go on: those of one table,
+/// as it cannot have two at once, and the one where a lab has most. The legacy tool would hold its lock meanwhile.
+pub(super) fn is_foretold(target: &Target, table: Table) -> bool {
+    table == Table::Nat && target.backend == Backend::Nft
+}
