@@ -29,7 +29,9 @@ pub use context::Print;
 use modules::{Library, Resolver};
 pub use params::{Param, ParamTy, ParamValue};
 use read::read;
+use rhai::packages::Package;
 use rhai::{Dynamic, Engine, OptimizationLevel, Scope};
+use scan::scan;
 use sources::Sources;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,9 +89,11 @@ impl Recipe {
     }
 
     /// Its description: the text of its `//!` comments.
-    pub fn doc(&self) -> String {
-        let lines = self.compiled.ast.doc().lines();
-        let lines = lines.map(|line| line.trim_start_matches("//!").strip_prefix(' ').unwrap_or_default().trim_end());
+    pub fn doc(&self, sources: &Sources) -> String {
+        let text = sources.text(&self.compiled.source).unwrap_or_else(|| "".into());
+        let tokens = scan(&text).tokens;
+        let lines = tokens.iter().filter_map(|token| token.text(&text).strip_prefix("//!"));
+        let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
         lines.collect::<Vec<_>>().join("\n").trim().to_string()
     }
 
@@ -116,7 +120,8 @@ impl Session {
             print: config.print,
             params: RefCell::default(),
         });
-        let mut engine = Engine::new();
+        let mut engine = Engine::new_raw();
+        engine.register_global_module(builtins::Language::new().as_shared_module());
         // Folding constants would hide code that is never reached from the check.
         engine.set_optimization_level(OptimizationLevel::None);
         engine.set_strict_variables(true);
@@ -126,6 +131,8 @@ impl Session {
         engine.on_progress(|_| interrupt::pending().then_some(Dynamic::UNIT));
         let print = Rc::clone(&cx.print);
         engine.on_print(move |text| print(text));
+        let print = Rc::clone(&cx.print);
+        engine.on_debug(move |text, source, at| print(&format!("{}:{at:?}: {text}", source.unwrap_or("recipe"))));
         builtins::register(&mut engine);
         register::register(&mut engine, &cx);
         Session { engine, cx, given: config.params }

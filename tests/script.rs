@@ -80,7 +80,10 @@ fn values_compare_with_the_text_that_means_the_same() {
         assert_eq((1..=3).map(|i| lan.host(i).ip), ["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
         assert_eq(#{ a: [1, lan] }, #{ a: [1, "10.0.0.0/24"] });
         print(lan); debug(lan.host(1)); print([lan.host(1), duration("90s")]);"#;
-    assert_eq!(printed(text), ["10.0.0.0/24", "[address(10.0.0.1/24), duration(1m 30s)]"]);
+    assert_eq!(
+        printed(text),
+        ["10.0.0.0/24", "test.rhai:7:21: address(10.0.0.1/24)", "[address(10.0.0.1/24), duration(1m 30s)]"]
+    );
     assert_eq!(failure("assert_eq([1, 2], [1, 3]);").0.code, "assert::differ");
     assert_eq!(failure("assert_eq(\"1\", 1);").0.code, "assert::differ");
 }
@@ -178,8 +181,9 @@ print(`${n} ${on} ${names} ${share} ${who}`);
 
 #[test]
 fn parameters_are_read_without_running() {
-    let recipe = load(PARAMETRIC).unwrap();
-    assert_eq!(recipe.doc(), "What it is.\n\n  Indented.");
+    let session = Bench::new().session;
+    let recipe = session.load_text("test.rhai", PARAMETRIC).unwrap();
+    assert_eq!(recipe.doc(session.sources()), "What it is.\n\n  Indented.");
     let shown: Vec<String> = recipe
         .params()
         .iter()

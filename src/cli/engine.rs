@@ -122,7 +122,7 @@ impl Stage {
 
     /// What the recipe says about itself.
     pub fn about(&self) -> About {
-        About { doc: self.recipe.doc(), params: self.recipe.params().to_vec() }
+        About { doc: self.recipe.doc(self.session.sources()), params: self.recipe.params().to_vec() }
     }
 }
 

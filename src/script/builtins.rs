@@ -9,9 +9,20 @@ use crate::error::{OpError, OpResult, closest};
 use crate::kernel::interrupt;
 use crate::names::Ns;
 use crate::ops::{self, FnDef, FromValue, reference};
+use rhai::packages::{
+    BasicArrayPackage, BasicMapPackage, BasicMathPackage, BasicTimePackage, CorePackage, LogicPackage,
+    MoreStringPackage,
+};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, NativeCallContext};
 use std::ops::{Range, RangeInclusive};
 use std::time::{Duration, Instant};
+
+rhai::def_package! {
+    /// What recipes have of Rhai's own library. Registering what they have no use for, bit fields and blobs, would take
+    /// its time in every run.
+    pub Language(_module): CorePackage, LogicPackage, BasicMathPackage, BasicArrayPackage, BasicMapPackage,
+        BasicTimePackage, MoreStringPackage {}
+}
 
 /// A call of one of these functions.
 struct Builtin<'a> {

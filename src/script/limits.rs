@@ -22,6 +22,9 @@ pub const FUNCTIONS: usize = 10_000;
 /// The most imports in a run.
 pub const MODULES: usize = 1_000;
 
+/// How many texts that recur are kept once only.
+pub const INTERNED: usize = 256;
+
 /// Sets the limits of an engine.
 pub fn set(engine: &mut Engine, max_operations: u64) {
     engine
@@ -33,5 +36,6 @@ pub fn set(engine: &mut Engine, max_operations: u64) {
         .set_max_map_size(ITEMS)
         .set_max_variables(VARIABLES)
         .set_max_functions(FUNCTIONS)
-        .set_max_modules(MODULES);
+        .set_max_modules(MODULES)
+        .set_max_strings_interned(INTERNED);
 }

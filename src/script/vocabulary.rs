@@ -1,8 +1,8 @@
 //! What the engine can call, ours and Rhai's own: for checks and suggestions.
 
-use super::explain::functions::nice_type;
 use crate::ops::{self, FnDef, Kind};
 use rhai::Engine;
+use std::any::TypeId;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +17,8 @@ pub struct Vocabulary<'e> {
 struct Native {
     /// How many arguments the forms take, what they are called on included.
     counts: BTreeSet<usize>,
-    /// The types of the arguments of each form, as Rhai has them.
-    types: Vec<Vec<String>>,
+    /// The types of the arguments of each form.
+    types: BTreeSet<Vec<&'static str>>,
 }
 
 /// What Rhai calls without a function of that name.
@@ -39,8 +39,10 @@ impl<'e> Vocabulary<'e> {
                     let meta = info.metadata;
                     let is_name =
                         meta.name.starts_with(|c: char| c.is_alphabetic() || c == '_') && !meta.name.contains('$');
-                    let types = meta.params_info.iter().map(ToString::to_string);
-                    is_name.then(|| (meta.name.to_string(), meta.num_params, types.collect::<Vec<String>>()))
+                    is_name.then(|| {
+                        let types: Vec<&'static str> = meta.param_types.iter().copied().map(type_name).collect();
+                        (meta.name.to_string(), meta.num_params, types)
+                    })
                 },
                 true,
             );
@@ -48,7 +50,7 @@ impl<'e> Vocabulary<'e> {
             for (name, count, types) in forms {
                 let native = natives.entry(name).or_default();
                 native.counts.insert(count);
-                native.types.push(types);
+                native.types.insert(types);
             }
             natives
         })
@@ -67,22 +69,34 @@ impl<'e> Vocabulary<'e> {
     }
 
     /// The forms of one of Rhai's own functions.
-    pub fn signatures(&self, name: &str) -> BTreeSet<String> {
-        let forms = self.natives().get(name).map_or(&[][..], |native| &native.types);
-        let form = |types: &Vec<String>| {
-            let types = types.iter().map(|info| {
-                let ty = info.split_once(':').map_or("", |(_, ty)| ty).trim();
-                nice_type(ty.trim_start_matches("&mut "))
-            });
-            format!("{name}({})", types.collect::<Vec<_>>().join(", "))
-        };
-        forms.iter().map(form).collect()
+    pub fn signatures(&self, name: &str) -> impl Iterator<Item = String> {
+        let forms = self.natives().get(name).map(|native| &native.types).into_iter().flatten();
+        forms.map(move |types| format!("{name}({})", types.join(", ")))
     }
 
     /// Names to suggest: ours first, for a tie goes to them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         ops::all().map(|def| def.name).chain(self.natives().keys().map(String::as_str))
     }
+}
+
+/// What our documentation calls a type of Rhai's.
+fn type_name(id: TypeId) -> &'static str {
+    let names = [
+        (TypeId::of::<()>(), "()"),
+        (TypeId::of::<bool>(), "bool"),
+        (TypeId::of::<char>(), "char"),
+        (TypeId::of::<rhai::INT>(), "int"),
+        (TypeId::of::<rhai::FLOAT>(), "float"),
+        (TypeId::of::<rhai::ImmutableString>(), "string"),
+        (TypeId::of::<rhai::Array>(), "array"),
+        (TypeId::of::<rhai::Map>(), "map"),
+        (TypeId::of::<rhai::FnPtr>(), "closure"),
+        (TypeId::of::<std::ops::Range<rhai::INT>>(), "range"),
+        (TypeId::of::<std::ops::RangeInclusive<rhai::INT>>(), "range"),
+        (TypeId::of::<std::time::Instant>(), "timestamp"),
+    ];
+    names.iter().find(|(known, _)| *known == id).map_or("any", |(_, name)| *name)
 }
 
 /// Whether one of our functions takes that many arguments, what it is called on included.

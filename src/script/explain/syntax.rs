@@ -87,11 +87,6 @@ fn explain(kind: &ParseErrorType, text: &str, place: &Site) -> (OpError, String)
             error("A string is not closed on its line.").help("Texts of several lines are written in back-ticks."),
             "starts here".into(),
         ),
-        ParseErrorType::WrongDocComment => (
-            error("A `///` comment must be followed by a function.")
-                .help("Use `//` here, or `//!` for the description of the whole recipe."),
-            "documents no function".into(),
-        ),
         ParseErrorType::VariableUndefined(name) => unknown_variable(name, text, place),
         ParseErrorType::ModuleUndefined(name) => (
             OpError::new("script::unknown_module", format!("No module is imported as `{name}`."))
