@@ -77,7 +77,7 @@ impl Journal {
         self.remark(line)?;
         self.flush()?;
         if self.sync.is_needed && matches!(line, Line::Intent { change, .. } if change.is_on_disk()) {
-            self.start_sync();
+            self.start_sync()?;
         }
         Ok(())
     }
@@ -111,27 +111,31 @@ impl Journal {
     /// Writes everything, and waits until what speaks of things on the disk is on the disk.
     pub fn settle(&mut self) -> OpResult<()> {
         self.flush()?;
-        let mut done = match self.sync.running.take() {
-            // A thread that died has synced nothing.
-            Some(running) => running.join().unwrap_or_else(|_| Err(io::Error::other("it was broken off"))),
-            None => Ok(()),
-        };
+        let mut done = self.end_sync();
         if std::mem::take(&mut self.sync.is_behind) {
             done = done.and_then(|()| self.file.sync_data());
         }
         done.map_err(|e| failed("flush", &self.path, &e))
     }
 
-    /// Begins to bring what was written to the disk.
-    fn start_sync(&mut self) {
-        if self.sync.running.is_none()
-            && let Ok(file) = self.file.try_clone()
-        {
+    /// Begins to bring what was written to the disk, unless that is going on already.
+    fn start_sync(&mut self) -> OpResult<()> {
+        self.sync.is_behind = true;
+        if self.sync.running.as_ref().is_some_and(|running| !running.is_finished()) {
+            return Ok(());
+        }
+        self.end_sync().map_err(|e| failed("flush", &self.path, &e))?;
+        if let Ok(file) = self.file.try_clone() {
             self.sync.running = thread::Builder::new().name("sync".into()).spawn(move || file.sync_data()).ok();
             self.sync.is_behind = self.sync.running.is_none();
-        } else {
-            self.sync.is_behind = true;
         }
+        Ok(())
+    }
+
+    fn end_sync(&mut self) -> io::Result<()> {
+        let Some(running) = self.sync.running.take() else { return Ok(()) };
+        // A thread that died has synced nothing.
+        running.join().unwrap_or_else(|_| Err(io::Error::other("it was broken off")))
     }
 
     /// Takes half a line back, lest the next one follow it, should there be space again by then.
