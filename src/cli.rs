@@ -2,8 +2,10 @@
 
 mod args;
 mod baseline;
+mod bury;
 mod conduct;
 mod down;
+mod elsewhere;
 mod engine;
 mod events;
 mod exec;

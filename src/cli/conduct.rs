@@ -1,6 +1,7 @@
 //! Running a recipe in a lab, from taking the lab's name to leaving it up or taking it down.
 
 use super::args::{Context, OutputArgs};
+use super::bury::watch_over;
 use super::engine::{self, Order, Stage, Trouble};
 use super::foretell;
 use super::progress::Progress;
@@ -25,6 +26,8 @@ pub struct Job {
     pub order: Order,
     /// Where it acts.
     pub mode: Mode,
+    /// Whether somebody undoes what a run on the machine made, should it be killed.
+    pub guarded: bool,
     /// Whether the lab stays when the recipe has ended well.
     pub keep: bool,
     /// How much is said.
@@ -70,6 +73,9 @@ fn in_sandbox(job: &Job, claim: Claim) -> OpResult<i32> {
 }
 
 fn on_host(job: &Job, claim: Claim) -> OpResult<i32> {
+    if job.guarded {
+        watch_over(claim.place(), job.context)?;
+    }
     let pid = i32::try_from(std::process::id()).unwrap_or(0);
     let holder = Holder::of(pid).unwrap_or(Holder { pid, start: 0 });
     match sandbox::on_big_stack(|| stage(job, &claim, holder))? {
@@ -109,7 +115,8 @@ fn play(
     let name = LabName::new(place.name())?;
     let recipe = absolute(&job.order.recipe);
     let params = job.order.params.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
-    let mut card = Card { holder: Some(holder), ..Card::new(&name, job.mode, &recipe, params) };
+    let root = if job.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
+    let mut card = Card { holder: Some(holder), root, ..Card::new(&name, job.mode, &recipe, params) };
     claim.write(&card)?;
     progress.borrow_mut().start(job.mode, &recipe);
     let printer = Rc::clone(progress);

@@ -1,15 +1,13 @@
 //! `rhailab down` and `rhailab recover`: taking labs down, those that stand and those that a crash left.
 
 use super::args::{Context, OutputArgs};
-use super::conduct::{code_of, leftover_error};
+use super::bury::{Elsewhere, HANDOVER, bury};
+use super::conduct::code_of;
 use super::engine::{self, Ended, Trouble};
 use super::progress::{Progress, write_err};
 use crate::error::{Class, OpError, OpResult};
-use crate::lab::Lab;
-use crate::lab::recover::{Verdict, judge};
-use crate::lab::registry::{Card, Life, Mode, Place, Registry};
+use crate::lab::registry::{Life, Mode, Place, Registry};
 use crate::lab::sandbox::{Holder, Watch};
-use crate::lab::store::{self, Journal};
 use crate::names::LabName;
 use clap::Args;
 use std::cell::RefCell;
@@ -18,9 +16,6 @@ use std::time::Duration;
 
 /// How long a lab may take to end by itself: its processes get two seconds, its own teardown the rest.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// How long another process may take to let go of a lab that has ended.
-const HANDOVER: Duration = Duration::from_secs(5);
 
 /// Take labs down
 #[derive(Debug, Args)]
@@ -31,6 +26,9 @@ pub struct DownArgs {
     /// Take down all that stand
     #[arg(long, conflicts_with = "names")]
     all: bool,
+    /// Give up what a lab made in a network namespace that has ended, and undo the rest
+    #[arg(long)]
+    gone: bool,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }
@@ -52,7 +50,8 @@ pub fn down(args: &DownArgs, context: Context) -> Ended {
     for name in &args.names {
         places.push(registry.find(&LabName::new(name).map_err(OpError::usage)?)?.0);
     }
-    Ok(each(&places, args.output, context, take_down)?)
+    let elsewhere = if args.gone { Elsewhere::Gone } else { Elsewhere::Refuse };
+    Ok(each(&places, args.output, context, |place, progress| take_down(place, progress, elsewhere))?)
 }
 
 /// `recover`.
@@ -67,14 +66,16 @@ pub fn recover(args: &RecoverArgs, context: Context) -> Ended {
     if places.is_empty() && !args.output.quiet && !args.output.json {
         write_err("There is nothing to recover.");
     }
-    Ok(each(&places, args.output, context, bury)?)
+    Ok(each(&places, args.output, context, |place, progress| bury(place, progress, Elsewhere::Refuse))?)
 }
 
-/// Something done to a lab's folder.
-type Act = fn(&Place, &Rc<RefCell<Progress>>) -> OpResult<()>;
-
 /// Does the same to each lab and goes on past failures; the exit code is the gravest one.
-fn each(places: &[Place], output: OutputArgs, context: Context, act: Act) -> OpResult<i32> {
+fn each(
+    places: &[Place],
+    output: OutputArgs,
+    context: Context,
+    act: impl Fn(&Place, &Rc<RefCell<Progress>>) -> OpResult<()>,
+) -> OpResult<i32> {
     engine::heed_signals()?;
     let mut gravest = 0;
     for place in places {
@@ -93,10 +94,10 @@ fn each(places: &[Place], output: OutputArgs, context: Context, act: Act) -> OpR
     Ok(gravest)
 }
 
-fn take_down(place: &Place, progress: &Rc<RefCell<Progress>>) -> OpResult<()> {
-    let Some(card) = place.card()? else { return bury(place, progress) };
+fn take_down(place: &Place, progress: &Rc<RefCell<Progress>>, elsewhere: Elsewhere) -> OpResult<()> {
+    let Some(card) = place.card()? else { return bury(place, progress, elsewhere) };
     match (card.life(), card.mode) {
-        (Life::Dead, _) | (Life::Up, Mode::Host) => bury(place, progress),
+        (Life::Dead, _) | (Life::Up, Mode::Host) => bury(place, progress, elsewhere),
         (_, mode) => end(place, card.holder, mode),
     }
 }
@@ -124,35 +125,4 @@ fn end(place: &Place, holder: Option<Holder>, mode: Mode) -> OpResult<()> {
         Some(claim) => claim.remove(),
         None => Ok(()),
     }
-}
-
-/// Removes a lab that no process holds, and undoes what it made on the machine.
-fn bury(place: &Place, progress: &Rc<RefCell<Progress>>) -> OpResult<()> {
-    let Some(claim) = place.claim(HANDOVER)? else { return Ok(()) };
-    match place.card()? {
-        Some(card) if card.mode == Mode::Host => undo(place, &card, progress)?,
-        _ => {}
-    }
-    claim.remove()
-}
-
-/// Undoes what the journal has, as far as it is provably the lab's.
-fn undo(place: &Place, card: &Card, progress: &Rc<RefCell<Progress>>) -> OpResult<()> {
-    let path = place.journal();
-    if !path.exists() {
-        return Ok(());
-    }
-    let state = store::read(&path)?;
-    let records = match judge(&state) {
-        Verdict::Ended => return Ok(()),
-        Verdict::Dead(records) | Verdict::Rebooted(records) => records,
-        // Nobody has it, because we do.
-        Verdict::Kept | Verdict::Running => state.records(),
-    };
-    let kernel = engine::kernel(&card.name, place, true)?;
-    let mut lab = Lab::resume(card.name.clone(), kernel, Journal::open(&path)?, records);
-    let listener = Rc::clone(progress);
-    lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
-    let left = lab.unwind();
-    if left.is_empty() { Ok(()) } else { Err(leftover_error(&left)) }
 }

@@ -6,7 +6,7 @@ use crate::diagnostics;
 use crate::error::{OpError, OpResult, closest};
 use crate::kernel::fake::FakeKernel;
 use crate::kernel::linux::process::Processes;
-use crate::kernel::linux::spaces::Spaces;
+use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
 use crate::kernel::{Errno, Kernel, Refusal, Why, interrupt};
 use crate::lab::registry::Place;
@@ -65,6 +65,16 @@ pub struct About {
 pub fn kernel(lab: &LabName, place: &Place, persistent: bool) -> OpResult<Box<dyn Kernel>> {
     let setup = Setup { lab: lab.clone(), log_dir: place.logs(), etc_netns: ETC_NETNS.into(), persistent };
     Ok(Box::new(LinuxKernel::new(setup).map_err(|refusal| refused(&refusal))?))
+}
+
+/// The cookie of this process's network namespace, which is the root of a lab on the machine.
+pub fn root_netns() -> OpResult<u64> {
+    spaces::cookie().map_err(|refusal| refused(&refusal))
+}
+
+/// A process in the network namespace with this cookie, if there is one.
+pub fn inhabitant(cookie: u64) -> OpResult<Option<i32>> {
+    spaces::inhabitant(cookie).map_err(|refusal| refused(&refusal))
 }
 
 /// Makes Ctrl-C and its like ask a run to stop.
@@ -193,6 +203,7 @@ pub fn serve(service: &serve::Service, udp: bool) -> i32 {
     1
 }
 
-fn refused(refusal: &Refusal) -> OpError {
+/// An error of the kernel that nothing more is known of.
+pub fn refused(refusal: &Refusal) -> OpError {
     OpError::new("kernel::refused", format!("{refusal}."))
 }

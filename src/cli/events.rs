@@ -24,6 +24,13 @@ pub enum Json<'a> {
         /// Its recipe.
         recipe: String,
     },
+    /// What an earlier run of the lab left is undone first.
+    Recovery {
+        /// The lab.
+        lab: &'a str,
+        /// When that run began.
+        started: &'a str,
+    },
     /// A change was made.
     Made {
         /// Its number.

@@ -1,6 +1,7 @@
 //! `rhailab exec` and `rhailab shell`: a command in a namespace of a lab that stands.
 
 use super::args::Context;
+use super::elsewhere::require_here;
 use super::engine::{self, Ended};
 use super::fail;
 use crate::error::{Class, OpError, OpResult};
@@ -85,8 +86,9 @@ pub fn namespace(name: &str) -> OpResult<Ns> {
 
 /// Runs `act` where the lab's network is, and returns the exit code.
 pub fn inside(card: &Card, terminal: Terminal, act: impl FnOnce() -> i32) -> OpResult<i32> {
-    match (card.mode, card.holder) {
-        (Mode::Sandbox, Some(holder)) => Ok(join(holder, terminal, act)?.status),
-        _ => Ok(act()),
+    if let (Mode::Sandbox, Some(holder)) = (card.mode, card.holder) {
+        return Ok(join(holder, terminal, act)?.status);
     }
+    require_here(card)?;
+    Ok(act())
 }

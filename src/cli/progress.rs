@@ -79,6 +79,20 @@ impl Progress {
         }
     }
 
+    /// What an earlier run left is about to be undone.
+    pub fn recovery(&mut self, started: &str) {
+        self.json(&Json::Recovery { lab: &self.lab.clone(), started });
+        self.note(&format!(
+            "The lab `{}` of {started} ended without being taken down. What it left is undone first.",
+            self.lab
+        ));
+    }
+
+    /// How many changes were undone so far.
+    pub fn undone(&self) -> usize {
+        self.undone
+    }
+
     /// Something happened in the lab.
     pub fn event(&mut self, event: &Event<'_>) {
         match event {
@@ -275,7 +289,7 @@ impl Progress {
 }
 
 /// "1 change", "2 changes".
-fn changes(count: usize) -> String {
+pub fn changes(count: usize) -> String {
     if count == 1 { "1 change".to_owned() } else { format!("{count} changes") }
 }
 

@@ -1,6 +1,7 @@
 //! `rhailab run`: a recipe from beginning to end.
 
 use super::args::{Context, OutputArgs, RecipeArgs, default_name};
+use super::bury::make_way;
 use super::conduct::{Job, conduct, require_rights, take_name};
 use super::engine::{Ended, Order, Trouble};
 use super::progress::write_err;
@@ -19,6 +20,9 @@ pub struct RunArgs {
     /// Act on this machine instead of a sandbox; needs root
     #[arg(long)]
     host: bool,
+    /// Leave nobody behind who takes the lab down should this process be killed
+    #[arg(long, requires = "host")]
+    no_guardian: bool,
     /// Leave the lab up when the recipe has ended well, as `up` does
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     keep: Option<String>,
@@ -38,6 +42,9 @@ pub struct UpArgs {
     /// Act on this machine instead of a sandbox; needs root
     #[arg(long)]
     host: bool,
+    /// Leave nobody behind who takes the lab down should this process be killed while it makes it
+    #[arg(long, requires = "host")]
+    no_guardian: bool,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }
@@ -49,13 +56,25 @@ pub fn run(args: &RunArgs, context: Context) -> Ended {
         Some("") => Stay::AsRecipe,
         Some(name) => Stay::As(name),
     };
-    start("run", &args.recipe, &stay, args.host, args.output, context)
+    let place = if args.host { Where::Host { guarded: !args.no_guardian } } else { Where::Sandbox };
+    start("run", &args.recipe, &stay, place, args.output, context)
 }
 
 /// `up`.
 pub fn up(args: &UpArgs, context: Context) -> Ended {
     let stay = args.name.as_deref().map_or(Stay::AsRecipe, Stay::As);
-    start("up", &args.recipe, &stay, args.host, args.output, context)
+    let place = if args.host { Where::Host { guarded: !args.no_guardian } } else { Where::Sandbox };
+    start("up", &args.recipe, &stay, place, args.output, context)
+}
+
+/// Where a lab acts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Sandbox,
+    /// On the machine, perhaps watched over by a guardian.
+    Host {
+        guarded: bool,
+    },
 }
 
 /// Whether a lab stays when its recipe has ended well, and under which name.
@@ -69,7 +88,7 @@ fn start(
     subcommand: &str,
     recipe: &RecipeArgs,
     stay: &Stay<'_>,
-    host: bool,
+    place: Where,
     output: OutputArgs,
     context: Context,
 ) -> Ended {
@@ -83,12 +102,16 @@ fn start(
         Stay::As(name) => LabName::new(name).map_err(OpError::usage)?,
         Stay::No | Stay::AsRecipe => default_name(path)?,
     };
-    let mode = if host { Mode::Host } else { Mode::Sandbox };
+    let mode = if place == Where::Sandbox { Mode::Sandbox } else { Mode::Host };
     require_rights(mode)?;
     let registry = Registry::open()?;
+    if mode == Mode::Host {
+        make_way(&registry.place(&name), output, context)?;
+    }
     let claim = take_name(&registry, &name, keep)?;
     let name = claim.place().name().to_owned();
-    let job = Job { order, mode, keep, output, context };
+    let guarded = place == Where::Host { guarded: true };
+    let job = Job { order, mode, guarded, keep, output, context };
     let code = conduct(&job, claim)?;
     if code == 0 && job.keep && !output.quiet && !output.json {
         write_err(&format!(

@@ -10,6 +10,7 @@
 
 mod child;
 mod exec;
+pub mod guardian;
 pub(super) mod launch;
 pub mod pidfd;
 mod procfs;

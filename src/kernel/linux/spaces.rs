@@ -13,8 +13,10 @@ use nix::sys::socket::sockopt::GetStruct;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -80,6 +82,30 @@ pub fn cookie_of(socket: impl AsFd) -> Done<u64> {
 fn own() -> Done<File> {
     let path = "/proc/thread-self/ns/net";
     File::open(path).map_err(|e| Refusal::io(format!("open {path}"), &e))
+}
+
+/// A thread in the network namespace with this cookie, if there is one that we may look at.
+pub fn inhabitant(cookie: u64) -> Done<Option<i32>> {
+    let spaces = Spaces::new()?;
+    let mut seen = BTreeSet::new();
+    for pid in numbers("/proc") {
+        // Usually all threads of a process are in one namespace, but nothing makes them.
+        for tid in numbers(&format!("/proc/{pid}/task")) {
+            // It may end any time.
+            let Ok(there) = File::open(format!("/proc/{tid}/ns/net")) else { continue };
+            let Ok(inode) = there.metadata().map(|about| about.ino()) else { continue };
+            if seen.insert(inode) && spaces.inside(&there, self::cookie)? == cookie {
+                return Ok(Some(tid));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The entries of a folder that are numbers.
+fn numbers(folder: &str) -> Vec<i32> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 impl Spaces {

@@ -29,6 +29,9 @@ pub struct Card {
     pub boot_id: String,
     /// The process that it lives with: the sandbox's pid 1, or the process that works on the machine.
     pub holder: Option<Holder>,
+    /// The cookie of the network namespace that it acts in, for a lab on the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<u64>,
     /// Whether the recipe has ended and the network is meant to stay.
     pub kept: bool,
 }
@@ -67,6 +70,7 @@ impl Card {
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             boot_id: boot_id(),
             holder: None,
+            root: None,
             kept: false,
         }
     }

@@ -183,7 +183,7 @@ fn reset_signals() -> nix::Result<()> {
 }
 
 /// Closes every descriptor above 2 but these, which are ascending.
-fn close_all_but(keep: &[RawFd]) -> nix::Result<()> {
+pub(super) fn close_all_but(keep: &[RawFd]) -> nix::Result<()> {
     let mut first = 3;
     for fd in keep {
         close_range(first, fd - 1)?;

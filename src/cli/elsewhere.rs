@@ -1,0 +1,45 @@
+//! Labs on the machine that were made in another network namespace than this one, such as that of a container or of a
+//! test. Looked for from here, all their network would seem to be gone.
+
+use super::engine;
+use crate::error::{Class, OpError, OpResult};
+use crate::lab::registry::Card;
+
+/// Refuses a lab whose network is elsewhere.
+pub fn require_here(card: &Card) -> OpResult<()> {
+    match root_elsewhere(card)? {
+        None => Ok(()),
+        Some(root) => Err(elsewhere(card, engine::inhabitant(root)?)),
+    }
+}
+
+/// Whether a lab's network is here, and not in a namespace that, as the user says, is gone; an error if that is not so.
+pub fn is_here_or_gone(card: &Card) -> OpResult<bool> {
+    let Some(root) = root_elsewhere(card)? else { return Ok(true) };
+    match engine::inhabitant(root)? {
+        None => Ok(false),
+        inhabitant => Err(elsewhere(card, inhabitant)),
+    }
+}
+
+/// The cookie of the lab's root namespace, if that is not ours.
+fn root_elsewhere(card: &Card) -> OpResult<Option<u64>> {
+    let Some(root) = card.root else { return Ok(None) };
+    Ok((engine::root_netns()? != root).then_some(root))
+}
+
+fn elsewhere(card: &Card, inhabitant: Option<i32>) -> OpError {
+    let name = &card.name;
+    let message = format!("The lab `{name}` stands in another network namespace than this one.");
+    let help = match inhabitant {
+        Some(pid) => {
+            format!(
+                "Process {pid} is in it. From there it can be reached: `nsenter --net=/proc/{pid}/ns/net rhailab …`."
+            )
+        }
+        None => format!(
+            "No process is in it, so it has probably ended, and what was in it too. If so, `rhailab down --gone {name}` undoes the rest."
+        ),
+    };
+    OpError::new("lab::elsewhere", message).help(help).class(Class::Leftover)
+}

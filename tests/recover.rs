@@ -1,0 +1,269 @@
+//! What a killed run left on the machine: by whom, when and from where it is undone.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
+
+mod machine;
+mod scratch;
+mod support;
+
+use machine::{assert_same, lines, processes, state};
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use support::{Home, Ran, Running, eventually};
+
+/// One of each kind of change; a run of it must be stopped from outside.
+const LAB: &str = r#"
+let br = bridge("br0").addr("10.0.0.1/24").up();
+let web = netns("web");
+web.attach(br, "10.0.0.2/24");
+web.dns(["8.8.8.8"]);
+ip_forward(true);
+masquerade("10.0.0.0/24");
+vip("10.100.0.1:80", ["10.0.0.2:80"]);
+web.start("sleep 1000");
+print("ready");
+sleep("100s");
+"#;
+
+/// Starts the lab on the machine and waits until all of it stands.
+fn start(home: &Home, args: &[&str]) -> Running {
+    home.write("lab.rhai", LAB);
+    Running::until(home.rhailab(&[&["run", "lab.rhai", "--host"], args].concat()), "ready")
+}
+
+fn start_and_kill(home: &Home) {
+    let mut running = start(home, &["-q", "--no-guardian"]);
+    running.signal("KILL");
+    running.0.wait().unwrap();
+    eventually("its process dies with it", || processes(home).is_empty());
+}
+
+/// The file of the lab's folder, with its text changed.
+fn edit(home: &Home, file: &str, change: impl Fn(&str) -> String) {
+    let path = home.path("state/labs/lab").join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    let edited = change(&text);
+    assert!(text != edited, "nothing to change in {text}");
+    fs::write(path, edited).unwrap();
+}
+
+fn no_labs(home: &Home) {
+    assert_eq!(home.run(&["ls", "--json"]).assert_well(), "");
+}
+
+#[test]
+fn a_guardian_undoes_a_killed_run_at_once() {
+    let Some(machine) = machine::enter(false) else { return };
+    let home = &machine.home;
+    let before = state();
+    for round in 0..3 {
+        let mut running = start(home, &["-q"]);
+        let guards = processes(home).iter().filter(|(path, _)| comm(path) == "rhailab-guard").count();
+        assert_eq!(guards, 1, "in round {round}");
+        running.signal("KILL");
+        let start = Instant::now();
+        running.0.wait().unwrap();
+        eventually("the lab is gone", || !home.path("state/labs/lab").exists());
+        println!("undone after {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        assert_same("the guardian left something", &before, &state());
+        let said = running.end().err;
+        assert!(said.contains("`lab` was killed. What it had made was undone: "), "{said}");
+        eventually("all processes are gone", || processes(home).is_empty());
+        no_labs(home);
+    }
+}
+
+fn comm(path: &std::path::Path) -> String {
+    fs::read_to_string(path.join("comm")).unwrap_or_default().trim().to_owned()
+}
+
+#[test]
+fn a_guardian_is_not_reached_by_what_ends_the_run() {
+    let Some(machine) = machine::enter(false) else { return };
+    let home = &machine.home;
+    let before = state();
+    home.write("lab.rhai", LAB);
+    // A process group of its own, as a shell gives to a job: the terminal's Ctrl-C and its end go to all of it.
+    let mut command = home.rhailab(&["run", "lab.rhai", "--host", "-q"]);
+    let mut running = Running::until(
+        {
+            command.process_group(0);
+            command
+        },
+        "ready",
+    );
+    let guardian = processes(home).into_iter().find(|(path, _)| comm(path) == "rhailab-guard").unwrap().0;
+    let guardian = guardian.file_name().unwrap().to_str().unwrap().to_owned();
+    for signal in ["INT", "HUP", "TERM", "QUIT"] {
+        assert!(Command::new("kill").args([&format!("-{signal}"), &guardian]).status().unwrap().success());
+    }
+    running.signal("KILL");
+    running.0.wait().unwrap();
+    eventually("the lab is gone", || !home.path("state/labs/lab").exists());
+    assert_same("the guardian left something", &before, &state());
+    // To a whole group at once, of which the run obeys by itself.
+    let mut command = home.rhailab(&["run", "lab.rhai", "--host"]);
+    command.process_group(0);
+    let mut running = Running::until(command, "ready");
+    let group = format!("-{}", running.pid());
+    assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    let ended = running.end();
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert!(!ended.err.contains("was killed"), "{}", ended.err);
+    assert_same("after Ctrl-C", &before, &state());
+    eventually("all processes are gone", || processes(home).is_empty());
+}
+
+#[test]
+fn a_guardian_leaves_with_a_run_that_ends_in_order() {
+    let Some(machine) = machine::enter(false) else { return };
+    let home = &machine.home;
+    home.write("short.rhai", "netns(\"web\");");
+    home.run(&["run", "short.rhai", "--host", "-q"]).assert_well();
+    home.run(&["up", "short.rhai", "--host", "-q"]).assert_well();
+    eventually("the guardians are gone", || processes(home).is_empty());
+    assert_eq!(lines(&["ip", "netns"]), ["web"], "what is up stays");
+    home.run(&["down", "short", "-q"]).assert_well();
+}
+
+#[test]
+fn the_next_run_of_the_same_lab_makes_way_for_itself() {
+    let Some(machine) = machine::enter(false) else { return };
+    let home = &machine.home;
+    let before = state();
+    for words in [&["up", "lab.rhai", "--host"][..], &["run", "lab.rhai", "--host"]] {
+        start_and_kill(home);
+        home.write("lab.rhai", &LAB.replace("sleep(\"100s\");", ""));
+        let ran = home.run(words);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert!(ran.err.starts_with("The lab `lab` of 20"), "{}", ran.err);
+        assert!(ran.err.contains(" ended without being taken down. What it left is undone first.\n"), "{}", ran.err);
+        let labs = home.run(&["ls"]).assert_well();
+        assert!(!labs.contains("lab-2"), "{labs}");
+        if words[0] == "up" {
+            home.run(&["down", "lab", "-q"]).assert_well();
+        }
+        assert_same("after both", &before, &state());
+        no_labs(home);
+    }
+    start_and_kill(home);
+    home.write("lab.rhai", "");
+    let events = home.run(&["run", "lab.rhai", "--host", "--json"]).assert_well();
+    let kinds: Vec<&str> = events.lines().map(|line| line.split('"').nth(3).unwrap()).collect();
+    assert_eq!(kinds[0], "recovery");
+    assert!(kinds.contains(&"undone") && kinds.ends_with(&["start", "end"]), "{kinds:?}");
+}
+
+#[test]
+fn a_running_lab_is_never_taken_for_a_dead_one() {
+    let Some(machine) = machine::enter(false) else { return };
+    let home = &machine.home;
+    let mut running = start(home, &["-q"]);
+    let during = state();
+    let said = home.run(&["recover"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), "There is nothing to recover.\n"));
+    assert_same("while it runs", &during, &state());
+    running.signal("TERM");
+    running.end();
+}
+
+#[test]
+fn from_another_network_namespace_nothing_is_taken_for_gone() {
+    let Some(machine) = machine::enter(false) else { return };
+    let home = &machine.home;
+    let before = state();
+    start_and_kill(home);
+    let elsewhere = |args: &[&str]| -> Ran {
+        let binary = home.path("rhailab");
+        let words = [&["unshare", "-n", binary.to_str().unwrap()], args].concat();
+        Ran::of(&home.command(&words).output().unwrap())
+    };
+    let during = state();
+    for args in [&["recover"][..], &["down", "lab"], &["down", "--gone", "lab"], &["run", "lab.rhai", "--host"]] {
+        let complaint = elsewhere(args).assert_fails(4);
+        assert!(complaint.contains("stands in another network namespace"), "{complaint}");
+        assert!(complaint.contains("nsenter --net=/proc/"), "{complaint}");
+        assert_same("nothing was done", &during, &state());
+    }
+    home.run(&["recover", "-q"]).assert_well();
+    assert_same("from the right place", &before, &state());
+
+    home.write("lab.rhai", &LAB.replace("sleep(\"100s\");", ""));
+    home.run(&["up", "lab.rhai", "--host", "-q"]).assert_well();
+    for args in [&["exec", "lab", "web", "true"][..], &["status", "lab"]] {
+        let complaint = elsewhere(args).assert_fails(4);
+        assert!(complaint.contains("stands in another network namespace"), "{complaint}");
+    }
+    home.run(&["down", "lab", "-q"]).assert_well();
+}
+
+#[test]
+fn what_was_in_a_namespace_that_is_gone_can_be_given_up() {
+    let Some(machine) = machine::enter(false) else { return };
+    let home = &machine.home;
+    let before = state();
+    home.write("lab.rhai", &LAB.replace("sleep(\"100s\");", ""));
+    let script =
+        "./rhailab run lab.rhai --host -q --no-guardian & while ! ip netns | grep -q web; do :; done; kill -9 $!";
+    let endless = LAB.replace("print(\"ready\");", "");
+    home.write("lab.rhai", &endless);
+    home.command(&["unshare", "-n", "sh", "-c", script]).status().unwrap();
+    eventually("its processes are gone", || processes(home).is_empty());
+    let complaint = home.run(&["recover"]).assert_fails(4);
+    assert!(complaint.contains("`rhailab down --gone lab`"), "{complaint}");
+    home.run(&["down", "--gone", "lab", "-q"]).assert_well();
+    assert_same("its namespace and its files", &before, &state());
+    no_labs(home);
+}
+
+#[test]
+fn after_a_reboot_its_files_are_undone_and_the_rest_is_forgotten() {
+    let Some(machine) = machine::enter(false) else { return };
+    let home = &machine.home;
+    let before = state();
+    start_and_kill(home);
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let another = |text: &str| text.replace(boot.trim(), "00000000-0000-0000-0000-000000000000");
+    edit(home, "journal.jsonl", another);
+    edit(home, "lab.json", another);
+    let during = state();
+    let ran = home.run(&["recover", "-v"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("/etc/netns/web/resolv.conf"), "{}", ran.err);
+    let changed = machine::difference(&during, &state());
+    assert!(!changed.is_empty() && changed.iter().all(|line| line.contains("/etc/netns")), "{changed:?}");
+    no_labs(home);
+    // This machine was not restarted, so what is still there is for the test to remove.
+    let by_hand = "ip netns del web; ip link del br0; sysctl -qw net.ipv4.ip_forward=0; iptables -F; iptables -t nat -F; \
+                   iptables -t nat -X; ip route flush proto 98; rmdir /etc/netns 2>/dev/null; true";
+    assert!(home.command(&["sh", "-c", by_hand]).status().unwrap().success());
+    assert_same("by hand", &before, &state());
+}
+
+#[test]
+fn a_journal_that_cannot_be_understood_is_left_with_all_it_speaks_of() {
+    let Some(machine) = machine::enter(false) else { return };
+    let home = &machine.home;
+    let before = state();
+    start_and_kill(home);
+    let during = state();
+    let whole = fs::read_to_string(home.path("state/labs/lab/journal.jsonl")).unwrap();
+    for (from, to, words) in [
+        ("\"version\":1", "\"version\":2", "has format version 2; this rhailab"),
+        ("\"version\":1", "\"version\":0", "has format version 0"),
+        ("\"at\":\"intent\",\"n\":2", "\"at\":\"promise\",\"n\":2", "Line 4 of the journal"),
+    ] {
+        edit(home, "journal.jsonl", |text| text.replacen(from, to, 1));
+        let complaint = home.run(&["recover"]).assert_fails(4);
+        assert!(complaint.contains(words), "{complaint}");
+        assert_same("nothing was done", &during, &state());
+        fs::write(home.path("state/labs/lab/journal.jsonl"), &whole).unwrap();
+    }
+    // A last line that was not written to its end is of a change that was not begun.
+    fs::write(home.path("state/labs/lab/journal.jsonl"), whole + "{\"at\":\"intent\",\"n\":99,\"si").unwrap();
+    home.run(&["recover", "-q"]).assert_well();
+    assert_same("torn", &before, &state());
+}
