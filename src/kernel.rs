@@ -113,6 +113,8 @@ pub enum Undone {
     AlreadyGone,
     /// It went along with what it was part of: an address with its interface, an interface with its namespace.
     Along,
+    /// It stays, because others that share it still need it (who and what is given).
+    StillUsed(String),
     /// What is there now is not ours (the reason is given); it was left alone.
     NotOurs(String),
 }

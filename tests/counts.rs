@@ -37,7 +37,8 @@ fn run(kernel: Box<dyn Kernel>, journal: Option<Journal>, recipe: &str) -> Rc<Re
 /// The kernel of the thread's machine.
 fn real() -> Box<dyn Kernel> {
     let lab = LabName::new("test").unwrap();
-    let setup = Setup { lab, log_dir: "/run/log".into(), etc_netns: "/etc/netns".into(), persistent: false };
+    let setup =
+        Setup { lab, log_dir: "/run/log".into(), etc_netns: "/etc/netns".into(), ledger: None, persistent: false };
     Box::new(LinuxKernel::new(setup).unwrap())
 }
 

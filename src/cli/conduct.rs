@@ -135,7 +135,7 @@ fn play(
     } else {
         None
     };
-    let kernel = engine::kernel(&name, place, job.keep)?;
+    let kernel = engine::kernel(&name, place, job.mode, job.keep)?;
     let mut lab = Lab::new(name, kernel, journal);
     let listener = Rc::clone(progress);
     lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));

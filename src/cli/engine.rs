@@ -9,7 +9,7 @@ use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
 use crate::kernel::{Errno, Kernel, Refusal, Why, interrupt};
-use crate::lab::registry::Place;
+use crate::lab::registry::{Mode, Place};
 use crate::lab::{Lab, Listener};
 use crate::names::{LabName, Ns, NsName};
 use crate::script::sources::Sources;
@@ -62,8 +62,11 @@ pub struct About {
 }
 
 /// The kernel of this machine, for the lab in `place`. `persistent` says that processes outlive the caller.
-pub fn kernel(lab: &LabName, place: &Place, persistent: bool) -> OpResult<Box<dyn Kernel>> {
-    let setup = Setup { lab: lab.clone(), log_dir: place.logs(), etc_netns: ETC_NETNS.into(), persistent };
+pub fn kernel(lab: &LabName, place: &Place, mode: Mode, persistent: bool) -> OpResult<Box<dyn Kernel>> {
+    let (lab, log_dir, etc_netns) = (lab.clone(), place.logs(), ETC_NETNS.into());
+    // A sandbox is one lab's alone.
+    let ledger = (mode == Mode::Host).then(|| place.ledger(&lab));
+    let setup = Setup { lab, log_dir, etc_netns, persistent, ledger };
     Ok(Box::new(LinuxKernel::new(setup).map_err(|refusal| refused(&refusal))?))
 }
 

@@ -109,6 +109,7 @@ impl<'a> Json<'a> {
                     Undone::Yes => ("undone", None),
                     Undone::AlreadyGone => ("already_gone", None),
                     Undone::Along => ("along", None),
+                    Undone::StillUsed(why) => ("still_used", Some(why.as_str())),
                     Undone::NotOurs(why) => ("not_ours", Some(why.as_str())),
                 };
                 Json::Undone { n: record.n, outcome, why, commands: undo(record) }

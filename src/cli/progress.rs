@@ -237,6 +237,7 @@ impl Progress {
             // The line of what it went along with says enough.
             Event::Undone(_, Undone::Along) => return,
             Event::Undone(record, Undone::AlreadyGone) => (record, '-', Ink::Faint, "gone already"),
+            Event::Undone(record, Undone::StillUsed(why)) => (record, '=', Ink::Faint, why.as_str()),
             Event::Undone(record, Undone::NotOurs(why)) => (record, '!', Ink::Bad, why.as_str()),
             Event::Stuck(record, error) => (record, '!', Ink::Bad, error.0.message.as_str()),
         };

@@ -66,7 +66,7 @@ pub fn status(args: &StatusArgs, context: Context) -> Ended {
 }
 
 fn look(place: &Place, (card, life): (&Card, Life), records: &[Record], json: bool, style: Style) -> OpResult<i32> {
-    let mut kernel = engine::kernel(&card.name, place, true)?;
+    let mut kernel = engine::kernel(&card.name, place, card.mode, true)?;
     let standing = survey(&mut *kernel, records);
     let text = if json {
         as_json((card, life), records, &standing)

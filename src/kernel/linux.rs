@@ -9,8 +9,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub mod addr;
+pub mod boot;
 pub mod conntrack;
 pub mod files;
+pub mod ledger;
 pub mod link;
 pub mod marks;
 pub mod netfilter;
@@ -28,6 +30,7 @@ pub mod sysctl;
 
 use crate::kernel::interrupt;
 use files::Files;
+use ledger::Ledger;
 use link::delete::{self, Made};
 use link::{create, set};
 use marks::Marks;
@@ -48,6 +51,8 @@ pub struct Setup {
     pub etc_netns: PathBuf,
     /// Whether started processes outlive this one.
     pub persistent: bool,
+    /// Where labs are counted that share the machine; nowhere in a sandbox.
+    pub ledger: Option<Ledger>,
 }
 
 /// The kernel of this machine, as seen from the thread that made this. It is for that thread alone, which must be
@@ -61,6 +66,7 @@ pub struct LinuxKernel {
     processes: Processes,
     netfilter: Netfilter,
     files: Files,
+    ledger: Option<Ledger>,
 }
 
 impl LinuxKernel {
@@ -74,6 +80,7 @@ impl LinuxKernel {
             processes: Processes::new(setup.log_dir, setup.etc_netns, setup.persistent),
             netfilter: Netfilter::new(&setup.lab),
             files: Files::default(),
+            ledger: setup.ledger,
         })
     }
 
@@ -81,6 +88,12 @@ impl LinuxKernel {
     pub fn snapshot_all(&mut self) -> Done<Vec<NsSnapshot>> {
         let all = [Ns::Host].into_iter().chain(netns::list()?.into_iter().map(Ns::Named));
         all.map(|ns| self.snapshot(&ns).map(|snapshot| (ns, snapshot))).collect()
+    }
+
+    /// Where labs are counted that set a sysctl in a namespace, if others than this one can.
+    fn shared(&self, ns: &Ns, key: &str) -> Option<&Ledger> {
+        let is_ours = key.starts_with("net") && self.ours.cookie(ns).is_some();
+        self.ledger.as_ref().filter(|_| !is_ours)
     }
 
     /// Undoes what was done in a namespace, if it still is the one where it was done.
@@ -102,7 +115,7 @@ impl LinuxKernel {
             (Change::AddAddr { ns, link, addr }, Identity::Spec) => self.undo_in(ns, || addr::undo(link, *addr)),
             (Change::AddRoute { ns, route }, Identity::Spec) => self.undo_in(ns, || route::undo(route)),
             (Change::SetSysctl { ns, key, value }, Identity::WasText(was)) => {
-                self.undo_in(ns, || sysctl::undo(key, value, was))
+                self.undo_in(ns, || sysctl::undo(self.shared(ns, key), key, value, was))
             }
             (Change::WriteFile { path, text }, Identity::File { made_dirs }) => self.files.undo(path, text, made_dirs),
             (Change::EditRules { .. }, Identity::Rules { .. }) => {
@@ -130,7 +143,7 @@ impl Kernel for LinuxKernel {
             Change::AddLink { ns, link } => create::prepare(spaces, &mut self.marks, ns, link),
             Change::SetLink { ns, link, set } => set::prepare(spaces, ns, link, set),
             Change::AddAddr { .. } | Change::AddRoute { .. } => Ok(Identity::Spec),
-            Change::SetSysctl { ns, key, value } => sysctl::prepare(spaces, ns, key, value),
+            Change::SetSysctl { ns, key, value } => sysctl::prepare(spaces, self.shared(ns, key), ns, key, value),
             Change::EditRules { ns, family, .. } => self.netfilter.prepare(spaces, n, ns, *family),
             Change::WriteFile { path, .. } => self.files.prepare(path),
             Change::Start { ns, process } => self.processes.prepare(spaces, n, ns, process),
@@ -148,7 +161,7 @@ impl Kernel for LinuxKernel {
             (Change::SetLink { ns, link, set }, _) => set::apply(spaces, ns, link, set),
             (Change::AddAddr { ns, link, addr }, _) => addr::apply(spaces, ns, link, *addr),
             (Change::AddRoute { ns, route }, _) => route::apply(spaces, ns, route),
-            (Change::SetSysctl { ns, key, value }, _) => sysctl::apply(spaces, ns, key, value),
+            (Change::SetSysctl { ns, key, value }, _) => sysctl::apply(spaces, self.shared(ns, key), ns, key, value),
             (Change::EditRules { .. }, _) => self.netfilter.defer(spaces, n, change, identity),
             (Change::WriteFile { path, text }, Identity::File { made_dirs }) => {
                 self.files.defer(n, path, text, made_dirs);

@@ -3,7 +3,8 @@
 
 use super::Record;
 use super::journal::State;
-use super::store::{boot_id, start_time};
+use super::store::start_time;
+use crate::kernel::linux::boot::boot_id;
 
 /// What a journal's lab is.
 #[derive(Debug, Clone, PartialEq)]

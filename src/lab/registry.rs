@@ -4,6 +4,7 @@
 //! STATE/labs/NAME/lab.json        what the lab is and who holds it
 //! STATE/labs/NAME/journal.jsonl   its changes, for a lab that can outlive its process
 //! STATE/labs/NAME/logs/           what its processes print
+//! STATE/shared/                   sysctls of the machine, and which labs set them
 //! ```
 //!
 //! A folder is made exclusively, so a name is taken by one process only, and locked (flock(2)) by whoever works
@@ -15,6 +16,7 @@ mod place;
 
 use super::sandbox::Holder;
 use crate::error::{Class, OpError, OpResult, io_words};
+use crate::kernel::linux::ledger::Ledger;
 use crate::names::{LabName, proposal};
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
@@ -147,6 +149,12 @@ impl Place {
     /// The folder of its processes' output.
     pub fn logs(&self) -> PathBuf {
         self.dir.join("logs")
+    }
+
+    /// Where all labs of this user are counted that share the machine.
+    pub fn ledger(&self, lab: &LabName) -> Ledger {
+        let labs = self.dir.parent().unwrap_or(&self.dir).to_owned();
+        Ledger::new(labs.with_file_name("shared"), labs, lab.clone())
     }
 
     fn card_file(&self) -> PathBuf {

@@ -8,6 +8,7 @@
 use super::journal::{Line, Misfit, State, VERSION};
 use crate::error::{Class, OpError, OpResult, io_words};
 use crate::kernel::Errno;
+use crate::kernel::linux::boot::boot_id;
 use crate::names::LabName;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -201,11 +202,6 @@ fn failed(verb: &str, path: &Path, error: &std::io::Error) -> OpError {
     OpError::new("journal::io", format!("Cannot {verb} the journal {}: {}.", path.display(), io_words(error)))
         .help("Without its journal a change could not be undone, so none is made. Free some space, or set RHAILAB_STATE_DIR to a folder that can be written.")
         .class(Class::Machine)
-}
-
-/// This boot's id; empty where the kernel does not tell.
-pub fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
 /// When a process started, in clock ticks since boot (field 22 of `/proc/PID/stat`, proc(5)); none if there is

@@ -5,11 +5,18 @@ use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::{Endpoint, LinkHandle, Proto, Rules, Value};
 use crate::change::{Change, Family, RuleEdit, Table};
 use crate::error::{OpError, OpResult};
+use crate::names::Ns;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::rc::Rc;
 
 const IPV6: Opt = Opt { name: "ipv6", ty: Ty::Bool, default: "false", doc: "set the same for IPv6 too" };
+const LINKS: Opt = Opt {
+    name: "links",
+    ty: Ty::List(&Ty::Link),
+    default: "all",
+    doc: "only packets that come in by these, IPv4 only",
+};
 pub(super) const MISSING: Error = Error { code: "iptables::missing", when: "iptables is not installed" };
 pub(super) const REFUSED: Error = Error { code: "iptables::refused", when: "iptables does not take the rule" };
 
@@ -20,13 +27,18 @@ pub const DEFS: &[FnDef] = &[
         kind: Kind::InNs,
         params: &[
             Param { name: "on", ty: Ty::Bool, default: Some("true"), doc: "whether to forward" },
-            Param { name: "options", ty: Ty::Options(&[IPV6]), default: Some("none"), doc: "" },
+            Param { name: "options", ty: Ty::Options(&[LINKS, IPV6]), default: Some("none"), doc: "" },
         ],
         returns: Ty::Ns,
         summary: "Lets the namespace forward packets between its interfaces, and returns the namespace.",
-        details: "Writes `net.ipv4.ip_forward`, and `net.ipv6.conf.all.forwarding` with `ipv6`. Nothing is written where it is so already.",
-        example: "ip_forward(true);",
-        errors: &[],
+        details: "Writes `net.ipv4.ip_forward`, and `net.ipv6.conf.all.forwarding` with `ipv6`. Nothing is written where it is so \
+                  already. That switch sets every interface's own; on a machine with other networks rather name the \
+                  interfaces that packets to be forwarded come in by, both ways, with `links`. Only their \
+                  `net.ipv4.conf.*.forwarding` is written then.",
+        example: r#"let lan = bridge("lan").up();
+let wan = bridge("wan").up();
+ip_forward(true, #{ links: [lan, wan] });"#,
+        errors: &[Error { code: "forward::ipv6", when: "`links` is used with `ipv6`" }],
         run: Run::Op(ip_forward),
     },
     FnDef {
@@ -186,6 +198,9 @@ pub(super) fn commit(
 fn ip_forward(call: &mut Call<'_>) -> OpResult<Value> {
     let ns = call.ns()?;
     let value = if call.args.or("on", true)? { "1" } else { "0" };
+    if let Some(links) = call.args.opt::<Vec<LinkHandle>>("links")? {
+        return forward_from(call, ns, &links, value);
+    }
     let changes = families(call)?
         .into_iter()
         .map(|family| {
@@ -197,6 +212,20 @@ fn ip_forward(call: &mut Call<'_>) -> OpResult<Value> {
         })
         .collect();
     call.commit(changes)?;
+    Ok(Value::Ns(ns))
+}
+
+/// Sets forwarding interface by interface.
+fn forward_from(call: &mut Call<'_>, ns: Ns, links: &[LinkHandle], value: &str) -> OpResult<Value> {
+    if call.args.or("ipv6", false)? {
+        let message = "IPv6 is forwarded between all interfaces of a namespace or not at all.";
+        return Err(OpError::new("forward::ipv6", message)
+            .help("Leave `links` or `ipv6` out, or call it twice.")
+            .arg("ipv6"));
+    }
+    let key = |link: &LinkHandle| format!("net/ipv4/conf/{}/forwarding", link.place().name);
+    let set = |link| Change::SetSysctl { ns: ns.clone(), key: key(link), value: value.into() };
+    call.commit(links.iter().map(set).collect())?;
     Ok(Value::Ns(ns))
 }
 

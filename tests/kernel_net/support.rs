@@ -59,6 +59,7 @@ pub fn kernel() -> LinuxKernel {
         lab: LabName::new("test").unwrap(),
         log_dir: "/run/log".into(),
         etc_netns: "/run/etc-netns".into(),
+        ledger: None,
         persistent: false,
     })
     .unwrap()

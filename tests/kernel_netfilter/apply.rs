@@ -254,6 +254,7 @@ fn a_namespace_with_rules_can_be_undone() {
         lab: LabName::new("lab").unwrap(),
         log_dir: "/run/log".into(),
         etc_netns: "/run/etc".into(),
+        ledger: None,
         persistent: false,
     };
     let mut kernel = LinuxKernel::new(setup).unwrap();

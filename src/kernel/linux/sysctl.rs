@@ -1,7 +1,10 @@
 //! Kernel parameters under `/proc/sys` (sysctl(8)). What is under `net` there depends on the namespace of the
 //! thread that opens the file.
 
+mod counted;
+
 use crate::change::Identity;
+use crate::kernel::linux::ledger::Ledger;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
 use crate::names::Ns;
@@ -17,20 +20,29 @@ pub fn read(spaces: &Spaces, ns: &Ns, key: &str) -> Done<String> {
     spaces.within(ns, || get(&path))
 }
 
-/// Reads what a parameter is now.
-pub fn prepare(spaces: &Spaces, ns: &Ns, key: &str, value: &str) -> Done<Identity> {
+/// Reads what a parameter is now. With a ledger the namespace is one that other labs use too.
+pub fn prepare(spaces: &Spaces, ledger: Option<&Ledger>, ns: &Ns, key: &str, value: &str) -> Done<Identity> {
+    if let Some(ledger) = ledger {
+        return spaces.within(ns, || counted::prepare(ledger, key, value));
+    }
     let now = read(spaces, ns, key)?;
     Ok(if same(&now, value) { Identity::Already } else { Identity::WasText(now) })
 }
 
 /// Sets a parameter in a namespace.
-pub fn apply(spaces: &Spaces, ns: &Ns, key: &str, value: &str) -> Done<()> {
+pub fn apply(spaces: &Spaces, ledger: Option<&Ledger>, ns: &Ns, key: &str, value: &str) -> Done<()> {
+    if let Some(ledger) = ledger {
+        return spaces.within(ns, || counted::apply(ledger, key, value));
+    }
     let path = path(key)?;
     spaces.within(ns, || put(&path, value))
 }
 
 /// Sets a parameter back if it still has our value. Called in the namespace.
-pub fn undo(key: &str, value: &str, was: &str) -> Done<Undone> {
+pub fn undo(ledger: Option<&Ledger>, key: &str, value: &str, was: &str) -> Done<Undone> {
+    if let Some(ledger) = ledger {
+        return counted::undo(ledger, key, value, was);
+    }
     let path = path(key)?;
     match fs::exists(&path) {
         // The interface that it was about is gone.

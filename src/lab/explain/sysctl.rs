@@ -30,6 +30,12 @@ pub fn sysctl(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
             "It belongs to the whole machine, not to a namespace: set it with `--host`, or leave it out in a sandbox.",
         )
         .arg("key"),
+        Some(Errno::EBUSY) if !refusal.words.is_empty() => OpError::new(
+            "sysctl::held",
+            format!("The sysctl `{key}` in {here} cannot have that value: {}.", refusal.words),
+        )
+        .help("Labs that share a machine must agree on its sysctls. Take the other one down first, or run one of them in a sandbox.")
+        .arg("value"),
         Some(Errno::EINVAL | Errno::ERANGE) => {
             OpError::new("sysctl::value", format!("The sysctl `{key}` in {here} does not take that value."))
                 .help("Read the present one with `sysctl(key)` to see the form it has.")

@@ -1,7 +1,7 @@
 //! `lab.json`: what a lab is and who holds it.
 
+use crate::kernel::linux::boot::boot_id;
 use crate::lab::sandbox::Holder;
-use crate::lab::store::boot_id;
 use crate::names::LabName;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,153 @@
+//! Sysctls that several labs on one machine may set: which labs did, and what was there before the first. The last one
+//! out puts that back.
+//!
+//! One file for each of them, in a folder that is locked (flock(2)) while one is set, counted or put back. So two labs
+//! never see it half done, and one that was killed in between finds what it needs to finish.
+
+use super::boot::boot_id;
+use crate::kernel::{Done, Refusal, Why};
+use crate::names::LabName;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// Where the labs of a machine are counted.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    dir: PathBuf,
+    labs: PathBuf,
+    lab: LabName,
+}
+
+/// The ledger while it is locked.
+#[derive(Debug)]
+pub struct Locked<'a> {
+    ledger: &'a Ledger,
+    _lock: Flock<File>,
+}
+
+/// What is on record about one sysctl.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The boot it belongs to.
+    boot_id: String,
+    /// Its value before the first lab set it.
+    pub first: String,
+    /// The value that the labs gave it.
+    pub value: String,
+    /// Other sysctls that change with it, and their values before.
+    #[serde(default)]
+    pub along: Vec<(String, String)>,
+    /// How often each lab has set it.
+    labs: BTreeMap<LabName, u32>,
+}
+
+impl Ledger {
+    /// The ledger in `dir`, as `lab` sees it. `labs` has a folder for every lab there is.
+    pub fn new(dir: PathBuf, labs: PathBuf, lab: LabName) -> Ledger {
+        Ledger { dir, labs, lab }
+    }
+
+    /// Locks it, for as long as the answer lives. Made where missing.
+    pub fn lock(&self) -> Done<Locked<'_>> {
+        let refuse = |verb: &str, e: &std::io::Error| Refusal::io(format!("{verb} {}", self.dir.display()), e);
+        match DirBuilder::new().mode(0o700).create(&self.dir) {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(refuse("create", &e)),
+            _ => {}
+        }
+        let dir = File::open(&self.dir).map_err(|e| refuse("open", &e))?;
+        let lock = Flock::lock(dir, FlockArg::LockExclusive)
+            .map_err(|(_, e)| Refusal::errno(format!("lock {}", self.dir.display()), e as i32))?;
+        Ok(Locked { ledger: self, _lock: lock })
+    }
+}
+
+impl Locked<'_> {
+    /// What is on record about a sysctl of the network namespace with this cookie; nothing of labs that are gone.
+    pub fn entry(&self, netns: u64, path: &Path) -> Done<Option<Entry>> {
+        let file = self.file(netns, path);
+        let text = match fs::read(&file) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            text => text.map_err(|e| Refusal::io(format!("read {}", file.display()), &e))?,
+        };
+        let entry = serde_json::from_slice::<Entry>(&text);
+        let mut entry = entry.map_err(|e| Refusal::new(Why::Protocol, file.display().to_string(), e.to_string()))?;
+        entry.labs.retain(|lab, _| self.ledger.labs.join(lab.as_str()).exists());
+        Ok(Some(entry).filter(|entry| entry.boot_id == boot_id() && !entry.labs.is_empty()))
+    }
+
+    /// Writes what is on record; nothing is left where no lab is.
+    pub fn write(&self, netns: u64, path: &Path, entry: &Entry) -> Done<()> {
+        let file = self.file(netns, path);
+        let done = if entry.labs.is_empty() {
+            fs::remove_file(&file)
+        } else {
+            let new = file.with_extension("new");
+            let text = serde_json::to_vec(entry).unwrap_or_default();
+            fs::write(&new, text).and_then(|()| fs::rename(&new, &file))
+        };
+        match done {
+            Err(e) if entry.labs.is_empty() && e.kind() == ErrorKind::NotFound => Ok(()),
+            done => done.map_err(|e| Refusal::io(format!("write {}", file.display()), &e)),
+        }
+    }
+
+    /// The lab whose ledger it is, in an entry's count.
+    pub fn me(&self) -> &LabName {
+        &self.ledger.lab
+    }
+
+    fn file(&self, netns: u64, path: &Path) -> PathBuf {
+        let key = path.to_string_lossy().replace('%', "%25").replace('/', "%2f");
+        self.ledger.dir.join(format!("{netns}{key}.json"))
+    }
+}
+
+impl Entry {
+    /// The first entry for a sysctl that has this value now, and those that change with it theirs.
+    pub fn new(first: &str, along: Vec<(String, String)>) -> Entry {
+        let (first, value) = (first.to_owned(), String::new());
+        Entry { boot_id: boot_id(), first, value, along, labs: BTreeMap::new() }
+    }
+
+    /// The labs that have set it besides `me`.
+    pub fn others(&self, me: &LabName) -> Vec<&LabName> {
+        self.labs.keys().filter(|lab| *lab != me).collect()
+    }
+
+    /// How often `me` has set it.
+    pub fn count(&self, me: &LabName) -> u32 {
+        self.labs.get(me).copied().unwrap_or(0)
+    }
+
+    /// Counts `me` in, with the value that it gives.
+    pub fn join(&mut self, me: &LabName, value: &str) {
+        value.clone_into(&mut self.value);
+        *self.labs.entry(me.clone()).or_default() += 1;
+    }
+
+    /// Counts `me` out, once.
+    pub fn leave(&mut self, me: &LabName) {
+        match self.labs.get_mut(me) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => {
+                self.labs.remove(me);
+            }
+        }
+    }
+
+    /// The refusal of another value than other labs need.
+    pub fn conflict(&self, me: &LabName, key: &str) -> Option<Refusal> {
+        let others: Vec<String> = self.others(me).into_iter().map(|lab| format!("`{lab}`")).collect();
+        if others.is_empty() {
+            return None;
+        }
+        let words = format!("{} set it to {}", others.join(" and "), self.value);
+        Some(Refusal::new(Why::Errno(Errno::EBUSY as i32), format!("write {key}"), words))
+    }
+}

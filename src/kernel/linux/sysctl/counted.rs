@@ -1,0 +1,134 @@
+//! Setting sysctls of a namespace that other labs use too: see [`ledger`](crate::kernel::linux::ledger).
+
+use super::{get, path, put, same};
+use crate::change::Identity;
+use crate::kernel::linux::ledger::{Entry, Ledger};
+use crate::kernel::linux::spaces;
+use crate::kernel::{Done, Undone};
+use std::fs;
+use std::path::Path;
+
+/// Reads what a sysctl is now, in the calling thread's namespace, and whether another lab keeps it from being set.
+pub fn prepare(ledger: &Ledger, key: &str, value: &str) -> Done<Identity> {
+    let path = path(key)?;
+    let ledger = ledger.lock()?;
+    let now = get(&path)?;
+    match ledger.entry(netns(&path)?, &path)? {
+        // To be counted in, although there may be nothing to set.
+        Some(entry) if !entry.others(ledger.me()).is_empty() => match entry.conflict(ledger.me(), key) {
+            Some(refusal) if !same(&entry.value, value) => Err(refusal),
+            _ => Ok(Identity::WasText(entry.first)),
+        },
+        _ if same(&now, value) => Ok(Identity::Already),
+        _ => Ok(Identity::WasText(now)),
+    }
+}
+
+/// Sets a sysctl and counts the lab in.
+pub fn apply(ledger: &Ledger, key: &str, value: &str) -> Done<()> {
+    let path = path(key)?;
+    let (ledger, netns) = (ledger.lock()?, netns(&path)?);
+    let now = get(&path)?;
+    let mut entry = match ledger.entry(netns, &path)? {
+        Some(entry) => entry,
+        None => Entry::new(&now, along(&path)?),
+    };
+    if let Some(refusal) = entry.conflict(ledger.me(), key).filter(|_| !same(&entry.value, value)) {
+        return Err(refusal);
+    }
+    let before = entry.clone();
+    entry.join(ledger.me(), value);
+    // Counted first: who is killed in between must be found in there.
+    ledger.write(netns, &path, &entry)?;
+    if same(&now, value) {
+        return Ok(());
+    }
+    put(&path, value).or_else(|refusal| {
+        ledger.write(netns, &path, &before)?;
+        Err(refusal)
+    })
+}
+
+/// Counts the lab out, and puts the first value back if it is the last one and the value is still the labs'.
+pub fn undo(ledger: &Ledger, key: &str, value: &str, was: &str) -> Done<Undone> {
+    let path = path(key)?;
+    let (ledger, netns) = (ledger.lock()?, netns(&path)?);
+    let me = ledger.me().clone();
+    let Some(mut entry) = ledger.entry(netns, &path)?.filter(|entry| entry.count(&me) > 0) else {
+        // It was never set, or was put back already.
+        return Ok(Undone::AlreadyGone);
+    };
+    entry.leave(&me);
+    let others: Vec<String> = entry.others(&me).into_iter().map(|lab| format!("`{lab}`")).collect();
+    if !others.is_empty() {
+        ledger.write(netns, &path, &entry)?;
+        let (who, needs) = (others.join(" and "), if others.len() == 1 { "needs" } else { "need" });
+        return Ok(Undone::StillUsed(format!("{who} {needs} {key} = {}", entry.value)));
+    }
+    // By itself a lab may have set it more than once.
+    let is_last = entry.count(&me) == 0;
+    let goal = if is_last { entry.first.clone() } else { was.to_owned() };
+    let undone = put_back(&path, key, (value, &goal), if is_last { &entry.along } else { &[] })?;
+    goal.clone_into(&mut entry.value);
+    ledger.write(netns, &path, &entry)?;
+    Ok(undone)
+}
+
+/// The network namespace that a sysctl is one of, by its cookie; 0 for those of the whole machine.
+fn netns(path: &Path) -> Done<u64> {
+    if path.starts_with("/proc/sys/net") { spaces::cookie() } else { Ok(0) }
+}
+
+fn put_back(path: &Path, key: &str, (value, goal): (&str, &str), along: &[(String, String)]) -> Done<Undone> {
+    if !exists(path)? {
+        // The interface that it was about is gone.
+        return Ok(Undone::AlreadyGone);
+    }
+    let now = get(path)?;
+    if same(&now, goal) {
+        return Ok(Undone::AlreadyGone);
+    }
+    if !same(&now, value) {
+        return Ok(Undone::NotOurs(format!("{key} was set to {now} meanwhile")));
+    }
+    put(path, goal)?;
+    for (file, was) in along {
+        let file = Path::new(file);
+        // An interface may have gone, and another one of its name has no such past.
+        if exists(file)? && !same(&get(file)?, was) {
+            put(file, was)?;
+        }
+    }
+    Ok(Undone::Yes)
+}
+
+fn exists(path: &Path) -> Done<bool> {
+    fs::exists(path).map_err(|e| crate::kernel::Refusal::io(format!("stat {}", path.display()), &e))
+}
+
+/// The sysctls that the kernel sets along with one, with their values now: the switch for all interfaces sets each
+/// interface's (`inet_forward_change` and `addrconf_fixup_forwarding` in the kernel's net/ipv4/devinet.c and
+/// net/ipv6/addrconf.c).
+fn along(path: &Path) -> Done<Vec<(String, String)>> {
+    let conf = match path.to_str() {
+        Some("/proc/sys/net/ipv4/ip_forward" | "/proc/sys/net/ipv4/conf/all/forwarding") => "/proc/sys/net/ipv4/conf",
+        Some("/proc/sys/net/ipv6/conf/all/forwarding") => "/proc/sys/net/ipv6/conf",
+        _ => return Ok(Vec::new()),
+    };
+    let mut along = Vec::new();
+    let entries = fs::read_dir(conf).map_err(|e| crate::kernel::Refusal::io(format!("read {conf}"), &e))?;
+    for entry in entries.flatten() {
+        let file = entry.path().join("forwarding");
+        // An interface that goes meanwhile has nothing to be put back.
+        if entry.file_name() != "all"
+            && let Ok(value) = get(&file)
+        {
+            along.push((file.display().to_string(), value));
+        }
+    }
+    let redirects = Path::new(conf).join("all/accept_redirects");
+    if conf.contains("ipv4") {
+        along.push((redirects.display().to_string(), get(&redirects)?));
+    }
+    Ok(along)
+}
