@@ -7,6 +7,8 @@ mod scratch;
 mod support;
 
 use machine::{assert_same, state};
+use rhailab::kernel::linux::{conntrack, spaces::Spaces};
+use rhailab::names::Ns;
 use support::{Home, User};
 
 /// Two web servers on a bridge, each with a name; nobody masquerades their subnet.
@@ -82,4 +84,37 @@ fn the_route_to_an_address_stays_for_the_other_virtual_ips_that_have_it() {
         print(sh("ip route show 10.100.0.3").stdout + "no route");"#
     );
     assert_eq!(Home::new(User::Me).recipe(&recipe), "web2\nno route\n");
+}
+
+#[test]
+fn the_connections_of_a_removed_one_are_forgotten_and_no_others() {
+    let Some(machine) = machine::enter(false) else { return };
+    let home = &machine.home;
+    // The connections stay tracked for two minutes after they were closed.
+    let flows = || -> Vec<String> {
+        let all = conntrack::list(&Spaces::new().unwrap(), &Ns::Host).unwrap();
+        let mut ports: Vec<String> = all.iter().map(|flow| flow.destination.to_string()).collect();
+        ports.sort();
+        ports.dedup();
+        ports
+    };
+    let direct = "http_get(\"http://10.0.0.11:8080/\");";
+    home.write(
+        "test.rhai",
+        &format!(
+            r#"{WEBS}
+            dnat("10.100.0.1:79", "10.0.0.11:8080");
+            for port in [80, 81] {{
+                let v = vip(`10.100.0.1:${{port}}`, ["10.0.0.11:8080"]);
+                http_get(`http://10.100.0.1:${{port}}/`);
+                if port == 80 {{ v.del(); }}
+            }}
+            ns("web1").http_get("http://10.100.0.1:79/");
+            {direct}"#
+        ),
+    );
+    home.run(&["up", "--host", "-q", "test.rhai"]).assert_well();
+    assert_eq!(flows(), ["10.0.0.11:8080", "10.100.0.1:79", "10.100.0.1:81"], "80 was deleted");
+    home.run(&["down", "-q", "test"]).assert_well();
+    assert_eq!(flows(), ["10.0.0.11:8080"]);
 }

@@ -4,7 +4,8 @@ use crate::change::{Change, Family, Identity};
 use crate::kernel::{Done, Entry, Kernel, Refusal, Undone, Why};
 use crate::names::{IfName, LabName, Ns};
 use crate::observe::{Command, LinkInfo, NsSnapshot, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,12 +30,13 @@ pub mod spaces;
 pub mod sysctl;
 
 use crate::kernel::interrupt;
+use conntrack::Addressee;
 use files::Files;
 use ledger::Ledger;
 use link::delete::{self, Made};
 use link::{create, set};
 use marks::Marks;
-use netfilter::Netfilter;
+use netfilter::{Netfilter, redirects};
 use netns::Unnamed;
 use ours::Ours;
 use process::Processes;
@@ -100,6 +102,22 @@ impl LinuxKernel {
     fn undo_in(&self, ns: &Ns, undo: impl FnOnce() -> Done<Undone>) -> Done<Undone> {
         let undone = self.spaces.within_same(ns, self.ours.cookie(ns), undo)?;
         Ok(undone.unwrap_or(Undone::AlreadyGone))
+    }
+
+    /// Takes note of what was undone.
+    fn settle_undone(&mut self, entries: &[Entry<'_>], undone: &[Done<Undone>]) {
+        let mut redirected: BTreeMap<&Ns, BTreeSet<Addressee>> = BTreeMap::new();
+        for (entry, undone) in entries.iter().zip(undone) {
+            self.ours.settle(entry.change, undone);
+            if let (Ok(Undone::Yes), Some((ns, to))) = (undone, redirects::of(entry.change)) {
+                redirected.entry(ns).or_default().extend(to);
+            }
+        }
+        for (ns, to) in redirected {
+            // Without its rule a tracked connection would go on to where the rule sent it. That it cannot be forgotten
+            // leaves nothing that needs undoing: it ends by itself.
+            let _ = conntrack::forget(&self.spaces, ns, &to);
+        }
     }
 
     fn undo_one(&mut self, entry: Entry<'_>) -> Done<Undone> {
@@ -203,7 +221,7 @@ impl Kernel for LinuxKernel {
 
     fn undo(&mut self, entry: Entry<'_>) -> Done<Undone> {
         let undone = self.undo_one(entry);
-        self.ours.settle(entry.change, &undone);
+        self.settle_undone(&[entry], std::slice::from_ref(&undone));
         undone
     }
 
@@ -219,9 +237,7 @@ impl Kernel for LinuxKernel {
         } else {
             return entries.iter().map(|entry| self.undo(*entry)).collect();
         };
-        for (entry, undone) in entries.iter().zip(&undone) {
-            self.ours.settle(entry.change, undone);
-        }
+        self.settle_undone(entries, &undone);
         undone
     }
 
@@ -269,7 +285,8 @@ impl Kernel for LinuxKernel {
     }
 
     fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<usize> {
-        conntrack::forget(&self.spaces, ns, to, port, protocol)
+        let to = SocketAddr::new(to, port);
+        conntrack::forget(&self.spaces, ns, &BTreeSet::from([Addressee { to, protocol }]))
     }
 
     fn sleep(&mut self, time: Duration) -> Done<()> {

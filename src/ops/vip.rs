@@ -294,15 +294,10 @@ fn retarget(call: &mut Call<'_>) -> OpResult<Value> {
         state.hairpins = hairpins;
     }
     if !call.args.or("drain", false)? {
-        forget(call, &vip)?;
+        let proto = vip.endpoint.proto.unwrap_or(Proto::Tcp).number();
+        call.lab.forget_flows(&vip.ns, ip, vip.endpoint.addr.port(), proto)?;
     }
     Ok(Value::Vip(vip))
-}
-
-fn forget(call: &mut Call<'_>, vip: &Vip) -> OpResult<()> {
-    let proto = vip.endpoint.proto.unwrap_or(Proto::Tcp).number();
-    call.lab.forget_flows(&vip.ns, vip.endpoint.addr.ip(), vip.endpoint.addr.port(), proto)?;
-    Ok(())
 }
 
 fn del(call: &mut Call<'_>) -> OpResult<Value> {
@@ -314,7 +309,6 @@ fn del(call: &mut Call<'_>) -> OpResult<Value> {
         changes.retain(|n| !routes.contains(n));
     }
     call.lab.revert_all(&changes)?;
-    forget(call, &vip)?;
     Ok(Value::Unit)
 }
 

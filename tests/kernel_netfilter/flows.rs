@@ -3,7 +3,7 @@
 use crate::support::{Lab, netns, sandbox, sh};
 use nix::sched::{CloneFlags, setns};
 use rhailab::change::{Family, RuleEdit, Table};
-use rhailab::kernel::linux::conntrack;
+use rhailab::kernel::linux::conntrack::{self, Addressee};
 use rhailab::kernel::linux::netfilter::Backend;
 use rhailab::names::Ns;
 use std::net::{SocketAddr, UdpSocket};
@@ -83,7 +83,10 @@ fn a_moved_vip_forgets_its_flows(family: Family) {
     assert_eq!((flow.protocol, flow.source), (17, client.local_addr().unwrap()));
     assert_eq!((flow.reply_source, flow.reply_destination), (at(11, 5353), client.local_addr().unwrap()));
 
-    let forget = |port, protocol| conntrack::forget(&lab.spaces, &Ns::Host, vip.ip(), port, protocol).unwrap();
+    let forget = |port, protocol| {
+        let to = SocketAddr::new(vip.ip(), port);
+        conntrack::forget(&lab.spaces, &Ns::Host, &[Addressee { to, protocol }].into()).unwrap()
+    };
     assert_eq!((forget(54, 17), forget(53, 6)), (0, 0), "other ports and protocols are left");
     assert_eq!(who_answers(&client, vip, &servers), "one");
     assert_eq!(forget(53, 17), 1);
@@ -110,5 +113,6 @@ fn a_namespace_without_traffic_has_no_flows() {
     let lab = Lab::new(Family::V4, Backend::Nft);
     let ns = netns("quiet");
     assert_eq!(conntrack::list(&lab.spaces, &ns).unwrap(), []);
-    assert_eq!(conntrack::forget(&lab.spaces, &ns, "10.0.0.1".parse().unwrap(), 80, 6).unwrap(), 0);
+    let to = "10.0.0.1:80".parse().unwrap();
+    assert_eq!(conntrack::forget(&lab.spaces, &ns, &[Addressee { to, protocol: 6 }].into()).unwrap(), 0);
 }

@@ -6,6 +6,7 @@ use super::spaces::Spaces;
 use crate::kernel::Done;
 use crate::names::Ns;
 use nix::errno::Errno;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 /// `IPCTNL_MSG_CT_GET`
@@ -99,21 +100,30 @@ pub fn list(spaces: &Spaces, ns: &Ns) -> Done<Vec<Flow>> {
     })
 }
 
-/// Forgets the connections whose first packet was addressed to `to`, so that their next packet meets the NAT
+/// Where the first packet of a connection was addressed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Addressee {
+    /// The address and port.
+    pub to: SocketAddr,
+    /// The IP protocol number.
+    pub protocol: u8,
+}
+
+/// Forgets the connections whose first packet was addressed to one of these, so that their next packet meets the NAT
 /// rules anew. Returns how many there were.
-pub fn forget(spaces: &Spaces, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<usize> {
-    let family = if to.is_ipv4() { IPV4 } else { IPV6 };
-    let wanted = SocketAddr::new(to, port);
+pub fn forget(spaces: &Spaces, ns: &Ns, addressees: &BTreeSet<Addressee>) -> Done<usize> {
     spaces.within(ns, || {
         let mut found = Vec::new();
-        let netlink = dump(family, |item| {
-            if flow(item).is_some_and(|flow| flow.destination == wanted && flow.protocol == protocol) {
-                found.push(name_of(item));
+        let netlink = dump(ANY_FAMILY, |item| {
+            if let Some(Flow { destination: to, protocol, .. }) = flow(item)
+                && addressees.contains(&Addressee { to, protocol })
+            {
+                found.push((if to.is_ipv4() { IPV4 } else { IPV6 }, name_of(item)));
             }
         })?;
         let Some(mut netlink) = netlink else { return Ok(0) };
         let mut forgotten = 0;
-        for request in found {
+        for (family, request) in found {
             match netlink.request(CTNETLINK, DELETE, family, &request) {
                 Ok(()) => forgotten += 1,
                 // It ended in the meantime.

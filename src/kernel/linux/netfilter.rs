@@ -16,6 +16,7 @@ mod child;
 mod deferred;
 mod pool;
 mod read;
+pub mod redirects;
 mod restore;
 mod retract;
 mod saved;
