@@ -392,6 +392,9 @@ pub enum Identity {
         start: u64,
         /// Where its output goes.
         log: PathBuf,
+        /// A variable of its environment, by which those that it starts are known.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        mark: String,
     },
     /// The machine was already as wanted: nothing was done and nothing is to be undone.
     Already,

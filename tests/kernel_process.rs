@@ -4,8 +4,7 @@
 
 mod scratch;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use rhailab::change::{Identity, NewProcess};
 use rhailab::kernel::Undone;
 use rhailab::kernel::linux::process::Processes;
@@ -63,6 +62,13 @@ fn pid(process: &Identity) -> i32 {
 fn log(process: &Identity) -> String {
     let Identity::Process { log, .. } = process else { unreachable!("{process:?}") };
     fs::read_to_string(log).unwrap()
+}
+
+/// Whether somebody sleeps for that long.
+fn sleeping(seconds: u32) -> bool {
+    let line = format!("sleep\0{seconds}\0");
+    let sleeps = |entry: fs::DirEntry| fs::read(entry.path().join("cmdline")).is_ok_and(|cmd| cmd == line.as_bytes());
+    fs::read_dir("/proc").unwrap().flatten().any(sleeps)
 }
 
 /// The pid that a script printed as its first line.
@@ -212,13 +218,13 @@ fn a_reused_pid_is_left_alone() {
     let Some(mut lab) = lab() else { return };
     let mut decoy = Command::new("sleep").arg("60").spawn().unwrap();
     let decoy_pid = i32::try_from(decoy.id()).unwrap();
-    let process = Identity::Process { pid: decoy_pid, start: 1, log: "/none".into() };
+    let process = Identity::Process { pid: decoy_pid, start: 1, log: "/none".into(), mark: String::new() };
     assert!(matches!(lab.undo(&process), Undone::NotOurs(_)));
     assert_eq!(lab.state(&process), ProcState::Ended(None));
     assert!(lab.processes.signal(&process, 9).is_err());
     assert!(runs(decoy_pid));
     for pid in [0, -1, 1] {
-        let process = Identity::Process { pid, start: 1, log: "/none".into() };
+        let process = Identity::Process { pid, start: 1, log: "/none".into(), mark: String::new() };
         assert!(lab.processes.undo(&process).is_err() && lab.processes.signal(&process, 9).is_err());
     }
     decoy.kill().unwrap();
@@ -347,16 +353,19 @@ fn a_process_dies_with_its_runner_unless_it_is_persistent() {
 #[test]
 fn orphans_of_a_process_that_died_with_its_runner_are_found() {
     let Some(mut lab) = lab() else { return };
-    // One writes to the log still, one has let go of it and so cannot be told from somebody else's.
-    let script = "sleep 60 & echo $!; sleep 60 >/dev/null 2>&1 & echo $!; wait";
+    // In its session, out of it and away from its log, and the child of one that has ended.
+    let script = "sleep 60 & echo $!; setsid -f sleep 61 >/dev/null 2>&1 & sh -c 'sleep 62 & echo $!'; wait";
     let mut runner = Runner::spawn(&lab.scratch.dir, "release", false, script);
+    let mut decoy = Command::new("sleep").arg("63").env("RHAILAB_PROCESS", "0-1").spawn().unwrap();
     eventually("it prints two pids", || log(&runner.process).lines().count() == 2);
-    let pids: Vec<i32> = log(&runner.process).lines().map(|line| line.parse().unwrap()).collect();
+    eventually("one has left its session", || sleeping(61));
     runner.kill();
     eventually("the leader is gone", || !exists(pid(&runner.process)));
-    assert!(runs(pids[0]) && runs(pids[1]));
+    assert!([60, 61, 62].iter().all(|seconds| sleeping(*seconds)));
     assert_eq!(lab.undo(&runner.process), Undone::Yes);
-    assert!(!runs(pids[0]) && runs(pids[1]));
-    kill(Pid::from_raw(pids[1]), Signal::SIGKILL).unwrap();
+    assert!(![60, 61, 62].iter().any(|seconds| sleeping(*seconds)));
+    assert!(sleeping(63), "another mark");
+    decoy.kill().unwrap();
+    decoy.wait().unwrap();
     assert_eq!(lab.undo(&runner.process), Undone::AlreadyGone);
 }

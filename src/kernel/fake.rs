@@ -105,7 +105,7 @@ impl Kernel for FakeKernel {
             Change::Start { ns, .. } => {
                 self.space(ns)?;
                 let pid = i32::try_from(self.count()).unwrap_or(i32::MAX);
-                Identity::Process { pid, start: 1, log: PathBuf::from("/dev/null") }
+                Identity::Process { pid, start: 1, log: PathBuf::from("/dev/null"), mark: String::new() }
             }
         })
     }

@@ -37,7 +37,8 @@ pub const DEFS: &[FnDef] = &[
         ],
         returns: Ty::Process,
         summary: "Starts a process that lives as long as the lab; its output goes to a log.",
-        details: "`rhailab logs` shows the log. At the end the process gets SIGTERM, and SIGKILL if that does not end it.",
+        details: "`rhailab logs` shows the log. At the end the process gets SIGTERM, and SIGKILL if that does not end it; so does \
+                  everything that it has started, unless that has cleared its environment.",
         example: r#"let web = netns("web");
 let server = web.start(["sleep", "60"]);
 server.kill();"#,

@@ -41,8 +41,9 @@ impl Marks {
     }
 }
 
-fn random() -> Done<[u8; 3]> {
-    let mut bytes = [0; 3];
+/// Bytes that nobody can guess.
+pub fn random<const N: usize>() -> Done<[u8; N]> {
+    let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|e| Refusal::new(Why::Protocol, "getrandom", e.to_string()))?;
     Ok(bytes)
 }

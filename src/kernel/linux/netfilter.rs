@@ -181,6 +181,8 @@ impl Netfilter {
                 None => groups.push(Group { target, table: *table, items: vec![(at, Item { edits, tag })] }),
             }
         }
+        // What is forwarded only because the lab lets it must not get out untranslated, not even for a moment.
+        groups.sort_by_key(|group| group.table != Table::Filter);
         for Group { target, table, items } in groups {
             self.flush_target(spaces, &target);
             let (places, items): (Vec<usize>, Vec<Item<'_>>) = items.into_iter().unzip();

@@ -16,9 +16,11 @@ pub mod pidfd;
 mod procfs;
 mod room;
 mod stop;
+pub mod strays;
 mod strings;
 
 use crate::change::{Identity, NewProcess};
+use crate::kernel::linux::marks::random;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
 use crate::names::Ns;
@@ -46,6 +48,7 @@ pub struct Processes {
     held: BTreeMap<u64, Held>,
     /// How those that were undone ended, by pid and start time.
     ended: BTreeMap<(i32, u64), ProcState>,
+    secret: String,
 }
 
 /// A child that waits to be released. Dropping it kills it.
@@ -68,16 +71,24 @@ impl Processes {
     /// are `persistent` they die with the calling thread (`PR_SET_PDEATHSIG(2const)`), which therefore must live as
     /// long as the lab.
     pub fn new(log_dir: PathBuf, etc_netns: PathBuf, persistent: bool) -> Processes {
-        Processes { log_dir, etc_netns, persistent, held: BTreeMap::new(), ended: BTreeMap::new() }
+        Processes {
+            log_dir,
+            etc_netns,
+            persistent,
+            held: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            secret: String::new(),
+        }
     }
 
     /// Forks the child of change number `n`, which waits for [`release`](Processes::release). If we die before
     /// that, it ends without having become anything.
     pub fn prepare(&mut self, spaces: &Spaces, n: u64, ns: &Ns, process: &NewProcess) -> Done<Identity> {
         let (log, file) = Log::open(&self.log_dir, &process.name)?;
-        match self.hold(spaces, ns, process, file) {
+        let mark = format!("{}-{n}", self.secret()?);
+        match self.hold(spaces, ns, process, &mark, file) {
             Ok((child, start)) => {
-                let identity = Identity::Process { pid: child.pid().as_raw(), start, log: log.path.clone() };
+                let identity = Identity::Process { pid: child.pid().as_raw(), start, log: log.path.clone(), mark };
                 self.held.insert(n, Held { child, log });
                 Ok(identity)
             }
@@ -88,7 +99,17 @@ impl Processes {
         }
     }
 
-    fn hold(&self, spaces: &Spaces, ns: &Ns, process: &NewProcess, log: File) -> Done<(Child, u64)> {
+    /// What nobody else's mark begins with.
+    fn secret(&mut self) -> Done<&str> {
+        if self.secret.is_empty() {
+            self.secret = format!("{:016x}", u64::from_ne_bytes(random()?));
+        }
+        Ok(&self.secret)
+    }
+
+    fn hold(&self, spaces: &Spaces, ns: &Ns, process: &NewProcess, mark: &str, log: File) -> Done<(Child, u64)> {
+        let mut env = process.env.clone();
+        env.push((strays::VARIABLE.to_owned(), mark.to_owned()));
         let copy = log.try_clone().map_err(|e| Refusal::io("dup", &e))?;
         let relation = Relation {
             stdio: Some([null()?, OwnedFd::from(log), OwnedFd::from(copy)]),
@@ -96,7 +117,7 @@ impl Processes {
             outlives_us: self.persistent,
             held: true,
         };
-        let program = Program { argv: &process.argv, env: &process.env, cwd: process.cwd.as_deref() };
+        let program = Program { argv: &process.argv, env: &env, cwd: process.cwd.as_deref() };
         let child = Child::start(&ns.to_string(), self.room(spaces, ns)?, &program, relation)?;
         let found = procfs::stat(child.pid().as_raw())?;
         let found = found.ok_or_else(|| Refusal::errno("read /proc", Errno::ESRCH as i32))?;
@@ -240,8 +261,16 @@ impl Log {
 fn parts(process: &Identity) -> Done<(i32, u64, &Path)> {
     match process {
         // 0 and -1 mean other things to kill(2), and 1 is never ours.
-        Identity::Process { pid, start, log } if *pid > 1 => Ok((*pid, *start, log)),
+        Identity::Process { pid, start, log, .. } if *pid > 1 => Ok((*pid, *start, log)),
         other => Err(Refusal::new(Why::Protocol, "find a process", format!("{other:?} is none"))),
+    }
+}
+
+/// The mark of a process, by which those that it started are known; empty if it has none.
+fn mark(process: &Identity) -> &str {
+    match process {
+        Identity::Process { mark, .. } => mark,
+        _ => "",
     }
 }
 

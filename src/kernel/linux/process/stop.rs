@@ -2,7 +2,8 @@
 
 use super::launch::{KILL_WAIT, reap};
 use super::pidfd::PidFd;
-use super::{parts, procfs};
+use super::strays::Strays;
+use super::{mark, parts, procfs};
 use crate::change::Identity;
 use crate::kernel::{Done, Refusal, Undone, Why, interrupt};
 use crate::observe::ProcState;
@@ -10,8 +11,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How long a process group may take to end after SIGTERM.
@@ -29,8 +29,6 @@ enum Target {
     Decided(Done<Undone>),
     /// It leads a process group.
     Group(Group),
-    /// It is gone, but some that it had started are there.
-    Orphans(Vec<PidFd>),
 }
 
 /// A process with its group. While one of them is there, the kernel gives its number to nobody else.
@@ -68,36 +66,56 @@ impl Patience {
     }
 }
 
-/// Ends processes; the answers are in the order given. How they ended goes to `ended`, by pid and start time.
+/// Ends processes with all that they have started; the answers are in the order given. How they ended goes to `ended`, by
+/// pid and start time.
 pub fn all(processes: &[&Identity], ended: &mut BTreeMap<(i32, u64), ProcState>) -> Vec<Done<Undone>> {
+    let mut strays = Strays::new(processes.iter().map(|process| mark(process).to_owned()));
     let mut targets: Vec<Target> =
         processes.iter().map(|process| Target::find(process).unwrap_or_else(|r| Target::Decided(Err(r)))).collect();
+    let groups: Vec<i32> = targets.iter().filter_map(Target::group).collect();
     for (signal, leader, group) in [(Signal::SIGTERM, GRACE, GRACE), (Signal::SIGKILL, KILL_WAIT, SWEEP_WAIT)] {
+        let may_be_cut = signal == Signal::SIGTERM;
         for target in &targets {
             target.signal(signal);
         }
+        let asked = if may_be_cut { strays.ask(&groups) } else { Vec::new() };
         let now = Instant::now();
-        let may_be_cut = signal == Signal::SIGTERM;
         let patience = Patience { leader: now + leader, group: now + group, may_be_cut };
         for target in &mut targets {
             if let Err(refusal) = target.wait(&patience) {
                 *target = Target::Decided(Err(refusal));
             }
         }
+        for fd in &asked {
+            // A wait that fails is one that is over.
+            let _ = patience.wait(fd);
+        }
     }
-    targets.into_iter().map(|target| target.finish(ended)).collect()
+    let strays = strays.end(KILL_WAIT);
+    let answers = targets.into_iter().map(|target| target.finish(ended));
+    answers.zip(processes).map(|(answer, process)| with_strays(answer, mark(process), &strays)).collect()
+}
+
+/// What became of a process, and of those that it started.
+fn with_strays(answer: Done<Undone>, mark: &str, strays: &Done<BTreeSet<String>>) -> Done<Undone> {
+    match (answer?, strays) {
+        (_, Err(refusal)) if !mark.is_empty() => Err(refusal.clone()),
+        (Undone::AlreadyGone, Ok(ended)) if ended.contains(mark) => Ok(Undone::Yes),
+        (undone, _) => Ok(undone),
+    }
 }
 
 impl Target {
     fn find(process: &Identity) -> Done<Target> {
-        let (pid, start, log) = parts(process)?;
+        let (pid, start, _) = parts(process)?;
+        let gone = Ok(Target::Decided(Ok(Undone::AlreadyGone)));
         // First the descriptor, then the look: if the look finds our process, the descriptor stands for it.
         let fd = match PidFd::open(pid) {
             Ok(fd) => fd,
-            Err(Errno::ESRCH) => return Target::orphans(pid, start, log),
+            Err(Errno::ESRCH) => return gone,
             Err(errno) => return Err(Refusal::errno("pidfd_open", errno as i32)),
         };
-        let Some(found) = procfs::stat(pid)? else { return Target::orphans(pid, start, log) };
+        let Some(found) = procfs::stat(pid)? else { return gone };
         if found.start != start {
             let reason = format!("pid {pid} now belongs to a process that was started at another time");
             return Ok(Target::Decided(Ok(Undone::NotOurs(reason))));
@@ -113,17 +131,11 @@ impl Target {
         Ok(Target::Group(group))
     }
 
-    fn orphans(leader: i32, start: u64, log: &Path) -> Done<Target> {
-        // As above: descriptors between two looks, so that what both looks found is what they stand for.
-        let fds: Vec<_> = procfs::left_behind(leader, start, log)?
-            .into_iter()
-            .filter_map(|pid| PidFd::open(pid).ok().map(|fd| (pid, fd)))
-            .collect();
-        if fds.is_empty() {
-            return Ok(Target::Decided(Ok(Undone::AlreadyGone)));
+    fn group(&self) -> Option<i32> {
+        match self {
+            Target::Group(group) => Some(group.leader.as_raw()),
+            Target::Decided(_) => None,
         }
-        let still = procfs::left_behind(leader, start, log)?;
-        Ok(Target::Orphans(fds.into_iter().filter(|(pid, _)| still.contains(pid)).map(|(_, fd)| fd).collect()))
     }
 
     fn signal(&self, signal: Signal) {
@@ -134,11 +146,6 @@ impl Target {
                 let _ = killpg(group.leader, signal);
             }
             Target::Group(_) | Target::Decided(_) => {}
-            Target::Orphans(fds) => {
-                for fd in fds {
-                    let _ = fd.signal(signal as i32);
-                }
-            }
         }
     }
 
@@ -146,29 +153,18 @@ impl Target {
         match self {
             Target::Decided(_) => Ok(()),
             Target::Group(target) => target.wait(patience),
-            Target::Orphans(fds) => fds.iter().try_for_each(|fd| patience.wait(fd).map(drop)),
         }
     }
 
     fn finish(self, ended: &mut BTreeMap<(i32, u64), ProcState>) -> Done<Undone> {
-        let timeout = |what: String| Refusal::new(Why::Timeout, what, "it did not end");
         match self {
             Target::Decided(answer) => answer,
             Target::Group(Group { leader, start, state, answer, .. }) => {
                 if state == ProcState::Running {
-                    return Err(timeout(format!("kill process {leader}")));
+                    return Err(Refusal::new(Why::Timeout, format!("kill process {leader}"), "it did not end"));
                 }
                 ended.insert((leader.as_raw(), start), state);
                 Ok(answer)
-            }
-            Target::Orphans(fds) => {
-                let now = Instant::now();
-                for fd in &fds {
-                    if !fd.wait_through(now)? {
-                        return Err(timeout("kill an orphaned process".into()));
-                    }
-                }
-                Ok(Undone::Yes)
             }
         }
     }
