@@ -8,6 +8,7 @@
 use crate::change::{Change, Identity};
 use crate::names::{IfName, Ns};
 use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
+use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -191,6 +192,13 @@ pub trait Kernel {
         self.snapshot(ns)
     }
 
+    /// The subnets that a namespace has addresses in or routes to.
+    fn used_subnets(&mut self, ns: &Ns) -> Done<Vec<IpNet>> {
+        let Snapshot { links, routes, .. } = self.network(ns)?;
+        let routes = routes.into_iter().map(|route| route.to).filter(|to| to.prefix_len() > 0);
+        Ok(routes.chain(links.iter().flat_map(|link| &link.addrs).map(IpNet::trunc)).collect())
+    }
+
     /// What a started process is doing.
     fn process(&mut self, process: &Identity) -> Done<ProcState>;
 
@@ -201,9 +209,21 @@ pub trait Kernel {
     /// (conntrack(8), `conntrack -D -d`). Returns how many there were.
     fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<usize>;
 
+    /// Chooses the first subnet of that prefix length in a pool that overlaps none of those `taken`, and none that
+    /// another lab on this machine has chosen; none where there is no such subnet.
+    fn reserve_subnet(&mut self, pool: IpNet, prefix: u8, taken: &[IpNet]) -> Done<Option<IpNet>> {
+        Ok(free_subnet(pool, prefix, taken))
+    }
+
     /// Waits, unless interrupted.
     fn sleep(&mut self, time: Duration) -> Done<()>;
 
     /// Whether this is a rehearsal: observations are made up, so the script must not judge them.
     fn is_fake(&self) -> bool;
+}
+
+/// The first subnet of that prefix length in a pool that overlaps none of those `taken`.
+pub fn free_subnet(pool: IpNet, prefix: u8, taken: &[IpNet]) -> Option<IpNet> {
+    let overlap = |a: &IpNet, b: &IpNet| a.contains(b) || b.contains(a);
+    pool.subnets(prefix).ok()?.find(|net| !taken.iter().any(|other| overlap(net, other)))
 }

@@ -1,9 +1,9 @@
 //! The lab: the only mutator. It journals every change before it is made, rolls a failed call back, and
 //! unwinds everything at the end.
 
-use crate::change::{Change, Identity, Settings};
+use crate::change::{Change, Identity};
 use crate::error::{OpError, OpResult, Site};
-use crate::kernel::{Entry, Kernel, Undone, Why};
+use crate::kernel::{Entry, Kernel, Refusal, Undone, Why};
 use crate::names::{IfName, LabName, Ns};
 use crate::render;
 use index::Index;
@@ -11,13 +11,14 @@ use ipnet::IpNet;
 use journal::Line;
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::rc::Rc;
 use store::Journal;
 
+mod baseline;
 mod explain;
 mod index;
 mod inquire;
 pub mod journal;
+mod neighbours;
 pub mod recover;
 pub mod registry;
 pub mod sandbox;
@@ -25,6 +26,8 @@ mod stop;
 pub mod store;
 mod unwind;
 
+pub use baseline::baseline;
+pub use neighbours::Neighbours;
 pub use stop::{STOPPED, stopped};
 pub use unwind::teardown;
 
@@ -82,38 +85,27 @@ pub struct Lab {
     index: Index,
     next: u64,
     listener: Option<Listener>,
+    /// The subnets that were chosen for it.
+    chosen: Vec<IpNet>,
+    /// The other labs on its machine; nobody in a sandbox.
+    neighbours: Option<Neighbours>,
 }
-
-/// The sysctls that every namespace of a lab starts with, so that a recipe means the same on every machine: a
-/// new namespace copies the host's IPv4 settings, and its bridges pass their frames to iptables.
-pub fn baseline() -> Settings {
-    thread_local! {
-        static BASELINE: Settings = BASE.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    }
-    BASELINE.with(Rc::clone)
-}
-
-const BASE: [(&str, &str); 10] = [
-    ("net.ipv4.ip_forward", "0"),
-    ("net.ipv4.conf.all.rp_filter", "0"),
-    ("net.ipv4.conf.default.rp_filter", "0"),
-    ("net.ipv6.conf.all.forwarding", "0"),
-    // Without duplicate address detection an IPv6 address works at once.
-    ("net.ipv6.conf.all.accept_dad", "0"),
-    ("net.ipv6.conf.default.accept_dad", "0"),
-    // No link-local address unless the recipe asks: the router solicitations and MLD reports of a thousand
-    // hosts flood a bridge.
-    ("net.ipv6.conf.default.addr_gen_mode", "1"),
-    ("net.bridge.bridge-nf-call-iptables", "0"),
-    ("net.bridge.bridge-nf-call-ip6tables", "0"),
-    ("net.bridge.bridge-nf-call-arptables", "0"),
-];
 
 impl Lab {
     /// A lab that acts through `kernel` and writes `journal`, if it needs one: a lab in a sandbox that ends with
     /// its process does not.
     pub fn new(name: LabName, kernel: Box<dyn Kernel>, journal: Option<Journal>) -> Lab {
-        Lab { name, kernel, journal, made: Vec::new(), index: Index::default(), next: 1, listener: None }
+        Lab {
+            name,
+            kernel,
+            journal,
+            made: Vec::new(),
+            index: Index::default(),
+            next: 1,
+            listener: None,
+            chosen: Vec::new(),
+            neighbours: None,
+        }
     }
 
     /// A lab as its journal left it, for taking it down or going on with it.
@@ -136,6 +128,20 @@ impl Lab {
     /// Calls `listener` for everything that happens from now on.
     pub fn listen(&mut self, listener: Listener) {
         self.listener = Some(listener);
+    }
+
+    /// Lets errors tell what belongs to other labs on the machine.
+    pub fn know(&mut self, neighbours: Neighbours) {
+        self.neighbours = Some(neighbours);
+    }
+
+    /// Why a change was refused.
+    fn explain(&self, refusal: &Refusal, change: &Change) -> OpError {
+        let error = explain::change(refusal, change, &self.made);
+        match &self.neighbours {
+            Some(neighbours) => neighbours.name_owner(error, refusal, change),
+            None => error,
+        }
     }
 
     /// The changes that stand, oldest first.
@@ -185,7 +191,7 @@ impl Lab {
         self.next += 1;
         let identity = match self.kernel.prepare(n, &change) {
             Ok(identity) => identity,
-            Err(refusal) => return Err(explain::change(&refusal, &change, &self.made)),
+            Err(refusal) => return Err(self.explain(&refusal, &change)),
         };
         let record = Record { n, site: site.clone(), change, identity };
         if let Err(error) = self.announce(&record) {
@@ -193,7 +199,7 @@ impl Lab {
             return Err(error);
         }
         if let Err(refusal) = self.kernel.apply(n, &record.change, &record.identity) {
-            let error = explain::change(&refusal, &record.change, &self.made);
+            let error = self.explain(&refusal, &record.change);
             // Nothing of a refused change is left, so the intent is taken back.
             self.note(&Line::Undone { n })?;
             return Err(error);
@@ -219,7 +225,7 @@ impl Lab {
             is_stopped |= refusal.why == Why::Interrupted;
             let Some(at) = self.made.iter().rposition(|record| record.n == n) else { continue };
             let record = self.made.remove(at);
-            let mut error = explain::change(&refusal, &record.change, &self.made);
+            let mut error = self.explain(&refusal, &record.change);
             error.0.site = Some(record.site.clone());
             errors.push(error);
             self.note(&Line::Undone { n })?;

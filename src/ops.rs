@@ -11,6 +11,7 @@ mod def;
 mod exec;
 mod files;
 mod hairpin;
+mod ipam;
 mod iptables;
 mod link;
 mod linkset;
@@ -45,6 +46,7 @@ pub const FAMILIES: &[(&str, &[FnDef])] = &[
     ("Probes and time", probe::DEFS),
     ("Files and sysctls", files::DEFS),
     ("Values", values::DEFS),
+    ("Free subnets", ipam::DEFS),
     ("The script", script::DEFS),
 ];
 

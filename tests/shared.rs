@@ -205,3 +205,81 @@ fn many_labs_at_once_are_counted_right() {
     }
     eventually("nothing is on record any more", || fs::read_dir(home.path("state/shared")).unwrap().count() == 0);
 }
+
+#[test]
+fn an_error_names_the_lab_that_has_what_is_in_the_way() {
+    let Some(machine) = machine() else { return };
+    let home = &machine.home;
+    let theirs = "let br = bridge(\"br0\").addr(\"10.0.0.1/24\").up();\nnetns(\"web\").attach(br, \"10.0.0.2/24\");\n\
+                  route(\"10.9.0.0/16\", \"10.0.0.2\");\nvip(\"10.1.0.1:80\", [\"10.0.0.2:80\"]);\nip_forward(true);";
+    home.write("theirs.rhai", theirs);
+    up(home, "theirs");
+    let before = state();
+    for (code, line, text) in [
+        ("netns::exists", 2, "netns(\"web\");"),
+        ("link::exists", 1, "bridge(\"br0\");"),
+        ("link::exists", 2, "bridge(\"v-web\");"),
+        ("link::exists", 1, "netns(\"own\"); veth(\"br0\", \"eth0\", ns(\"own\"));"),
+        ("route::exists", 3, "route(\"10.9.0.0/16\", \"10.0.0.2\");"),
+        ("iptables::exists", 4, "vip(\"10.1.0.1:80\", [\"10.0.0.3:80\"]);"),
+        ("addr::exists", 1, "iface(\"br0\").addr(\"10.0.0.1/24\");"),
+    ] {
+        home.write("ours.rhai", text);
+        let complaint = home.run(&["run", "--host", "-q", "ours.rhai"]).assert_fails(1);
+        let flat = complaint.replace("\n  │ ", " ").replace("\n        ", " ");
+        assert!(flat.contains(code), "{complaint}");
+        let owner = format!("It belongs to the lab `theirs`, which made it at theirs.rhai:{line}:");
+        assert!(flat.contains(&owner), "{complaint}");
+        assert!(flat.contains("`rhailab down theirs`") && !flat.contains("not this recipe's"), "{complaint}");
+    }
+    // What no lab made belongs to nobody that we know.
+    machine::lines(&["ip", "netns", "add", "foreign"]);
+    home.write("ours.rhai", "netns(\"foreign\");");
+    let complaint = home.run(&["run", "--host", "-q", "ours.rhai"]).assert_fails(1);
+    assert!(complaint.contains("It is not this recipe's.") && !complaint.contains("theirs"), "{complaint}");
+    machine::lines(&["ip", "netns", "del", "foreign"]);
+    assert_same("after all that failed", &before, &state());
+    down(home, "theirs");
+}
+
+#[test]
+fn subnets_that_are_chosen_overlap_with_nothing() {
+    let Some(machine) = machine() else { return };
+    let home = &machine.home;
+    home.write("one.rhai", "print(free_subnet().net);\nprint(free_subnet(28).net);");
+    let alone = home.run(&["up", "--host", "-q", "one.rhai"]).assert_well();
+    assert_eq!(alone, "10.208.0.0\n10.208.1.0\n");
+    // Beside another lab, a route and an address of the machine.
+    machine::lines(&["ip", "link", "add", "lan0", "type", "bridge"]);
+    machine::lines(&["ip", "link", "set", "lan0", "up"]);
+    machine::lines(&["ip", "address", "add", "10.208.2.77/23", "dev", "lan0"]);
+    machine::lines(&["ip", "route", "add", "blackhole", "10.208.4.0/22"]);
+    machine::lines(&["ip", "route", "add", "default", "dev", "lan0"]);
+    home.write("two.rhai", "print(free_subnet().net);\nprint(free_subnet(64, #{ pool: \"fd00:7::/48\" }).net);");
+    let beside = home.run(&["up", "--host", "-q", "two.rhai"]).assert_well();
+    assert_eq!(beside, "10.208.8.0\nfd00:7::\n");
+    home.run(&["down", "-q", "one"]).assert_well();
+    assert_eq!(home.run(&["run", "--host", "-q", "one.rhai"]).assert_well(), "10.208.0.0\n10.208.1.0\n");
+    home.run(&["down", "-q", "two"]).assert_well();
+    // All at once.
+    let running: Vec<_> = (0..16)
+        .map(|n| {
+            let words = ["up", "--host", "-q", "one.rhai", "--name", &format!("lab{n}")].map(str::to_owned);
+            home.rhailab(&words.each_ref().map(String::as_str)).spawn().unwrap()
+        })
+        .collect();
+    let mut nets: Vec<String> = Vec::new();
+    for child in running {
+        let out = Ran::of(&child.wait_with_output().unwrap()).assert_well();
+        let mut lines = out.lines();
+        nets.push(format!("{}/24", lines.next().unwrap()));
+        nets.push(format!("{}/28", lines.next().unwrap()));
+    }
+    let nets: Vec<ipnet::IpNet> = nets.iter().map(|net| net.parse().unwrap()).collect();
+    for (at, one) in nets.iter().enumerate() {
+        for other in &nets[at + 1..] {
+            assert!(!one.contains(other) && !other.contains(one), "{one} and {other}");
+        }
+    }
+    home.run(&["down", "-q", "--all"]).assert_well();
+}

@@ -11,7 +11,7 @@ use crate::kernel::interrupt;
 use crate::lab::registry::{Card, Claim, Mode, Registry};
 use crate::lab::sandbox::{self, Holder, Outcome, Spec, Verdict};
 use crate::lab::store::Journal;
-use crate::lab::{Lab, Leftover, Record};
+use crate::lab::{Lab, Leftover, Neighbours, Record};
 use crate::names::LabName;
 use crate::script::ParamValue;
 use serde_json::Value;
@@ -137,6 +137,9 @@ fn play(
     };
     let kernel = engine::kernel(&name, place, job.mode, job.keep)?;
     let mut lab = Lab::new(name, kernel, journal);
+    if job.mode == Mode::Host {
+        lab.know(Neighbours::new(place.clone(), root));
+    }
     let listener = Rc::clone(progress);
     lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
     let (mut lab, result) = stage.perform(lab);

@@ -1,9 +1,10 @@
 //! The real kernel of this machine.
 
 use crate::change::{Change, Family, Identity};
-use crate::kernel::{Done, Entry, Kernel, Refusal, Undone, Why};
+use crate::kernel::{Done, Entry, Kernel, Refusal, Undone, Why, free_subnet};
 use crate::names::{IfName, LabName, Ns};
 use crate::observe::{Command, LinkInfo, NsSnapshot, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -276,6 +277,10 @@ impl Kernel for LinuxKernel {
         observe::snapshot(&self.spaces, ns)
     }
 
+    fn used_subnets(&mut self, ns: &Ns) -> Done<Vec<IpNet>> {
+        observe::used_subnets(&self.spaces, ns)
+    }
+
     fn process(&mut self, process: &Identity) -> Done<ProcState> {
         self.processes.state(process)
     }
@@ -287,6 +292,13 @@ impl Kernel for LinuxKernel {
     fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<usize> {
         let to = SocketAddr::new(to, port);
         conntrack::forget(&self.spaces, ns, &BTreeSet::from([Addressee { to, protocol }]))
+    }
+
+    fn reserve_subnet(&mut self, pool: IpNet, prefix: u8, taken: &[IpNet]) -> Done<Option<IpNet>> {
+        match &self.ledger {
+            Some(ledger) => ledger.lock()?.reserve(pool, prefix, taken),
+            None => Ok(free_subnet(pool, prefix, taken)),
+        }
     }
 
     fn sleep(&mut self, time: Duration) -> Done<()> {

@@ -307,8 +307,21 @@ fn taken(mut error: OpError, ours: &str, others: &str, maker: Option<Site>) -> O
     if let Some(site) = maker {
         return error.help(ours).note(site, "made here before");
     }
-    error.0.message.push_str(" It is not this recipe's.");
+    error.0.message.push_str(FOREIGN);
     error.help(others)
+}
+
+/// How an error ends that says that something belongs to somebody else.
+const FOREIGN: &str = " It is not this recipe's.";
+
+/// Whether an error is about something that the recipe did not make.
+pub fn is_foreign(error: &OpError) -> bool {
+    error.0.message.ends_with(FOREIGN)
+}
+
+/// What an error says besides that something belongs to somebody else.
+pub fn known(error: &OpError) -> &str {
+    error.0.message.strip_suffix(FOREIGN).unwrap_or(&error.0.message)
 }
 
 fn maker(made: &[Record], is_it: impl Fn(&Change) -> bool) -> Option<Site> {

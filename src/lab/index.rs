@@ -84,6 +84,11 @@ impl Index {
         self.addresses.get(&(ns.clone(), link.clone())).map(Vec::as_slice)
     }
 
+    /// The subnets that interfaces were given addresses in.
+    pub fn subnets(&self) -> impl Iterator<Item = IpNet> {
+        self.addresses.values().flatten().map(IpNet::trunc)
+    }
+
     /// Whether a rule masquerades all packets from a subnet.
     pub fn masquerades(&self, ns: &Ns, net: &IpNet) -> bool {
         self.hidden.iter().any(|(there, hidden)| there == ns && hidden.contains(net))

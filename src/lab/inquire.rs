@@ -6,6 +6,7 @@ use crate::error::OpResult;
 use crate::kernel::{Done, Errno};
 use crate::names::{IfName, Ns};
 use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer};
+use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -66,6 +67,18 @@ impl Lab {
     pub fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> OpResult<usize> {
         self.settle()?;
         self.kernel.forget_flows(ns, to, port, protocol).map_err(|refusal| explain::plain(&refusal, ns))
+    }
+
+    /// A subnet of the pool that nothing uses: no route and no address of the lab's root namespace, nothing that the lab
+    /// has addresses in or has chosen before, and nothing that was chosen for another lab on the machine.
+    pub fn free_subnet(&mut self, pool: IpNet, prefix: u8) -> OpResult<Option<IpNet>> {
+        let refused = |refusal| explain::plain(&refusal, &Ns::Host);
+        let mut taken = self.kernel.used_subnets(&Ns::Host).map_err(refused)?;
+        taken.extend(&self.chosen);
+        taken.extend(self.index.subnets());
+        let chosen = self.kernel.reserve_subnet(pool, prefix, &taken).map_err(refused)?;
+        self.chosen.extend(chosen);
+        Ok(chosen)
     }
 
     /// Waits, unless interrupted.

@@ -157,6 +157,12 @@ impl Place {
         Ledger::new(labs.with_file_name("shared"), labs, lab.clone())
     }
 
+    /// The folders of all labs, this one among them; none that cannot be listed.
+    pub fn siblings(&self) -> Vec<Place> {
+        let labs = self.dir.parent().unwrap_or(&self.dir).to_owned();
+        Registry { labs }.list().unwrap_or_default()
+    }
+
     fn card_file(&self) -> PathBuf {
         self.dir.join("lab.json")
     }

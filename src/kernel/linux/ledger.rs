@@ -1,20 +1,24 @@
-//! Sysctls that several labs on one machine may set: which labs did, and what was there before the first. The last one
-//! out puts that back.
+//! What several labs on one machine share: the sysctls that they set, with what was there before the first, which the
+//! last one out puts back; and the subnets that were chosen for them.
 //!
-//! One file for each of them, in a folder that is locked (flock(2)) while one is set, counted or put back. So two labs
+//! One file for each sysctl, in a folder that is locked (flock(2)) while one is set, counted or put back. So two labs
 //! never see it half done, and one that was killed in between finds what it needs to finish.
 
 use super::boot::boot_id;
-use crate::kernel::{Done, Refusal, Why};
+use crate::kernel::{Done, Refusal, Why, free_subnet};
 use crate::names::LabName;
+use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File};
-use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// The file in a lab's folder with the subnets that were chosen for it, one per line.
+const SUBNETS: &str = "subnets";
 
 /// Where the labs of a machine are counted.
 #[derive(Debug, Clone)]
@@ -97,6 +101,25 @@ impl Locked<'_> {
         }
     }
 
+    /// Chooses a subnet that overlaps none of those `taken` and none that a lab has chosen before, and puts it down in the
+    /// lab's folder, with which it goes.
+    pub fn reserve(&self, pool: IpNet, prefix: u8, taken: &[IpNet]) -> Done<Option<IpNet>> {
+        let labs = &self.ledger.labs;
+        let entries = fs::read_dir(labs).map_err(|e| Refusal::io(format!("read {}", labs.display()), &e))?;
+        let mut all = taken.to_vec();
+        for folder in entries.flatten() {
+            all.extend(subnets(&folder.path().join(SUBNETS))?);
+        }
+        let Some(net) = free_subnet(pool, prefix, &all) else { return Ok(None) };
+        let file = labs.join(self.ledger.lab.as_str()).join(SUBNETS);
+        let write = || {
+            let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&file)?;
+            file.write_all(format!("{net}\n").as_bytes())
+        };
+        write().map_err(|e| Refusal::io(format!("write {}", file.display()), &e))?;
+        Ok(Some(net))
+    }
+
     /// The lab whose ledger it is, in an entry's count.
     pub fn me(&self) -> &LabName {
         &self.ledger.lab
@@ -105,6 +128,15 @@ impl Locked<'_> {
     fn file(&self, netns: u64, path: &Path) -> PathBuf {
         let key = path.to_string_lossy().replace('%', "%25").replace('/', "%2f");
         self.ledger.dir.join(format!("{netns}{key}.json"))
+    }
+}
+
+/// The subnets in a file; none where there is no file.
+fn subnets(file: &Path) -> Done<Vec<IpNet>> {
+    match fs::read_to_string(file) {
+        Ok(text) => Ok(text.lines().filter_map(|line| line.parse().ok()).collect()),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Vec::new()),
+        Err(e) => Err(Refusal::io(format!("read {}", file.display()), &e)),
     }
 }
 

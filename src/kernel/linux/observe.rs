@@ -6,6 +6,7 @@ use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::{addr, route};
 use crate::names::{IfName, Ns};
 use crate::observe::{LinkInfo, RouteAnswer, Snapshot};
+use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// One interface with its addresses.
@@ -32,6 +33,15 @@ pub fn snapshot(spaces: &Spaces, ns: &Ns) -> Done<Snapshot> {
         let links =
             links.into_iter().filter_map(|seen| IfName::new(&seen.name).ok().map(|name| info(seen, name, &addrs)));
         Ok(Snapshot { links: links.collect(), routes, rules: Vec::new() })
+    })
+}
+
+/// The subnets that a namespace has addresses in or routes to, in whatever table.
+pub fn used_subnets(spaces: &Spaces, ns: &Ns) -> Done<Vec<IpNet>> {
+    spaces.talk(ns, |socket| {
+        let mut used = route::destinations(socket)?;
+        used.extend(addr::list(socket, None)?.iter().map(|seen| seen.addr.trunc()));
+        Ok(used)
     })
 }
 

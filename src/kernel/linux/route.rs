@@ -70,6 +70,27 @@ pub fn list_all(socket: &mut Socket) -> Done<Vec<Route>> {
     Ok(routes)
 }
 
+/// `RT_TABLE_LOCAL` of linux/rtnetlink.h: the namespace's own addresses.
+const LOCAL: u32 = 255;
+
+/// Everywhere that routes of any table and kind in the socket's namespace lead, but for the default routes, multicast and
+/// the namespace's own addresses.
+pub fn destinations(socket: &mut Socket) -> Done<Vec<IpNet>> {
+    let mut all = Vec::new();
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let mut request = RouteMessage::default();
+        request.header.address_family = family;
+        for message in socket.dump(&RouteNetlinkMessage::GetRoute(request))? {
+            let RouteNetlinkMessage::NewRoute(message) = message else { continue };
+            let Parts { to: Some(to), table, .. } = parts(&message) else { continue };
+            if table != LOCAL && !to.is_multicast() {
+                all.extend(IpNet::new(to, message.header.destination_prefix_length));
+            }
+        }
+    }
+    Ok(all)
+}
+
 /// The routes of the main table with this protocol number, or with any.
 fn list(socket: &mut Socket, family: AddressFamily, protocol: RouteProtocol) -> Done<Vec<Route>> {
     let mut request = RouteMessage::default();
