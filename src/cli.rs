@@ -3,6 +3,7 @@
 mod args;
 mod baseline;
 mod bury;
+mod by_tag;
 mod conduct;
 mod down;
 mod elsewhere;

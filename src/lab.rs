@@ -109,8 +109,8 @@ impl Lab {
     }
 
     /// A lab as its journal left it, for taking it down or going on with it.
-    pub fn resume(name: LabName, kernel: Box<dyn Kernel>, journal: Journal, made: Vec<Record>) -> Lab {
-        let mut lab = Lab::new(name, kernel, Some(journal));
+    pub fn resume(name: LabName, kernel: Box<dyn Kernel>, journal: Option<Journal>, made: Vec<Record>) -> Lab {
+        let mut lab = Lab::new(name, kernel, journal);
         for Record { change, identity, .. } in &made {
             lab.kernel.recall(Entry { change, identity });
         }

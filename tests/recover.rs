@@ -267,3 +267,49 @@ fn a_journal_that_cannot_be_understood_is_left_with_all_it_speaks_of() {
     home.run(&["recover", "-q"]).assert_well();
     assert_same("torn", &before, &state());
 }
+
+#[test]
+fn without_a_journal_what_bears_a_mark_is_found_and_nothing_else() {
+    let Some(machine) = machine::enter(false) else { return };
+    let home = &machine.home;
+    home.write(
+        "lab.rhai",
+        &LAB.replace(
+            "sleep(\"100s\");",
+            "iface(\"lan0\").addr(\"10.77.0.1/24\");\nns(\"web\").masquerade(\"10.0.0.0/24\");",
+        ),
+    );
+    home.write("other.rhai", "netns(\"db\").masquerade(\"10.1.0.0/24\");\nmasquerade(\"10.1.0.0/24\");\nbridge(\"br1\").addr(\"10.1.0.1/24\");");
+    for decoy in [
+        "ip link add lan0 type bridge",
+        "ip link set dev lan0 group 7 address 72:00:00:00:00:01 up",
+        "ip link add br9 address 02:00:00:00:00:01 type bridge",
+        "ip address add 10.77.0.9/24 dev lan0",
+        "ip route add 10.78.0.0/16 via 10.77.0.2",
+        "ip netns add foreign",
+        "iptables -t nat -A POSTROUTING -s 10.0.0.0/24 -j MASQUERADE",
+        "iptables -t nat -N VIP-OTHER",
+        "iptables -A FORWARD -j ACCEPT -m comment --comment rhailab",
+    ] {
+        lines(&decoy.split(' ').collect::<Vec<_>>());
+    }
+    home.run(&["up", "other.rhai", "--host", "-q"]).assert_well();
+    let before: Vec<String> = state().into_iter().filter(|line| !line.contains("etc/netns")).collect();
+    home.run(&["up", "lab.rhai", "--host", "-q"]).assert_well();
+    let during = state();
+    let said = home.run(&["recover", "--by-tag"]);
+    assert_eq!(said.err, "Nothing carries a lab's mark that no journal speaks of.\n", "the journals speak of all");
+
+    fs::remove_dir_all(home.path("state/labs/lab")).unwrap();
+    let complaint = home.run(&["recover", "--by-tag"]).assert_fails(2);
+    for wanted in ["ip netns del web   # of lab `lab`", "ip link del dev br0", "sleep 1000", "`--yes`", "10.77.0.1/24"]
+    {
+        assert!(complaint.contains(wanted), "no {wanted} in {complaint}");
+    }
+    assert_same("nobody was asked", &during, &state());
+    home.run(&["recover", "--by-tag", "--yes", "-q"]);
+    let now: Vec<String> = state().into_iter().filter(|line| !line.contains("etc/netns")).collect();
+    assert_same("all that was marked is gone", &before, &now);
+    eventually("its process is gone", || processes(home).is_empty());
+    home.run(&["down", "other", "-q"]).assert_well();
+}

@@ -2,7 +2,8 @@
 
 use super::args::{Context, OutputArgs};
 use super::bury::{Elsewhere, HANDOVER, bury};
-use super::conduct::code_of;
+use super::by_tag;
+use super::conduct::{code_of, require_rights};
 use super::engine::{self, Ended, Trouble};
 use super::progress::{Progress, write_err};
 use crate::error::{Class, OpError, OpResult};
@@ -36,6 +37,12 @@ pub struct DownArgs {
 /// Undo what labs left that ended without being taken down
 #[derive(Debug, Args)]
 pub struct RecoverArgs {
+    /// Also look for what carries a lab's mark although no journal speaks of it, and ask before removing it
+    #[arg(long)]
+    by_tag: bool,
+    /// Remove what --by-tag finds without asking
+    #[arg(long, requires = "by_tag")]
+    yes: bool,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }
@@ -58,15 +65,21 @@ pub fn down(args: &DownArgs, context: Context) -> Ended {
 pub fn recover(args: &RecoverArgs, context: Context) -> Ended {
     let dead = |place: &Place| place.card().map(|card| card.is_none_or(|card| card.life() == Life::Dead));
     let mut places = Vec::new();
-    for place in Registry::open()?.list()? {
+    let registry = Registry::open()?;
+    for place in registry.list()? {
         if dead(&place)? {
             places.push(place);
         }
     }
-    if places.is_empty() && !args.output.quiet && !args.output.json {
+    if places.is_empty() && !args.output.quiet && !args.output.json && !args.by_tag {
         write_err("There is nothing to recover.");
     }
-    Ok(each(&places, args.output, context, |place, progress| bury(place, progress, Elsewhere::Refuse))?)
+    let code = each(&places, args.output, context, |place, progress| bury(place, progress, Elsewhere::Refuse))?;
+    if !args.by_tag {
+        return Ok(code);
+    }
+    require_rights(Mode::Host)?;
+    Ok(code.max(by_tag::recover(&registry, args.yes, args.output, context)?))
 }
 
 /// Does the same to each lab and goes on past failures; the exit code is the gravest one.

@@ -9,7 +9,7 @@ use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
 use crate::kernel::{Errno, Kernel, Refusal, Why, interrupt};
-use crate::lab::registry::{Mode, Place};
+use crate::lab::registry::{Mode, Place, Registry};
 use crate::lab::{Lab, Listener};
 use crate::names::{LabName, Ns, NsName};
 use crate::script::sources::Sources;
@@ -68,6 +68,13 @@ pub fn kernel(lab: &LabName, place: &Place, mode: Mode, persistent: bool) -> OpR
     let ledger = (mode == Mode::Host).then(|| place.ledger(&lab));
     let setup = Setup { lab, log_dir, etc_netns, persistent, ledger };
     Ok(Box::new(LinuxKernel::new(setup).map_err(|refusal| refused(&refusal))?))
+}
+
+/// The kernel of this machine, for looking at it as a whole.
+pub fn linux_kernel(lab: &LabName, registry: &Registry) -> OpResult<LinuxKernel> {
+    let log_dir = registry.place(lab).logs();
+    let setup = Setup { lab: lab.clone(), log_dir, etc_netns: ETC_NETNS.into(), persistent: false, ledger: None };
+    LinuxKernel::new(setup).map_err(|refusal| refused(&refusal))
 }
 
 /// The cookie of this process's network namespace, which is the root of a lab on the machine.

@@ -294,9 +294,9 @@ pub fn changes(count: usize) -> String {
     if count == 1 { "1 change".to_owned() } else { format!("{count} changes") }
 }
 
-/// A place as comments name it: the file and the line.
+/// A place as comments name it: the file and the line, where it is one of a recipe.
 pub fn place(site: &Site) -> String {
-    format!("{}:{}", site.source, site.line)
+    if site.line == 0 { site.source.to_string() } else { format!("{}:{}", site.source, site.line) }
 }
 
 /// Prints a line on standard output after which nothing follows, so that it does not matter whether anybody reads it.

@@ -16,6 +16,7 @@ pub mod conntrack;
 pub mod files;
 pub mod ledger;
 pub mod link;
+pub mod marked;
 pub mod marks;
 pub mod netfilter;
 pub mod netlink;
@@ -36,6 +37,7 @@ use files::Files;
 use ledger::Ledger;
 use link::delete::{self, Made};
 use link::{create, set};
+use marked::Found;
 use marks::Marks;
 use netfilter::{Netfilter, redirects};
 use netns::Unnamed;
@@ -78,7 +80,7 @@ impl LinuxKernel {
         Ok(LinuxKernel {
             spaces: Spaces::new()?,
             marks: Marks::new()?,
-            unnamed: Unnamed::default(),
+            unnamed: Unnamed::new(&setup.lab),
             ours: Ours::default(),
             processes: Processes::new(setup.log_dir, setup.etc_netns, setup.persistent),
             netfilter: Netfilter::new(&setup.lab),
@@ -91,6 +93,11 @@ impl LinuxKernel {
     pub fn snapshot_all(&mut self) -> Done<Vec<NsSnapshot>> {
         let all = [Ns::Host].into_iter().chain(netns::list()?.into_iter().map(Ns::Named));
         all.map(|ns| self.snapshot(&ns).map(|snapshot| (ns, snapshot))).collect()
+    }
+
+    /// Everything that carries our marks, of whatever lab.
+    pub fn find_marked(&mut self) -> Done<Vec<Found>> {
+        marked::find(&self.spaces, &mut self.netfilter)
     }
 
     /// Where labs are counted that set a sysctl in a namespace, if others than this one can.

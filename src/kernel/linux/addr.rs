@@ -27,6 +27,13 @@ pub struct Seen {
     pub secondary: bool,
 }
 
+impl Seen {
+    /// Whether it bears our number.
+    pub fn is_ours(&self) -> bool {
+        self.protocol == Some(ROUTE_PROTOCOL)
+    }
+}
+
 /// Gives an interface an address that it does not have yet.
 pub fn apply(spaces: &Spaces, ns: &Ns, link: &IfName, addr: IpNet) -> Done<()> {
     spaces.talk(ns, |socket| {

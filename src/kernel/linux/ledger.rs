@@ -74,15 +74,19 @@ impl Ledger {
 impl Locked<'_> {
     /// What is on record about a sysctl of the network namespace with this cookie; nothing of labs that are gone.
     pub fn entry(&self, netns: u64, path: &Path) -> Done<Option<Entry>> {
-        let file = self.file(netns, path);
-        let text = match fs::read(&file) {
+        let entry = self.read(&self.file(netns, path))?;
+        Ok(entry.filter(|entry| entry.boot_id == boot_id() && !entry.labs.is_empty()))
+    }
+
+    fn read(&self, file: &Path) -> Done<Option<Entry>> {
+        let text = match fs::read(file) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             text => text.map_err(|e| Refusal::io(format!("read {}", file.display()), &e))?,
         };
         let entry = serde_json::from_slice::<Entry>(&text);
         let mut entry = entry.map_err(|e| Refusal::new(Why::Protocol, file.display().to_string(), e.to_string()))?;
         entry.labs.retain(|lab, _| self.ledger.labs.join(lab.as_str()).exists());
-        Ok(Some(entry).filter(|entry| entry.boot_id == boot_id() && !entry.labs.is_empty()))
+        Ok(Some(entry))
     }
 
     /// Writes what is on record; nothing is left where no lab is.
@@ -99,6 +103,24 @@ impl Locked<'_> {
             Err(e) if entry.labs.is_empty() && e.kind() == ErrorKind::NotFound => Ok(()),
             done => done.map_err(|e| Refusal::io(format!("write {}", file.display()), &e)),
         }
+    }
+
+    /// The sysctls of the network namespace with this cookie, and of the whole machine, that are on record for labs which
+    /// are all gone: their files under `/proc/sys`, with the labs' value and the one from before.
+    pub fn orphans(&self, netns: u64) -> Done<Vec<(PathBuf, Entry)>> {
+        let dir = &self.ledger.dir;
+        let entries = fs::read_dir(dir).map_err(|e| Refusal::io(format!("read {}", dir.display()), &e))?;
+        let mut orphans = Vec::new();
+        for file in entries.flatten().map(|entry| entry.path()) {
+            let name = file.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".json"));
+            let Some((number, key)) = name.and_then(|name| name.split_once("%2f")) else { continue };
+            let path = PathBuf::from(format!("/{key}").replace("%2f", "/").replace("%25", "%"));
+            if number == "0" || number == netns.to_string() {
+                let entry = self.read(&file)?.filter(|entry| entry.boot_id == boot_id() && entry.labs.is_empty());
+                orphans.extend(entry.map(|entry| (path, entry)));
+            }
+        }
+        Ok(orphans)
     }
 
     /// Chooses a subnet that overlaps none of those `taken` and none that a lab has chosen before, and puts it down in the

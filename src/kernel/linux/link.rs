@@ -35,6 +35,8 @@ pub struct Seen {
     pub master: Option<u32>,
     /// Its `IFLA_GROUP`.
     pub group: u32,
+    /// Its alias.
+    pub alias: Option<String>,
     /// Whether it is a bridge port, and then whether in hairpin mode.
     pub hairpin: Option<bool>,
     /// How its IPv6 link-local address is made; none where IPv6 is off.
@@ -92,12 +94,14 @@ fn seen(message: &LinkMessage) -> Seen {
         up: message.header.flags.contains(LinkFlags::Up),
         master: None,
         group: 0,
+        alias: None,
         hairpin: None,
         link_local: None,
     };
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => seen.name.clone_from(name),
+            LinkAttribute::IfAlias(alias) => seen.alias = Some(alias.clone()),
             LinkAttribute::Address(bytes) => seen.mac = mac(bytes),
             LinkAttribute::Mtu(mtu) => seen.mtu = *mtu,
             LinkAttribute::Controller(index) => seen.master = Some(*index).filter(|index| *index != 0),

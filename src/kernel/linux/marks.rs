@@ -41,6 +41,12 @@ impl Marks {
     }
 }
 
+/// Whether an interface with this group and hardware address bears the marks of some lab. Chance gives both to one in
+/// ten thousand of those that were put into a group at all.
+pub fn are_ours(group: u32, mac: Mac) -> bool {
+    group.to_be_bytes()[0] == FIRST && mac.0[0] == FIRST
+}
+
 /// Bytes that nobody can guess.
 pub fn random<const N: usize>() -> Done<[u8; N]> {
     let mut bytes = [0; N];

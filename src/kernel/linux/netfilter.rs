@@ -20,6 +20,7 @@ pub mod redirects;
 mod restore;
 mod retract;
 mod saved;
+mod tagged;
 mod undo;
 mod words;
 

@@ -2,14 +2,15 @@
 
 use crate::change::Identity;
 use crate::kernel::linux::spaces::{self, NETNS_DIR, Spaces, Visit};
-use crate::kernel::linux::sysctl;
+use crate::kernel::linux::{link, sysctl};
 use crate::kernel::{Done, Refusal, Undone, Why};
-use crate::names::{Ns, NsName};
+use crate::names::{LabName, Ns, NsName};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use rtnetlink::LinkUnspec;
 use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::link::LinkAttribute;
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -21,24 +22,35 @@ use std::path::{Path, PathBuf};
 const LOOPBACK: u32 = 1;
 
 /// The namespaces that are made but not named yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Unnamed {
+    lab: LabName,
     made: HashMap<u64, Visit>,
     folder_is_ready: bool,
 }
 
-/// Makes the calling thread's new namespace ready for use: sysctls with known values, and `lo` up.
-pub fn furnish(sysctls: &[(String, String)]) -> Done<Visit> {
+/// How the alias of `lo` begins in a namespace that a lab has made; the lab's name follows.
+const MARK: &str = "rhailab:";
+
+/// Makes the calling thread's new namespace ready for use: sysctls with known values, and `lo` up, with the mark of a lab
+/// where it is to have a name.
+pub fn furnish(sysctls: &[(String, String)], lab: Option<&LabName>) -> Done<Visit> {
     for (key, value) in sysctls {
         sysctl::preset(key, value)?;
     }
     let mut visit = Visit::here()?;
-    let up = LinkUnspec::new_with_index(LOOPBACK).up().build();
+    let mut up = LinkUnspec::new_with_index(LOOPBACK).up().build();
+    up.attributes.extend(lab.map(|lab| LinkAttribute::IfAlias(format!("{MARK}{lab}"))));
     visit.socket.act(RouteNetlinkMessage::SetLink(up), 0)?;
     Ok(visit)
 }
 
 impl Unnamed {
+    /// For a lab, whose mark they get.
+    pub fn new(lab: &LabName) -> Unnamed {
+        Unnamed { lab: lab.clone(), made: HashMap::new(), folder_is_ready: false }
+    }
+
     /// Makes a namespace that nobody can see, as number `n`, and sets it up, so that nobody will find it half done.
     pub fn prepare(&mut self, spaces: &Spaces, n: u64, name: &NsName, sysctls: &[(String, String)]) -> Done<Identity> {
         let place = place(name);
@@ -46,7 +58,7 @@ impl Unnamed {
         if place.symlink_metadata().is_ok() {
             return Err(Refusal::errno(format!("create {}", place.display()), Errno::EEXIST as i32));
         }
-        let visit = spaces.inside_new(|| furnish(sysctls))?;
+        let visit = spaces.inside_new(|| furnish(sysctls, Some(&self.lab)))?;
         let cookie = spaces::cookie_of(visit.socket.fd())?;
         self.made.insert(n, visit);
         Ok(Identity::Netns { cookie })
@@ -92,6 +104,13 @@ pub fn undo(spaces: &Spaces, name: &NsName, cookie: u64) -> Done<Undone> {
     }
     fs::remove_file(&place).map_err(|e| Refusal::io(format!("unlink {}", place.display()), &e))?;
     Ok(Undone::Yes)
+}
+
+/// The lab that has made a namespace, as its mark says.
+pub fn lab_of(spaces: &Spaces, ns: &Ns) -> Done<Option<String>> {
+    let links = spaces.talk(ns, link::list)?;
+    let alias = links.into_iter().find(|link| link.index == LOOPBACK).and_then(|lo| lo.alias);
+    Ok(alias.and_then(|alias| alias.strip_prefix(MARK).map(str::to_owned)))
 }
 
 /// Whether there is a namespace of that name.

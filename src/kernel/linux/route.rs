@@ -70,6 +70,13 @@ pub fn list_all(socket: &mut Socket) -> Done<Vec<Route>> {
     Ok(routes)
 }
 
+/// The routes of the main table in the socket's namespace that bear our number.
+pub fn list_ours(socket: &mut Socket) -> Done<Vec<Route>> {
+    let mut routes = list(socket, AddressFamily::Inet, RouteProtocol::Other(ROUTE_PROTOCOL))?;
+    routes.extend(list(socket, AddressFamily::Inet6, RouteProtocol::Other(ROUTE_PROTOCOL))?);
+    Ok(routes)
+}
+
 /// `RT_TABLE_LOCAL` of linux/rtnetlink.h: the namespace's own addresses.
 const LOCAL: u32 = 255;
 

@@ -161,6 +161,11 @@ impl Spaces {
         self.last.take();
     }
 
+    /// The inode number of a namespace, which is its own only while it lives.
+    pub fn inode(&self, ns: &Ns) -> Done<u64> {
+        self.open(ns)?.metadata().map(|about| about.ino()).map_err(|e| Refusal::io("stat a namespace", &e))
+    }
+
     /// The cookie of a namespace.
     pub fn cookie(&self, ns: &Ns) -> Done<u64> {
         self.talk(ns, |socket| cookie_of(socket.fd()))

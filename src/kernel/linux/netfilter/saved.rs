@@ -38,6 +38,22 @@ impl SavedRule {
     pub(super) fn is_of_lab(&self, tag: &str) -> bool {
         self.comments.iter().any(|text| words::same_lab(text, tag))
     }
+
+    /// The tag of the change that made it, if one of a lab did.
+    pub(super) fn tag(&self) -> Option<&str> {
+        let is_tag = |text: &&String| text.starts_with("rhailab:") && text.matches(':').count() == 2;
+        self.comments.iter().find(is_tag).map(String::as_str)
+    }
+
+    /// Its words behind the chain's name, without the comment that is this tag.
+    pub(super) fn words_without(&self, tag: &str) -> Vec<String> {
+        let mut words = words::split(&self.text).split_off(1);
+        let comment = ["-m", "comment", "--comment", tag];
+        if let Some(at) = words.windows(4).position(|four| four == comment) {
+            words.drain(at..at + 4);
+        }
+        words
+    }
 }
 
 impl SavedTable {
@@ -67,6 +83,11 @@ impl SavedTable {
     /// The rules in a chain and those that send packets to it, with their indices.
     pub(super) fn using(&self, chain: &str) -> impl Iterator<Item = (usize, &SavedRule)> {
         self.by_chain.get(chain).into_iter().flatten().filter_map(|at| Some((*at, self.rules.get(*at)?)))
+    }
+
+    /// The chains that somebody made.
+    pub(super) fn own_chains(&self) -> impl Iterator<Item = &str> {
+        self.chains.iter().filter(|(_, policy)| policy == "-").map(|(name, _)| name.as_str())
     }
 
     /// Whether the chain is there and made by somebody.

@@ -6,8 +6,9 @@ use super::pidfd::PidFd;
 use super::procfs;
 use crate::kernel::{Done, Refusal, Why};
 use nix::sys::signal::Signal;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 /// The variable.
@@ -92,13 +93,52 @@ impl Strays {
         Ok(found)
     }
 
-    /// The mark of a process, if it is one of ours. A zombie has no environment any more, nor has one that we may not
-    /// look at.
+    /// The mark of a process, if it is one of ours.
     fn mark_of(&self, pid: i32) -> Option<String> {
-        let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-        let prefix = format!("{VARIABLE}=");
-        let variable = environment.split(|byte| *byte == 0).find_map(|entry| entry.strip_prefix(prefix.as_bytes()))?;
-        let mark = std::str::from_utf8(variable).ok()?;
-        self.marks.get(mark).cloned()
+        variable(pid).filter(|mark| self.marks.contains(mark))
     }
+}
+
+/// A process that a lab has started.
+#[derive(Debug)]
+pub struct Leader {
+    /// Its pid.
+    pub pid: i32,
+    /// Its start time.
+    pub start: u64,
+    /// Its program and arguments.
+    pub argv: Vec<String>,
+    /// Its mark.
+    pub mark: String,
+}
+
+/// Of each mark that a process in one of these network namespaces bears (given by inode number), the oldest one that
+/// does: the others are its strays.
+pub fn leaders(netns: &BTreeSet<u64>) -> Done<Vec<Leader>> {
+    let is_there = |pid| fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|about| netns.contains(&about.ino()));
+    let mut oldest: BTreeMap<String, Leader> = BTreeMap::new();
+    for pid in procfs::pids()? {
+        // One that ends meanwhile is none.
+        let (Some(mark), Ok(Some(stat))) = (variable(pid), procfs::stat(pid)) else { continue };
+        if !is_there(pid) {
+            continue;
+        }
+        let argv = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words = argv.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+        let argv = words.filter(|word| !word.is_empty()).collect();
+        let leader = Leader { pid, start: stat.start, argv, mark: mark.clone() };
+        match oldest.get(&mark) {
+            Some(known) if (known.start, known.pid) <= (stat.start, pid) => {}
+            _ => drop(oldest.insert(mark, leader)),
+        }
+    }
+    Ok(oldest.into_values().collect())
+}
+
+/// The mark of a process, whosever. A zombie has no environment any more, nor has one that we may not look at.
+fn variable(pid: i32) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let prefix = format!("{VARIABLE}=");
+    let mark = environment.split(|byte| *byte == 0).find_map(|entry| entry.strip_prefix(prefix.as_bytes()))?;
+    String::from_utf8(mark.to_vec()).ok()
 }

@@ -1,0 +1,146 @@
+//! `rhailab recover --by-tag`: removing what carries our marks although no journal speaks of it.
+
+use super::args::{Context, OutputArgs};
+use super::conduct::leftover_error;
+use super::engine;
+use super::progress::{Progress, changes, write_err};
+use crate::change::{Change, Identity};
+use crate::error::{Class, OpError, OpResult, Site};
+use crate::kernel::Done;
+use crate::kernel::linux::marked::Found;
+use crate::kernel::linux::spaces;
+use crate::lab::registry::Registry;
+use crate::lab::{Lab, Record, store};
+use crate::names::{LabName, Ns};
+use crate::render;
+use std::cell::RefCell;
+use std::io::{IsTerminal, stdin};
+use std::rc::Rc;
+
+/// In whose name it is done.
+const NAME: &str = "by-tag";
+
+/// Looks for marks, shows what bears them, and removes it if the user agrees; returns the exit code.
+pub fn recover(registry: &Registry, yes: bool, output: OutputArgs, context: Context) -> OpResult<i32> {
+    let name = LabName::new(NAME)?;
+    let mut kernel = engine::linux_kernel(&name, registry)?;
+    let refused = |refusal| engine::refused(&refusal);
+    let mut found = kernel.find_marked().map_err(refused)?;
+    found.extend(sysctls(&name, registry).map_err(refused)?);
+    let known = Known::read(registry)?;
+    let found: Vec<(Record, Option<String>)> = found
+        .into_iter()
+        .filter(|found| !known.has(&found.change, &found.identity))
+        .zip(1..)
+        .map(|(found, n)| {
+            let site = Site { source: "by tag".into(), line: 0, col: 0 };
+            (Record { n, site, change: found.change, identity: found.identity }, found.lab)
+        })
+        .collect();
+    if found.is_empty() {
+        if !output.quiet && !output.json {
+            write_err("Nothing carries a lab's mark that no journal speaks of.");
+        }
+        return Ok(0);
+    }
+    if !output.json {
+        write_err(&listing(&found));
+    }
+    if !yes && !agreed()? {
+        write_err("Nothing was removed.");
+        return Ok(1);
+    }
+    let progress = Rc::new(RefCell::new(Progress::new(NAME, output, context)));
+    let records = found.into_iter().map(|(record, _)| record).collect();
+    let mut lab = Lab::resume(name, Box::new(kernel), None, records);
+    let listener = Rc::clone(&progress);
+    lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
+    let left = lab.unwind();
+    let result = if left.is_empty() { Ok(0) } else { Err(leftover_error(&left)) };
+    progress.borrow_mut().end(i32::from(result.is_err()) * Class::Leftover.exit_code(), false);
+    result
+}
+
+/// Sysctls bear no mark, but it is on record elsewhere which labs set them.
+fn sysctls(name: &LabName, registry: &Registry) -> Done<Vec<Found>> {
+    let ledger = registry.place(name).ledger(name);
+    let orphans = ledger.lock()?.orphans(spaces::cookie()?)?;
+    let found = orphans.into_iter().map(|(path, entry)| {
+        let key = path.strip_prefix("/proc/sys").unwrap_or(&path).display().to_string();
+        let change = Change::SetSysctl { ns: Ns::Host, key, value: entry.value };
+        Found { change, identity: Identity::WasText(entry.first), lab: None }
+    });
+    Ok(found.collect())
+}
+
+/// What was found, as the commands that remove it.
+fn listing(found: &[(Record, Option<String>)]) -> String {
+    let mut text = "These carry a lab's mark, and no journal here speaks of them:\n".to_owned();
+    for (Record { change, identity, .. }, lab) in found {
+        let lab = lab.as_ref().map_or_else(String::new, |lab| format!("   # of lab `{lab}`"));
+        let commands = match change {
+            // The comments would double the lines' length, and the lab is named beside them.
+            Change::EditRules { .. } => render::undo_commands(change, &Identity::Spec),
+            Change::Start { process, .. } => {
+                let command = shell_words::join(&process.argv);
+                render::undo_commands(change, identity)
+                    .into_iter()
+                    .map(|kill| format!("{kill}   # {command}"))
+                    .collect()
+            }
+            _ => render::undo_commands(change, identity),
+        };
+        for (at, command) in commands.iter().enumerate() {
+            text.push_str(&format!("  {command}{}\n", if at == 0 { &lab } else { "" }));
+        }
+    }
+    text.push_str(&format!(
+        "{} in all. If another state directory (RHAILAB_STATE_DIR) has labs on this machine, they may be theirs.",
+        changes(found.len())
+    ));
+    text
+}
+
+/// Asks, where somebody can answer.
+fn agreed() -> OpResult<bool> {
+    if !stdin().is_terminal() {
+        return Err(OpError::new("recover::unanswered", "Nobody can be asked whether to remove these.")
+            .help("Say `--yes` to remove them, or run it in a terminal.")
+            .class(Class::Usage));
+    }
+    eprint!("Remove them? [y/N] ");
+    let mut answer = String::new();
+    // No answer is none in the affirmative.
+    let _ = stdin().read_line(&mut answer);
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// What the journals of all labs speak of.
+struct Known(Vec<Record>);
+
+impl Known {
+    fn read(registry: &Registry) -> OpResult<Known> {
+        let mut records = Vec::new();
+        for place in registry.list()? {
+            let journal = place.journal();
+            if journal.exists() {
+                records.extend(store::read(&journal)?.records());
+            }
+        }
+        Ok(Known(records))
+    }
+
+    /// Whether a journal speaks of an object: by what identifies it, where that is unique, else by the change itself.
+    fn has(&self, change: &Change, identity: &Identity) -> bool {
+        self.0.iter().any(|record| match (&record.identity, identity) {
+            (Identity::Netns { cookie: one }, Identity::Netns { cookie: other }) => one == other,
+            (Identity::Link { mac: one, peer, .. }, Identity::Link { mac: other, .. }) => {
+                one == other || peer.as_ref() == Some(other)
+            }
+            (Identity::Rules { tag: one, .. }, Identity::Rules { tag: other, .. })
+            | (Identity::Process { mark: one, .. }, Identity::Process { mark: other, .. }) => one == other,
+            (Identity::Spec, Identity::Spec) => record.change == *change,
+            _ => false,
+        })
+    }
+}

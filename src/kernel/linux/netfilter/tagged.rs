@@ -1,0 +1,54 @@
+//! Rules that carry the tag of some lab, as the changes that made them.
+
+use super::saved::{SavedRule, SavedTable};
+use super::{Backend, Netfilter, read, words};
+use crate::change::{Change, Family, Identity, RuleEdit, Table};
+use crate::kernel::Done;
+use crate::kernel::linux::marked::Found;
+use crate::kernel::linux::spaces::Spaces;
+use crate::names::{ChainName, Ns};
+use std::collections::BTreeMap;
+
+impl Netfilter {
+    /// The tagged rules of a namespace, of both families and backends, with the chains that hold nothing else.
+    pub fn tagged(&mut self, spaces: &Spaces, ns: &Ns) -> Done<Vec<Found>> {
+        let mut found = Vec::new();
+        for family in [Family::V4, Family::V6] {
+            for backend in [Backend::Nft, Backend::Legacy] {
+                let saved = read::saved(&mut self.tools, spaces, ns, family, backend)?.unwrap_or_default();
+                for (table, name) in Table::ALL {
+                    let edits = saved.table(name).map(edits).unwrap_or_default();
+                    found.extend(edits.into_iter().map(|(tag, edits)| {
+                        let lab = words::lab_of(&tag).strip_prefix("rhailab:").map(str::to_owned);
+                        let change = Change::EditRules { ns: ns.clone(), family, table, edits };
+                        let identity = Identity::Rules { tag, backend: backend.as_str().to_owned() };
+                        Found { change, identity, lab }
+                    }));
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What made the tagged rules of a table, by tag.
+fn edits(table: &SavedTable) -> BTreeMap<String, Vec<RuleEdit>> {
+    let mut all: BTreeMap<String, Vec<RuleEdit>> = BTreeMap::new();
+    for chain in table.own_chains() {
+        let mut rules = table.using(chain).map(|(_, rule)| rule).filter(|rule| rule.chain == chain);
+        // Of an empty chain there is no telling whose it is.
+        if let Some(tag) = rules.next().and_then(SavedRule::tag)
+            && rules.all(|rule| rule.is_of_lab(tag))
+            && let Ok(chain) = ChainName::new(chain)
+        {
+            all.entry(tag.to_owned()).or_default().push(RuleEdit::NewChain(chain));
+        }
+    }
+    for rule in &table.rules {
+        if let Some(tag) = rule.tag() {
+            let edit = RuleEdit::Append { chain: rule.chain.clone(), words: rule.words_without(tag) };
+            all.entry(tag.to_owned()).or_default().push(edit);
+        }
+    }
+    all
+}
