@@ -17,6 +17,7 @@ mod ls;
 mod params;
 mod plan;
 mod progress;
+mod prove;
 mod recipe_help;
 mod reference;
 mod run;
@@ -85,6 +86,9 @@ enum Command {
     Logs(logs::LogsArgs),
     Journal(journal::JournalArgs),
     Recover(down::RecoverArgs),
+    Prove(prove::ProveArgs),
+    #[command(hide = true)]
+    ProveTrial(prove::TrialArgs),
     Plan(plan::PlanArgs),
     Export(plan::ExportArgs),
     Doc(reference::DocArgs),
@@ -107,6 +111,7 @@ impl Command {
             Command::Ls(args) => args.json,
             Command::Status(args) => args.json,
             Command::Journal(args) => args.json,
+            Command::Prove(args) => args.output.json,
             Command::Plan(args) => args.json,
             _ => false,
         }
@@ -138,6 +143,8 @@ pub fn main() -> ExitCode {
         Some(Command::Logs(args)) => logs::logs(args, context),
         Some(Command::Journal(args)) => journal::journal(args, context),
         Some(Command::Recover(args)) => down::recover(args, context),
+        Some(Command::Prove(args)) => prove::prove(args, context),
+        Some(Command::ProveTrial(args)) => prove::trial(args, context),
         Some(Command::Plan(args)) => plan::plan(args, context),
         Some(Command::Export(args)) => plan::export_scripts(args, context),
         Some(Command::Doc(args)) => reference::doc(args),

@@ -15,6 +15,7 @@ use store::Journal;
 
 mod baseline;
 mod explain;
+mod fault;
 mod index;
 mod inquire;
 pub mod journal;
@@ -27,6 +28,7 @@ pub mod store;
 mod unwind;
 
 pub use baseline::baseline;
+pub use fault::Fault;
 pub use neighbours::Neighbours;
 pub use stop::{STOPPED, stopped};
 pub use unwind::teardown;
@@ -89,6 +91,7 @@ pub struct Lab {
     chosen: Vec<IpNet>,
     /// The other labs on its machine; nobody in a sandbox.
     neighbours: Option<Neighbours>,
+    fault: Option<Fault>,
 }
 
 impl Lab {
@@ -105,6 +108,7 @@ impl Lab {
             listener: None,
             chosen: Vec::new(),
             neighbours: None,
+            fault: None,
         }
     }
 
@@ -210,6 +214,7 @@ impl Lab {
         self.tell(&Event::Made(&record));
         self.index.add(&record.change);
         self.made.push(record);
+        self.meet_fault(n)?;
         Ok(n)
     }
 

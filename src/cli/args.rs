@@ -7,6 +7,7 @@ use crate::error::{Class, OpError, OpResult};
 use crate::names::{LabName, proposal};
 use crate::script::ParamValue;
 use clap::{Args, ColorChoice};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// What to run and with which parameters.
@@ -73,6 +74,25 @@ impl RecipeArgs {
         self.recipe.as_deref().ok_or_else(|| {
             OpError::new("usage::recipe", "There is no recipe to run.").help("Name one.").class(Class::Usage)
         })
+    }
+
+    /// The same as words of another command line.
+    pub fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = Vec::new();
+        for (name, value) in &self.param {
+            words.extend(["--param".into(), format!("{name}={value}").into()]);
+        }
+        for (option, path) in self.params.iter().map(|path| ("--params", path)) {
+            words.extend([option.into(), path.into()]);
+        }
+        for path in &self.module_path {
+            words.extend(["--module-path".into(), path.into()]);
+        }
+        if let Some(limit) = self.max_operations {
+            words.extend(["--max-operations".into(), limit.to_string().into()]);
+        }
+        words.extend(["--".into()].into_iter().chain(self.recipe.iter().map(Into::into)));
+        words
     }
 
     /// The parameters of the file and of the command line, in this order; of two with one name the last counts.

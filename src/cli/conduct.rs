@@ -11,7 +11,7 @@ use crate::kernel::interrupt;
 use crate::lab::registry::{Card, Claim, Mode, Registry};
 use crate::lab::sandbox::{self, Holder, Outcome, Spec, Verdict};
 use crate::lab::store::Journal;
-use crate::lab::{Lab, Leftover, Neighbours, Record};
+use crate::lab::{Fault, Lab, Leftover, Neighbours, Record};
 use crate::names::LabName;
 use crate::script::ParamValue;
 use serde_json::Value;
@@ -28,6 +28,8 @@ pub struct Job {
     pub mode: Mode,
     /// Whether somebody undoes what a run on the machine made, should it be killed.
     pub guarded: bool,
+    /// A mishap on purpose.
+    pub fault: Option<Fault>,
     /// Whether the lab stays when the recipe has ended well.
     pub keep: bool,
     /// How much is said.
@@ -139,6 +141,9 @@ fn play(
     let mut lab = Lab::new(name, kernel, journal);
     if job.mode == Mode::Host {
         lab.know(Neighbours::new(place.clone(), root));
+    }
+    if let Some(fault) = job.fault {
+        lab.break_off(fault);
     }
     let listener = Rc::clone(progress);
     lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 /// Where the files are that processes of a namespace find in `/etc` (ip-netns(8)).
-const ETC_NETNS: &str = "/etc/netns";
+pub const ETC_NETNS: &str = "/etc/netns";
 
 /// A recipe to be run and what it is given.
 #[derive(Debug, Clone)]

@@ -1,12 +1,14 @@
-//! `rhailab run`: a recipe from beginning to end.
+//! `rhailab run` and `rhailab up`: a recipe from beginning to end.
 
 use super::args::{Context, OutputArgs, RecipeArgs, default_name};
 use super::bury::make_way;
 use super::conduct::{Job, conduct, require_rights, take_name};
 use super::engine::{Ended, Order, Trouble};
 use super::progress::write_err;
+use super::prove;
 use super::recipe_help;
 use crate::error::OpError;
+use crate::lab::Fault;
 use crate::lab::registry::{Mode, Registry};
 use crate::names::LabName;
 use clap::Args;
@@ -17,15 +19,17 @@ use clap::Args;
 pub struct RunArgs {
     #[command(flatten)]
     recipe: RecipeArgs,
-    /// Act on this machine instead of a sandbox; needs root
-    #[arg(long)]
-    host: bool,
-    /// Leave nobody behind who takes the lab down should this process be killed
-    #[arg(long, requires = "host")]
-    no_guardian: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
     /// Leave the lab up when the recipe has ended well, as `up` does
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     keep: Option<String>,
+    /// Fail on purpose after the change of this number
+    #[arg(long, hide = true, value_name = "N")]
+    break_after: Option<u64>,
+    /// Be killed rather than fail
+    #[arg(long, hide = true, requires = "break_after")]
+    killed: bool,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }
@@ -39,14 +43,24 @@ pub struct UpArgs {
     /// The lab's name; the recipe's, if none is given
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+/// Where a recipe acts, and how careful it is.
+#[derive(Debug, Clone, Copy, Args)]
+struct PlaceArgs {
     /// Act on this machine instead of a sandbox; needs root
     #[arg(long)]
     host: bool,
     /// Leave nobody behind who takes the lab down should this process be killed while it makes it
     #[arg(long, requires = "host")]
     no_guardian: bool,
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
+    /// First prove that the recipe leaves nothing, wherever it is broken off, as `prove` does
+    #[arg(long)]
+    prove_clean: bool,
 }
 
 /// `run`.
@@ -56,25 +70,14 @@ pub fn run(args: &RunArgs, context: Context) -> Ended {
         Some("") => Stay::AsRecipe,
         Some(name) => Stay::As(name),
     };
-    let place = if args.host { Where::Host { guarded: !args.no_guardian } } else { Where::Sandbox };
-    start("run", &args.recipe, &stay, place, args.output, context)
+    let fault = args.break_after.map(|after| Fault { after, kills: args.killed });
+    start("run", &args.recipe, &stay, args.place, fault, args.output, context)
 }
 
 /// `up`.
 pub fn up(args: &UpArgs, context: Context) -> Ended {
     let stay = args.name.as_deref().map_or(Stay::AsRecipe, Stay::As);
-    let place = if args.host { Where::Host { guarded: !args.no_guardian } } else { Where::Sandbox };
-    start("up", &args.recipe, &stay, place, args.output, context)
-}
-
-/// Where a lab acts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Where {
-    Sandbox,
-    /// On the machine, perhaps watched over by a guardian.
-    Host {
-        guarded: bool,
-    },
+    start("up", &args.recipe, &stay, args.place, None, args.output, context)
 }
 
 /// Whether a lab stays when its recipe has ended well, and under which name.
@@ -88,7 +91,8 @@ fn start(
     subcommand: &str,
     recipe: &RecipeArgs,
     stay: &Stay<'_>,
-    place: Where,
+    place: PlaceArgs,
+    fault: Option<Fault>,
     output: OutputArgs,
     context: Context,
 ) -> Ended {
@@ -102,16 +106,22 @@ fn start(
         Stay::As(name) => LabName::new(name).map_err(OpError::usage)?,
         Stay::No | Stay::AsRecipe => default_name(path)?,
     };
-    let mode = if place == Where::Sandbox { Mode::Sandbox } else { Mode::Host };
+    let mode = if place.host { Mode::Host } else { Mode::Sandbox };
     require_rights(mode)?;
+    if place.prove_clean {
+        let code = prove::before(recipe, output, context)?;
+        if code != 0 {
+            return Ok(code);
+        }
+    }
     let registry = Registry::open()?;
     if mode == Mode::Host {
         make_way(&registry.place(&name), output, context)?;
     }
     let claim = take_name(&registry, &name, keep)?;
     let name = claim.place().name().to_owned();
-    let guarded = place == Where::Host { guarded: true };
-    let job = Job { order, mode, guarded, keep, output, context };
+    let guarded = place.host && !place.no_guardian;
+    let job = Job { order, mode, guarded, fault, keep, output, context };
     let code = conduct(&job, claim)?;
     if code == 0 && job.keep && !output.quiet && !output.json {
         write_err(&format!(

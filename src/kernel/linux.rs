@@ -14,6 +14,7 @@ pub mod addr;
 pub mod boot;
 pub mod conntrack;
 pub mod files;
+pub mod footprint;
 pub mod ledger;
 pub mod link;
 pub mod marked;

@@ -13,7 +13,7 @@ mod exec;
 pub mod guardian;
 pub(super) mod launch;
 pub mod pidfd;
-mod procfs;
+pub mod procfs;
 mod room;
 mod stop;
 pub mod strays;
