@@ -9,11 +9,12 @@ use crate::render;
 use index::Index;
 use ipnet::IpNet;
 use journal::Line;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 use store::Journal;
 
 mod baseline;
+mod confine;
 mod explain;
 mod fault;
 mod index;
@@ -28,6 +29,7 @@ pub mod store;
 mod unwind;
 
 pub use baseline::baseline;
+pub use confine::Right;
 pub use fault::Fault;
 pub use neighbours::Neighbours;
 pub use stop::{STOPPED, stopped};
@@ -92,6 +94,7 @@ pub struct Lab {
     /// The other labs on its machine; nobody in a sandbox.
     neighbours: Option<Neighbours>,
     fault: Option<Fault>,
+    denied: BTreeSet<Right>,
 }
 
 impl Lab {
@@ -109,6 +112,7 @@ impl Lab {
             chosen: Vec::new(),
             neighbours: None,
             fault: None,
+            denied: BTreeSet::new(),
         }
     }
 
@@ -188,6 +192,7 @@ impl Lab {
     }
 
     fn make(&mut self, site: &Site, change: Change) -> OpResult<u64> {
+        self.permit(&change)?;
         if matches!(change, Change::Start { .. }) {
             self.settle()?;
         }

@@ -4,6 +4,7 @@ use super::engine::Trouble;
 use super::params;
 use super::style::Style;
 use crate::error::{Class, OpError, OpResult};
+use crate::lab::Right;
 use crate::names::{LabName, proposal};
 use crate::script::ParamValue;
 use clap::{Args, ColorChoice};
@@ -28,6 +29,9 @@ pub struct RecipeArgs {
     /// End the recipe after this many operations of the script engine; 0 is no limit
     #[arg(long, value_name = "N")]
     pub max_operations: Option<u64>,
+    /// Forbid the recipe to run programs (exec), to change the lab's root namespace (host), to write files (files)
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = parse_right)]
+    pub deny: Vec<Right>,
     /// Print help; with a recipe, also its parameters
     #[arg(short, long, display_order = 901)]
     pub help: bool,
@@ -91,6 +95,9 @@ impl RecipeArgs {
         if let Some(limit) = self.max_operations {
             words.extend(["--max-operations".into(), limit.to_string().into()]);
         }
+        for right in &self.deny {
+            words.extend(["--deny".into(), right.as_str().into()]);
+        }
         words.extend(["--".into()].into_iter().chain(self.recipe.iter().map(Into::into)));
         words
     }
@@ -131,6 +138,11 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn parse_right(text: &str) -> Result<Right, String> {
+    let all = [Right::Exec, Right::Host, Right::Files];
+    all.into_iter().find(|right| right.as_str() == text).ok_or_else(|| "it is one of exec, host, files".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +174,7 @@ mod tests {
                 params: Some(path),
                 module_path: Vec::new(),
                 max_operations: None,
+                deny: Vec::new(),
                 help: false,
             };
             let all = args.parameters().unwrap();

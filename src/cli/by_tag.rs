@@ -7,6 +7,7 @@ use super::progress::{Progress, changes, write_err};
 use crate::change::{Change, Identity};
 use crate::error::{Class, OpError, OpResult, Site};
 use crate::kernel::Done;
+use crate::kernel::linux::ledger::Ledger;
 use crate::kernel::linux::marked::Found;
 use crate::kernel::linux::spaces;
 use crate::lab::registry::Registry;
@@ -26,7 +27,7 @@ pub fn recover(registry: &Registry, yes: bool, output: OutputArgs, context: Cont
     let mut kernel = engine::linux_kernel(&name, registry)?;
     let refused = |refusal| engine::refused(&refusal);
     let mut found = kernel.find_marked().map_err(refused)?;
-    found.extend(sysctls(&name, registry).map_err(refused)?);
+    found.extend(sysctls(&registry.place(&name).ledger(&name)?).map_err(refused)?);
     let known = Known::read(registry)?;
     let found: Vec<(Record, Option<String>)> = found
         .into_iter()
@@ -62,8 +63,7 @@ pub fn recover(registry: &Registry, yes: bool, output: OutputArgs, context: Cont
 }
 
 /// Sysctls bear no mark, but it is on record elsewhere which labs set them.
-fn sysctls(name: &LabName, registry: &Registry) -> Done<Vec<Found>> {
-    let ledger = registry.place(name).ledger(name);
+fn sysctls(ledger: &Ledger) -> Done<Vec<Found>> {
     let orphans = ledger.lock()?.orphans(spaces::cookie()?)?;
     let found = orphans.into_iter().map(|(path, entry)| {
         let key = path.strip_prefix("/proc/sys").unwrap_or(&path).display().to_string();

@@ -142,6 +142,7 @@ fn play(
     if job.mode == Mode::Host {
         lab.know(Neighbours::new(place.clone(), root));
     }
+    lab.deny(&job.order.deny);
     if let Some(fault) = job.fault {
         lab.break_off(fault);
     }

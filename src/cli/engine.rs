@@ -10,11 +10,12 @@ use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
 use crate::kernel::{Errno, Kernel, Refusal, Why, interrupt};
 use crate::lab::registry::{Mode, Place, Registry};
-use crate::lab::{Lab, Listener};
+use crate::lab::{Lab, Listener, Right};
 use crate::names::{LabName, Ns, NsName};
 use crate::script::sources::Sources;
 use crate::script::{Config, Param, ParamValue, Print, Recipe, Session, limits};
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -32,6 +33,8 @@ pub struct Order {
     pub module_path: Vec<PathBuf>,
     /// When to end a recipe that runs away.
     pub max_operations: Option<u64>,
+    /// What it may not do.
+    pub deny: BTreeSet<Right>,
 }
 
 /// An error with the texts that it points into.
@@ -65,7 +68,7 @@ pub struct About {
 pub fn kernel(lab: &LabName, place: &Place, mode: Mode, persistent: bool) -> OpResult<Box<dyn Kernel>> {
     let (lab, log_dir, etc_netns) = (lab.clone(), place.logs(), ETC_NETNS.into());
     // A sandbox is one lab's alone.
-    let ledger = (mode == Mode::Host).then(|| place.ledger(&lab));
+    let ledger = if mode == Mode::Host { Some(place.ledger(&lab)?) } else { None };
     let setup = Setup { lab, log_dir, etc_netns, persistent, ledger };
     Ok(Box::new(LinuxKernel::new(setup).map_err(|refusal| refused(&refusal))?))
 }
@@ -104,7 +107,9 @@ impl Stage {
     /// Reads and checks a recipe. What it prints in a rehearsal is kept quiet: it would be made of made-up
     /// observations.
     pub fn load(name: &LabName, order: &Order, print: Print) -> Result<Stage, Trouble> {
-        let lab = Rc::new(RefCell::new(Lab::new(name.clone(), Box::new(FakeKernel::new()), None)));
+        let mut lab = Lab::new(name.clone(), Box::new(FakeKernel::new()), None);
+        lab.deny(&order.deny);
+        let lab = Rc::new(RefCell::new(lab));
         let real = Rc::clone(&lab);
         let config = Config {
             params: order.params.iter().cloned().collect(),

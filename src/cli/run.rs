@@ -138,5 +138,6 @@ pub fn order(args: &RecipeArgs) -> Result<Order, Trouble> {
         params: args.parameters()?,
         module_path: args.module_path()?,
         max_operations: args.max_operations,
+        deny: args.deny.iter().copied().collect(),
     })
 }

@@ -102,9 +102,8 @@ impl LinuxKernel {
     }
 
     /// Where labs are counted that set a sysctl in a namespace, if others than this one can.
-    fn shared(&self, ns: &Ns, key: &str) -> Option<&Ledger> {
-        let is_ours = key.starts_with("net") && self.ours.cookie(ns).is_some();
-        self.ledger.as_ref().filter(|_| !is_ours)
+    fn shared(&self, ns: &Ns) -> Option<&Ledger> {
+        self.ledger.as_ref().filter(|_| self.ours.cookie(ns).is_none())
     }
 
     /// Undoes what was done in a namespace, if it still is the one where it was done.
@@ -142,7 +141,7 @@ impl LinuxKernel {
             (Change::AddAddr { ns, link, addr }, Identity::Spec) => self.undo_in(ns, || addr::undo(link, *addr)),
             (Change::AddRoute { ns, route }, Identity::Spec) => self.undo_in(ns, || route::undo(route)),
             (Change::SetSysctl { ns, key, value }, Identity::WasText(was)) => {
-                self.undo_in(ns, || sysctl::undo(self.shared(ns, key), key, value, was))
+                self.undo_in(ns, || sysctl::undo(self.shared(ns), key, value, was))
             }
             (Change::WriteFile { path, text }, Identity::File { made_dirs }) => self.files.undo(path, text, made_dirs),
             (Change::EditRules { .. }, Identity::Rules { .. }) => {
@@ -170,7 +169,7 @@ impl Kernel for LinuxKernel {
             Change::AddLink { ns, link } => create::prepare(spaces, &mut self.marks, ns, link),
             Change::SetLink { ns, link, set } => set::prepare(spaces, ns, link, set),
             Change::AddAddr { .. } | Change::AddRoute { .. } => Ok(Identity::Spec),
-            Change::SetSysctl { ns, key, value } => sysctl::prepare(spaces, self.shared(ns, key), ns, key, value),
+            Change::SetSysctl { ns, key, value } => sysctl::prepare(spaces, self.shared(ns), ns, key, value),
             Change::EditRules { ns, family, .. } => self.netfilter.prepare(spaces, n, ns, *family),
             Change::WriteFile { path, .. } => self.files.prepare(path),
             Change::Start { ns, process } => self.processes.prepare(spaces, n, ns, process),
@@ -188,7 +187,7 @@ impl Kernel for LinuxKernel {
             (Change::SetLink { ns, link, set }, _) => set::apply(spaces, ns, link, set),
             (Change::AddAddr { ns, link, addr }, _) => addr::apply(spaces, ns, link, *addr),
             (Change::AddRoute { ns, route }, _) => route::apply(spaces, ns, route),
-            (Change::SetSysctl { ns, key, value }, _) => sysctl::apply(spaces, self.shared(ns, key), ns, key, value),
+            (Change::SetSysctl { ns, key, value }, _) => sysctl::apply(spaces, self.shared(ns), ns, key, value),
             (Change::EditRules { .. }, _) => self.netfilter.defer(spaces, n, change, identity),
             (Change::WriteFile { path, text }, Identity::File { made_dirs }) => {
                 self.files.defer(n, path, text, made_dirs);

@@ -152,9 +152,11 @@ impl Place {
     }
 
     /// Where all labs of this user are counted that share the machine.
-    pub fn ledger(&self, lab: &LabName) -> Ledger {
+    pub fn ledger(&self, lab: &LabName) -> OpResult<Ledger> {
         let labs = self.dir.parent().unwrap_or(&self.dir).to_owned();
-        Ledger::new(labs.with_file_name("shared"), labs, lab.clone())
+        let dir = labs.with_file_name("shared");
+        place::own_dir(&dir)?;
+        Ok(Ledger::new(dir, labs, lab.clone()))
     }
 
     /// The folders of all labs, this one among them; none that cannot be listed.

@@ -149,6 +149,7 @@ fn sh(call: &mut Call<'_>) -> OpResult<Value> {
 
 fn run(call: &mut Call<'_>, argv: Vec<String>) -> OpResult<Value> {
     let ns = call.ns()?;
+    call.lab.permit_program(&ns)?;
     let timeout: Option<Duration> = call.args.opt("timeout")?;
     let command = Command { argv, env: env(call)?, cwd: cwd(call)?, stdin: call.args.opt("stdin")?, timeout };
     let output = call.lab.exec(&ns, &command)?;

@@ -157,6 +157,7 @@ fn this(call: &Call<'_>) -> OpResult<Rc<Process>> {
 }
 
 fn start(call: &mut Call<'_>) -> OpResult<Value> {
+    call.lab.permit_program(&call.ns()?)?;
     let argv = argv(call)?;
     let name: Option<String> = call.args.opt("name")?;
     if let Some(name) = &name {

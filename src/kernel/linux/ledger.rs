@@ -10,11 +10,12 @@ use crate::names::LabName;
 use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::libc;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The file in a lab's folder with the subnets that were chosen for it, one per line.
@@ -52,19 +53,16 @@ pub struct Entry {
 }
 
 impl Ledger {
-    /// The ledger in `dir`, as `lab` sees it. `labs` has a folder for every lab there is.
+    /// The ledger in `dir`, a folder that only we can write to, as `lab` sees it. `labs` has a folder for every lab there is.
     pub fn new(dir: PathBuf, labs: PathBuf, lab: LabName) -> Ledger {
         Ledger { dir, labs, lab }
     }
 
-    /// Locks it, for as long as the answer lives. Made where missing.
+    /// Locks it, for as long as the answer lives.
     pub fn lock(&self) -> Done<Locked<'_>> {
         let refuse = |verb: &str, e: &std::io::Error| Refusal::io(format!("{verb} {}", self.dir.display()), e);
-        match DirBuilder::new().mode(0o700).create(&self.dir) {
-            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(refuse("create", &e)),
-            _ => {}
-        }
-        let dir = File::open(&self.dir).map_err(|e| refuse("open", &e))?;
+        let open = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_DIRECTORY).open(&self.dir);
+        let dir = open.map_err(|e| refuse("open", &e))?;
         let lock = Flock::lock(dir, FlockArg::LockExclusive)
             .map_err(|(_, e)| Refusal::errno(format!("lock {}", self.dir.display()), e as i32))?;
         Ok(Locked { ledger: self, _lock: lock })
@@ -105,8 +103,7 @@ impl Locked<'_> {
         }
     }
 
-    /// The sysctls of the network namespace with this cookie, and of the whole machine, that are on record for labs which
-    /// are all gone: their files under `/proc/sys`, with the labs' value and the one from before.
+    /// The sysctls of the network namespace with this cookie that are on record for labs which are all gone: their files under `/proc/sys`, with the labs' value and the one from before.
     pub fn orphans(&self, netns: u64) -> Done<Vec<(PathBuf, Entry)>> {
         let dir = &self.ledger.dir;
         let entries = fs::read_dir(dir).map_err(|e| Refusal::io(format!("read {}", dir.display()), &e))?;
@@ -115,7 +112,7 @@ impl Locked<'_> {
             let name = file.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".json"));
             let Some((number, key)) = name.and_then(|name| name.split_once("%2f")) else { continue };
             let path = PathBuf::from(format!("/{key}").replace("%2f", "/").replace("%25", "%"));
-            if number == "0" || number == netns.to_string() {
+            if number == netns.to_string() {
                 let entry = self.read(&file)?.filter(|entry| entry.boot_id == boot_id() && entry.labs.is_empty());
                 orphans.extend(entry.map(|entry| (path, entry)));
             }

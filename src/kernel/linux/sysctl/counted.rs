@@ -13,7 +13,7 @@ pub fn prepare(ledger: &Ledger, key: &str, value: &str) -> Done<Identity> {
     let path = path(key)?;
     let ledger = ledger.lock()?;
     let now = get(&path)?;
-    match ledger.entry(netns(&path)?, &path)? {
+    match ledger.entry(spaces::cookie()?, &path)? {
         // To be counted in, although there may be nothing to set.
         Some(entry) if !entry.others(ledger.me()).is_empty() => match entry.conflict(ledger.me(), key) {
             Some(refusal) if !same(&entry.value, value) => Err(refusal),
@@ -27,7 +27,7 @@ pub fn prepare(ledger: &Ledger, key: &str, value: &str) -> Done<Identity> {
 /// Sets a sysctl and counts the lab in.
 pub fn apply(ledger: &Ledger, key: &str, value: &str) -> Done<()> {
     let path = path(key)?;
-    let (ledger, netns) = (ledger.lock()?, netns(&path)?);
+    let (ledger, netns) = (ledger.lock()?, spaces::cookie()?);
     let now = get(&path)?;
     let mut entry = match ledger.entry(netns, &path)? {
         Some(entry) => entry,
@@ -52,7 +52,7 @@ pub fn apply(ledger: &Ledger, key: &str, value: &str) -> Done<()> {
 /// Counts the lab out, and puts the first value back if it is the last one and the value is still the labs'.
 pub fn undo(ledger: &Ledger, key: &str, value: &str, was: &str) -> Done<Undone> {
     let path = path(key)?;
-    let (ledger, netns) = (ledger.lock()?, netns(&path)?);
+    let (ledger, netns) = (ledger.lock()?, spaces::cookie()?);
     let me = ledger.me().clone();
     let Some(mut entry) = ledger.entry(netns, &path)?.filter(|entry| entry.count(&me) > 0) else {
         // It was never set, or was put back already.
@@ -72,11 +72,6 @@ pub fn undo(ledger: &Ledger, key: &str, value: &str, was: &str) -> Done<Undone> 
     goal.clone_into(&mut entry.value);
     ledger.write(netns, &path, &entry)?;
     Ok(undone)
-}
-
-/// The network namespace that a sysctl is one of, by its cookie; 0 for those of the whole machine.
-fn netns(path: &Path) -> Done<u64> {
-    if path.starts_with("/proc/sys/net") { spaces::cookie() } else { Ok(0) }
 }
 
 fn put_back(path: &Path, key: &str, (value, goal): (&str, &str), along: &[(String, String)]) -> Done<Undone> {
