@@ -62,14 +62,25 @@ fn a_file_that_is_there_is_never_taken_over() {
         let refusal = lab.kernel.prepare(1, &file(path)).unwrap_err();
         assert_eq!(refusal.number(), Some(Errno::EEXIST as i32), "{path}");
     }
-    // Made by somebody between the two steps: what we made for it goes, and what they made stays.
+    // Made by somebody between the two steps.
     let late = file("/run/a/b/late");
     let identity = lab.kernel.prepare(1, &late).unwrap();
     fs::create_dir_all("/run/a/b").unwrap();
+    fs::write("/run/a/b/late", "theirs").unwrap();
     lab.kernel.apply(1, &late, &identity).unwrap();
     let refused = lab.kernel.settle();
     assert!(matches!(&refused[..], [(1, refusal)] if refusal.is(Errno::EEXIST)), "{refused:?}");
-    assert!(Path::new("/run/a/b").exists());
+    assert_eq!(fs::read_to_string("/run/a/b/late").unwrap(), "theirs");
+    // A folder only, as another lab may make it: it is used, and goes with the last file in it.
+    let beside = file("/run/c/d/beside");
+    let identity = lab.kernel.prepare(2, &beside).unwrap();
+    fs::create_dir_all("/run/c").unwrap();
+    fs::write("/run/c/theirs", "").unwrap();
+    lab.kernel.apply(2, &beside, &identity).unwrap();
+    assert_eq!(lab.kernel.settle(), []);
+    assert_eq!(lab.kernel.undo(Entry { change: &beside, identity: &identity }), Ok(Undone::Yes));
+    assert!(!Path::new("/run/c/d").exists() && Path::new("/run/c/theirs").exists());
+    fs::remove_file("/run/c/theirs").unwrap();
 
     assert!(!Path::new("/run/nowhere").exists());
     for bad in ["relative", "/run/../etc/x", "/run/there/below"] {
