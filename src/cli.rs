@@ -3,6 +3,7 @@
 mod args;
 mod baseline;
 mod conduct;
+mod doctor;
 mod down;
 mod engine;
 mod events;
@@ -84,6 +85,7 @@ enum Command {
     Recover(down::RecoverArgs),
     Plan(plan::PlanArgs),
     Export(plan::ExportArgs),
+    Doctor(doctor::DoctorArgs),
     Doc(reference::DocArgs),
     /// Print the language reference as Markdown
     Reference,
@@ -105,6 +107,7 @@ impl Command {
             Command::Status(args) => args.json,
             Command::Journal(args) => args.json,
             Command::Plan(args) => args.json,
+            Command::Doctor(args) => args.json,
             _ => false,
         }
     }
@@ -137,6 +140,7 @@ pub fn main() -> ExitCode {
         Some(Command::Recover(args)) => down::recover(args, context),
         Some(Command::Plan(args)) => plan::plan(args, context),
         Some(Command::Export(args)) => plan::export_scripts(args, context),
+        Some(Command::Doctor(args)) => doctor::doctor(args, context),
         Some(Command::Doc(args)) => reference::doc(args),
         Some(Command::Reference) => reference::print(),
         Some(Command::HttpServe(args)) => Ok(serve::http(args)),

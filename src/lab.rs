@@ -18,6 +18,7 @@ mod explain;
 mod index;
 mod inquire;
 pub mod journal;
+pub mod machine;
 pub mod recover;
 pub mod registry;
 pub mod sandbox;

@@ -15,6 +15,13 @@ pub struct RecipeArgs {
     /// The recipe, a file of script
     #[arg(value_name = "RECIPE", required_unless_present = "help")]
     pub recipe: Option<PathBuf>,
+    #[command(flatten)]
+    pub given: GivenArgs,
+}
+
+/// What a recipe is given, and help with that.
+#[derive(Debug, Clone, Args)]
+pub struct GivenArgs {
     /// Set a parameter of the recipe
     #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parse_pair)]
     pub param: Vec<(String, String)>,
@@ -77,18 +84,18 @@ impl RecipeArgs {
 
     /// The parameters of the file and of the command line, in this order; of two with one name the last counts.
     pub fn parameters(&self) -> Result<Vec<(String, ParamValue)>, Trouble> {
-        let mut all = match &self.params {
+        let mut all = match &self.given.params {
             Some(file) => params::read(file)?,
             None => Vec::new(),
         };
-        all.extend(self.param.iter().map(|(name, value)| (name.clone(), ParamValue::Text(value.clone()))));
+        all.extend(self.given.param.iter().map(|(name, value)| (name.clone(), ParamValue::Text(value.clone()))));
         Ok(all)
     }
 
     /// The folders that modules may come from, all of which are there.
     pub fn module_path(&self) -> OpResult<Vec<PathBuf>> {
-        match self.module_path.iter().find(|folder| !folder.is_dir()) {
-            None => Ok(self.module_path.clone()),
+        match self.given.module_path.iter().find(|folder| !folder.is_dir()) {
+            None => Ok(self.given.module_path.clone()),
             Some(folder) => {
                 Err(OpError::new("usage::module_path", format!("There is no folder `{}`.", folder.display()))
                     .help("`--module-path` takes a folder that modules may be imported from.")
@@ -136,15 +143,14 @@ mod tests {
         {
             let path = dir.path().join(file);
             std::fs::write(&path, text).unwrap();
-            let args = RecipeArgs {
-                recipe: None,
+            let given = GivenArgs {
                 param: vec![("n".into(), "4".into())],
                 params: Some(path),
                 module_path: Vec::new(),
                 max_operations: None,
                 help: false,
             };
-            let all = args.parameters().unwrap();
+            let all = RecipeArgs { recipe: None, given }.parameters().unwrap();
             assert_eq!(all.last(), Some(&("n".to_owned(), ParamValue::Text("4".into()))));
             assert!(all.contains(&("n".to_owned(), ParamValue::Json(3.into()))), "{file}");
         }

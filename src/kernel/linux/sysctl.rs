@@ -29,6 +29,16 @@ pub fn apply(spaces: &Spaces, ns: &Ns, key: &str, value: &str) -> Done<()> {
     spaces.within(ns, || put(&path, value))
 }
 
+/// Whether a parameter could be set. Called in the namespace.
+pub fn may_write(key: &str) -> Done<()> {
+    let path = path(key)?;
+    OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .map(drop)
+        .map_err(|e| Refusal::io(format!("write {}", path.display()), &e))
+}
+
 /// Sets a parameter back if it still has our value. Called in the namespace.
 pub fn undo(key: &str, value: &str, was: &str) -> Done<Undone> {
     let path = path(key)?;
