@@ -9,6 +9,8 @@ mod machine;
 mod needs;
 mod recipe;
 mod show;
+#[cfg(test)]
+mod tests;
 
 use super::args::{Context, GivenArgs, RecipeArgs, default_name};
 use super::engine::{Ended, Stage, Trouble};

@@ -3,7 +3,7 @@
 
 use super::finding::{Finding, Verdict, count};
 use super::machine::tables;
-use super::needs::Needs;
+use super::needs::{Accepts, Needs};
 use crate::change::{Family, Route};
 use crate::kernel::linux::machine::{Network, Unread};
 use crate::kernel::linux::netfilter::Backend;
@@ -183,7 +183,7 @@ impl Case<'_> {
             return vec![Finding::ok(check, "forwarded packets are accepted")];
         }
         let judge = |dropper: Dropper| {
-            let accepts = self.needs.is_some_and(|needs| needs.accepts);
+            let accepts = self.needs.is_some_and(|needs| needs.accepts > Accepts::Nothing);
             let (verdict, means) = match (dropper.can_be_passed, accepts) {
                 (true, true) => (Verdict::Note, "The recipe accepts its own with `forward`."),
                 (true, false) => {
@@ -201,7 +201,7 @@ impl Case<'_> {
     pub fn docker(&self) -> Option<Finding> {
         let is_dockers = |line: &String| line.starts_with("*filter :DOCKER");
         let is_there = self.network.tables.iter().flatten().any(|Held { lines, .. }| lines.iter().any(is_dockers));
-        let is_first = self.needs.is_some_and(|needs| needs.accepts_first);
+        let is_first = self.needs.is_some_and(|needs| needs.accepts == Accepts::First);
         let verdict = if is_first { Verdict::Note } else { self.verdict() };
         let means = "It puts chains of its own into FORWARD and sets its policy to DROP whenever it starts. In a recipe \
                      for --host, `forward(link, #{ first: true })` comes before them.";

@@ -8,7 +8,7 @@ use crate::kernel::Errno;
 use crate::kernel::linux::netfilter::Backend;
 use crate::kernel::linux::netfilter::census::Tool;
 use crate::lab::machine::{Facts, Refused, Tried};
-use crate::lab::sandbox::Settings;
+use crate::lab::sandbox::{Barrier, Settings};
 use std::path::PathBuf;
 
 /// The ids that a range has by default, and that programs may need (login.defs(5), `SUB_UID_COUNT`).
@@ -24,7 +24,7 @@ pub fn sandbox(tried: &OpResult<Tried>, settings: &Settings) -> Finding {
         Err(error) => error,
     };
     let barrier = error.0.errno.and_then(|errno| settings.barrier(Errno::from_raw(errno)));
-    let command = barrier.as_ref().and_then(|barrier| barrier.command());
+    let command = barrier.as_ref().and_then(Barrier::command);
     let means = match (&barrier, &command, &error.0.help) {
         (Some(barrier), Some(_), _) => format!("{} Without a sandbox there is no lab.", barrier.cause()),
         (_, _, Some(help)) => help.clone(),
@@ -39,7 +39,7 @@ pub fn users(facts: &Facts) -> Option<Finding> {
         return None;
     }
     let zero = facts.settings.zero.clone().filter(|name| name == "user.max_user_namespaces");
-    let barrier = facts.settings.against_users().or(zero.map(crate::lab::sandbox::Barrier::Zero))?;
+    let barrier = facts.settings.against_users().or(zero.map(Barrier::Zero))?;
     let found = format!("ordinary users cannot make them: {}", barrier.cause().trim_end_matches('.'));
     let means = "Root's labs do without user namespaces.";
     Some(Finding::new("user-namespaces", Verdict::Note, found, means).mend(barrier.command()))

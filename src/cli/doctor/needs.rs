@@ -58,6 +58,18 @@ pub struct Net {
     pub site: Site,
 }
 
+/// Whether a recipe accepts forwarded packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Accepts {
+    /// No.
+    #[default]
+    Nothing,
+    /// After what other rules say.
+    Last,
+    /// Before all other rules.
+    First,
+}
+
 /// What a recipe needs.
 #[derive(Debug, Clone, Default)]
 pub struct Needs {
@@ -72,9 +84,7 @@ pub struct Needs {
     /// Whether it makes rules for forwarded packets in the root namespace.
     pub forwards: bool,
     /// Whether one of them accepts packets.
-    pub accepts: bool,
-    /// Whether that one comes before all others.
-    pub accepts_first: bool,
+    pub accepts: Accepts,
     /// Whether it turns forwarding on there.
     pub turns_forwarding_on: bool,
     /// Its parameters with the values that they have, to propose others.
@@ -176,8 +186,8 @@ impl Needs {
         let (RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words }) = edit else { return };
         let accepts = chain == "FORWARD" && words.ends_with(&["--jump".into(), "ACCEPT".into()]);
         self.forwards |= chain == "FORWARD" || (table == Table::Nat && chain == "POSTROUTING");
-        self.accepts |= accepts;
-        self.accepts_first |= accepts && matches!(edit, RuleEdit::Insert { .. });
+        let how = if matches!(edit, RuleEdit::Insert { .. }) { Accepts::First } else { Accepts::Last };
+        self.accepts = self.accepts.max(if accepts { how } else { Accepts::Nothing });
         for pair in
             words.windows(2).filter(|pair| matches!(pair[0].as_str(), "-s" | "-d" | "--source" | "--destination"))
         {

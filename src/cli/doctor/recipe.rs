@@ -145,9 +145,12 @@ fn another(net: &IpNet, needs: &Needs, network: &Network) -> Option<IpNet> {
     let candidates: Vec<IpNet> = match net {
         IpNet::V4(_) if bits < 16 => Vec::new(),
         IpNet::V4(_) => {
-            (64..255).filter_map(|part| Some(Ipv4Net::new(Ipv4Addr::new(10, part, 0, 0), bits).ok()?.into())).collect()
+            // The private addresses of RFC 1918.
+            let all = (64..255).map(|part| (10, part)).chain((16..32).map(|part| (172, part))).chain([(192, 168)]);
+            all.filter_map(|(a, b)| Some(Ipv4Net::new(Ipv4Addr::new(a, b, 0, 0), bits).ok()?.into())).collect()
         }
         IpNet::V6(_) if bits < 48 => Vec::new(),
+        // Those of RFC 4193.
         IpNet::V6(_) => (0x64..0xff)
             .filter_map(|part| Some(Ipv6Net::new(Ipv6Addr::new(0xfd00, part, 0, 0, 0, 0, 0, 0), bits).ok()?.into()))
             .collect(),

@@ -29,7 +29,9 @@ fn entry(finding: &Finding, name: usize, style: Style) -> String {
     let word = style.paint(ink, &format!("{:VERDICT$}", verdict.as_str()));
     let mut text = format!("  {word}  {check:name$}  {first}\n");
     let mut add = |line: &str| text.push_str(&format!("{:indent$}{line}\n", ""));
-    lines.iter().for_each(|line| add(line));
+    for line in lines {
+        add(&line);
+    }
     for line in wrap(means, width) {
         add(&style.paint(Ink::Faint, &line));
     }
