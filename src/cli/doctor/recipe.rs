@@ -38,7 +38,13 @@ pub fn needs(needs: &Needs, tried: Option<&Tried>, manager: Option<&'static str>
             let names = names.into_iter().collect::<Vec<_>>().join(", ");
             findings.push(Finding::ok(check, format!("{are_met}: {names}")));
         }
-        findings.extend(refused.into_iter().map(|(need, refused)| unmet(check, need, refused, manager)));
+        let mut lacking = BTreeSet::new();
+        for (need, refused) in refused {
+            // Of a tool that is missing, one word is enough.
+            if !refused.no_tool || lacking.insert(need.what.split(' ').next()) {
+                findings.push(unmet(check, need, refused, manager));
+            }
+        }
     }
     findings
 }
@@ -55,8 +61,9 @@ fn unmet(check: &'static str, need: &Need, refused: &Refused, manager: Option<&'
         )
         .mend(module(need)),
         Kind::Rule if *no_tool => {
-            Finding::new(check, Verdict::Failure, format!("`{what}`: it is not installed"), "The recipe fails there.")
-                .mend(install(manager, "iptables"))
+            let tool = what.split(' ').next().unwrap_or_default();
+            let found = format!("{tool} is not installed, and the recipe makes rules with it");
+            Finding::new(check, Verdict::Failure, found, "The recipe fails there.").mend(install(manager, "iptables"))
         }
         // A command of the recipe may make the chain that a rule speaks of.
         Kind::Rule if words.contains("does not exist") => {

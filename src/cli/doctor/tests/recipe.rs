@@ -111,7 +111,8 @@ fn what_a_recipe_needs_and_does_not_get_is_told_with_its_line() {
     let lines: Vec<u32> = bad.iter().map(|finding| finding.site.as_ref().unwrap().line).collect();
     assert_eq!(lines, [2, 7, 7, 8, 10]);
     let tool = Some(Refused { words: "not installed".into(), no_tool: true });
-    let without = judge(vec![None, None, tool, None, None, None]);
+    let without = judge(vec![None, None, tool.clone(), tool, None, None]);
+    assert_eq!(without.len(), 4, "once");
     is(&without[1], Verdict::Failure, "not installed", Some("sudo apt-get install iptables"));
     assert!(fared(&needs, None, None).iter().all(|finding| finding.verdict == Verdict::Unknown));
 }
