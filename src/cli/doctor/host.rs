@@ -236,13 +236,14 @@ impl Case<'_> {
 
     /// Whether packets must come in by the interface that their answers leave by.
     pub fn reverse_path(&self) -> Finding {
-        let key = "net.ipv4.conf.all.rp_filter";
-        if self.sysctl(key) != Some("1") {
+        // The larger of the two counts for new interfaces (ip-sysctl in the kernel's documentation).
+        let keys = ["net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter"];
+        if keys.into_iter().filter_map(|key| self.sysctl(key)).max() != Some("1") {
             return Finding::ok("rp-filter", "packets may come in by any interface");
         }
         let found = "strict: packets must come in by the interface that their answers leave by";
         let means = "With --host, a lab whose packets come and go by different ways loses them.";
-        Finding::new("rp-filter", Verdict::Note, found, means).mend(format!("sudo sysctl -w {key}=2"))
+        Finding::new("rp-filter", Verdict::Note, found, means).mend(format!("sudo sysctl -w {}=2", keys[0]))
     }
 
     /// Whether packets are forwarded.

@@ -35,9 +35,10 @@ pub enum Unread {
 }
 
 /// The sysctls that decide how labs fare.
-pub const SYSCTLS: [&str; 4] = [
+pub const SYSCTLS: [&str; 5] = [
     "net.ipv4.ip_forward",
     "net.ipv4.conf.all.rp_filter",
+    "net.ipv4.conf.default.rp_filter",
     "net.bridge.bridge-nf-call-iptables",
     "net.bridge.bridge-nf-call-ip6tables",
 ];

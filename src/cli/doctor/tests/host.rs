@@ -107,6 +107,10 @@ fn strict_reverse_paths_and_forwarding_are_told() {
         Some("sudo sysctl -w net.ipv4.conf.all.rp_filter=2"),
     );
     is(&case(&with(key, "2"), true).reverse_path(), Verdict::Ok, "any interface", None);
+    let mut both = with("net.ipv4.conf.default.rp_filter", "1");
+    assert_eq!(case(&both, true).reverse_path().verdict, Verdict::Note, "so for the interfaces of a lab");
+    both.sysctls.insert(key, "2".to_owned());
+    is(&case(&both, true).reverse_path(), Verdict::Ok, "any interface", None);
     let (off, on) = (with("net.ipv4.ip_forward", "0"), with("net.ipv4.ip_forward", "1"));
     is(&case(&on, true).forwarding(), Verdict::Ok, "are forwarded", None);
     is(&case(&off, true).forwarding(), Verdict::Ok, "not forwarded", None);
