@@ -26,6 +26,9 @@ fn write_to(folder: &Path, seeds: &[Vec<u8>]) -> Result<()> {
         let parts = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_owned);
         words.extend(parts.filter(|word| (2..20).contains(&word.len())));
     }
+    // Where numbers of one width end.
+    let ends = [i64::MAX.to_string(), u64::MAX.to_string(), u32::MAX.to_string(), "-1".to_owned()];
+    words.extend(ends);
     let lines: Vec<String> = words.iter().map(|word| format!("\"{word}\"\n")).collect();
     std::fs::write(folder.with_extension("dict"), lines.concat())
 }
