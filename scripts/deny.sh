@@ -7,7 +7,9 @@ if ! command -v cargo-deny >/dev/null && ! cargo install cargo-deny --locked --v
     echo "cargo-deny cannot be installed here: licences and sources are not checked." >&2
     exit 0
 fi
-cargo deny --locked check licenses bans sources
+cargo deny --locked check -A license-exception-not-encountered licenses bans sources
 # The benchmark has few dependencies: what deny.toml allows and it does not need is no news.
 cargo deny --locked --manifest-path benches/Cargo.toml --config deny.toml \
     check -A license-not-encountered -A license-exception-not-encountered licenses bans sources
+cargo deny --locked --manifest-path fuzz/Cargo.toml --config deny.toml \
+    check -A license-exception-not-encountered licenses bans sources

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Checks everything: format, lints and all tests, those that change networks in a sandbox. Installs what is missing.
-# With CI=true a skipped test is a failure. The last line counts what passed, failed and was skipped.
+# With CI=true a skipped test is a failure; with FUZZ_SECONDS=N each fuzzer runs for N seconds and counts as a check. The last line counts what passed, failed and was skipped.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib/install.sh
@@ -42,12 +42,21 @@ tests() {
 }
 
 benches="--manifest-path benches/Cargo.toml --target-dir $target/benches"
+fuzz="--manifest-path fuzz/Cargo.toml --target-dir $target/fuzz"
 check "format" cargo fmt --check
 # shellcheck disable=SC2086 # several words
 check "format of the benchmark" cargo fmt --check --manifest-path benches/Cargo.toml
 check "lints" cargo clippy --locked --all-targets --quiet -- -D warnings
 # shellcheck disable=SC2086
 check "lints of the benchmark" cargo clippy --locked --all-targets --quiet $benches -- -D warnings
+check "format of the fuzzers" cargo fmt --check --manifest-path fuzz/Cargo.toml
+if [ -n "${FUZZ_SECONDS-}" ]; then
+    # shellcheck disable=SC2086
+    check "lints of the fuzzers" cargo clippy --locked --all-targets --quiet $fuzz -- -D warnings
+    for name in names journal recipe; do
+        check "fuzzing: $name" scripts/fuzz.sh "$FUZZ_SECONDS" "$name"
+    done
+fi
 echo "== tests"
 status=0
 tests || status=$?

@@ -316,7 +316,8 @@ impl std::str::FromStr for Mac {
         for byte in &mut bytes {
             *byte = parts
                 .next()
-                .filter(|part| part.len() == 2)
+                // A sign would pass for a digit.
+                .filter(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
                 .and_then(|part| u8::from_str_radix(part, 16).ok())
                 .ok_or("it is not six two-digit hexadecimal numbers joined by `:`")?;
         }
@@ -418,5 +419,20 @@ impl Change {
     /// Whether what it changes outlives a reboot, so that its journal records must reach the disk.
     pub fn is_on_disk(&self) -> bool {
         matches!(self, Change::WriteFile { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Mac;
+
+    #[test]
+    fn a_hardware_address_has_six_pairs_of_digits() {
+        assert_eq!("02:00:00:0A:ff:01".parse(), Ok(Mac([2, 0, 0, 10, 255, 1])));
+        for text in
+            ["", "02:00:00:00:00", "02:00:00:00:00:01:02", "02:00:00:00:00:+1", "2:0:0:0:0:1", "01:00:00:00:00:01"]
+        {
+            assert!(text.parse::<Mac>().is_err(), "{text:?} was accepted");
+        }
     }
 }

@@ -5,6 +5,7 @@ mod baseline;
 mod bury;
 mod by_tag;
 mod conduct;
+mod doctor;
 mod down;
 mod elsewhere;
 mod engine;
@@ -91,6 +92,7 @@ enum Command {
     ProveTrial(prove::TrialArgs),
     Plan(plan::PlanArgs),
     Export(plan::ExportArgs),
+    Doctor(doctor::DoctorArgs),
     Doc(reference::DocArgs),
     /// Print the language reference as Markdown
     Reference,
@@ -113,6 +115,7 @@ impl Command {
             Command::Journal(args) => args.json,
             Command::Prove(args) => args.output.json,
             Command::Plan(args) => args.json,
+            Command::Doctor(args) => args.json,
             _ => false,
         }
     }
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Some(Command::ProveTrial(args)) => prove::trial(args, context),
         Some(Command::Plan(args)) => plan::plan(args, context),
         Some(Command::Export(args)) => plan::export_scripts(args, context),
+        Some(Command::Doctor(args)) => doctor::doctor(args, context),
         Some(Command::Doc(args)) => reference::doc(args),
         Some(Command::Reference) => reference::print(),
         Some(Command::HttpServe(args)) => Ok(serve::http(args)),

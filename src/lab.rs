@@ -20,6 +20,7 @@ mod fault;
 mod index;
 mod inquire;
 pub mod journal;
+pub mod machine;
 mod neighbours;
 pub mod recover;
 pub mod registry;

@@ -116,7 +116,7 @@ impl<K: NameKind> Name<K> {
             let what = text.chars().find(|c| !good(*c)).filter(|_| !bad_start).or(text.chars().next()).unwrap_or(' ');
             let place = if bad_start { "starts with" } else { "contains" };
             let example = match proposal(text, K::MAX) {
-                near if near == NOTHING_LEFT => String::new(),
+                near if near == NOTHING_LEFT || is_reserved::<K>(&near) => String::new(),
                 near => format!(", for example `{near}`"),
             };
             return Err(refuse(format!("The {noun} {shown:?} {place} {what:?}.")).help(format!("{ALPHABET}{example}.")));
@@ -132,6 +132,10 @@ impl<K: NameKind> Name<K> {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn is_reserved<K: NameKind>(text: &str) -> bool {
+    K::RESERVED.iter().any(|(word, _)| *word == text)
 }
 
 /// How much of a wrong name is shown, in characters.
@@ -253,6 +257,14 @@ mod tests {
         }
         assert!(refused("a/b").contains('/'));
         assert!(refused("-x").contains("starts with '-'"), "{}", refused("-x"));
+    }
+
+    #[test]
+    fn no_reserved_name_is_proposed() {
+        for text in ["defa/ult", "a ll"] {
+            let error = IfName::new(text).map_or_else(|error| error, |_| OpError::new("accepted", text));
+            assert!(error.0.help.as_deref().is_some_and(|help| !help.contains("for example")), "{error:?}");
+        }
     }
 
     #[test]

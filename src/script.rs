@@ -18,6 +18,7 @@ pub mod scan;
 pub mod sources;
 pub mod spans;
 pub mod stdlib;
+pub mod values;
 mod vocabulary;
 
 use crate::error::{OpError, OpResult};

@@ -15,7 +15,10 @@ const LIMIT: usize = 400;
 const LONG: &[(&str, &str)] = &[("src/change.rs", "one closed set of data types, most of it documentation")];
 
 fn rust() -> Vec<Source> {
-    ["src", "tests", "benches/src"].iter().flat_map(|dir| source::files(dir, "rs")).collect()
+    ["src", "tests", "benches/src", "fuzz/src", "fuzz/targets"]
+        .iter()
+        .flat_map(|dir| source::files(dir, "rs"))
+        .collect()
 }
 
 #[test]

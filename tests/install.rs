@@ -66,6 +66,14 @@ fn what_is_missing_is_installed_by_the_name_it_has_there() {
 }
 
 #[test]
+fn a_cxx_compiler_has_a_package_of_its_own_or_comes_with_the_other() {
+    for (manager, package) in [("apt-get", "g++"), ("dnf", "gcc-c++"), ("pacman", "gcc"), ("apk", "g++")] {
+        let (_, asked) = Machine::new(manager, &[]).need("c++");
+        assert!(asked.trim_end().ends_with(&format!(" {package}")), "{manager}: {asked}");
+    }
+}
+
+#[test]
 fn what_is_there_is_not_installed_again() {
     let machine = Machine::new("apt-get", &["ip", "newuidmap"]);
     assert_eq!(machine.need("ip newuidmap"), (true, String::new()));

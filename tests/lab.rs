@@ -236,3 +236,18 @@ fn a_journal_of_another_version_is_refused() {
     std::fs::write(&path, "{\"at\":\"end\"}\n{}\n").unwrap();
     assert_eq!(store::read(&path).expect_err("no start").0.code, "journal::corrupt");
 }
+
+#[test]
+fn a_change_number_that_none_can_follow_is_refused() {
+    let start = r#"{"at":"start","version":1,"lab":"t","recipe":"r","boot_id":"b","pid":1,"pid_start":1}"#;
+    let intent = |n: u64| {
+        let site = r#"{"source":"r","line":1,"col":1}"#;
+        let change = r#"{"do":"add_netns","name":"web","sysctls":[]}"#;
+        format!(
+            "{start}\n{{\"at\":\"intent\",\"n\":{n},\"site\":{site},\"change\":{change},\"identity\":{{\"netns\":{{\"cookie\":1}}}},\"inverse\":[]}}\n"
+        )
+    };
+    let read = |n| store::parse(intent(n).as_bytes(), std::path::Path::new("journal.jsonl"));
+    assert_eq!(read(7).unwrap().records()[0].n, 7);
+    assert_eq!(read(u64::MAX).expect_err("nothing comes after it").0.code, "journal::corrupt");
+}

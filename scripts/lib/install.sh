@@ -10,6 +10,9 @@ packages() {
         cc:apt-get) echo gcc libc6-dev ;;
         cc:apk) echo gcc musl-dev ;;
         cc:*) echo gcc ;;
+        c++:dnf) echo gcc-c++ ;;
+        c++:pacman) echo gcc ;;
+        c++:*) echo g++ ;;
         ip:dnf) echo iproute ;;
         ip:*) echo iproute2 ;;
         iptables-nft:dnf) echo iptables-nft ;;

@@ -17,6 +17,13 @@ pub struct RecipeArgs {
     /// The recipe, a file of script
     #[arg(value_name = "RECIPE", required_unless_present = "help")]
     pub recipe: Option<PathBuf>,
+    #[command(flatten)]
+    pub given: GivenArgs,
+}
+
+/// What a recipe is given, and help with that.
+#[derive(Debug, Clone, Args)]
+pub struct GivenArgs {
     /// Set a parameter of the recipe
     #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parse_pair)]
     pub param: Vec<(String, String)>,
@@ -83,19 +90,19 @@ impl RecipeArgs {
     /// The same as words of another command line.
     pub fn words(&self) -> Vec<OsString> {
         let mut words: Vec<OsString> = Vec::new();
-        for (name, value) in &self.param {
+        for (name, value) in &self.given.param {
             words.extend(["--param".into(), format!("{name}={value}").into()]);
         }
-        for (option, path) in self.params.iter().map(|path| ("--params", path)) {
+        for (option, path) in self.given.params.iter().map(|path| ("--params", path)) {
             words.extend([option.into(), path.into()]);
         }
-        for path in &self.module_path {
+        for path in &self.given.module_path {
             words.extend(["--module-path".into(), path.into()]);
         }
-        if let Some(limit) = self.max_operations {
+        if let Some(limit) = self.given.max_operations {
             words.extend(["--max-operations".into(), limit.to_string().into()]);
         }
-        for right in &self.deny {
+        for right in &self.given.deny {
             words.extend(["--deny".into(), right.as_str().into()]);
         }
         words.extend(["--".into()].into_iter().chain(self.recipe.iter().map(Into::into)));
@@ -104,18 +111,18 @@ impl RecipeArgs {
 
     /// The parameters of the file and of the command line, in this order; of two with one name the last counts.
     pub fn parameters(&self) -> Result<Vec<(String, ParamValue)>, Trouble> {
-        let mut all = match &self.params {
+        let mut all = match &self.given.params {
             Some(file) => params::read(file)?,
             None => Vec::new(),
         };
-        all.extend(self.param.iter().map(|(name, value)| (name.clone(), ParamValue::Text(value.clone()))));
+        all.extend(self.given.param.iter().map(|(name, value)| (name.clone(), ParamValue::Text(value.clone()))));
         Ok(all)
     }
 
     /// The folders that modules may come from, all of which are there.
     pub fn module_path(&self) -> OpResult<Vec<PathBuf>> {
-        match self.module_path.iter().find(|folder| !folder.is_dir()) {
-            None => Ok(self.module_path.clone()),
+        match self.given.module_path.iter().find(|folder| !folder.is_dir()) {
+            None => Ok(self.given.module_path.clone()),
             Some(folder) => {
                 Err(OpError::new("usage::module_path", format!("There is no folder `{}`.", folder.display()))
                     .help("`--module-path` takes a folder that modules may be imported from.")
@@ -168,8 +175,7 @@ mod tests {
         {
             let path = dir.path().join(file);
             std::fs::write(&path, text).unwrap();
-            let args = RecipeArgs {
-                recipe: None,
+            let given = GivenArgs {
                 param: vec![("n".into(), "4".into())],
                 params: Some(path),
                 module_path: Vec::new(),
@@ -177,7 +183,7 @@ mod tests {
                 deny: Vec::new(),
                 help: false,
             };
-            let all = args.parameters().unwrap();
+            let all = RecipeArgs { recipe: None, given }.parameters().unwrap();
             assert_eq!(all.last(), Some(&("n".to_owned(), ParamValue::Text("4".into()))));
             assert!(all.contains(&("n".to_owned(), ParamValue::Json(3.into()))), "{file}");
         }

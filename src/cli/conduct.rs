@@ -13,8 +13,6 @@ use crate::lab::sandbox::{self, Holder, Outcome, Spec, Verdict};
 use crate::lab::store::Journal;
 use crate::lab::{Fault, Lab, Leftover, Neighbours, Record};
 use crate::names::LabName;
-use crate::script::ParamValue;
-use serde_json::Value;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -116,9 +114,8 @@ fn play(
     let place = claim.place();
     let name = LabName::new(place.name())?;
     let recipe = absolute(&job.order.recipe);
-    let params = job.order.params.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
     let root = if job.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
-    let mut card = Card { holder: Some(holder), root, ..Card::new(&name, job.mode, &recipe, params) };
+    let mut card = Card { holder: Some(holder), root, ..Card::new(&name, job.mode, &recipe, job.order.values()) };
     claim.write(&card)?;
     progress.borrow_mut().start(job.mode, &recipe);
     let printer = Rc::clone(progress);
@@ -208,12 +205,4 @@ pub fn code_of(error: &OpError) -> i32 {
 /// The recipe's path from the root, for who looks at the lab from another folder.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// A parameter as the user would write it.
-fn plain(value: &ParamValue) -> String {
-    match value {
-        ParamValue::Text(text) | ParamValue::Json(Value::String(text)) => text.clone(),
-        ParamValue::Json(value) => value.to_string(),
-    }
 }

@@ -4,7 +4,7 @@ use super::progress::write_err;
 use super::style::Style;
 use crate::diagnostics;
 use crate::error::{OpError, OpResult, closest};
-use crate::kernel::fake::FakeKernel;
+use crate::kernel::fake::{FakeKernel, Programs};
 use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
@@ -35,6 +35,13 @@ pub struct Order {
     pub max_operations: Option<u64>,
     /// What it may not do.
     pub deny: BTreeSet<Right>,
+}
+
+impl Order {
+    /// The parameters as a user would write them.
+    pub fn values(&self) -> Vec<(String, String)> {
+        self.params.iter().map(|(name, value)| (name.clone(), value.plain())).collect()
+    }
 }
 
 /// An error with the texts that it points into.
@@ -101,13 +108,16 @@ pub struct Stage {
     session: Session,
     lab: Rc<RefCell<Lab>>,
     recipe: Recipe,
+    programs: Programs,
+    given: Vec<(String, String)>,
 }
 
 impl Stage {
     /// Reads and checks a recipe. What it prints in a rehearsal is kept quiet: it would be made of made-up
     /// observations.
     pub fn load(name: &LabName, order: &Order, print: Print) -> Result<Stage, Trouble> {
-        let mut lab = Lab::new(name.clone(), Box::new(FakeKernel::new()), None);
+        let programs = Programs::default();
+        let mut lab = Lab::new(name.clone(), Box::new(FakeKernel::noting(&programs)), None);
         lab.deny(&order.deny);
         let lab = Rc::new(RefCell::new(lab));
         let real = Rc::clone(&lab);
@@ -123,7 +133,7 @@ impl Stage {
         };
         let session = Session::new(Rc::clone(&lab), config);
         match session.load_file(&order.recipe) {
-            Ok(recipe) => Ok(Stage { session, lab, recipe }),
+            Ok(recipe) => Ok(Stage { session, lab, recipe, programs, given: order.values() }),
             Err(error) => Err(Trouble { error, sources: session.sources().clone() }),
         }
     }
@@ -143,6 +153,20 @@ impl Stage {
 
     fn run(&self) -> Result<(), Trouble> {
         self.session.run(&self.recipe).map_err(|error| Trouble { error, sources: self.session.sources().clone() })
+    }
+
+    /// The programs that the recipe has run so far in a rehearsal.
+    pub fn programs(&self) -> BTreeSet<String> {
+        self.programs.borrow().clone()
+    }
+
+    /// The recipe's parameters with their values, as a user would write them.
+    pub fn values(&self) -> Vec<(String, String)> {
+        let value = |param: &Param| {
+            let given = self.given.iter().rev().find(|(name, _)| *name == param.name);
+            given.cloned().or_else(|| Some((param.name.clone(), param.default.clone()?)))
+        };
+        self.recipe.params().iter().filter_map(value).collect()
     }
 
     /// What the recipe says about itself.

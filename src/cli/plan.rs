@@ -52,7 +52,7 @@ pub struct ExportArgs {
 
 /// `plan`.
 pub fn plan(args: &PlanArgs, context: Context) -> Ended {
-    if args.recipe.help {
+    if args.recipe.given.help {
         return recipe_help::show("plan", &args.recipe, context);
     }
     let steps = steps(&args.recipe)?;
@@ -108,7 +108,7 @@ struct Planned<'a> {
 
 /// `export`.
 pub fn export_scripts(args: &ExportArgs, context: Context) -> Ended {
-    if args.recipe.help {
+    if args.recipe.given.help {
         return recipe_help::show("export", &args.recipe, context);
     }
     let steps = steps(&args.recipe)?;

@@ -82,7 +82,7 @@ struct Trial {
 
 /// `prove`.
 pub fn prove(args: &ProveArgs, context: Context) -> Ended {
-    if args.recipe.help {
+    if args.recipe.given.help {
         return recipe_help::show("prove", &args.recipe, context);
     }
     // What is wrong with the command line or the text is said once, and not by every trial.

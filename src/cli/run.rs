@@ -96,7 +96,7 @@ fn start(
     output: OutputArgs,
     context: Context,
 ) -> Ended {
-    if recipe.help {
+    if recipe.given.help {
         return recipe_help::show(subcommand, recipe, context);
     }
     let path = recipe.path()?;
@@ -137,7 +137,7 @@ pub fn order(args: &RecipeArgs) -> Result<Order, Trouble> {
         recipe: args.path()?.to_owned(),
         params: args.parameters()?,
         module_path: args.module_path()?,
-        max_operations: args.max_operations,
-        deny: args.deny.iter().copied().collect(),
+        max_operations: args.given.max_operations,
+        deny: args.given.deny.iter().copied().collect(),
     })
 }

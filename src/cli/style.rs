@@ -94,9 +94,31 @@ pub fn cut(line: &str, width: usize) -> String {
     format!("{kept}…")
 }
 
+/// A text in lines of at most `width` characters, broken between words; a longer word has a line of its own.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_broken_between_words() {
+        assert_eq!(wrap("äö üß  x\ny", 5), ["äö üß", "x y"]);
+        assert_eq!(wrap("longer than that", 3), ["longer", "than", "that"]);
+        assert!(wrap(" ", 9).is_empty());
+    }
 
     #[test]
     fn a_line_is_cut_by_characters() {

@@ -11,7 +11,8 @@ mod network;
 use crate::change::{Change, Identity, LinkKind, Mac};
 use crate::names::{IfName, Ns};
 use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -26,7 +27,11 @@ pub struct FakeKernel {
     counter: u32,
     fail_at: Option<u64>,
     is_judged: bool,
+    programs: Programs,
 }
+
+/// The programs that a fake kernel was asked to run, for who rehearses a recipe.
+pub type Programs = Rc<RefCell<BTreeSet<String>>>;
 
 impl FakeKernel {
     /// A kernel with nothing but the lab's root namespace.
@@ -45,6 +50,12 @@ impl FakeKernel {
     /// A kernel that does not call itself a fake, for tests of what scripts make of observations.
     pub fn judged() -> FakeKernel {
         FakeKernel { is_judged: true, ..FakeKernel::new() }
+    }
+
+    /// A kernel that tells which programs it was asked to run, as far as they can be looked for: not those of a folder or
+    /// a `PATH` of their own.
+    pub fn noting(programs: &Programs) -> FakeKernel {
+        FakeKernel { programs: Rc::clone(programs), ..FakeKernel::new() }
     }
 
     /// Whether there is anything but the bare root namespace.
@@ -232,8 +243,12 @@ impl Kernel for FakeKernel {
         })
     }
 
-    fn exec(&mut self, ns: &Ns, _command: &Command) -> Done<Output> {
+    fn exec(&mut self, ns: &Ns, command: &Command) -> Done<Output> {
         self.space(ns)?;
+        let elsewhere = command.cwd.is_some() || command.env.iter().any(|(key, _)| key == "PATH");
+        if let Some(program) = command.argv.first().filter(|program| !elsewhere || program.starts_with('/')) {
+            self.programs.borrow_mut().insert(program.clone());
+        }
         Ok(Output::default())
     }
 

@@ -376,7 +376,7 @@ fn place(ns: &Ns) -> String {
 }
 
 /// The reason in words: the kernel's extended answer where it gave one, else the error number's.
-fn reason(refusal: &Refusal) -> String {
+pub fn reason(refusal: &Refusal) -> String {
     let words = refusal.words.trim().trim_end_matches('.');
     if words.is_empty() || matches!(refusal.why, Why::NoTool | Why::Timeout | Why::Interrupted) {
         match refusal.why {

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 /// The version of the format. A journal of another version is refused, never guessed at.
 pub const VERSION: u32 = 1;
 
+/// More changes than any lab can have made.
+const MOST: u64 = 1 << 48;
+
 /// One line of a journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "at", rename_all = "snake_case")]
@@ -117,6 +120,10 @@ impl State {
                 self.start = Some(Start { lab, recipe, boot_id, pid, pid_start });
             }
             _ if self.start.is_none() => return Err(Misfit::Order("no start".into())),
+            // Whoever goes on counts from the last one.
+            Line::Intent { n, .. } if n > MOST => {
+                return Err(Misfit::Order(format!("there is no change number {n}")));
+            }
             Line::Intent { n, site, change, identity, .. } => {
                 let standing = Standing { record: Record { n, site, change, identity }, done: false };
                 if self.standing.insert(n, standing).is_some() {

@@ -10,6 +10,8 @@
 //!
 //! The outer process must have one thread only: the clone has no other.
 
+mod ask;
+mod barrier;
 mod faults;
 mod idmap;
 mod init;
@@ -29,6 +31,9 @@ use serde::{Deserialize, Serialize};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
+pub use ask::ask;
+pub use barrier::{Barrier, Settings};
+pub use idmap::{Grants, grants};
 pub use join::{Joined, Terminal, join};
 pub use watch::Watch;
 
@@ -138,6 +143,11 @@ impl Holder {
 /// Who we are, as the kernel judges us.
 pub fn euid() -> u32 {
     geteuid().as_raw()
+}
+
+/// The name that the user database has for us.
+pub fn login() -> Option<String> {
+    User::from_uid(geteuid()).ok().flatten().map(|user| user.name)
 }
 
 /// The home folder that the user database has for us.

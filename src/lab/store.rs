@@ -150,9 +150,13 @@ impl Journal {
 /// Reads a journal; a torn last line is ignored, as it was written by a process that died while writing it,
 /// before it acted.
 pub fn read(path: &Path) -> OpResult<State> {
-    let bytes = std::fs::read(path).map_err(|e| failed("read", path, &e))?;
+    parse(&std::fs::read(path).map_err(|e| failed("read", path, &e))?, path)
+}
+
+/// Reads what a journal's file holds; errors call it by its path.
+pub fn parse(bytes: &[u8], path: &Path) -> OpResult<State> {
     let mut state = State::default();
-    for (number, line) in whole_lines(&bytes).split(|byte| *byte == b'\n').enumerate() {
+    for (number, line) in whole_lines(bytes).split(|byte| *byte == b'\n').enumerate() {
         if line.is_empty() {
             continue;
         }

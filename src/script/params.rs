@@ -70,6 +70,16 @@ pub enum ParamValue {
     Json(Json),
 }
 
+impl ParamValue {
+    /// It as the user would write it on the command line.
+    pub fn plain(&self) -> String {
+        match self {
+            ParamValue::Text(text) | ParamValue::Json(Json::String(text)) => text.clone(),
+            ParamValue::Json(value) => value.to_string(),
+        }
+    }
+}
+
 /// Finds the parameters that a text declares.
 pub fn collect(compiled: &Compiled, sources: &Sources) -> OpResult<Vec<Param>> {
     let mut found: Vec<OpResult<Param>> = Vec::new();

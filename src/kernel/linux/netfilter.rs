@@ -12,6 +12,7 @@ use crate::kernel::{Done, Entry, Refusal, Undone, Why};
 use crate::names::{LabName, Ns};
 
 mod backend;
+pub mod census;
 mod child;
 mod deferred;
 mod pool;
@@ -65,7 +66,7 @@ impl Netfilter {
     pub fn new(lab: &LabName) -> Netfilter {
         Netfilter {
             lab: lab.clone(),
-            tools: Tools::new(),
+            tools: Tools::default(),
             chosen: None,
             pool: Pool::default(),
             deferred: Vec::new(),

@@ -38,6 +38,16 @@ pub fn apply(spaces: &Spaces, ledger: Option<&Ledger>, ns: &Ns, key: &str, value
     spaces.within(ns, || put(&path, value))
 }
 
+/// Whether a parameter could be set. Called in the namespace.
+pub fn may_write(key: &str) -> Done<()> {
+    let path = path(key)?;
+    OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .map(drop)
+        .map_err(|e| Refusal::io(format!("write {}", path.display()), &e))
+}
+
 /// Sets a parameter back if it still has our value. Called in the namespace.
 pub fn undo(ledger: Option<&Ledger>, key: &str, value: &str, was: &str) -> Done<Undone> {
     if let Some(ledger) = ledger {

@@ -1,11 +1,11 @@
 //! Why there is no sandbox, and what would give one.
 
+use super::barrier::Settings;
 use super::idmap::is_refusal;
 use super::wire::{Failure, Step};
 use crate::error::{Class, OpError};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use std::fs::read_to_string;
 use std::io;
 
 /// A step of the outer process failed that normally cannot.
@@ -50,8 +50,8 @@ pub fn join(verb: &str, errno: Errno) -> OpError {
 pub fn map(file: &str, error: &io::Error) -> OpError {
     let errno = super::wire::errno(error);
     let fault = machine("sandbox::map", format!("Cannot write the sandbox's {file}: {}.", errno.desc()), errno);
-    match restriction() {
-        Some(help) => fault.help(help),
+    match Settings::read().barrier(errno) {
+        Some(barrier) => fault.help(barrier.help()),
         None if is_refusal(error) => {
             fault.help("A security module or an unreadable rhailab binary forbids it: check that you may read the binary, and see `dmesg`.")
         }
@@ -69,14 +69,12 @@ pub fn clone(errno: Errno, user_ns: bool) -> OpError {
     };
     let error = machine("sandbox::namespaces", message, errno);
     let help = match errno {
-        Errno::ENOSPC => Some(limit()),
         Errno::EINVAL => Some(
             "The kernel lacks one of CONFIG_USER_NS, CONFIG_NET_NS, CONFIG_PID_NS, CONFIG_UTS_NS and CONFIG_IPC_NS."
                 .to_owned(),
         ),
-        Errno::EPERM | Errno::EACCES => restriction(),
         Errno::EAGAIN | Errno::ENOMEM => Some("There are too many processes, or too little memory.".to_owned()),
-        _ => None,
+        _ => Settings::read().barrier(errno).map(|barrier| barrier.help()),
     };
     error.help(help.unwrap_or_else(|| "Run it as root, or see `dmesg` for what refused.".to_owned()))
 }
@@ -97,14 +95,13 @@ pub fn setup(failure: Failure) -> OpError {
     };
     let error = machine("sandbox::setup", format!("Cannot {what}: {}.", words(errno)), errno);
     let refused = matches!(errno, Errno::EPERM | Errno::EACCES);
-    match (step, restriction()) {
+    match (step, Settings::read().barrier(errno)) {
         (Step::Proc, None) if refused => error.help(
             "The kernel mounts a new /proc only where the present one is not partly covered, as container runtimes do. \
              Start the container with `--security-opt systempaths=unconfined` (docker) or \
              `--security-opt unmask=ALL` (podman).",
         ),
-        (_, Some(help)) if refused => error.help(help),
-        (Step::Network, _) if errno == Errno::ENOSPC => error.help(limit()),
+        (_, Some(barrier)) if refused || step == Step::Network => error.help(barrier.help()),
         _ => error,
     }
 }
@@ -122,45 +119,4 @@ fn machine(code: &'static str, message: String, errno: Errno) -> OpError {
 
 fn who() -> &'static str {
     if nix::unistd::geteuid().is_root() { "a root without CAP_SYS_ADMIN" } else { "an ordinary user" }
-}
-
-fn setting(name: &str) -> Option<String> {
-    Some(read_to_string(format!("/proc/sys/{}", name.replace('.', "/"))).ok()?.trim().to_owned())
-}
-
-fn limit() -> String {
-    let spaces = ["user", "mnt", "net", "pid", "uts", "ipc"].map(|kind| format!("user.max_{kind}_namespaces"));
-    let none = spaces.iter().find(|name| setting(name).as_deref() == Some("0"));
-    match none {
-        Some(name) => format!("{name} is 0. Raise it: `sudo sysctl -w {name}=10000`."),
-        None => "A limit on namespaces is reached (`sysctl user`), or they are nested more than 32 deep.".to_owned(),
-    }
-}
-
-/// What forbids user namespaces or takes their power away, and how to lift it.
-fn restriction() -> Option<String> {
-    let is = |name: &str, value: &str| setting(name).as_deref() == Some(value);
-    if is("kernel.unprivileged_userns_clone", "0") {
-        return Some(
-            "Allow them: `sudo sysctl -w kernel.unprivileged_userns_clone=1`, or run rhailab as root.".to_owned(),
-        );
-    }
-    if is("kernel.apparmor_restrict_unprivileged_userns", "1") {
-        let program = std::env::current_exe().map_or_else(|_| "rhailab".to_owned(), |path| path.display().to_string());
-        return Some(format!(
-            "AppArmor takes the rights of user namespaces away here. Give this program its own profile, in \
-             /etc/apparmor.d/rhailab:\n  abi <abi/4.0>,\n  include <tunables/global>\n  profile rhailab {program} \
-             flags=(unconfined) {{ userns, }}\nand load it: `sudo apparmor_parser -r /etc/apparmor.d/rhailab`; or lift \
-             the restriction for all: `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`; or run rhailab \
-             as root."
-        ));
-    }
-    let status = read_to_string("/proc/thread-self/status").unwrap_or_default();
-    let filtered = status.lines().any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() == "2"));
-    filtered.then(|| {
-        "A seccomp filter is in force, as in a container. Start the container with `--privileged`, or with `--cap-add \
-         SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
-         --security-opt systempaths=unconfined`."
-            .to_owned()
-    })
 }

@@ -6,18 +6,48 @@
 
 use super::faults;
 use crate::error::OpResult;
+use crate::kernel::linux::programs;
 use nix::errno::Errno;
 use nix::unistd::{Pid, getegid, geteuid};
 use std::fs;
 use std::io;
 use std::process::{Child, Command, Stdio};
 
+const HELPERS: [&str; 2] = ["newuidmap", "newgidmap"];
+
+const FILES: [&str; 2] = ["/etc/subuid", "/etc/subgid"];
+
+/// The first id of the ranges that distributions hand out (login.defs(5), `SUB_UID_MIN`).
+const FIRST_RANGE: u32 = 100_000;
+
+/// What a user was granted, as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Grants {
+    /// The user's ranges in `/etc/subuid` and `/etc/subgid`: the first id and how many.
+    pub ranges: [Option<(u32, u32)>; 2],
+    /// The set-uid helpers that are missing.
+    pub missing: Vec<&'static str>,
+    /// The first id from which on nobody was granted any.
+    pub free: u32,
+}
+
+/// What we were granted.
+pub fn grants() -> Grants {
+    let names = names_of(geteuid().as_raw());
+    let texts = FILES.map(|file| fs::read_to_string(file).unwrap_or_default());
+    Grants {
+        ranges: [0, 1].map(|file| parse_range(&texts[file], &names)),
+        missing: HELPERS.into_iter().filter(|helper| programs::find(helper).is_none()).collect(),
+        free: texts.iter().map(|text| first_free(text)).max().unwrap_or(FIRST_RANGE),
+    }
+}
+
 /// Writes both maps of `child`'s user namespace.
 pub fn write(child: Pid, subids: bool) -> OpResult<()> {
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     let names = if subids && uid != 0 { names_of(uid) } else { Vec::new() };
-    let uids = Map { helper: "newuidmap", file: "uid_map", own: uid, range: range("/etc/subuid", &names) };
-    let gids = Map { helper: "newgidmap", file: "gid_map", own: gid, range: range("/etc/subgid", &names) };
+    let uids = Map { helper: HELPERS[0], file: "uid_map", own: uid, range: range(FILES[0], &names) };
+    let gids = Map { helper: HELPERS[1], file: "gid_map", own: gid, range: range(FILES[1], &names) };
     // Both at once: they are processes of their own, and each reads the user database.
     let helpers = [uids.start(child), gids.start(child)];
     for (map, helper) in [uids, gids].iter().zip(helpers) {
@@ -86,12 +116,21 @@ fn range(file: &str, names: &[String]) -> Option<(u32, u32)> {
 }
 
 fn parse_range(text: &str, names: &[String]) -> Option<(u32, u32)> {
-    text.lines().find_map(|line| {
+    ranges(text).find_map(|(name, range)| (names.iter().any(|known| known == name) && range.1 > 0).then_some(range))
+}
+
+/// The ranges that a file grants, each with whom it is granted to.
+fn ranges(text: &str) -> impl Iterator<Item = (&str, (u32, u32))> {
+    text.lines().filter_map(|line| {
         let (name, numbers) = line.split_once(':')?;
         let (first, count) = numbers.split_once(':')?;
-        let range = (first.parse().ok()?, count.trim_end().parse().ok()?);
-        (names.iter().any(|known| known == name) && range.1 > 0).then_some(range)
+        Some((name, (first.parse().ok()?, count.trim_end().parse().ok()?)))
     })
+}
+
+fn first_free(text: &str) -> u32 {
+    let ends = ranges(text).map(|(_, (first, count))| first.saturating_add(count));
+    ends.fold(FIRST_RANGE, u32::max)
 }
 
 /// Whether the error number means that the map's file refused us.
@@ -101,7 +140,7 @@ pub fn is_refusal(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_range;
+    use super::{first_free, parse_range};
 
     #[test]
     fn a_range_is_found_by_number_or_name_and_garbage_is_passed_over() {
@@ -109,5 +148,6 @@ mod tests {
         assert_eq!(parse_range(text, &["1001".into(), "lab".into()]), Some((200_000, 65_536)));
         assert_eq!(parse_range(text, &["1001".into()]), Some((7, 8)));
         assert_eq!(parse_range(text, &["nobody".into()]), None);
+        assert_eq!((first_free(text), first_free("")), (265_536, 100_000));
     }
 }

@@ -1,9 +1,8 @@
 //! Where programs are looked for: inside, everybody is root, but ordinary users often lack root's folders.
 
+use crate::kernel::linux::programs::ADMIN;
 use std::env::{join_paths, set_var, split_paths, var_os};
 use std::path::PathBuf;
-
-const ADMIN: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// Adds the folders of administration programs to the end of `PATH`, as sudo does. To be called while the process
 /// has one thread.

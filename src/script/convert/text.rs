@@ -43,7 +43,7 @@ pub fn ip(text: &str) -> Parsed<(IpAddr, Option<u8>)> {
         Ok(length) if length <= max && prefix.bytes().all(|byte| byte.is_ascii_digit()) => Ok((addr, Some(length))),
         _ => Err(Wrong::new(
             ADDRESS,
-            format!("its prefix length `{prefix}` is not a number from 0 to {max}"),
+            format!("its prefix length `{}` is not a number from 0 to {max}", prefix.escape_debug()),
             format!("Write `\"{addr}/{}\"`.", usual_prefix(addr)),
         )),
     }
@@ -119,7 +119,7 @@ pub fn endpoint(text: &str) -> Parsed<Endpoint> {
         Some((_, other)) => {
             return Err(Wrong::new(
                 ENDPOINT,
-                format!("its protocol `{other}` is neither `tcp` nor `udp`"),
+                format!("its protocol `{}` is neither `tcp` nor `udp`", other.escape_debug()),
                 "Write it as in `\"10.0.0.1:53/udp\"`.",
             ));
         }
@@ -139,7 +139,8 @@ pub fn endpoint(text: &str) -> Parsed<Endpoint> {
         Some(v6) => IpAddr::V6(v6.parse().map_err(|_| bad())?),
         None => IpAddr::V4(addr.parse().map_err(|_| bad())?),
     };
-    let port = port(number).map_err(|wrong| Wrong { reason: format!("{number} is not a port"), ..wrong })?;
+    let port =
+        port(number).map_err(|wrong| Wrong { reason: format!("{} is not a port", number.escape_debug()), ..wrong })?;
     Ok(Endpoint { addr: SocketAddr::new(addr, port), proto })
 }
 
@@ -148,8 +149,8 @@ const PORTS: &str = "Ports are numbers from 1 to 65535.";
 /// A port number as text.
 pub fn port(text: &str) -> Parsed<u16> {
     match text.parse() {
-        Ok(number) => port_number(number),
-        Err(_) => Err(Wrong::new(PORT, "it is not a port", PORTS)),
+        Ok(number) if text.bytes().all(|byte| byte.is_ascii_digit()) => port_number(number),
+        _ => Err(Wrong::new(PORT, "it is not a port", PORTS)),
     }
 }
 
@@ -253,6 +254,7 @@ mod tests {
         assert_eq!(reason(if_addr("10.0.0.1")), "value::address: it has no prefix length");
         assert_eq!(reason(ip("10.0.0.1/33")), "value::address: its prefix length `33` is not a number from 0 to 32");
         assert_eq!(reason(ip("10.0.0.1/+4")), "value::address: its prefix length `+4` is not a number from 0 to 32");
+        assert_eq!(reason(ip("10.0.0.1/\u{1b}[2J")).matches('\u{1b}').count(), 0, "a terminal would obey it");
         assert_eq!(reason(ip("10.0.0.256")), "value::address: it is not an IPv4 or IPv6 address");
         assert_eq!(ip("fd00::1"), Ok(("fd00::1".parse().unwrap_or(IpAddr::from([0; 4])), None)));
     }
@@ -272,6 +274,7 @@ mod tests {
         assert_eq!(shown("10.0.0.1:80"), Ok("10.0.0.1:80".into()));
         assert_eq!(shown("[fd00::1]:53/udp"), Ok("[fd00::1]:53/udp".into()));
         assert_eq!(reason(endpoint("10.0.0.1:0")), "value::port: 0 is not a port");
+        assert_eq!(reason(port("+80")), "value::port: it is not a port");
         assert_eq!(reason(endpoint("10.0.0.1:65536")), "value::port: 65536 is not a port");
         assert_eq!(reason(endpoint("fd00::1")), "value::endpoint: it has no port");
         assert_eq!(

@@ -2,10 +2,10 @@
 
 use super::{child, read};
 use crate::change::Family;
+use crate::kernel::linux::programs;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Why};
 use crate::names::Ns;
-use nix::unistd::{AccessFlags, access};
 use std::path::PathBuf;
 
 /// Where the kernel keeps the rules. Each backend is blind to the other's, and packets meet both.
@@ -54,26 +54,13 @@ impl Role {
 }
 
 /// The iptables programs of this machine, looked for once each.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Tools {
-    dirs: Vec<PathBuf>,
     found: Vec<((Family, Backend, Role), PathBuf)>,
     plain: Vec<(Family, Option<Backend>)>,
 }
 
 impl Tools {
-    /// Programs in `PATH`, and where distributions put them outside an ordinary user's `PATH`.
-    pub(super) fn new() -> Tools {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let admin = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
-        Tools { dirs: std::env::split_paths(&path).chain(admin).collect(), found: Vec::new(), plain: Vec::new() }
-    }
-
-    fn look(&self, name: &str) -> Option<PathBuf> {
-        let candidates = self.dirs.iter().filter(|dir| dir.is_absolute()).map(|dir| dir.join(name));
-        candidates.into_iter().find(|path| path.is_file() && access(path, AccessFlags::X_OK).is_ok())
-    }
-
     /// The program of a backend: by its own name (`iptables-nft-save`), else by the plain one
     /// (`iptables-save`) where that is the same.
     pub(super) fn program(&mut self, family: Family, backend: Backend, role: Role) -> Done<PathBuf> {
@@ -82,9 +69,9 @@ impl Tools {
             return Ok(path.clone());
         }
         let (name, suffix) = (family.iptables(), role.suffix());
-        let path = match self.look(&format!("{name}-{}{suffix}", backend.as_str())) {
+        let path = match programs::find(&format!("{name}-{}{suffix}", backend.as_str())) {
             Some(path) => Some(path),
-            None if self.plain(family)? == Some(backend) => self.look(&format!("{name}{suffix}")),
+            None if self.plain(family)? == Some(backend) => programs::find(&format!("{name}{suffix}")),
             None => None,
         };
         let path = path.ok_or_else(|| Refusal::new(Why::NoTool, name, ""))?;
@@ -102,11 +89,11 @@ impl Tools {
     }
 
     /// What the plain `iptables` is, by its own word.
-    fn plain(&mut self, family: Family) -> Done<Option<Backend>> {
+    pub(super) fn plain(&mut self, family: Family) -> Done<Option<Backend>> {
         if let Some((_, backend)) = self.plain.iter().find(|(known, _)| *known == family) {
             return Ok(*backend);
         }
-        let backend = match self.look(family.iptables()) {
+        let backend = match programs::find(family.iptables()) {
             None => None,
             Some(path) => {
                 let version = child::run(&path, &["--version"])?;

@@ -1,0 +1,279 @@
+//! What a lab needs of the machine: of every lab, and of the one that a rehearsal has shown.
+
+use crate::change::{Change, Family, LinkKind, NewLink, RuleEdit, Table};
+use crate::error::{OpResult, Site};
+use crate::export::{Deed, Step};
+use crate::kernel::linux::trial::Attempt;
+use crate::names::{ChainName, IfName, Ns};
+use ipnet::IpNet;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// What kind of thing is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A kind of interface.
+    Link,
+    /// A kind of rule.
+    Rule,
+    /// A sysctl.
+    Sysctl,
+    /// A program.
+    Program,
+}
+
+/// One thing that is needed, and how to find out whether it is there.
+#[derive(Debug, Clone)]
+pub struct Need {
+    /// What kind of thing.
+    pub of: Kind,
+    /// What it is, for people.
+    pub what: String,
+    /// The same in a word or two.
+    pub brief: String,
+    /// How to find out.
+    pub attempt: Attempt,
+    /// The recipe line that needs it first.
+    pub site: Option<Site>,
+    /// The kernel module that has it, where it is known to be in one.
+    pub module: Option<&'static str>,
+}
+
+impl Need {
+    fn new(of: Kind, what: &str, attempt: Attempt) -> Need {
+        Need { of, what: what.to_owned(), brief: what.to_owned(), attempt, site: None, module: None }
+    }
+
+    fn at(self, site: &Site) -> Need {
+        Need { site: Some(site.clone()), ..self }
+    }
+}
+
+/// An address or a subnet that a recipe uses in the lab's root namespace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Net {
+    /// The subnet; of a single address, that alone.
+    pub net: IpNet,
+    /// The recipe line.
+    pub site: Site,
+}
+
+/// Whether a recipe accepts forwarded packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Accepts {
+    /// No.
+    #[default]
+    Nothing,
+    /// After what other rules say.
+    Last,
+    /// Before all other rules.
+    First,
+}
+
+/// What a recipe needs.
+#[derive(Debug, Clone, Default)]
+pub struct Needs {
+    /// What can be tried.
+    pub all: Vec<Need>,
+    /// Its subnets and addresses in the root namespace.
+    pub nets: Vec<Net>,
+    /// The interfaces that it makes in the root namespace.
+    pub links: BTreeSet<IfName>,
+    /// The namespaces that it makes.
+    pub spaces: BTreeSet<String>,
+    /// Whether it makes rules for forwarded packets in the root namespace.
+    pub forwards: bool,
+    /// Whether one of them accepts packets.
+    pub accepts: Accepts,
+    /// Whether it turns forwarding on there.
+    pub turns_forwarding_on: bool,
+    /// Its parameters with the values that they have, to propose others.
+    pub params: Vec<(String, String)>,
+}
+
+/// What every lab is made of.
+pub fn basics() -> OpResult<Vec<Need>> {
+    let (near, far) = (IfName::new("try0")?, IfName::new("try1")?);
+    let mut all = vec![
+        link(&LinkKind::Veth { peer: far, peer_ns: Ns::Host }, near.clone()),
+        link(&LinkKind::Bridge { stp: false }, near),
+    ];
+    for family in [Family::V4, Family::V6] {
+        let rules = [
+            (Table::Filter, "FORWARD", ["--in-interface", "try0", "--jump", "ACCEPT"]),
+            (Table::Nat, "POSTROUTING", ["--out-interface", "try0", "--jump", "MASQUERADE"]),
+        ];
+        all.extend(rules.map(|(table, chain, words)| {
+            let words = words.map(str::to_owned).to_vec();
+            let need = rule((family, table), (chain, &words), &BTreeSet::new());
+            Need { what: format!("{family} {} rules", table.as_str()), ..need }
+        }));
+    }
+    Ok(all)
+}
+
+impl Needs {
+    /// What these steps of a rehearsal need, and these programs.
+    pub fn of(steps: &[Step], programs: &BTreeSet<String>) -> OpResult<Needs> {
+        let mut needs = Needs::default();
+        let made = steps.iter().filter(|step| step.deed == Deed::Makes).map(|step| &step.record);
+        let changes: Vec<(&Site, &Change)> = made.map(|record| (&record.site, &record.change)).collect();
+        let own_chains: BTreeSet<&str> = changes.iter().flat_map(|(_, change)| chains(change)).collect();
+        for (site, change) in &changes {
+            needs.note(site, change, &own_chains)?;
+        }
+        for program in programs {
+            needs.add(Need::new(Kind::Program, program, Attempt::Find(program.clone())));
+        }
+        Ok(needs)
+    }
+
+    fn add(&mut self, need: Need) {
+        if !self.all.iter().any(|other| (other.of, &other.what) == (need.of, &need.what)) {
+            self.all.push(need);
+        }
+    }
+
+    fn note(&mut self, site: &Site, change: &Change, own_chains: &BTreeSet<&str>) -> OpResult<()> {
+        match change {
+            Change::AddNetns { name, .. } => {
+                self.spaces.insert(name.to_string());
+            }
+            Change::AddLink { ns, link: NewLink { name, kind, .. } } => {
+                if *ns == Ns::Host {
+                    self.links.insert(name.clone());
+                }
+                let mut kind = kind.clone();
+                if let LinkKind::Veth { peer, peer_ns } = &mut kind {
+                    if *peer_ns == Ns::Host {
+                        self.links.insert(peer.clone());
+                    }
+                    (*peer, *peer_ns) = (IfName::new("try1")?, Ns::Host);
+                }
+                self.add(link(&kind, IfName::new("try0")?).at(site));
+            }
+            Change::AddAddr { ns: Ns::Host, addr, .. } => self.net(addr.trunc(), site),
+            Change::AddRoute { ns: Ns::Host, route } if route.to.prefix_len() > 0 => self.net(route.to, site),
+            Change::SetSysctl { ns, key, value } => {
+                self.turns_forwarding_on |= *ns == Ns::Host && key.ends_with("ip_forward") && value == "1";
+                if !is_of_an_interface(key) {
+                    self.add(Need::new(Kind::Sysctl, key, Attempt::Set(key.clone())).at(site));
+                }
+            }
+            Change::EditRules { ns, family, table, edits } => {
+                for edit in edits {
+                    if *ns == Ns::Host {
+                        self.note_host_rule(site, *table, edit);
+                    }
+                    let (RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words }) = edit else {
+                        continue;
+                    };
+                    self.add(rule((*family, *table), (chain, words), own_chains).at(site));
+                }
+            }
+            Change::Start { process, .. } => {
+                let program = process.argv.first().filter(|program| is_findable(program, process.cwd.is_some()));
+                if let Some(program) = program {
+                    self.add(Need::new(Kind::Program, program, Attempt::Find(program.clone())).at(site));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn note_host_rule(&mut self, site: &Site, table: Table, edit: &RuleEdit) {
+        let (RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words }) = edit else { return };
+        let accepts = chain == "FORWARD" && words.ends_with(&["--jump".into(), "ACCEPT".into()]);
+        self.forwards |= chain == "FORWARD" || (table == Table::Nat && chain == "POSTROUTING");
+        let how = if matches!(edit, RuleEdit::Insert { .. }) { Accepts::First } else { Accepts::Last };
+        self.accepts = self.accepts.max(if accepts { how } else { Accepts::Nothing });
+        for pair in
+            words.windows(2).filter(|pair| matches!(pair[0].as_str(), "-s" | "-d" | "--source" | "--destination"))
+        {
+            let net = pair[1].parse::<IpNet>().or_else(|_| pair[1].parse::<IpAddr>().map(IpNet::from));
+            if let Ok(net) = net {
+                self.net(net.trunc(), site);
+            }
+        }
+    }
+
+    fn net(&mut self, net: IpNet, site: &Site) {
+        // Of addresses in a subnet that is known already there is nothing more to say.
+        if !self.nets.iter().any(|known| known.net.contains(&net)) {
+            self.nets.retain(|known| !net.contains(&known.net));
+            self.nets.push(Net { net, site: site.clone() });
+        }
+    }
+}
+
+/// Whether it makes sense to look for a program: not for ourselves, and not for one in a folder that we are not in.
+pub fn is_findable(program: &str, elsewhere: bool) -> bool {
+    program != "/proc/self/exe" && (program.starts_with('/') || !program.contains('/') || !elsewhere)
+}
+
+/// `net.ipv4.conf.eth0.rp_filter` is there only with its interface.
+fn is_of_an_interface(key: &str) -> bool {
+    let parts: Vec<&str> = key.split(['.', '/']).collect();
+    parts.windows(2).any(|pair| matches!(pair[0], "conf" | "neigh") && !matches!(pair[1], "all" | "default"))
+}
+
+fn link(kind: &LinkKind, name: IfName) -> Need {
+    let (what, module) = match kind {
+        LinkKind::Veth { .. } => ("veth pairs", "veth"),
+        LinkKind::Bridge { stp: false } => ("bridges", "bridge"),
+        LinkKind::Bridge { stp: true } => ("bridges with the spanning tree protocol", "bridge"),
+    };
+    let link = NewLink { name, kind: kind.clone(), mtu: None, mac: None, master: None, up: true };
+    let attempt = Attempt::Make(vec![Change::AddLink { ns: Ns::Host, link }]);
+    Need { module: Some(module), ..Need::new(Kind::Link, what, attempt) }
+}
+
+/// The chains that a change makes.
+fn chains(change: &Change) -> impl Iterator<Item = &str> {
+    let edits: &[RuleEdit] = if let Change::EditRules { edits, .. } = change { edits } else { &[] };
+    edits.iter().filter_map(|edit| match edit {
+        RuleEdit::NewChain(chain) => Some(chain.as_str()),
+        _ => None,
+    })
+}
+
+/// A rule, as one of its kind: what such rules have in common is where they are, which matches and targets they use,
+/// and with which options.
+fn rule((family, table): (Family, Table), (chain, words): (&str, &[String]), own_chains: &BTreeSet<&str>) -> Need {
+    // A chain that is neither the kernel's nor the recipe's may be made by a command of its.
+    let mut wanted: BTreeSet<&str> = Some(chain).filter(|chain| !BUILT_IN.contains(chain)).into_iter().collect();
+    let place = if wanted.is_empty() { chain } else { "CHAIN" };
+    let mut what = vec![family.iptables(), "-t", table.as_str(), "-A", place];
+    let mut brief = vec![table.as_str()];
+    let mut rest = words.iter().map(String::as_str).peekable();
+    while let Some(word) = rest.next() {
+        let Some(value) = rest.next_if(|value| word.starts_with('-') && !value.starts_with('-')) else {
+            what.extend(Some(word).filter(|word| word.starts_with('-')));
+            continue;
+        };
+        let (jumps, loads) = (JUMPS.contains(&word), LOADS.contains(&word));
+        let is_known = (jumps || loads) && !own_chains.contains(value);
+        if jumps && !is_known {
+            wanted.insert(value);
+            brief.push("chain");
+        }
+        what.extend([word, if is_known { value } else { "…" }]);
+        brief.extend(is_known.then_some(value).filter(|value| !brief.contains(value)));
+    }
+    let made = wanted.into_iter().filter_map(|name| ChainName::new(name).ok()).map(RuleEdit::NewChain);
+    let append = RuleEdit::Append { chain: chain.to_owned(), words: words.to_vec() };
+    let edits = made.chain([append]).collect();
+    let attempt = Attempt::Make(vec![Change::EditRules { ns: Ns::Host, family, table, edits }]);
+    let brief = if family == Family::V6 { format!("IPv6 {}", brief.join(" ")) } else { brief.join(" ") };
+    Need { brief, ..Need::new(Kind::Rule, &what.join(" "), attempt) }
+}
+
+/// The chains that the kernel has of itself.
+const BUILT_IN: [&str; 5] = ["INPUT", "OUTPUT", "FORWARD", "PREROUTING", "POSTROUTING"];
+
+/// The words before a target or a chain.
+const JUMPS: [&str; 4] = ["-j", "--jump", "-g", "--goto"];
+
+/// The words before what loads a match.
+const LOADS: [&str; 4] = ["-m", "--match", "-p", "--protocol"];

@@ -1,0 +1,159 @@
+//! Findings about a recipe.
+
+use super::super::finding::Verdict;
+use super::super::needs::{Kind, Needs};
+use super::super::recipe::{clashes, needs as fared};
+use super::{address, is, link, needs, network, route, web, words};
+use crate::change::{Change, Family, LinkKind, LinkSet, NewLink, NewProcess, RuleEdit, Table};
+use crate::kernel::linux::machine::Network;
+use crate::kernel::linux::trial::Attempt;
+use crate::lab::machine::{Refused, Tried};
+use crate::names::{ChainName, Ns, NsName};
+
+/// A recipe with one need of each kind, and some more.
+fn recipe_changes() -> Vec<Change> {
+    let bridge = NewLink {
+        name: link("br0"),
+        kind: LinkKind::Bridge { stp: true },
+        mtu: None,
+        mac: None,
+        master: None,
+        up: false,
+    };
+    let pair =
+        NewLink { name: link("v0"), kind: LinkKind::Veth { peer: link("eth0"), peer_ns: web() }, ..bridge.clone() };
+    let chain = RuleEdit::NewChain(ChainName::new("VIP").unwrap());
+    let vip = "-d 10.9.9.9/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.2:80";
+    let edits = vec![
+        chain,
+        RuleEdit::Append { chain: "VIP".into(), words: words(vip) },
+        RuleEdit::Append { chain: "PREROUTING".into(), words: words("--jump VIP") },
+    ];
+    let sysctl = |key: &str| Change::SetSysctl { ns: web(), key: key.into(), value: "1".into() };
+    let start = |argv: &str| Change::Start {
+        ns: web(),
+        process: NewProcess { name: "p".into(), argv: words(argv), env: Vec::new(), cwd: None },
+    };
+    vec![
+        Change::AddNetns { name: NsName::new("web").unwrap(), sysctls: [].into() },
+        Change::AddLink { ns: Ns::Host, link: bridge },
+        Change::AddLink { ns: Ns::Host, link: pair },
+        Change::SetLink { ns: Ns::Host, link: link("br0"), set: LinkSet::Up(true) },
+        address(Ns::Host, "10.0.0.1/24"),
+        address(web(), "10.0.0.2/24"),
+        Change::EditRules { ns: Ns::Host, family: Family::V4, table: Table::Nat, edits },
+        sysctl("net.ipv4.tcp_ecn"),
+        sysctl("net.ipv4.conf.br0.rp_filter"),
+        start("server --port 80"),
+        start("/proc/self/exe http-serve"),
+    ]
+}
+
+#[test]
+fn a_recipe_needs_one_of_each_kind_and_what_its_rules_speak_of() {
+    let needs = needs(recipe_changes());
+    let all: Vec<(Kind, &str)> = needs.all.iter().map(|need| (need.of, need.what.as_str())).collect();
+    let dnat = "iptables -t nat -A CHAIN -d … -p tcp -m tcp --dport … -j DNAT --to-destination …";
+    assert_eq!(
+        all,
+        [
+            (Kind::Link, "bridges with the spanning tree protocol"),
+            (Kind::Link, "veth pairs"),
+            (Kind::Rule, dnat),
+            (Kind::Rule, "iptables -t nat -A PREROUTING --jump …"),
+            (Kind::Sysctl, "net.ipv4.tcp_ecn"),
+            (Kind::Program, "server"),
+        ]
+    );
+    // A rule brings the chains with it that it is in and that it jumps to, and what is needed is tried in one namespace.
+    let edits = |at: usize| match &needs.all[at].attempt {
+        Attempt::Make(changes) => match &changes[0] {
+            Change::EditRules { ns: Ns::Host, edits, .. } => edits.clone(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    };
+    let chain = RuleEdit::NewChain(ChainName::new("VIP").unwrap());
+    assert_eq!((edits(2).len(), &edits(2)[0]), (2, &chain));
+    assert_eq!((edits(3).len(), &edits(3)[0]), (2, &chain));
+    assert_eq!(needs.all[2].brief, "nat tcp DNAT");
+    let nets: Vec<String> = needs.nets.iter().map(|net| net.net.to_string()).collect();
+    assert_eq!(nets, ["10.0.0.0/24", "10.9.9.9/32"]);
+    assert_eq!(needs.links, [link("br0"), link("v0")].into());
+}
+
+#[test]
+fn what_a_recipe_needs_and_does_not_get_is_told_with_its_line() {
+    let needs = needs(recipe_changes());
+    let judge =
+        |refused: Vec<Option<Refused>>| fared(&needs, Some(&Tried { refused, ..Tried::default() }), Some("apt-get"));
+    let good = judge(vec![None; 6]);
+    assert_eq!(good.len(), 4);
+    is(&good[0], Verdict::Ok, "can be made: bridges with the spanning tree protocol, veth pairs", None);
+    is(&good[1], Verdict::Ok, "can be made: nat chain, nat tcp DNAT", None);
+    is(&good[2], Verdict::Ok, "can be set: net.ipv4.tcp_ecn", None);
+    is(&good[3], Verdict::Ok, "are there: server", None);
+    let no = |words: &str| Some(Refused { words: words.into(), no_tool: false });
+    let bad = judge(vec![
+        no("operation not supported"),
+        None,
+        no("Extension DNAT is missing"),
+        no("Chain 'X' does not exist"),
+        no("permission denied"),
+        no("no such file or directory"),
+    ]);
+    assert_eq!(bad.len(), 5);
+    is(&bad[0], Verdict::Failure, "spanning tree protocol: operation not supported", Some("sudo modprobe bridge"));
+    is(&bad[1], Verdict::Failure, "refused: Extension DNAT is missing", None);
+    is(&bad[2], Verdict::Warning, "refused: Chain 'X' does not exist", None);
+    is(&bad[3], Verdict::Failure, "net.ipv4.tcp_ecn cannot be set", None);
+    is(&bad[4], Verdict::Failure, "no program `server`", None);
+    let lines: Vec<u32> = bad.iter().map(|finding| finding.site.as_ref().unwrap().line).collect();
+    assert_eq!(lines, [2, 7, 7, 8, 10]);
+    let tool = Some(Refused { words: "not installed".into(), no_tool: true });
+    let without = judge(vec![None, None, tool.clone(), tool, None, None]);
+    assert_eq!(without.len(), 4, "once");
+    is(&without[1], Verdict::Failure, "not installed", Some("sudo apt-get install iptables"));
+    assert!(fared(&needs, None, None).iter().all(|finding| finding.verdict == Verdict::Unknown));
+}
+
+#[test]
+fn a_program_of_a_path_may_be_made_by_the_recipe_itself() {
+    let needs = Needs::of(&[], &["/opt/tool".to_owned()].into()).unwrap();
+    let refused = vec![Some(Refused { words: "no such file or directory".into(), no_tool: false })];
+    let found = fared(&needs, Some(&Tried { refused, ..Tried::default() }), None);
+    is(&found[0], Verdict::Warning, "no program /opt/tool", None);
+}
+
+#[test]
+fn a_subnet_that_the_machine_has_a_route_to_is_told_and_another_proposed() {
+    let params = vec![("lan".to_owned(), "10.0.0.0/24".to_owned())];
+    let needs = Needs { params, ..needs(recipe_changes()) };
+    let clashing = |routes, host| clashes(&needs, &Network { routes, ..network() }, host, "r.rhai");
+    is(&clashing(network().routes, true)[0], Verdict::Ok, "none of its subnets", None);
+    let vpn = vec![route("10.0.0.0/8", Some("192.0.2.9"), "tun0"), route("0.0.0.0/0", None, "eth0")];
+    let found = clashing(vpn.clone(), true);
+    let mend = Some("rhailab run r.rhai --host -p lan=172.16.0.0/24");
+    is(&found[0], Verdict::Warning, "10.0.0.0/24 overlaps this machine's route to 10.0.0.0/8 via 192.0.2.9", mend);
+    is(&found[1], Verdict::Warning, "10.9.9.9/32 overlaps", None);
+    let mend = Some("rhailab run r.rhai -p lan=172.16.0.0/24");
+    is(&clashing(vpn, false)[0], Verdict::Note, "overlaps", mend);
+    let narrow = vec![route("10.0.0.128/25", None, "docker0"), route("10.64.0.0/16", None, "x")];
+    let found = clashing(narrow, true);
+    let mend = "rhailab run r.rhai --host -p lan=10.65.0.0/24";
+    is(&found[0], Verdict::Warning, "to 10.0.0.128/25 by docker0", Some(mend));
+    assert_eq!(found[0].site.as_ref().unwrap().line, 5);
+    // The route of the recipe's own bridge, where its lab is up.
+    is(&clashing(vec![route("10.0.0.0/24", None, "br0")], true)[0], Verdict::Ok, "none", None);
+}
+
+#[test]
+fn names_that_are_taken_are_told_to_labs_on_the_machine() {
+    let needs = needs(recipe_changes());
+    let names = vec![NsName::new("web").unwrap(), NsName::new("other").unwrap()];
+    let taken = Network { links: vec![link("br0"), link("eth0")], names, ..network() };
+    let found = clashes(&needs, &taken, true, "r.rhai");
+    is(found.last().unwrap(), Verdict::Warning, "already: br0, web", None);
+    let checks = |network, host| clashes(&needs, network, host, "r.rhai").len();
+    assert_eq!((checks(&taken, false), checks(&network(), true)), (1, 1));
+}
