@@ -2,6 +2,7 @@
 
 mod args;
 mod baseline;
+mod check;
 mod conduct;
 mod down;
 mod engine;
@@ -82,6 +83,7 @@ enum Command {
     Logs(logs::LogsArgs),
     Journal(journal::JournalArgs),
     Recover(down::RecoverArgs),
+    Check(check::CheckArgs),
     Plan(plan::PlanArgs),
     Export(plan::ExportArgs),
     Doc(reference::DocArgs),
@@ -104,6 +106,7 @@ impl Command {
             Command::Ls(args) => args.json,
             Command::Status(args) => args.json,
             Command::Journal(args) => args.json,
+            Command::Check(args) => args.json,
             Command::Plan(args) => args.json,
             _ => false,
         }
@@ -135,6 +138,7 @@ pub fn main() -> ExitCode {
         Some(Command::Logs(args)) => logs::logs(args, context),
         Some(Command::Journal(args)) => journal::journal(args, context),
         Some(Command::Recover(args)) => down::recover(args, context),
+        Some(Command::Check(args)) => check::check(args, context),
         Some(Command::Plan(args)) => plan::plan(args, context),
         Some(Command::Export(args)) => plan::export_scripts(args, context),
         Some(Command::Doc(args)) => reference::doc(args),

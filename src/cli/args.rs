@@ -87,14 +87,17 @@ impl RecipeArgs {
 
     /// The folders that modules may come from, all of which are there.
     pub fn module_path(&self) -> OpResult<Vec<PathBuf>> {
-        match self.module_path.iter().find(|folder| !folder.is_dir()) {
-            None => Ok(self.module_path.clone()),
-            Some(folder) => {
-                Err(OpError::new("usage::module_path", format!("There is no folder `{}`.", folder.display()))
-                    .help("`--module-path` takes a folder that modules may be imported from.")
-                    .class(Class::Usage))
-            }
-        }
+        folders(&self.module_path)
+    }
+}
+
+/// The folders of `--module-path`, all of which are there.
+pub fn folders(module_path: &[PathBuf]) -> OpResult<Vec<PathBuf>> {
+    match module_path.iter().find(|folder| !folder.is_dir()) {
+        None => Ok(module_path.to_vec()),
+        Some(folder) => Err(OpError::new("usage::module_path", format!("There is no folder `{}`.", folder.display()))
+            .help("`--module-path` takes a folder that modules may be imported from.")
+            .class(Class::Usage)),
     }
 }
 

@@ -1,0 +1,133 @@
+use super::{ExprKind, StatementKind, each, parse};
+use proptest::{prop_assert, proptest};
+
+/// The calls of a text, as `receiver.name/arguments`.
+fn calls(text: &str) -> Vec<String> {
+    let tree = parse(text);
+    let mut found = Vec::new();
+    each(&tree, &mut |expr| {
+        if let ExprKind::Call(call) = &expr.kind {
+            let modules: Vec<&str> = call.modules.iter().map(|module| module.name.as_str()).collect();
+            let on = call.on.as_ref().map_or(String::new(), |on| format!("{}.", &text[on.at.clone()]));
+            let path = modules.iter().map(|module| format!("{module}::")).collect::<String>();
+            found.push(format!("{on}{path}{}/{}", call.name.name, call.args.len()));
+        }
+    });
+    found.sort();
+    found
+}
+
+#[test]
+fn calls_are_found_wherever_they_are() {
+    let text = r#"let a = f(1, g()[2].h(`${i(1)} ${j()}`)); if k() { l() } else if m() { n() } else { o() }
+        switch p() { 1 | 2 if q() => r(), _ => { s() } } while t() { u() } do { v() } until w();
+        for x in y() { z() } try { aa() } catch (e) { bb(e) } return cc(|x, y| dd(x), || ee(), #{ a: ff(), "b": gg() });
+        fn hh(x) { ii!(x); jj::kk(x) } let x = -ll() + 2 ** mm() ?? nn(..=oo(), ()); [pp(), (qq())].rr(ss,); x += tt();"#;
+    let names = [
+        "f/2",
+        "g/0",
+        "g()[2].h/1",
+        "i/1",
+        "j/0",
+        "k/0",
+        "l/0",
+        "m/0",
+        "n/0",
+        "o/0",
+        "p/0",
+        "q/0",
+        "r/0",
+        "s/0",
+        "t/0",
+        "u/0",
+        "v/0",
+        "w/0",
+        "y/0",
+        "z/0",
+        "aa/0",
+        "bb/1",
+        "cc/3",
+        "dd/1",
+        "ee/0",
+        "ff/0",
+        "gg/0",
+        "ii/1",
+        "jj::kk/1",
+        "ll/0",
+        "mm/0",
+        "nn/2",
+        "oo/0",
+        "pp/0",
+        "qq/0",
+        "[pp(), (qq())].rr/1",
+        "tt/0",
+    ];
+    let mut names = names.map(str::to_owned).to_vec();
+    names.sort();
+    assert_eq!(calls(text), names);
+}
+
+#[test]
+fn what_is_not_finished_keeps_what_follows() {
+    let declared = |text: &str| -> Vec<String> {
+        let tree = parse(text);
+        let names = tree.body.statements.iter().filter_map(|statement| match &statement.kind {
+            StatementKind::Let { name, .. } => Some(name.name.clone()),
+            _ => None,
+        });
+        names.chain(tree.functions.iter().map(|function| function.name.name.clone())).collect()
+    };
+    assert_eq!(declared("let a = b.\nlet c = 1;"), ["a", "c"]);
+    assert_eq!(declared("let a = f(1, \nlet c = 1;\nfn d() {}"), ["a", "c", "d"]);
+    assert_eq!(declared("let a = #{ x: 1, y: \nlet c = [1,"), ["a", "c"]);
+    assert_eq!(declared("let a = \"open\nlet c = `x"), ["a", "c"]);
+    assert_eq!(declared("} ) let a = 1; ]"), ["a"]);
+}
+
+#[test]
+fn blocks_end_statements_and_semicolons_take_values() {
+    let tree = parse("if a { b } [1].len()");
+    assert_eq!(tree.body.statements.len(), 2);
+    assert!(tree.body.tail().is_some());
+    assert!(parse("f();").body.tail().is_none());
+}
+
+#[test]
+fn functions_have_their_comments() {
+    let tree = parse("//! file\n\n/// One.\n/// Two.\nprivate fn f(a, b) { a }\n/// lost\nlet x = 1;\nfn g() {}");
+    let docs: Vec<&str> = tree.functions.iter().map(|function| function.doc.as_str()).collect();
+    assert_eq!(docs, ["One.\nTwo.", ""]);
+    assert!(tree.functions[0].is_private && tree.functions[0].params.len() == 2);
+}
+
+#[test]
+fn depth_has_an_end() {
+    for text in ["(".repeat(5000), "f(".repeat(5000), "{".repeat(5000), "-".repeat(5000), "a+".repeat(5000)] {
+        parse(&text);
+    }
+    parse(&format!("a{}", ".b()".repeat(5000)));
+    parse(&format!("a{}", "[b".repeat(5000)));
+    parse(&"if a {} else ".repeat(5000));
+    parse(&"|a| ".repeat(5000));
+    parse(&"`${".repeat(5000));
+}
+
+proptest! {
+    #[test]
+    fn any_text_has_a_tree_within_it(text in "[a-c1\"'`#${}()\\[\\]\\\\\n .,;|é:=<!?-]{0,60}") {
+        let tree = parse(&text);
+        each(&tree, &mut |expr| assert!(text.get(expr.at.clone()).is_some(), "{:?} of {text:?}", expr.at));
+        prop_assert!(tree.body.at == (0..text.len()));
+    }
+
+    #[test]
+    fn any_words_have_a_tree_within_them(words in proptest::collection::vec(
+        proptest::sample::select(vec![
+            "let", "fn", "a", "(", ")", "{", "}", "#{", "if", "else", "for", "in", "switch", "=>", "|", "||", "::", ".",
+            ",", ";", "=", "+", "[", "]", "`x", "${", "try", "catch", "import", "as", "\"s\"", "1", "return", "do", "!",
+        ]), 0..40)) {
+        let text = words.join(" ");
+        let tree = parse(&text);
+        each(&tree, &mut |expr| assert!(text.get(expr.at.clone()).is_some(), "{:?} of {text:?}", expr.at));
+    }
+}
