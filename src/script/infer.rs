@@ -99,8 +99,10 @@ impl<'t> Facts<'t> {
             ExprKind::Property { on, name } => self.property(on, &name.name),
             ExprKind::Index { on, index } => self.index(on, index),
             ExprKind::List(items) => {
-                let shapes: Vec<Worth> = items.iter().map(|item| self.of(item)).collect();
-                Worth::of(Shape::List(Box::new(joined(shapes).shape)))
+                let items: Vec<Worth> = items.iter().map(|item| self.of(item)).collect();
+                let values: Option<Vec<Dynamic>> = items.iter().map(|item| item.value.clone()).collect();
+                let shape = Shape::List(Box::new(joined(items).shape));
+                Worth { shape, is_certain: true, value: values.map(Dynamic::from) }
             }
             ExprKind::Map(entries) => {
                 let entries = entries.iter().map(|entry| (entry.key.name.clone(), self.of(&entry.value).shape));

@@ -35,12 +35,25 @@ fn outside(checked: &Checked<'_>, call: &Call) -> Option<OpError> {
     if nets.is_empty() || nets.iter().any(is_inside) || may_be_given(checked, given, made) {
         return None;
     }
-    let name = &known.ident.name;
-    let error =
-        OpError::new("addr::outside", format!("The address {given} is in none of the subnets of the bridge `{name}`."))
-            .help(format!("The bridge has {}. Choose an address in there, or give the bridge one.", nets.join(", ")))
-            .note(checked.site(known.ident.at.start), "the bridge");
+    // In the words of a run.
+    let name = name(checked, made).unwrap_or_else(|| known.ident.name.clone());
+    let message = format!("The address {given} is in none of the subnets of bridge `{name}`.");
+    let help = format!(
+        "The bridge has {}. Give the bridge an address in the other subnet first, or choose one of these.",
+        nets.join(", ")
+    );
+    let made = checked.site(known.ident.at.start);
+    let error = OpError::new("addr::outside", message).help(help).note(made, "the bridge");
     Some(checked.at(error, call.name.at.start, address.at.clone(), "this argument"))
+}
+
+/// The name that the bridge at the start of a chain of calls gets, if it is known.
+fn name(checked: &Checked<'_>, made: &Expr) -> Option<String> {
+    let ExprKind::Call(call) = &made.kind else { return None };
+    match &call.on {
+        Some(on) if call.name.name != "bridge" => name(checked, on),
+        _ => checked.facts.of(call.args.first()?).value?.into_string().ok(),
+    }
 }
 
 /// The addresses that a new bridge gets in the chain of calls that makes it, if all are known.

@@ -85,7 +85,12 @@ impl Facts<'_> {
     }
 
     /// Runs a function that only calculates.
-    pub(super) fn run(&self, def: &'static FnDef, this: Option<&Dynamic>, args: &[Dynamic]) -> OpResult<Option<Dynamic>> {
+    pub(super) fn run(
+        &self,
+        def: &'static FnDef,
+        this: Option<&Dynamic>,
+        args: &[Dynamic],
+    ) -> OpResult<Option<Dynamic>> {
         let only_calculates = values::DEFS.iter().any(|pure| (pure.name, pure.kind) == (def.name, def.kind));
         let (true, Run::Op(run)) = (only_calculates, &def.run) else { return Ok(None) };
         let args = bind(def, args, &Ns::Host)?;
