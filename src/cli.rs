@@ -3,6 +3,7 @@
 mod args;
 mod baseline;
 mod check;
+mod completions;
 mod conduct;
 mod down;
 mod engine;
@@ -12,6 +13,8 @@ mod foretell;
 mod journal;
 mod logs;
 mod ls;
+mod manual;
+mod pager;
 mod params;
 mod plan;
 mod progress;
@@ -89,6 +92,10 @@ enum Command {
     Doc(reference::DocArgs),
     /// Print the language reference as Markdown
     Reference,
+    Completions(completions::CompletionsArgs),
+    /// Print the man page of rhailab
+    #[command(hide = true)]
+    Manual,
     #[command(hide = true)]
     HttpServe(serve::ServeArgs),
     #[command(hide = true)]
@@ -116,6 +123,7 @@ impl Command {
 /// The whole program.
 pub fn main() -> ExitCode {
     memory::tune();
+    completions::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -141,8 +149,10 @@ pub fn main() -> ExitCode {
         Some(Command::Check(args)) => check::check(args, context),
         Some(Command::Plan(args)) => plan::plan(args, context),
         Some(Command::Export(args)) => plan::export_scripts(args, context),
-        Some(Command::Doc(args)) => reference::doc(args),
+        Some(Command::Doc(args)) => reference::doc(args, context),
         Some(Command::Reference) => reference::print(),
+        Some(Command::Completions(args)) => completions::completions(args),
+        Some(Command::Manual) => manual::print(),
         Some(Command::HttpServe(args)) => Ok(serve::http(args)),
         Some(Command::UdpServe(args)) => Ok(serve::udp(args)),
     };

@@ -152,6 +152,11 @@ impl Session {
         Session { engine, cx, given: config.params }
     }
 
+    /// Whether there is a function of that name, ours or Rhai's own.
+    pub fn knows(&self, name: &str) -> bool {
+        Vocabulary::of(&self.engine).knows(name)
+    }
+
     /// The texts that were compiled so far, for reports.
     pub fn sources(&self) -> &Sources {
         &self.cx.sources

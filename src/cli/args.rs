@@ -1,5 +1,6 @@
 //! Arguments that several subcommands share.
 
+use super::completions;
 use super::engine::Trouble;
 use super::params;
 use super::style::Style;
@@ -13,10 +14,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Args)]
 pub struct RecipeArgs {
     /// The recipe, a file of script
-    #[arg(value_name = "RECIPE", required_unless_present = "help")]
+    #[arg(value_name = "RECIPE", required_unless_present = "help", add = completions::recipes())]
     pub recipe: Option<PathBuf>,
     /// Set a parameter of the recipe
-    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parse_pair)]
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parse_pair, add = completions::parameters())]
     pub param: Vec<(String, String)>,
     /// Read parameters from a TOML or JSON file; -p wins
     #[arg(long, value_name = "FILE")]

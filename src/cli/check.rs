@@ -1,6 +1,7 @@
 //! `rhailab check`: everything wrong with recipes, without running them.
 
 use super::args::{Context, folders};
+use super::completions;
 use super::engine::{self, Ended};
 use super::progress::write_err;
 use super::told;
@@ -20,7 +21,7 @@ const LONGEST: u64 = 16 << 20;
 #[command(after_help = "Exit codes: 0, nothing is wrong; 2, there are errors, or warnings with --deny-warnings.")]
 pub struct CheckArgs {
     /// Recipes and modules, folders of them, or - for standard input
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required = true, add = completions::recipes())]
     files: Vec<PathBuf>,
     /// Let recipes import modules from this folder too
     #[arg(long, value_name = "DIR")]

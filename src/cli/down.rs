@@ -1,6 +1,7 @@
 //! `rhailab down` and `rhailab recover`: taking labs down, those that stand and those that a crash left.
 
 use super::args::{Context, OutputArgs};
+use super::completions;
 use super::conduct::{code_of, leftover_error};
 use super::engine::{self, Ended, Trouble};
 use super::progress::{Progress, write_err};
@@ -26,7 +27,7 @@ const HANDOVER: Duration = Duration::from_secs(5);
 #[derive(Debug, Args)]
 pub struct DownArgs {
     /// The labs to take down
-    #[arg(value_name = "NAME", required_unless_present = "all")]
+    #[arg(value_name = "NAME", required_unless_present = "all", add = completions::labs())]
     names: Vec<String>,
     /// Take down all that stand
     #[arg(long, conflicts_with = "names")]

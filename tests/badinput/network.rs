@@ -261,10 +261,7 @@ fn processes_that_do_not_do_what_they_should() {
             &["took longer than 50ms and was killed."],
             "Give it more time",
         ),
-        Case {
-            code: 2,
-            ..case("nothing to run", "\nexec([]);\n", "[]", &["an empty command"], "Name a program")
-        },
+        Case { code: 2, ..case("nothing to run", "\nexec([]);\n", "[]", &["an empty command"], "Name a program") },
     ]);
 }
 
