@@ -92,6 +92,7 @@ enum Command {
     Doc(reference::DocArgs),
     /// Print the language reference as Markdown
     Reference,
+    Definitions(reference::DefinitionsArgs),
     Completions(completions::CompletionsArgs),
     /// Print the man page of rhailab
     #[command(hide = true)]
@@ -151,6 +152,7 @@ pub fn main() -> ExitCode {
         Some(Command::Export(args)) => plan::export_scripts(args, context),
         Some(Command::Doc(args)) => reference::doc(args, context),
         Some(Command::Reference) => reference::print(),
+        Some(Command::Definitions(args)) => reference::definitions(args),
         Some(Command::Completions(args)) => completions::completions(args),
         Some(Command::Manual) => manual::print(),
         Some(Command::HttpServe(args)) => Ok(serve::http(args)),

@@ -9,6 +9,7 @@ mod check;
 mod compile;
 mod context;
 mod convert;
+pub mod definitions;
 mod explain;
 mod infer;
 pub mod limits;

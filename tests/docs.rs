@@ -73,3 +73,13 @@ fn the_commands_that_take_json_are_those_in_its_documentation() {
         assert_eq!(takes, headings.contains(name), "`rhailab {name}` takes --json, or docs/json.md says so");
     }
 }
+
+#[test]
+fn definition_files_are_written_where_they_are_wanted() {
+    let home = Home::new(User::Me);
+    let said = home.run(&["definitions", "editor/rhai"]).err;
+    assert!(said.contains("Wrote editor/rhai/rhailab.d.rhai."), "{said}");
+    let text = fs::read_to_string(home.path("editor/rhai/rhailab.d.rhai")).unwrap();
+    assert!(text.starts_with("module static;\n") && text.contains("\nfn netns(name: String) -> netns;\n"), "{text}");
+    assert!(home.run(&["definitions", "rhailab"]).assert_fails(3).contains("Cannot write rhailab"));
+}

@@ -1,12 +1,16 @@
-//! `rhailab doc` and `rhailab reference`: the language's functions, from their definitions.
+//! `rhailab doc`, `rhailab reference` and `rhailab definitions`: the language's functions, from their definitions.
 
 use super::args::Context;
 use super::engine::{self, Ended};
+use super::progress::write_err;
 use super::{completions, pager, told};
-use crate::error::{Class, OpError, closest};
+use crate::error::{Class, OpError, closest, io_words};
 use crate::ops::{self, reference};
-use clap::Args;
-use std::io::{Write, stdout};
+use crate::script;
+use clap::{Args, ValueHint};
+use std::fs;
+use std::io::{Error, Write, stdout};
+use std::path::{Path, PathBuf};
 
 /// Show what a function of the language does
 #[derive(Debug, Args)]
@@ -17,6 +21,30 @@ pub struct DocArgs {
     /// Print it as it is, in a terminal too
     #[arg(long)]
     no_pager: bool,
+}
+
+/// Write definition files (.d.rhai), which Rhai's own tools and editors read
+#[derive(Debug, Args)]
+pub struct DefinitionsArgs {
+    /// The folder to write them into; it is made if it is not there
+    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    dir: PathBuf,
+}
+
+/// `definitions`.
+pub fn definitions(args: &DefinitionsArgs) -> Ended {
+    let refuse = |path: &Path, error: &Error| {
+        OpError::new("definitions::write", format!("Cannot write {}: {}.", path.display(), io_words(error)))
+            .help("Name a folder that you may write to.")
+            .class(Class::Machine)
+    };
+    fs::create_dir_all(&args.dir).map_err(|error| refuse(&args.dir, &error))?;
+    for (name, text) in script::definitions::files() {
+        let path = args.dir.join(name);
+        fs::write(&path, text).map_err(|error| refuse(&path, &error))?;
+        write_err(&format!("Wrote {}.", path.display()));
+    }
+    Ok(0)
 }
 
 /// `reference`: Markdown.
