@@ -7,13 +7,17 @@ mod bindings;
 mod builtins;
 mod check;
 mod compile;
+pub mod complete;
 mod context;
 mod convert;
 pub mod definitions;
+pub mod describe;
 mod explain;
-mod infer;
+pub mod infer;
 pub mod limits;
 mod modules;
+mod near;
+pub mod page;
 mod params;
 mod read;
 mod register;
@@ -22,7 +26,7 @@ pub mod sources;
 pub mod spans;
 pub mod stdlib;
 pub mod syntax;
-mod vocabulary;
+pub mod vocabulary;
 
 use crate::error::{OpError, OpResult, Site};
 use crate::kernel::interrupt;
@@ -33,6 +37,8 @@ use compile::{Compiled, compile};
 use context::Context;
 pub use context::Print;
 use modules::{Library, Resolver};
+pub use near::Near;
+use page::Live;
 pub use params::{Param, ParamTy, ParamValue};
 use read::read;
 use rhai::packages::Package;
@@ -96,17 +102,21 @@ impl Recipe {
 
     /// Its description: the text of its `//!` comments.
     pub fn doc(&self, sources: &Sources) -> String {
-        let text = sources.text(&self.compiled.source).unwrap_or_else(|| "".into());
-        let tokens = scan(&text).tokens;
-        let lines = tokens.iter().filter_map(|token| token.text(&text).strip_prefix("//!"));
-        let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
-        lines.collect::<Vec<_>>().join("\n").trim().to_string()
+        head(&sources.text(&self.compiled.source).unwrap_or_else(|| "".into()))
     }
 
     /// Whether it or one of its modules calls a function or method of that name.
     pub fn calls(&self, name: &str) -> bool {
         self.called.contains(name)
     }
+}
+
+/// What a text says of itself: its `//!` comments.
+fn head(text: &str) -> String {
+    let tokens = scan(text).tokens;
+    let lines = tokens.iter().filter_map(|token| token.text(text).strip_prefix("//!"));
+    let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
+    lines.collect::<Vec<_>>().join("\n").trim().to_string()
 }
 
 /// A recipe, as far as it could be read, and everything wrong with it.
@@ -153,9 +163,20 @@ impl Session {
         Session { engine, cx, given: config.params }
     }
 
-    /// Whether there is a function of that name, ours or Rhai's own.
-    pub fn knows(&self, name: &str) -> bool {
-        Vocabulary::of(&self.engine).knows(name)
+    /// What can be called.
+    pub fn vocabulary(&self) -> Vocabulary<'_> {
+        Vocabulary::of(&self.engine)
+    }
+
+    /// What is known around a text in a file that is being written, for completion and its like. The path is empty
+    /// where the text is in no file.
+    pub fn near<'s>(&'s self, file: &Path, vocabulary: &'s Vocabulary<'s>, live: Live) -> Near<'s> {
+        Near::new(&self.cx.library, vocabulary, file, live)
+    }
+
+    /// Takes a text in place of what is in a file, wherever that is imported; nothing takes that back.
+    pub fn overlay(&self, file: &Path, text: Option<String>) {
+        self.cx.library.overlay(file, text);
     }
 
     /// The texts that were compiled so far, for reports.
@@ -231,7 +252,7 @@ impl Session {
             params.extend(params::collect(&unit.compiled, sources, &mut errors));
         }
         errors.extend(params::duplicates(&params, sources));
-        let vocabulary = Vocabulary::of(&self.engine);
+        let vocabulary = self.vocabulary();
         let mut findings: Vec<Finding> = errors.into_iter().map(Finding::error).collect();
         findings.extend(check::check(&Program { units: &units, library, sources, vocabulary: &vocabulary }));
         Examined { recipe: Some(Recipe { compiled, params, called }), findings }
@@ -247,7 +268,7 @@ impl Session {
             cx.lab.borrow_mut().expect_rules();
         }
         let result = self.engine.run_ast_with_scope(&mut Scope::new(), &recipe.compiled.ast);
-        result.map_err(|failure| explain::runtime(&failure, source, cx, &Vocabulary::of(&self.engine)))?;
+        result.map_err(|failure| explain::runtime(&failure, source, cx, &self.vocabulary()))?;
         cx.lab.borrow_mut().settle().map_err(|mut error| {
             explain::locate(&mut error, &cx.sources);
             error

@@ -72,7 +72,7 @@ fn plain(written: &str) -> &str {
 fn unknown(written: &str) -> OpError {
     let name = plain(written);
     let error = OpError::new("doc::unknown", format!("There is no function `{name}`.")).class(Class::Usage);
-    let is_native = engine::reader(Vec::new()).is_ok_and(|session| session.knows(name));
+    let is_native = engine::reader(Vec::new()).is_ok_and(|session| session.vocabulary().knows(name));
     match closest(name, ops::all().map(|def| def.name)) {
         _ if is_native => error.help("It is one of Rhai's own, which the Rhai book describes: https://rhai.rs/book"),
         Some(near) => error.help(format!("Did you mean `{near}`?")),

@@ -86,7 +86,7 @@ impl<'t> Bindings<'t> {
         });
         let mut found: BTreeMap<&str, usize> = BTreeMap::new();
         for (at, binding) in self.all.iter().enumerate() {
-            let is_here = binding.scope.start <= offset && offset <= binding.scope.end && binding.function == function;
+            let is_here = binding.scope.start < offset && offset <= binding.scope.end && binding.function == function;
             let is_module = matches!(binding.kind, BindingKind::Import(_)) && binding.function.is_none();
             if is_here || (is_module && function.is_some()) {
                 found.insert(&binding.ident.name, at);

@@ -11,6 +11,7 @@ use super::bindings::{BindingKind, Bindings};
 use super::syntax::{Call, Expr, ExprKind, Function, Piece, Statement, StatementKind, Tree};
 use crate::ops::{Kind, Ty};
 pub use calls::Meant;
+pub use operators::text as text_of;
 use rhai::Dynamic;
 pub use shape::{Shape, methods_of};
 use std::cell::RefCell;

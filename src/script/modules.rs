@@ -14,7 +14,7 @@ use super::stdlib;
 use crate::error::{Class, OpError, OpResult, Site, closest};
 use rhai::{Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
@@ -50,7 +50,7 @@ impl Library {
     /// Makes the folder of a recipe's file the one that relative imports must stay in, and forgets what was loaded
     /// for another recipe. A recipe that is in no file has an empty path.
     pub fn enter(&self, file: &Path, recipe: &Rc<Compiled>) {
-        *self.root.borrow_mut() = file.parent().unwrap_or(Path::new("")).to_path_buf();
+        self.root_at(file);
         self.evaluated.borrow_mut().clear();
         let mut compiled = self.compiled.borrow_mut();
         compiled.clear();
@@ -78,6 +78,41 @@ impl Library {
     pub fn get(&self, importer: &str, path: &str) -> Option<Rc<Compiled>> {
         let found = self.find(importer, path).ok()?;
         self.compiled.borrow().get(&found.real).cloned()
+    }
+
+    /// Makes the folder of a file the one that modules may be in.
+    pub fn root_at(&self, file: &Path) {
+        *self.root.borrow_mut() = file.parent().unwrap_or(Path::new("")).to_path_buf();
+    }
+
+    /// The source's id and the text of the module that `importer` means by an import's path.
+    pub fn text(&self, importer: &str, path: &str) -> Option<(String, String)> {
+        let found = self.find(importer, path).ok()?;
+        let text = stdlib::text(&found.id).map_or_else(|| self.read(&found).ok(), |text| Some(text.to_owned()))?;
+        Some((found.id, text))
+    }
+
+    /// What can be written as an import's path in `importer` where `typed` is there: modules, and folders with a `/`
+    /// at their end.
+    pub fn importable(&self, importer: &str, typed: &str) -> Vec<String> {
+        let mut all: BTreeSet<String> = stdlib::MODULES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let prefix = typed.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        let beside = Path::new(importer).parent().unwrap_or(Path::new("")).to_path_buf();
+        for folder in std::iter::once(&beside).chain(&self.path) {
+            let Ok(entries) = std::fs::read_dir(tidy(&folder.join(&prefix).join("."))) else { continue };
+            for entry in entries.flatten() {
+                let is_itself = folder.join(&prefix).join(entry.file_name()) == Path::new(importer);
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let name = match name.strip_suffix(".rhai") {
+                    Some(module) => Some(module.to_owned()),
+                    None => entry.path().is_dir().then(|| format!("{name}/")),
+                };
+                all.extend(
+                    name.filter(|name| !is_itself && !name.starts_with('.')).map(|name| format!("{prefix}{name}")),
+                );
+            }
+        }
+        all.into_iter().collect()
     }
 
     fn compile(&self, engine: &Engine, sources: &Sources, found: &Found) -> (Option<Rc<Compiled>>, Vec<OpError>) {

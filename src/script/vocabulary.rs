@@ -97,6 +97,23 @@ impl<'e> Vocabulary<'e> {
         is_syntax(name) || self.natives().get(name).is_some_and(|native| native.on_any.contains(&count))
     }
 
+    /// Rhai's own methods of a type, by its name: each with its form, without what it is called on, and whether it takes
+    /// arguments.
+    pub fn methods(&self, of: &str) -> Vec<(String, String, bool)> {
+        let mut all = Vec::new();
+        for (name, native) in self.natives() {
+            let is_it = |types: &&Vec<&str>| match types.first() {
+                Some(&"any") => native.on_any.contains(&types.len()),
+                Some(first) => *first == of,
+                None => false,
+            };
+            if let Some((_, rest)) = native.types.iter().find(is_it).and_then(|types| types.split_first()) {
+                all.push((name.clone(), format!("{name}({})", rest.join(", ")), !rest.is_empty()));
+            }
+        }
+        all
+    }
+
     /// The forms of one of Rhai's own functions.
     pub fn signatures(&self, name: &str) -> impl Iterator<Item = String> {
         let forms = self.natives().get(name).map(|native| &native.types).into_iter().flatten();

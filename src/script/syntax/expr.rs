@@ -151,7 +151,8 @@ impl Parser<'_> {
             self.bump();
             end
         } else {
-            self.end().max(start)
+            // Everything up to what goes on after it.
+            self.start().max(start)
         };
         (args, start..end)
     }
