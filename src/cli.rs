@@ -13,6 +13,7 @@ mod foretell;
 mod journal;
 mod logs;
 mod ls;
+mod lsp;
 mod manual;
 mod pager;
 mod params;
@@ -92,6 +93,7 @@ enum Command {
     Doc(reference::DocArgs),
     /// Print the language reference as Markdown
     Reference,
+    Lsp(lsp::LspArgs),
     Definitions(reference::DefinitionsArgs),
     Completions(completions::CompletionsArgs),
     /// Print the man page of rhailab
@@ -152,6 +154,7 @@ pub fn main() -> ExitCode {
         Some(Command::Export(args)) => plan::export_scripts(args, context),
         Some(Command::Doc(args)) => reference::doc(args, context),
         Some(Command::Reference) => reference::print(),
+        Some(Command::Lsp(args)) => lsp::lsp(args),
         Some(Command::Definitions(args)) => reference::definitions(args),
         Some(Command::Completions(args)) => completions::completions(args),
         Some(Command::Manual) => manual::print(),
