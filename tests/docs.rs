@@ -83,3 +83,20 @@ fn definition_files_are_written_where_they_are_wanted() {
     assert!(text.starts_with("module static;\n") && text.contains("\nfn netns(name: String) -> netns;\n"), "{text}");
     assert!(home.run(&["definitions", "rhailab"]).assert_fails(3).contains("Cannot write rhailab"));
 }
+
+#[test]
+fn what_editors_are_to_be_told_is_well_formed() {
+    let text = read("docs/editors.md");
+    let fences = |language: &str| -> Vec<String> {
+        let parts = text.split(&format!("\n```{language}\n")).skip(1);
+        parts.filter_map(|part| part.split("\n```").next()).map(str::to_owned).collect()
+    };
+    let helix: toml::Table = toml::from_str(&fences("toml")[0]).unwrap();
+    assert_eq!(helix["language-server"]["rhailab"]["args"][0].as_str(), Some("lsp"));
+    let code: serde_json::Value = serde_json::from_str(&fences("json")[0]).unwrap();
+    assert_eq!(code["contributes"]["languages"][0]["extensions"][0], ".rhai");
+    for language in ["lua", "js", "elisp"] {
+        let all = fences(language).concat();
+        assert!(all.contains("lsp") && all.contains("rhailab"), "{language}: {all}");
+    }
+}

@@ -21,7 +21,7 @@ struct Native {
     types: BTreeSet<Vec<&'static str>>,
     /// The numbers of arguments of those forms that are not ours.
     theirs: BTreeSet<usize>,
-    /// Those of them that are called on a value of any type, or of one that only we know.
+    /// Those of them that are called on a value of any type.
     on_any: BTreeSet<usize>,
 }
 
@@ -57,7 +57,7 @@ impl<'e> Vocabulary<'e> {
             for (name, count, types) in forms {
                 let native = natives.entry(name.clone()).or_default();
                 native.counts.insert(count);
-                let is_ours = types.iter().all(|ty| *ty == "any")
+                let is_ours = types.iter().all(|ty| [OTHER, "any"].contains(ty))
                     && ops::all().any(|def| def.name == name && is_form(def, count));
                 // Rhai's own `sleep` is replaced.
                 let is_ours = is_ours || name == "sleep";
@@ -94,7 +94,9 @@ impl<'e> Vocabulary<'e> {
 
     /// Whether one of Rhai's own functions can be called on a value of any of our types with so many arguments.
     pub fn is_for_any(&self, name: &str, count: usize) -> bool {
-        is_syntax(name) || self.natives().get(name).is_some_and(|native| native.on_any.contains(&count))
+        is_syntax(name)
+            || (ON_OURS.contains(&name) && count == 1)
+            || self.natives().get(name).is_some_and(|native| native.on_any.contains(&count))
     }
 
     /// Rhai's own methods of a type, by its name: each with its form, without what it is called on, and whether it takes
@@ -104,6 +106,7 @@ impl<'e> Vocabulary<'e> {
         for (name, native) in self.natives() {
             let is_it = |types: &&Vec<&str>| match types.first() {
                 Some(&"any") => native.on_any.contains(&types.len()),
+                Some(&OTHER) => ON_OURS.contains(&name.as_str()) && !RHAIS.contains(&of),
                 Some(first) => *first == of,
                 None => false,
             };
@@ -126,9 +129,20 @@ impl<'e> Vocabulary<'e> {
     }
 }
 
+/// A type that has no name there: one of ours, or one of Rhai's that recipes do not have.
+const OTHER: &str = "value";
+
+/// Rhai's types among those with names.
+const RHAIS: &[&str] =
+    &["()", "bool", "char", "int", "float", "string", "array", "map", "closure", "range", "timestamp"];
+
+/// What can be done with every value of ours.
+const ON_OURS: &[&str] = &["to_string", "to_debug", "print", "debug"];
+
 /// What our documentation calls a type of Rhai's.
 fn type_name(id: TypeId) -> &'static str {
     let names = [
+        (TypeId::of::<rhai::Dynamic>(), "any"),
         (TypeId::of::<()>(), "()"),
         (TypeId::of::<bool>(), "bool"),
         (TypeId::of::<char>(), "char"),
@@ -142,7 +156,7 @@ fn type_name(id: TypeId) -> &'static str {
         (TypeId::of::<std::ops::RangeInclusive<rhai::INT>>(), "range"),
         (TypeId::of::<std::time::Instant>(), "timestamp"),
     ];
-    names.iter().find(|(known, _)| *known == id).map_or("any", |(_, name)| *name)
+    names.iter().find(|(known, _)| *known == id).map_or(OTHER, |(_, name)| *name)
 }
 
 /// Whether one of our functions takes that many arguments, what it is called on included.
