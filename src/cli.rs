@@ -9,6 +9,7 @@ mod down;
 mod engine;
 mod events;
 mod exec;
+mod fmt;
 mod foretell;
 mod journal;
 mod logs;
@@ -88,6 +89,7 @@ enum Command {
     Journal(journal::JournalArgs),
     Recover(down::RecoverArgs),
     Check(check::CheckArgs),
+    Fmt(fmt::FmtArgs),
     Plan(plan::PlanArgs),
     Export(plan::ExportArgs),
     Doc(reference::DocArgs),
@@ -150,6 +152,7 @@ pub fn main() -> ExitCode {
         Some(Command::Journal(args)) => journal::journal(args, context),
         Some(Command::Recover(args)) => down::recover(args, context),
         Some(Command::Check(args)) => check::check(args, context),
+        Some(Command::Fmt(args)) => fmt::fmt(args, context),
         Some(Command::Plan(args)) => plan::plan(args, context),
         Some(Command::Export(args)) => plan::export_scripts(args, context),
         Some(Command::Doc(args)) => reference::doc(args, context),

@@ -35,7 +35,7 @@ pub fn render_finding(finding: &Finding, sources: &Sources, style: Style) -> Str
     let report = Report::of(&finding.error, sources, style.width);
     let report = match finding.severity {
         Severity::Error => report,
-        Severity::Warning => report.as_warning(),
+        Severity::Warning => report.into_warning(),
     };
     draw(&report, &finding.error, style)
 }

@@ -19,11 +19,12 @@ use lsp_types::request::{self as ask, Request as _};
 use lsp_types::{
     ClientCapabilities, CompletionOptions, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
     DidOpenTextDocumentParams, DidSaveTextDocumentParams, HoverProviderCapability, InitializeParams, OneOf,
-    PublishDiagnosticsParams, ServerCapabilities, SignatureHelpOptions, TextDocumentPositionParams,
-    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions, Uri,
+    PublishDiagnosticsParams, ServerCapabilities, SignatureHelpOptions, TextDocumentIdentifier,
+    TextDocumentPositionParams, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
+    TextDocumentSyncSaveOptions, Uri,
 };
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::io::{BufRead, ErrorKind, Result, Write};
 use std::path::Path;
@@ -42,8 +43,6 @@ pub fn serve(session: &Session, input: &mut impl BufRead, output: &mut dyn Write
     loop {
         let message = match Message::read(input) {
             Ok(Some(message)) => message,
-            // The client is gone without a word.
-            Ok(None) => return 1,
             Err(error) if error.kind() == ErrorKind::InvalidData => {
                 let answer = json!({
                     "jsonrpc": "2.0",
@@ -55,7 +54,8 @@ pub fn serve(session: &Session, input: &mut impl BufRead, output: &mut dyn Write
                 }
                 continue;
             }
-            Err(_) => return 1,
+            // The client is gone without a word.
+            Ok(None) | Err(_) => return 1,
         };
         let done = match message {
             Message::Request(request) => server.request(request),
@@ -88,7 +88,7 @@ struct Server<'s> {
 type Answer = std::result::Result<Value, (ErrorCode, String)>;
 
 impl Server<'_> {
-    fn write(&mut self, message: Message) -> Result<()> {
+    fn write(&mut self, message: &Message) -> Result<()> {
         message.write(&mut self.output)
     }
 
@@ -118,6 +118,7 @@ impl Server<'_> {
             ask::SignatureHelpRequest::METHOD => self.at(params, answers::signatures),
             ask::GotoDefinition::METHOD => self.at(params, answers::definition),
             ask::DocumentSymbolRequest::METHOD => self.of(params, answers::symbols),
+            ask::Formatting::METHOD => self.of(params, |document, _| answers::formatting(document)),
             other => Err((ErrorCode::MethodNotFound, format!("The server does not know `{other}`."))),
         };
         self.answer(id, answer)
@@ -128,7 +129,7 @@ impl Server<'_> {
             Ok(value) => Response::new_ok(id, value),
             Err((code, message)) => Response::new_err(id, code as i32, message),
         };
-        self.write(response.into())
+        self.write(&response.into())
     }
 
     fn initialize(&mut self, params: Value) -> Answer {
@@ -152,6 +153,7 @@ impl Server<'_> {
             }),
             definition_provider: Some(OneOf::Left(true)),
             document_symbol_provider: Some(OneOf::Left(true)),
+            document_formatting_provider: Some(OneOf::Left(true)),
             ..ServerCapabilities::default()
         };
         valued(&json!({
@@ -176,8 +178,14 @@ impl Server<'_> {
 
     /// Answers a question about a whole document.
     fn of<T: Serialize>(&self, params: Value, ask: impl FnOnce(&Document, &dyn Around) -> T) -> Answer {
-        let params: lsp_types::DocumentSymbolParams = parsed(params)?;
-        self.answered(&params.text_document.uri, ask)
+        /// What all such requests have; how a client would indent is not asked.
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Whole {
+            text_document: TextDocumentIdentifier,
+        }
+        let Whole { text_document } = parsed(params)?;
+        self.answered(&text_document.uri, ask)
     }
 
     fn answered<T: Serialize>(&self, uri: &Uri, ask: impl FnOnce(&Document, &dyn Around) -> T) -> Answer {
@@ -249,7 +257,7 @@ impl Server<'_> {
 
     fn publish(&mut self, uri: Uri, diagnostics: Vec<lsp_types::Diagnostic>, version: Option<i32>) -> Result<()> {
         let params = PublishDiagnosticsParams { uri, diagnostics, version };
-        self.write(Notification::new(notice::PublishDiagnostics::METHOD.to_owned(), params).into())
+        self.write(&Notification::new(notice::PublishDiagnostics::METHOD.to_owned(), params).into())
     }
 }
 

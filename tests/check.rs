@@ -10,6 +10,8 @@ use recipes::{Shown, examples, fences, files};
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::Lab;
 use rhailab::names::LabName;
+use rhailab::script::format::format;
+use rhailab::script::scan::scan;
 use rhailab::script::{Config, Finding, Session};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -170,6 +172,52 @@ fn every_mistake_is_told_and_a_run_stops_at_the_same() {
     let error = session().load_text("test.rhai", text).unwrap_err();
     assert_eq!((error.0.code, error.0.notes.len()), ("script::unknown_variable", 4), "{error}");
     assert_eq!(found("let a = ;\nnet_ns();"), ["script::syntax: ;"], "nothing is known after a slip of the syntax");
+}
+
+/// The tokens of a text, comments without the white space at their ends.
+fn tokens(text: &str) -> Vec<String> {
+    let scan = scan(text);
+    scan.tokens.iter().map(|token| token.text(text).trim_end().to_owned()).collect()
+}
+
+#[test]
+fn laying_out_a_recipe_loses_nothing_and_is_done_once() {
+    let mut all: Vec<Shown> =
+        ["scripts", "stdlib", "tests", "benches"].iter().flat_map(|folder| files(folder)).collect();
+    all.extend(examples());
+    all.extend(fences("README.md"));
+    let mut laid_out = 0;
+    for shown in all {
+        let Some(once) = format(&shown.text) else {
+            assert!(shown.title.contains("errors/unclosed"), "{} is not laid out", shown.title);
+            continue;
+        };
+        assert_eq!(tokens(&once), tokens(&shown.text), "{}", shown.title);
+        assert_eq!(format(&once).as_ref(), Some(&once), "{}", shown.title);
+        if !shown.title.starts_with("tests/") {
+            assert_eq!(once.trim_end(), shown.text.trim_end(), "{} is laid out as it should be", shown.title);
+        }
+        laid_out += 1;
+    }
+    assert!(laid_out > 150, "{laid_out}");
+}
+
+#[test]
+fn recipes_are_laid_out_where_that_is_asked_for() {
+    let home = Home::new(User::Me);
+    home.folder("labs");
+    home.write("labs/a.rhai", "if true {\nnetns(\"a\");   \n}\n\n");
+    home.write("labs/b.rhai", "netns(\"b\");\n");
+    home.write("open.rhai", "netns(\n");
+    let named = home.run(&["fmt", "--check", "labs"]);
+    assert_eq!((named.code, named.out.as_str()), (Some(2), "labs/a.rhai\n"));
+    let ran = home.run(&["fmt", "open.rhai", "labs"]);
+    assert!(ran.code == Some(2) && ran.err.contains("of `open.rhai` do not match"), "{}", ran.err);
+    assert!(ran.err.contains("Laid out labs/a.rhai.") && !ran.err.contains("b.rhai"), "{}", ran.err);
+    let text = std::fs::read_to_string(home.path("labs/a.rhai")).unwrap();
+    assert_eq!(text, "if true {\n    netns(\"a\");\n}\n");
+    home.run(&["fmt", "--check", "labs"]).assert_well();
+    assert_eq!(std::fs::read_to_string(home.path("open.rhai")).unwrap(), "netns(\n", "it is left alone");
 }
 
 /// A module with a mistake, and a recipe that imports it.

@@ -88,7 +88,8 @@ fn definition_files_are_written_where_they_are_wanted() {
 fn what_editors_are_to_be_told_is_well_formed() {
     let text = read("docs/editors.md");
     let fences = |language: &str| -> Vec<String> {
-        let parts = text.split(&format!("\n```{language}\n")).skip(1);
+        let fence = format!("\n```{language}\n");
+        let parts = text.split(&fence).skip(1);
         parts.filter_map(|part| part.split("\n```").next()).map(str::to_owned).collect()
     };
     let helix: toml::Table = toml::from_str(&fences("toml")[0]).unwrap();

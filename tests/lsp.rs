@@ -1,5 +1,6 @@
 //! The language server, as an editor speaks to it: the real program over standard input and output.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
+#![allow(clippy::needless_pass_by_value, reason = "a message is written where it is sent")]
 
 mod support;
 
@@ -65,7 +66,7 @@ impl Client {
     }
 
     fn receive(&mut self) -> Value {
-        self.messages.recv_timeout(PATIENCE).expect("the server says something")
+        self.messages.recv_timeout(PATIENCE).unwrap()
     }
 
     /// A request's response, whole.
@@ -207,6 +208,17 @@ fn a_session_from_hello_to_goodbye() {
     let symbols = editor.ask("textDocument/documentSymbol", json!({ "textDocument": { "uri": web } }));
     let names: Vec<&str> = symbols.as_array().unwrap().iter().map(|symbol| symbol["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["part", "br"]);
+
+    let options = json!({ "tabSize": 2, "insertSpaces": true });
+    let edits =
+        editor.ask("textDocument/formatting", json!({ "textDocument": { "uri": web }, "options": options.clone() }));
+    assert_eq!(edits, json!([]), "it is laid out already");
+    let loose = uri(&home, "loose.rhai");
+    editor.open(&loose, "if true {\nprint(`😀\n`);\n}");
+    editor.diagnostics(&web);
+    let edits = editor.ask("textDocument/formatting", json!({ "textDocument": { "uri": loose }, "options": options }));
+    assert_eq!(edits[0]["newText"], "if true {\n    print(`😀\n`);\n}\n");
+    assert_eq!(edits[0]["range"]["end"], json!({ "line": 3, "character": 1 }));
 
     editor.tell("textDocument/didClose", json!({ "textDocument": { "uri": web } }));
     assert_eq!(editor.diagnostics(&web), Vec::<String>::new());

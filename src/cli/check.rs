@@ -66,6 +66,11 @@ fn findings(session: &Session, file: &Path, stdin_name: &Path) -> OpResult<Vec<F
     if file != Path::new("-") {
         return Ok(session.check_file(file));
     }
+    Ok(session.check_text(&stdin_name.display().to_string(), &standard_input()?, stdin_name))
+}
+
+/// The text on standard input.
+pub(super) fn standard_input() -> OpResult<String> {
     let mut text = String::new();
     let read = stdin().lock().take(LONGEST).read_to_string(&mut text);
     read.map_err(|error| {
@@ -73,11 +78,11 @@ fn findings(session: &Session, file: &Path, stdin_name: &Path) -> OpResult<Vec<F
             .help("It takes a recipe, as UTF-8 text.")
             .usage()
     })?;
-    Ok(session.check_text(&stdin_name.display().to_string(), &text, stdin_name))
+    Ok(text)
 }
 
 /// The files that are meant, with the recipes in folders and the folders in them.
-fn recipes(named: &[PathBuf]) -> OpResult<Vec<PathBuf>> {
+pub(super) fn recipes(named: &[PathBuf]) -> OpResult<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in named {
         if !path.is_dir() {

@@ -88,7 +88,7 @@ impl Report {
     }
 
     /// The same, as something less bad.
-    pub fn as_warning(self) -> Report {
+    pub fn into_warning(self) -> Report {
         Report { severity: Severity::Warning, ..self }
     }
 

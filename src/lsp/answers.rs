@@ -5,7 +5,7 @@ use super::position;
 use crate::script::complete::{self, Candidate, CandidateKind};
 use crate::script::describe::{self, SymbolKind as Kind};
 use crate::script::page::Around;
-use crate::script::stdlib;
+use crate::script::{format, stdlib};
 use lsp_types::{
     CompletionItem, CompletionItemKind, CompletionList, CompletionTextEdit, DocumentSymbol, Documentation, Hover,
     HoverContents, InsertTextFormat, Location, MarkupContent, MarkupKind, ParameterInformation, ParameterLabel,
@@ -147,4 +147,15 @@ pub fn symbols(document: &Document, around: &dyn Around) -> Vec<DocumentSymbol> 
         }
     };
     describe::symbols(&document.page, around).into_iter().map(symbol).collect()
+}
+
+/// What lays the document out: nothing where it is, or where its brackets do not match.
+pub fn formatting(document: &Document) -> Vec<TextEdit> {
+    let text = &document.page.text;
+    match format::format(text) {
+        Some(new_text) if new_text != **text => {
+            vec![TextEdit { range: position::range(text, &(0..text.len())), new_text }]
+        }
+        _ => Vec::new(),
+    }
 }

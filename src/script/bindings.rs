@@ -155,7 +155,7 @@ impl<'t> Walk<'t> {
         let outer = self.visible.len();
         match &statement.kind {
             StatementKind::Let { name, value, is_const, is_exported } => {
-                value.iter().for_each(|value| self.expr(value));
+                self.maybe(value.as_ref());
                 let value = value.as_ref();
                 let kind = if *is_const { BindingKind::Const(value) } else { BindingKind::Let(value) };
                 self.declare(name, kind, end);
@@ -170,9 +170,9 @@ impl<'t> Walk<'t> {
                 }
             }
             StatementKind::Export { names } => names.iter().for_each(|name| self.read(&name.name, &name.at)),
-            StatementKind::Leave { value, .. } => value.iter().for_each(|value| self.expr(value)),
+            StatementKind::Leave { value, .. } => self.maybe(value.as_ref()),
             StatementKind::Loop { condition, body } => {
-                condition.iter().for_each(|condition| self.expr(condition));
+                self.maybe(condition.as_ref());
                 self.block(body, true);
             }
             StatementKind::For { name, counter, over, body } => {
@@ -193,6 +193,12 @@ impl<'t> Walk<'t> {
                 self.visible.truncate(outer);
             }
             StatementKind::Expr { value, .. } => self.expr(value),
+        }
+    }
+
+    fn maybe(&mut self, expr: Option<&'t Expr>) {
+        if let Some(expr) = expr {
+            self.expr(expr);
         }
     }
 

@@ -223,7 +223,7 @@ impl<'t> Facts<'t> {
         }
         let found = methods_of(&on.shape).find(|def| def.name == name && matches!(def.kind, Kind::Property(_)));
         let Some(def) = found else { return Worth::default() };
-        let value = on.value.as_ref().and_then(|this| self.run(def, Some(this), &[]).ok().flatten());
+        let value = on.value.as_ref().and_then(|this| calls::run(def, Some(this), &[]).ok().flatten());
         // Some properties have nothing to give now and then.
         Worth { shape: Shape::of(def.returns), is_certain: on.is_certain && Shape::of(def.returns).is_handle(), value }
     }

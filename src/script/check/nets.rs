@@ -98,7 +98,9 @@ fn may_be_given(checked: &Checked<'_>, given: IpNet, made: &Expr) -> bool {
                     .and_then(|address| net(checked, address))
                     .is_none_or(|net| net.contains(&given.addr())),
                 "addr" => true,
-                "exec" | "sh" | "start" => gives_addresses(&checked.program.sources.text(&unit.compiled.source), call),
+                "exec" | "sh" | "start" => {
+                    gives_addresses(checked.program.sources.text(&unit.compiled.source).as_deref(), call)
+                }
                 _ => false,
             };
         });
@@ -107,9 +109,9 @@ fn may_be_given(checked: &Checked<'_>, given: IpNet, made: &Expr) -> bool {
 }
 
 /// Whether a command may give an interface an address.
-fn gives_addresses(text: &Option<std::rc::Rc<str>>, call: &Call) -> bool {
+fn gives_addresses(text: Option<&str>, call: &Call) -> bool {
     let is_literal = |arg: &Expr| matches!(arg.kind, ExprKind::Str(_) | ExprKind::List(_) | ExprKind::Template(_));
-    let words = text.as_ref().and_then(|text| text.get(call.inside.clone())).unwrap_or_default();
+    let words = text.and_then(|text| text.get(call.inside.clone())).unwrap_or_default();
     !call.args.first().is_some_and(is_literal)
         || ["addr", "ip a", "\"a\"", "ifconfig"].iter().any(|it| words.contains(it))
 }

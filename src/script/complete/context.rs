@@ -2,7 +2,7 @@
 
 use crate::script::page::Page;
 use crate::script::scan::{Kind, Token, scan};
-use crate::script::syntax::{Call, ExprKind};
+use crate::script::syntax::{Call, Expr, ExprKind};
 use std::ops::Range;
 
 /// What can stand at a place.
@@ -86,11 +86,11 @@ fn between<'p>(page: &'p Page, tokens: &[Token], before: Option<usize>, start: u
         "import" => Context::Nothing,
         word if NAMING.contains(&word) && token.kind == Kind::Keyword => Context::Nothing,
         "#{" | "," => match key_of(page, start) {
-            Some(Some(call)) => Context::Key(call),
+            Key::OfOptions(call) => Context::Key(call),
             // A map that is nobody's options has keys that only its author knows.
-            Some(None) => Context::Nothing,
-            None if is_parameter(page, start) => Context::Nothing,
-            None => Context::Expression { is_statement: false },
+            Key::OfAMap => Context::Nothing,
+            Key::None if is_parameter(page, start) => Context::Nothing,
+            Key::None => Context::Expression { is_statement: false },
         },
         "(" | "|" if is_parameter(page, start) => Context::Nothing,
         ";" | "{" | "}" | "=>" => Context::Expression { is_statement: true },
@@ -104,21 +104,31 @@ fn between<'p>(page: &'p Page, tokens: &[Token], before: Option<usize>, start: u
     }
 }
 
-/// Whether a key of a map can begin at `start`, and the call whose options the map is.
-fn key_of(page: &Page, start: usize) -> Option<Option<&Call>> {
+/// A key that can begin at a place.
+enum Key<'p> {
+    /// None can.
+    None,
+    /// One of a map that is no options.
+    OfAMap,
+    /// One of the options of a call.
+    OfOptions(&'p Call),
+}
+
+/// The key of a map that can begin at `start`.
+fn key_of(page: &Page, start: usize) -> Key<'_> {
     let around = page.around(start);
-    let mut path = around.iter().rev();
     // What is written of the key, or of what follows it, may be an expression of its own.
-    let map = path.find(|expr| matches!(expr.kind, ExprKind::Map(_) | ExprKind::List(_) | ExprKind::Call(_)))?;
-    let ExprKind::Map(entries) = &map.kind else { return None };
+    let is_holder = |expr: &&&Expr| matches!(expr.kind, ExprKind::Map(_) | ExprKind::List(_) | ExprKind::Call(_));
+    let Some(map) = around.iter().rev().find(is_holder) else { return Key::None };
+    let ExprKind::Map(entries) = &map.kind else { return Key::None };
     if entries.iter().any(|entry| entry.key.at.end < start && start <= entry.value.at.end) {
-        return None;
+        return Key::None;
     }
     let call = around.iter().rev().find_map(|expr| match &expr.kind {
         ExprKind::Call(call) if call.args.iter().any(|arg| arg.at == map.at) => Some(&**call),
         _ => None,
     });
-    Some(call)
+    call.map_or(Key::OfAMap, Key::OfOptions)
 }
 
 /// Whether a parameter of a function or closure is named at `start`.

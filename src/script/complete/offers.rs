@@ -198,12 +198,10 @@ fn of_function(function: &Function) -> Candidate {
 }
 
 fn of_def(def: &'static FnDef) -> Candidate {
-    let kind = match def.kind {
-        Kind::Property(_) => CandidateKind::Property,
-        _ => {
-            let takes = def.params.iter().any(|param| !matches!(param.ty, Ty::Options(_)));
-            CandidateKind::Function { takes }
-        }
+    let kind = if let Kind::Property(_) = def.kind {
+        CandidateKind::Property
+    } else {
+        CandidateKind::Function { takes: def.params.iter().any(|param| !matches!(param.ty, Ty::Options(_))) }
     };
     Candidate { label: def.name.to_owned(), kind, detail: def.signature(), doc: documentation(def) }
 }

@@ -79,24 +79,19 @@ impl Facts<'_> {
         };
         let args: Option<Vec<Dynamic>> = call.args.iter().map(|arg| self.of(arg).value).collect();
         match args {
-            Some(args) if meant.receivers == Some(0) => self.run(meant.def, this.as_ref(), &args),
+            Some(args) if meant.receivers == Some(0) => run(meant.def, this.as_ref(), &args),
             _ => Ok(None),
         }
     }
+}
 
-    /// Runs a function that only calculates.
-    pub(super) fn run(
-        &self,
-        def: &'static FnDef,
-        this: Option<&Dynamic>,
-        args: &[Dynamic],
-    ) -> OpResult<Option<Dynamic>> {
-        let only_calculates = values::DEFS.iter().any(|pure| (pure.name, pure.kind) == (def.name, def.kind));
-        let (true, Run::Op(run)) = (only_calculates, &def.run) else { return Ok(None) };
-        let args = bind(def, args, &Ns::Host)?;
-        let this = this.and_then(any).unwrap_or(Value::Unit);
-        let mut lab = Lab::new(LabName::new("check")?, Box::new(FakeKernel::new()), None);
-        let site = Site { source: "".into(), line: 1, col: 1 };
-        run(&mut ops::Call { lab: &mut lab, def, this, args, site }).map(|value| Some(give(value)))
-    }
+/// Runs a function that only calculates.
+pub(super) fn run(def: &'static FnDef, this: Option<&Dynamic>, args: &[Dynamic]) -> OpResult<Option<Dynamic>> {
+    let only_calculates = values::DEFS.iter().any(|pure| (pure.name, pure.kind) == (def.name, def.kind));
+    let (true, Run::Op(run)) = (only_calculates, &def.run) else { return Ok(None) };
+    let args = bind(def, args, &Ns::Host)?;
+    let this = this.and_then(any).unwrap_or(Value::Unit);
+    let mut lab = Lab::new(LabName::new("check")?, Box::new(FakeKernel::new()), None);
+    let site = Site { source: "".into(), line: 1, col: 1 };
+    run(&mut ops::Call { lab: &mut lab, def, this, args, site }).map(|value| Some(give(value)))
 }

@@ -190,7 +190,7 @@ impl Parser<'_> {
                 self.bump();
                 ExprKind::Str(None)
             }
-            (Some(Kind::Name), _) => return self.name(),
+            (Some(Kind::Name), _) | (Some(Kind::Keyword), "global") => return self.name(),
             (Some(Kind::Keyword), "true" | "false") => {
                 self.bump();
                 ExprKind::Bool(word == "true")
@@ -199,7 +199,6 @@ impl Parser<'_> {
                 self.bump();
                 ExprKind::This
             }
-            (Some(Kind::Keyword), "global") => return self.name(),
             (Some(Kind::Keyword), "if") => self.if_else(),
             (Some(Kind::Keyword), "switch") => self.switch(),
             (Some(Kind::Keyword), "while" | "until" | "loop" | "do" | "for") => return self.arm(),

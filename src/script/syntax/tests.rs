@@ -9,7 +9,7 @@ fn calls(text: &str) -> Vec<String> {
         if let ExprKind::Call(call) = &expr.kind {
             let modules: Vec<&str> = call.modules.iter().map(|module| module.name.as_str()).collect();
             let on = call.on.as_ref().map_or(String::new(), |on| format!("{}.", &text[on.at.clone()]));
-            let path = modules.iter().map(|module| format!("{module}::")).collect::<String>();
+            let path = if modules.is_empty() { String::new() } else { format!("{}::", modules.join("::")) };
             found.push(format!("{on}{path}{}/{}", call.name.name, call.args.len()));
         }
     });

@@ -84,7 +84,9 @@ fn statements<'t>(here: Part<'t>, see: &mut dyn FnMut(&'t Statement)) {
         Part::Block(block) => block.statements.iter().for_each(|statement| statements(Part::Statement(statement), see)),
         Part::Statement(statement) => {
             see(statement);
-            statement_parts(statement).into_iter().for_each(|child| statements(child, see));
+            for child in statement_parts(statement) {
+                statements(child, see);
+            }
         }
     }
 }
