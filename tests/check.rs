@@ -169,6 +169,7 @@ fn every_mistake_is_told_and_a_run_stops_at_the_same() {
         "value::address: \"y\"",
     ];
     assert_eq!(found(text), expected);
+    assert_eq!(found("switch 1 { 1 => net_ns(2), _ => () }"), ["script::unknown_function: net_ns"], "told once");
     let error = session().load_text("test.rhai", text).unwrap_err();
     assert_eq!((error.0.code, error.0.notes.len()), ("script::unknown_variable", 4), "{error}");
     assert_eq!(found("let a = ;\nnet_ns();"), ["script::syntax: ;"], "nothing is known after a slip of the syntax");

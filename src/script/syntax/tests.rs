@@ -131,3 +131,106 @@ proptest! {
         each(&tree, &mut |expr| assert!(text.get(expr.at.clone()).is_some(), "{:?} of {text:?}", expr.at));
     }
 }
+
+/// Syntax that recipes seldom have.
+const ODD: &str = r###"// odd but legal
+let a = [1, 2, 3,];
+let f = |x, y| { x + y };
+print(f.call(1, 2));
+let s = switch a.len() { 1 | 2 => print("x"), 3 if a.len() > 2 => { print("big"); 7 }, 3..=5 => debug("r"), _ => () };
+let t = if a.len() > 2 { print("y") } else if false { debug(1) } else { () };
+let m = #{ "a b": to_string(1), c: #{ d: [to_string(2)] } };
+print(m.c.d[0].len().to_string());
+let u = -abs(-3) ** 2 - +abs(4);
+loop { if u > 0 { break; } }
+do { print("z") } until true;
+while false { continue }
+for (x, i) in [to_string(1)] { print(x + i) }
+for x in 0..abs(3) { print(x) }
+print(`a ${to_string(1) + `b ${to_string(2)}`} c`);
+let v = a?.len() ?? abs(1);
+let w = a?[0];
+try { throw to_string("x") } catch (e) { print(e) }
+try { print(1) } catch { print(2) }
+print("a" in ["a"]); print(!("b" in ["a"])); print("c" !in ["a"]);
+{ let inner = to_string(1); print(inner) }
+let z = { let q = abs(2); q + 1 };
+let g = || print("q");
+g.call();
+fn p(x) { this += x; this }
+let n = 5; n.p(2); print(n);
+let r = (1 + abs(2)) * 3;
+let big = a.map(|x| x * 2).filter(|x| x > 2).reduce(|s, x| s + x, 0);
+print(a.extract(abs(0)..abs(2)).len());
+a[0] = abs(5); a[1] += abs(2); m.c.d = [to_string(3)];
+let neg = a[-1].to_string();
+if !a.is_empty() && a.len() == abs(3) || false { print("ok") }
+const K = abs(1);
+fn uses() { global::K + abs(1) }
+print(uses());
+let c = 'x'; let raw = #"raw "quoted""#; let multi = "a\
+   b";
+print(type_of(raw)); print(1..2 == 1..2);
+return to_string(9);
+"###;
+
+/// Every recipe that the project has.
+fn recipes() -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    let mut folders: Vec<std::path::PathBuf> =
+        ["scripts", "stdlib", "tests", "benches/recipes"].map(|folder| root().join(folder)).to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rhai") {
+                all.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    all.extend(crate::ops::all().map(|def| (def.signature(), def.example.to_owned())));
+    all.push(("ODD".to_owned(), ODD.to_owned()));
+    all
+}
+
+fn root() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_tree_has_the_calls_that_rhai_makes() {
+    use crate::script::compile::compile;
+    use crate::script::sources::Sources;
+    let mut engine = rhai::Engine::new_raw();
+    engine.set_optimization_level(rhai::OptimizationLevel::None);
+    engine.set_max_expr_depths(64, 64);
+    let mut compared = 0;
+    for (title, text) in recipes() {
+        // Texts with a mistake have no tree of Rhai's.
+        let (Some(compiled), _) = compile(&engine, &Sources::default(), "test", &text) else { continue };
+        let mut theirs: Vec<String> = compiled
+            .calls
+            .iter()
+            // Rhai makes them of a closure that uses what is around it, and of `in`.
+            .filter(|call| call.name != "curry" && (call.name != "contains" || call.is_method))
+            .map(|call| format!("{}:{}/{} {}", call.site.line, call.name, call.args, call.is_method))
+            .collect();
+        let mut ours = Vec::new();
+        each(&compiled.tree, &mut |expr| {
+            if let ExprKind::Call(call) = &expr.kind {
+                let start = call.modules.first().map_or(call.name.at.start, |module| module.at.start);
+                let (line, _) = crate::script::scan::line_col(&text, start);
+                ours.push(format!("{line}:{}/{} {}", call.name.name, call.args.len(), call.on.is_some()));
+            }
+        });
+        // Rhai goes through the arms of a switch twice.
+        for calls in [&mut ours, &mut theirs] {
+            calls.sort();
+            calls.dedup();
+        }
+        assert_eq!(ours, theirs, "{title}");
+        compared += ours.len();
+    }
+    assert!(compared > 500, "{compared} calls");
+}
