@@ -43,8 +43,9 @@ pub fn check(args: &CheckArgs, context: Context) -> Ended {
     let session = engine::reader(folders(&args.module_path)?)?;
     let mut tally = Tally::default();
     for file in &files {
-        for finding in findings(&session, file, &args.stdin_name)? {
-            if !tally.counts(&finding, file, &files) {
+        let name = if file == Path::new("-") { &args.stdin_name } else { file };
+        for finding in findings(&session, file, name)? {
+            if !tally.counts(&finding, name, &files) {
                 continue;
             }
             let mut out = stdout().lock();
@@ -62,23 +63,28 @@ pub fn check(args: &CheckArgs, context: Context) -> Ended {
     Ok(if tally.errors > 0 || (args.deny_warnings && tally.warnings > 0) { Class::Usage.exit_code() } else { 0 })
 }
 
-fn findings(session: &Session, file: &Path, stdin_name: &Path) -> OpResult<Vec<Finding>> {
+fn findings(session: &Session, file: &Path, name: &Path) -> OpResult<Vec<Finding>> {
     if file != Path::new("-") {
         return Ok(session.check_file(file));
     }
-    Ok(session.check_text(&stdin_name.display().to_string(), &standard_input()?, stdin_name))
+    Ok(session.check_text(&name.display().to_string(), &standard_input()?, name))
 }
 
 /// The text on standard input.
 pub(super) fn standard_input() -> OpResult<String> {
-    let mut text = String::new();
-    let read = stdin().lock().take(LONGEST).read_to_string(&mut text);
-    read.map_err(|error| {
-        OpError::new("recipe::unreadable", format!("Standard input cannot be read: {}.", io_words(&error)))
+    let refuse = |why: &str| {
+        OpError::new("recipe::unreadable", format!("Standard input cannot be read: {why}."))
             .help("It takes a recipe, as UTF-8 text.")
             .usage()
-    })?;
-    Ok(text)
+    };
+    let mut text = String::new();
+    // One byte more, to see whether there is more.
+    let read = stdin().lock().take(LONGEST + 1).read_to_string(&mut text);
+    match read {
+        Ok(length) if length as u64 > LONGEST => Err(refuse("it is longer than any recipe")),
+        Ok(_) => Ok(text),
+        Err(error) => Err(refuse(&io_words(&error))),
+    }
 }
 
 /// The files that are meant, with the recipes in folders and the folders in them.
@@ -139,7 +145,7 @@ impl Tally {
     fn counts(&mut self, finding: &Finding, file: &Path, files: &[PathBuf]) -> bool {
         let site = finding.error.0.site.as_ref();
         let source = site.map(|site| Path::new(&*site.source));
-        let is_of_module = source.is_some_and(|source| source != file && file != Path::new("-"));
+        let is_of_module = source.is_some_and(|source| source != file);
         let is_checked_itself = is_of_module && files.iter().any(|file| Some(&**file) == source);
         if is_checked_itself || (is_of_module && finding.severity == Severity::Warning) {
             return false;
