@@ -81,6 +81,8 @@ fn definition_files_are_written_where_they_are_wanted() {
     assert!(said.contains("Wrote editor/rhai/rhailab.d.rhai."), "{said}");
     let text = fs::read_to_string(home.path("editor/rhai/rhailab.d.rhai")).unwrap();
     assert!(text.starts_with("module static;\n") && text.contains("\nfn netns(name: String) -> netns;\n"), "{text}");
+    home.write("editor/web.rhai", "netns(\"a\");\n");
+    assert_eq!(home.run(&["check", "editor"]).err, "1 file checked: nothing is wrong.\n", "they are no recipes");
     assert!(home.run(&["definitions", "rhailab"]).assert_fails(3).contains("Cannot write rhailab"));
 }
 

@@ -122,10 +122,12 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> OpResult<()> {
     entries.sort();
     for (name, is_folder) in entries {
         let path = if folder == Path::new(".") { PathBuf::from(&name) } else { folder.join(&name) };
-        let is_hidden = name.to_string_lossy().starts_with('.');
-        if is_folder && !is_hidden {
+        let name = name.to_string_lossy();
+        // Definition files, which `rhailab definitions` writes, are no recipes.
+        let is_recipe = name.ends_with(".rhai") && !name.ends_with(".d.rhai");
+        if is_folder && !name.starts_with('.') {
             walk(&path, files)?;
-        } else if !is_folder && path.extension().is_some_and(|extension| extension == "rhai") {
+        } else if !is_folder && is_recipe {
             files.push(path);
         }
     }
