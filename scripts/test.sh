@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib/install.sh
-need cc ip iptables-nft iptables-legacy newuidmap nft python3 sysctl unshare
+need bash cc fish ip iptables-nft iptables-legacy newuidmap nft python3 script sysctl unshare zsh
 
 mkdir -p "${CARGO_TARGET_DIR:-target}"
 target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)

@@ -4,6 +4,8 @@ mod args;
 mod baseline;
 mod bury;
 mod by_tag;
+mod check;
+mod completions;
 mod conduct;
 mod doctor;
 mod down;
@@ -11,10 +13,14 @@ mod elsewhere;
 mod engine;
 mod events;
 mod exec;
+mod fmt;
 mod foretell;
 mod journal;
 mod logs;
 mod ls;
+mod lsp;
+mod manual;
+mod pager;
 mod params;
 mod plan;
 mod progress;
@@ -90,12 +96,20 @@ enum Command {
     Prove(prove::ProveArgs),
     #[command(hide = true)]
     ProveTrial(prove::TrialArgs),
+    Check(check::CheckArgs),
+    Fmt(fmt::FmtArgs),
     Plan(plan::PlanArgs),
     Export(plan::ExportArgs),
     Doctor(doctor::DoctorArgs),
     Doc(reference::DocArgs),
     /// Print the language reference as Markdown
     Reference,
+    Lsp(lsp::LspArgs),
+    Definitions(reference::DefinitionsArgs),
+    Completions(completions::CompletionsArgs),
+    /// Print the man page of rhailab
+    #[command(hide = true)]
+    Manual,
     #[command(hide = true)]
     HttpServe(serve::ServeArgs),
     #[command(hide = true)]
@@ -114,6 +128,7 @@ impl Command {
             Command::Status(args) => args.json,
             Command::Journal(args) => args.json,
             Command::Prove(args) => args.output.json,
+            Command::Check(args) => args.json,
             Command::Plan(args) => args.json,
             Command::Doctor(args) => args.json,
             _ => false,
@@ -124,6 +139,7 @@ impl Command {
 /// The whole program.
 pub fn main() -> ExitCode {
     memory::tune();
+    completions::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -151,8 +167,14 @@ pub fn main() -> ExitCode {
         Some(Command::Plan(args)) => plan::plan(args, context),
         Some(Command::Export(args)) => plan::export_scripts(args, context),
         Some(Command::Doctor(args)) => doctor::doctor(args, context),
-        Some(Command::Doc(args)) => reference::doc(args),
+        Some(Command::Doc(args)) => reference::doc(args, context),
+        Some(Command::Check(args)) => check::check(args, context),
+        Some(Command::Fmt(args)) => fmt::fmt(args, context),
         Some(Command::Reference) => reference::print(),
+        Some(Command::Lsp(args)) => lsp::lsp(args),
+        Some(Command::Definitions(args)) => reference::definitions(args),
+        Some(Command::Completions(args)) => completions::completions(args),
+        Some(Command::Manual) => manual::print(),
         Some(Command::HttpServe(args)) => Ok(serve::http(args)),
         Some(Command::UdpServe(args)) => Ok(serve::udp(args)),
     };

@@ -7,7 +7,9 @@ mod fold;
 mod report;
 
 use crate::error::{Class, OpError, Site};
+use crate::script::scan::line_col;
 use crate::script::sources::Sources;
+use crate::script::{Finding, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, ThemeCharacters, ThemeStyles};
 use report::Report;
 use serde_json::{Value as Json, json};
@@ -25,6 +27,20 @@ pub struct Style {
 
 /// A report of a failure: code, message, cause, the blamed text, the calls that led there, and what to do.
 pub fn render(error: &OpError, sources: &Sources, style: Style) -> String {
+    draw(&Report::of(error, sources, style.width), error, style)
+}
+
+/// A report of something that was found in a text.
+pub fn render_finding(finding: &Finding, sources: &Sources, style: Style) -> String {
+    let report = Report::of(&finding.error, sources, style.width);
+    let report = match finding.severity {
+        Severity::Error => report,
+        Severity::Warning => report.into_warning(),
+    };
+    draw(&report, &finding.error, style)
+}
+
+fn draw(report: &Report, error: &OpError, style: Style) -> String {
     let theme = GraphicalTheme {
         characters: if style.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() },
         styles: if style.color { ThemeStyles::ansi() } else { ThemeStyles::none() },
@@ -36,7 +52,7 @@ pub fn render(error: &OpError, sources: &Sources, style: Style) -> String {
         .without_syntax_highlighting();
     let mut text = String::new();
     // Writing to a string fails only where a span is outside its text; the message is worth showing all the same.
-    if handler.render_report(&mut text, &Report::of(error, sources, style.width)).is_err() {
+    if handler.render_report(&mut text, report).is_err() {
         text = format!("{}: {error}\n", error.0.code);
     }
     let lines: Vec<&str> = text.trim_matches('\n').lines().map(str::trim_end).collect();
@@ -66,6 +82,30 @@ pub fn to_json(error: &OpError) -> Json {
         "calls": places(&fault.calls),
         "notes": places(&fault.notes),
         "leftovers": fault.leftovers,
+    })
+}
+
+/// Something that was found in a text, with its place from 1 in lines and characters.
+pub fn finding_to_json(finding: &Finding, sources: &Sources) -> Json {
+    let fault = &finding.error.0;
+    let text = fault.site.as_ref().and_then(|site| sources.text(&site.source));
+    let place = finding.range(sources).zip(text).map(|(range, text)| {
+        let (start, end) = (line_col(&text, range.start), line_col(&text, range.end));
+        (start, json!({ "line": end.0, "col": end.1 }))
+    });
+    json!({
+        "file": fault.site.as_ref().map(|site| &*site.source),
+        "line": place.as_ref().map(|(start, _)| start.0),
+        "col": place.as_ref().map(|(start, _)| start.1),
+        "end": place.map(|(_, end)| end),
+        "severity": match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        "code": fault.code,
+        "message": fault.message,
+        "cause": fault.cause,
+        "help": fault.help,
     })
 }
 

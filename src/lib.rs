@@ -13,6 +13,7 @@
 // 6 edge
 pub mod cli;
 pub mod diagnostics;
+pub mod lsp;
 // 5 language
 pub mod export;
 pub mod script;

@@ -3,14 +3,22 @@
 //! A [`Session`] compiles a recipe with everything it imports, checks all of it, and only then runs it. Every
 //! failure is an [`OpError`] that knows the text it blames.
 
+mod bindings;
 mod builtins;
 mod check;
 mod compile;
+pub mod complete;
 mod context;
 mod convert;
+pub mod definitions;
+pub mod describe;
 mod explain;
+pub mod format;
+pub mod infer;
 pub mod limits;
 mod modules;
+mod near;
+pub mod page;
 mod params;
 mod read;
 mod register;
@@ -18,21 +26,27 @@ pub mod scan;
 pub mod sources;
 pub mod spans;
 pub mod stdlib;
+pub mod syntax;
 pub mod values;
-mod vocabulary;
+pub mod vocabulary;
 
-use crate::error::{OpError, OpResult};
+use crate::error::{OpError, OpResult, Site};
 use crate::kernel::interrupt;
 use crate::lab::Lab;
+pub use check::{Finding, Severity};
+use check::{Program, Unit};
 use compile::{Compiled, compile};
 use context::Context;
 pub use context::Print;
 use modules::{Library, Resolver};
+pub use near::Near;
+use page::Live;
 pub use params::{Param, ParamTy, ParamValue};
 use read::read;
+pub use read::read as read_text;
 use rhai::packages::Package;
 use rhai::{Dynamic, Engine, OptimizationLevel, Scope};
-use scan::scan;
+use scan::{line_col, scan};
 use sources::Sources;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,11 +105,7 @@ impl Recipe {
 
     /// Its description: the text of its `//!` comments.
     pub fn doc(&self, sources: &Sources) -> String {
-        let text = sources.text(&self.compiled.source).unwrap_or_else(|| "".into());
-        let tokens = scan(&text).tokens;
-        let lines = tokens.iter().filter_map(|token| token.text(&text).strip_prefix("//!"));
-        let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
-        lines.collect::<Vec<_>>().join("\n").trim().to_string()
+        head(&sources.text(&self.compiled.source).unwrap_or_else(|| "".into()))
     }
 
     /// Whether it or one of its modules calls a function or method of that name.
@@ -103,6 +113,23 @@ impl Recipe {
         self.called.contains(name)
     }
 }
+
+/// What a text says of itself: its `//!` comments.
+fn head(text: &str) -> String {
+    let tokens = scan(text).tokens;
+    let lines = tokens.iter().filter_map(|token| token.text(text).strip_prefix("//!"));
+    let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
+    lines.collect::<Vec<_>>().join("\n").trim().to_string()
+}
+
+/// A recipe, as far as it could be read, and everything wrong with it.
+struct Examined {
+    recipe: Option<Recipe>,
+    findings: Vec<Finding>,
+}
+
+/// How many more errors are told with the first one.
+const MORE: usize = 4;
 
 /// An engine with the lab that its recipes act on.
 pub struct Session {
@@ -139,6 +166,22 @@ impl Session {
         Session { engine, cx, given: config.params }
     }
 
+    /// What can be called.
+    pub fn vocabulary(&self) -> Vocabulary<'_> {
+        Vocabulary::of(&self.engine)
+    }
+
+    /// What is known around a text in a file that is being written, for completion and its like. The path is empty
+    /// where the text is in no file.
+    pub fn near<'s>(&'s self, file: &Path, vocabulary: &'s Vocabulary<'s>, live: Live) -> Near<'s> {
+        Near::new(&self.cx.library, vocabulary, file, live)
+    }
+
+    /// Takes a text in place of what is in a file, wherever that is imported; nothing takes that back.
+    pub fn overlay(&self, file: &Path, text: Option<String>) {
+        self.cx.library.overlay(file, text);
+    }
+
     /// The texts that were compiled so far, for reports.
     pub fn sources(&self) -> &Sources {
         &self.cx.sources
@@ -156,22 +199,66 @@ impl Session {
         self.load(id, text, Path::new(""))
     }
 
+    /// Everything wrong with a recipe and what it imports: what [`load_file`](Session::load_file) fails with, and
+    /// what an author may want to know besides.
+    pub fn check_file(&self, path: &Path) -> Vec<Finding> {
+        match read(path) {
+            Ok(text) => self.check_text(&path.display().to_string(), &text, path),
+            Err(error) => vec![Finding::error(error)],
+        }
+    }
+
+    /// As [`check_file`](Session::check_file), of a text that is not in its file, or not yet.
+    pub fn check_text(&self, id: &str, text: &str, path: &Path) -> Vec<Finding> {
+        self.examine(id, text, path).findings
+    }
+
+    /// The first error of a recipe is raised, with the next ones of the same text.
     fn load(&self, id: &str, text: &str, path: &Path) -> OpResult<Recipe> {
+        let Examined { recipe, findings } = self.examine(id, text, path);
+        let mut errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
+        match (errors.next(), recipe) {
+            (None, Some(recipe)) => Ok(recipe),
+            (None, None) => Err(OpError::new("internal::recipe", "The recipe was not compiled, and nothing is wrong.")
+                .help("This is a defect of rhailab, not of the recipe; please report it.")),
+            (Some(Finding { error: first, .. }), _) => {
+                let source = first.0.site.as_ref().map(|site| Rc::clone(&site.source));
+                let told = errors
+                    .filter(|more| more.error.0.site.as_ref().map(|site| &site.source) == source.as_ref())
+                    .filter_map(|more| Some((self.place(&more)?, more.error.0.message)))
+                    .take(MORE);
+                Err(told.fold(first, |error, (site, message)| error.note(site, message.trim_end_matches('.'))))
+            }
+        }
+    }
+
+    /// Where the text begins that a finding is about.
+    fn place(&self, finding: &Finding) -> Option<Site> {
+        let site = finding.error.0.site.as_ref()?;
+        let text = self.cx.sources.text(&site.source)?;
+        let (line, col) = line_col(&text, finding.range(&self.cx.sources)?.start);
+        Some(Site { line, col, ..site.clone() })
+    }
+
+    fn examine(&self, id: &str, text: &str, path: &Path) -> Examined {
         let (library, sources) = (&self.cx.library, &self.cx.sources);
-        let compiled = Rc::new(compile(&self.engine, sources, id, text)?);
-        library.enter(path, &compiled);
-        let mut params = Vec::new();
-        let mut called = BTreeSet::new();
-        let vocabulary = Vocabulary::of(&self.engine);
-        let mut each = |unit: &Rc<Compiled>| {
-            called.extend(unit.calls.iter().map(|call| call.name.clone()));
-            params.extend(params::collect(unit, sources)?);
-            check::check(unit, library, sources, &vocabulary)
+        let (compiled, mut errors) = compile(&self.engine, sources, id, text);
+        let Some(compiled) = compiled.map(Rc::new) else {
+            return Examined { recipe: None, findings: errors.into_iter().map(Finding::error).collect() };
         };
-        library.load(&self.engine, sources, &compiled, &mut each)?;
-        each(&compiled)?;
-        params::refuse_duplicates(&params, sources)?;
-        Ok(Recipe { compiled, params, called })
+        library.enter(path, &compiled);
+        let mut units = library.load(&self.engine, sources, &compiled, &mut errors);
+        units.push(Unit { compiled: Rc::clone(&compiled), via: Vec::new() });
+        let (mut params, mut called) = (Vec::new(), BTreeSet::new());
+        for unit in &units {
+            called.extend(unit.compiled.calls.iter().map(|call| call.name.clone()));
+            params.extend(params::collect(&unit.compiled, sources, &mut errors));
+        }
+        errors.extend(params::duplicates(&params, sources));
+        let vocabulary = self.vocabulary();
+        let mut findings: Vec<Finding> = errors.into_iter().map(Finding::error).collect();
+        findings.extend(check::check(&Program { units: &units, library, sources, vocabulary: &vocabulary }));
+        Examined { recipe: Some(Recipe { compiled, params, called }), findings }
     }
 
     /// Runs a recipe. What it made stays, whether it fails or not: undoing is the lab's.
@@ -184,7 +271,7 @@ impl Session {
             cx.lab.borrow_mut().expect_rules();
         }
         let result = self.engine.run_ast_with_scope(&mut Scope::new(), &recipe.compiled.ast);
-        result.map_err(|failure| explain::runtime(&failure, source, cx, &Vocabulary::of(&self.engine)))?;
+        result.map_err(|failure| explain::runtime(&failure, source, cx, &self.vocabulary()))?;
         cx.lab.borrow_mut().settle().map_err(|mut error| {
             explain::locate(&mut error, &cx.sources);
             error

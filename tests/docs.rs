@@ -73,3 +73,33 @@ fn the_commands_that_take_json_are_those_in_its_documentation() {
         assert_eq!(takes, headings.contains(name), "`rhailab {name}` takes --json, or docs/json.md says so");
     }
 }
+
+#[test]
+fn definition_files_are_written_where_they_are_wanted() {
+    let home = Home::new(User::Me);
+    let said = home.run(&["definitions", "editor/rhai"]).err;
+    assert!(said.contains("Wrote editor/rhai/rhailab.d.rhai."), "{said}");
+    let text = fs::read_to_string(home.path("editor/rhai/rhailab.d.rhai")).unwrap();
+    assert!(text.starts_with("module static;\n") && text.contains("\nfn netns(name: String) -> netns;\n"), "{text}");
+    home.write("editor/web.rhai", "netns(\"a\");\n");
+    assert_eq!(home.run(&["check", "editor"]).err, "1 file checked: nothing is wrong.\n", "they are no recipes");
+    assert!(home.run(&["definitions", "rhailab"]).assert_fails(3).contains("Cannot write rhailab"));
+}
+
+#[test]
+fn what_editors_are_to_be_told_is_well_formed() {
+    let text = read("docs/editors.md");
+    let fences = |language: &str| -> Vec<String> {
+        let fence = format!("\n```{language}\n");
+        let parts = text.split(&fence).skip(1);
+        parts.filter_map(|part| part.split("\n```").next()).map(str::to_owned).collect()
+    };
+    let helix: toml::Table = toml::from_str(&fences("toml")[0]).unwrap();
+    assert_eq!(helix["language-server"]["rhailab"]["args"][0].as_str(), Some("lsp"));
+    let code: serde_json::Value = serde_json::from_str(&fences("json")[0]).unwrap();
+    assert_eq!(code["contributes"]["languages"][0]["extensions"][0], ".rhai");
+    for language in ["lua", "js", "elisp"] {
+        let all = fences(language).concat();
+        assert!(all.contains("lsp") && all.contains("rhailab"), "{language}: {all}");
+    }
+}

@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["lab"],
     &["ops"],
     &["script", "diagnostics", "export"],
-    &["cli", "repl"],
+    &["cli", "lsp", "repl"],
 ];
 
 /// Crates that are used only in files whose path starts so.
@@ -25,6 +25,8 @@ const PINS: &[(&[&str], &[&str])] = &[
     (&["nix"], &["src/kernel", "src/lab/sandbox"]),
     (&["rtnetlink", "netlink_packet_core", "netlink_packet_route", "netlink_sys"], &["src/kernel", "src/lab/sandbox"]),
     (&["iptables"], &["src/kernel"]),
+    (&["lsp_server", "lsp_types"], &["src/lsp"]),
+    (&["clap_complete", "clap_mangen"], &["src/cli"]),
 ];
 
 fn layer(module: &str) -> Option<usize> {

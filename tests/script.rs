@@ -132,12 +132,12 @@ netns("db");"#;
 
 #[test]
 fn an_error_knows_the_calls_that_led_to_it() {
-    let text = "fn inner(ns) {\n    ns.exec([]);\n}\nfn outer(ns) {\n    inner(ns);\n}\n\nouter(netns(\"a\"));";
+    let text = "fn inner(ns) {\n    ns.exec(#{}.keys());\n}\nfn outer(ns) {\n    inner(ns);\n}\n\nouter(netns(\"a\"));";
     let error = failure(text);
     let calls: Vec<(u32, &str)> = error.0.calls.iter().map(|(site, text)| (site.line, text.as_str())).collect();
     assert_eq!(calls, [(5, "in this call of `inner`"), (8, "in this call of `outer`")]);
     assert_eq!(error.0.site.map(|site| (site.line, site.col)), Some((2, 8)));
-    assert_eq!(error.0.mark.map(|mark| &text[mark.range]), Some("[]"));
+    assert_eq!(error.0.mark.map(|mark| &text[mark.range]), Some("#{}.keys()"));
 }
 
 #[test]

@@ -24,6 +24,9 @@ packages() {
         newuidmap:apk) echo shadow-uidmap ;;
         nft:*) echo nftables ;;
         python3:pacman) echo python ;;
+        script:apt-get) echo bsdutils ;;
+        script:dnf) echo util-linux-script ;;
+        script:*) echo util-linux ;;
         sysctl:apt-get) echo procps ;;
         sysctl:dnf | sysctl:pacman) echo procps-ng ;;
         sysctl:apk) echo procps ;;

@@ -1,5 +1,6 @@
 //! Arguments that several subcommands share.
 
+use super::completions;
 use super::engine::Trouble;
 use super::params;
 use super::style::Style;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Args)]
 pub struct RecipeArgs {
     /// The recipe, a file of script
-    #[arg(value_name = "RECIPE", required_unless_present = "help")]
+    #[arg(value_name = "RECIPE", required_unless_present = "help", add = completions::recipes())]
     pub recipe: Option<PathBuf>,
     #[command(flatten)]
     pub given: GivenArgs,
@@ -25,7 +26,7 @@ pub struct RecipeArgs {
 #[derive(Debug, Clone, Args)]
 pub struct GivenArgs {
     /// Set a parameter of the recipe
-    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parse_pair)]
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parse_pair, add = completions::parameters())]
     pub param: Vec<(String, String)>,
     /// Read parameters from a TOML or JSON file; -p wins
     #[arg(long, value_name = "FILE")]
@@ -121,14 +122,17 @@ impl RecipeArgs {
 
     /// The folders that modules may come from, all of which are there.
     pub fn module_path(&self) -> OpResult<Vec<PathBuf>> {
-        match self.given.module_path.iter().find(|folder| !folder.is_dir()) {
-            None => Ok(self.given.module_path.clone()),
-            Some(folder) => {
-                Err(OpError::new("usage::module_path", format!("There is no folder `{}`.", folder.display()))
-                    .help("`--module-path` takes a folder that modules may be imported from.")
-                    .class(Class::Usage))
-            }
-        }
+        folders(&self.given.module_path)
+    }
+}
+
+/// The folders of `--module-path`, all of which are there.
+pub fn folders(module_path: &[PathBuf]) -> OpResult<Vec<PathBuf>> {
+    match module_path.iter().find(|folder| !folder.is_dir()) {
+        None => Ok(module_path.to_vec()),
+        Some(folder) => Err(OpError::new("usage::module_path", format!("There is no folder `{}`.", folder.display()))
+            .help("`--module-path` takes a folder that modules may be imported from.")
+            .class(Class::Usage)),
     }
 }
 

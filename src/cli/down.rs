@@ -3,6 +3,7 @@
 use super::args::{Context, OutputArgs};
 use super::bury::{Elsewhere, HANDOVER, bury};
 use super::by_tag;
+use super::completions;
 use super::conduct::{code_of, require_rights};
 use super::engine::{self, Ended, Trouble};
 use super::progress::{Progress, write_err};
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Args)]
 pub struct DownArgs {
     /// The labs to take down
-    #[arg(value_name = "NAME", required_unless_present = "all")]
+    #[arg(value_name = "NAME", required_unless_present = "all", add = completions::labs())]
     names: Vec<String>,
     /// Take down all that stand
     #[arg(long, conflicts_with = "names")]

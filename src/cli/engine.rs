@@ -13,7 +13,7 @@ use crate::lab::registry::{Mode, Place, Registry};
 use crate::lab::{Lab, Listener, Right};
 use crate::names::{LabName, Ns, NsName};
 use crate::script::sources::Sources;
-use crate::script::{Config, Param, ParamValue, Print, Recipe, Session, limits};
+use crate::script::{Config, Finding, Param, ParamValue, Print, Recipe, Session, limits};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -178,6 +178,19 @@ impl Stage {
 /// What a recipe says about itself, without running it.
 pub fn describe(name: &LabName, order: &Order) -> Result<About, Trouble> {
     Stage::load(name, order, Rc::new(|_| {})).map(|stage| stage.about())
+}
+
+/// A session that reads recipes and runs none.
+pub fn reader(module_path: Vec<PathBuf>) -> OpResult<Session> {
+    let lab = Lab::new(LabName::new("check")?, Box::new(FakeKernel::new()), None);
+    let config = Config { module_path, print: Rc::new(|_| {}), ..Config::default() };
+    Ok(Session::new(Rc::new(RefCell::new(lab)), config))
+}
+
+/// The report of something found in a recipe, for a person.
+pub fn report_finding(finding: &Finding, sources: &Sources, style: Style) -> String {
+    let Style { color, width, unicode, .. } = style;
+    diagnostics::render_finding(finding, sources, diagnostics::Style { color, width, unicode })
 }
 
 /// The report of an error, for a person.

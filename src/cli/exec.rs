@@ -1,6 +1,7 @@
 //! `rhailab exec` and `rhailab shell`: a command in a namespace of a lab that stands.
 
 use super::args::Context;
+use super::completions;
 use super::elsewhere::require_here;
 use super::engine::{self, Ended};
 use super::fail;
@@ -14,10 +15,10 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub struct ExecArgs {
     /// The lab
-    #[arg(value_name = "LAB")]
+    #[arg(value_name = "LAB", add = completions::labs())]
     lab: String,
     /// The namespace; `host` is the lab's root namespace
-    #[arg(value_name = "NAMESPACE")]
+    #[arg(value_name = "NAMESPACE", add = completions::namespaces())]
     ns: String,
     /// The command and its arguments; it is not run through a shell
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
@@ -28,10 +29,10 @@ pub struct ExecArgs {
 #[derive(Debug, Args)]
 pub struct ShellArgs {
     /// The lab
-    #[arg(value_name = "LAB")]
+    #[arg(value_name = "LAB", add = completions::labs())]
     lab: String,
     /// The namespace; `host` is the lab's root namespace
-    #[arg(value_name = "NAMESPACE", default_value = "host")]
+    #[arg(value_name = "NAMESPACE", default_value = "host", add = completions::namespaces())]
     ns: String,
 }
 

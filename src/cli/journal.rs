@@ -1,6 +1,7 @@
 //! `rhailab journal`: what a lab has done, from its journal.
 
 use super::args::Context;
+use super::completions;
 use super::engine::Ended;
 use super::progress::place as at;
 use super::style::Ink;
@@ -19,7 +20,7 @@ use std::io::{Write, stdout};
 #[derive(Debug, Args)]
 pub struct JournalArgs {
     /// The lab
-    #[arg(value_name = "LAB")]
+    #[arg(value_name = "LAB", add = completions::labs())]
     lab: String,
     /// Print the journal itself: JSON, one record per line
     #[arg(long)]

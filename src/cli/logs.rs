@@ -1,6 +1,7 @@
 //! `rhailab logs`: what the processes of a lab print.
 
 use super::args::Context;
+use super::completions;
 use super::engine::{self, Ended};
 use super::style::Ink;
 use super::told;
@@ -21,10 +22,10 @@ const PACE: Duration = Duration::from_millis(100);
 #[derive(Debug, Args)]
 pub struct LogsArgs {
     /// The lab
-    #[arg(value_name = "LAB")]
+    #[arg(value_name = "LAB", add = completions::labs())]
     lab: String,
     /// The process; all, if none is given
-    #[arg(value_name = "PROCESS")]
+    #[arg(value_name = "PROCESS", add = completions::processes())]
     process: Option<String>,
     /// Go on as they print more, until the lab ends
     #[arg(short, long)]
@@ -84,7 +85,8 @@ fn is_over(place: &Place) -> OpResult<bool> {
     Ok(place.card()?.is_none_or(|card| card.life() == Life::Dead))
 }
 
-fn names(dir: &Path) -> OpResult<Vec<String>> {
+/// The processes that have a log in a folder.
+pub(super) fn names(dir: &Path) -> OpResult<Vec<String>> {
     let entries = read_dir(dir).map_err(|e| unreadable(dir, &e))?;
     let mut names = Vec::new();
     for entry in entries {

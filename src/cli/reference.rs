@@ -1,18 +1,50 @@
-//! `rhailab doc` and `rhailab reference`: the language's functions, from their definitions.
+//! `rhailab doc`, `rhailab reference` and `rhailab definitions`: the language's functions, from their definitions.
 
-use super::engine::Ended;
-use super::told;
-use crate::error::{Class, OpError, closest};
+use super::args::Context;
+use super::engine::{self, Ended};
+use super::progress::write_err;
+use super::{completions, pager, told};
+use crate::error::{Class, OpError, closest, io_words};
 use crate::ops::{self, reference};
-use clap::Args;
-use std::io::{Write, stdout};
+use crate::script;
+use clap::{Args, ValueHint};
+use std::fs;
+use std::io::{Error, Write, stdout};
+use std::path::{Path, PathBuf};
 
 /// Show what a function of the language does
 #[derive(Debug, Args)]
 pub struct DocArgs {
     /// The function; all of them, in a line each, if none is given
-    #[arg(value_name = "FUNCTION")]
+    #[arg(value_name = "FUNCTION", add = completions::functions())]
     name: Option<String>,
+    /// Print it as it is, in a terminal too
+    #[arg(long)]
+    no_pager: bool,
+}
+
+/// Write definition files (.d.rhai), which Rhai's own tools and editors read
+#[derive(Debug, Args)]
+pub struct DefinitionsArgs {
+    /// The folder to write them into; it is made if it is not there
+    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    dir: PathBuf,
+}
+
+/// `definitions`.
+pub fn definitions(args: &DefinitionsArgs) -> Ended {
+    let refuse = |path: &Path, error: &Error| {
+        OpError::new("definitions::write", format!("Cannot write {}: {}.", path.display(), io_words(error)))
+            .help("Name a folder that you may write to.")
+            .class(Class::Machine)
+    };
+    fs::create_dir_all(&args.dir).map_err(|error| refuse(&args.dir, &error))?;
+    for (name, text) in script::definitions::files() {
+        let path = args.dir.join(name);
+        fs::write(&path, text).map_err(|error| refuse(&path, &error))?;
+        write_err(&format!("Wrote {}.", path.display()));
+    }
+    Ok(0)
 }
 
 /// `reference`: Markdown.
@@ -22,18 +54,27 @@ pub fn print() -> Ended {
 }
 
 /// `doc`.
-pub fn doc(args: &DocArgs) -> Ended {
+pub fn doc(args: &DocArgs, context: Context) -> Ended {
     let text = match &args.name {
         None => reference::summary(),
-        Some(name) => reference::definition(name).ok_or_else(|| unknown(name))?,
+        Some(name) => reference::definition(plain(name)).ok_or_else(|| unknown(name))?,
     };
-    told(writeln!(stdout(), "{text}"))?;
+    pager::show(&text, context.stdout(), !args.no_pager)?;
     Ok(0)
 }
 
-fn unknown(name: &str) -> OpError {
+/// The name alone of a function as a recipe writes it: `link` of `ns.link(…)`.
+fn plain(written: &str) -> &str {
+    let name = written.split('(').next().unwrap_or(written);
+    name.rsplit(['.', ']']).next().unwrap_or(name).trim()
+}
+
+fn unknown(written: &str) -> OpError {
+    let name = plain(written);
     let error = OpError::new("doc::unknown", format!("There is no function `{name}`.")).class(Class::Usage);
+    let is_native = engine::reader(Vec::new()).is_ok_and(|session| session.vocabulary().knows(name));
     match closest(name, ops::all().map(|def| def.name)) {
+        _ if is_native => error.help("It is one of Rhai's own, which the Rhai book describes: https://rhai.rs/book"),
         Some(near) => error.help(format!("Did you mean `{near}`?")),
         None => error.help("`rhailab doc` lists them all."),
     }

@@ -1,6 +1,7 @@
 //! `rhailab status`: what stands of a lab, from its journal, checked against the kernel.
 
 use super::args::Context;
+use super::completions;
 use super::engine::{self, Ended};
 use super::exec::{inside, standing};
 use super::ls::{new_table, print};
@@ -25,7 +26,7 @@ use std::io::{Write, stdout};
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// The lab
-    #[arg(value_name = "LAB")]
+    #[arg(value_name = "LAB", add = completions::labs())]
     lab: String,
     /// Print JSON: an object for the lab, then one for each change, one per line
     #[arg(long)]

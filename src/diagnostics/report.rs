@@ -87,6 +87,11 @@ impl Report {
         report
     }
 
+    /// The same, as something less bad.
+    pub fn into_warning(self) -> Report {
+        Report { severity: Severity::Warning, ..self }
+    }
+
     fn advice(spot: Spot, sources: &Sources) -> Report {
         Report {
             code: None,

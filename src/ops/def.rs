@@ -189,8 +189,12 @@ impl Ty {
 }
 
 impl PartialEq for Ty {
+    /// Any options are options; what is in them makes no other type.
     fn eq(&self, other: &Ty) -> bool {
-        self.name() == other.name()
+        match (self, other) {
+            (Ty::List(one), Ty::List(other)) => one == other,
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
     }
 }
 impl Eq for Ty {}

@@ -17,7 +17,7 @@ pub const DEFS: &[FnDef] = &[
         returns: Ty::Ns,
         summary: "Returns the lab's root namespace, which plays the host.",
         details: "In a sandbox it is empty but for `lo`; with `--host` it is the machine's own. A free function such as `bridge(…)` means `host().bridge(…)`.",
-        example: r#"let br = host().bridge("br0");"#,
+        example: r#"host().bridge("br0");"#,
         errors: &[],
         run: Run::Op(|_| Ok(Value::Ns(Ns::Host))),
     },

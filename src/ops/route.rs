@@ -52,7 +52,7 @@ host().route("10.1.0.0/16", "10.0.0.2").route("10.2.0.0/16", #{ dev: br });"#,
         returns: Ty::Ns,
         summary: "Removes a route that the recipe added, and returns the namespace.",
         details: "",
-        example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
+        example: r#"bridge("br0").addr("10.0.0.1/24").up();
 route("10.1.0.0/16", "10.0.0.2");
 del_route("10.1.0.0/16");"#,
         errors: &[Error { code: "route::not_ours", when: "the recipe added no such route" }],

@@ -94,7 +94,7 @@ http_get("http://10.100.100.100:8080/");"#,
         summary: "Points the virtual IP at other backends, in one atomic swap, and returns it.",
         details: "Tracked connections are forgotten, so that packets of old flows, UDP's above all, go to the new backends too.",
         example: r#"ip_forward(true);
-let br = bridge("br0").addr("10.0.0.1/24").up();
+bridge("br0").addr("10.0.0.1/24").up();
 let v = vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
 v.retarget(["10.0.0.12:8080", "10.0.0.13:8080"]);"#,
         errors: &[EMPTY, Error { code: "vip::gone", when: "the virtual IP was deleted" }],
@@ -107,7 +107,7 @@ v.retarget(["10.0.0.12:8080", "10.0.0.13:8080"]);"#,
         returns: Ty::Unit,
         summary: "Removes the virtual IP.",
         details: "",
-        example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
+        example: r#"bridge("br0").addr("10.0.0.1/24").up();
 let v = vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
 v.del();"#,
         errors: &[],
@@ -120,7 +120,7 @@ v.del();"#,
         returns: Ty::List(&Ty::Str),
         summary: "Where connections go now.",
         details: "",
-        example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
+        example: r#"bridge("br0").addr("10.0.0.1/24").up();
 let v = vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
 assert_eq(v.backends, ["10.0.0.11:8080"]);"#,
         errors: &[],
@@ -137,7 +137,7 @@ assert_eq(v.backends, ["10.0.0.11:8080"]);"#,
         returns: Ty::Str,
         summary: "The address and port that clients use.",
         details: "",
-        example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
+        example: r#"bridge("br0").addr("10.0.0.1/24").up();
 assert_eq(vip("10.100.100.100:8080", ["10.0.0.11:8080"]).endpoint, "10.100.100.100:8080");"#,
         errors: &[],
         run: Run::Op(|call| Ok(Value::Str(this(call)?.endpoint.addr.to_string()))),

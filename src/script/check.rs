@@ -1,145 +1,232 @@
-//! What can be known to be wrong with a text before any of it runs: calls of functions that do not exist or do
-//! not take that many arguments, and option keys that a function does not have.
+//! What can be known to be wrong with a text before any of it runs.
+//!
+//! An error is something that cannot go well when it is reached, and keeps a recipe from being run; a warning is
+//! something that its author will not have meant. Nothing is an error that only may go wrong.
 
-use super::compile::{CallSite, Compiled};
-use super::context::is_closure;
-use super::convert::unknown_option;
-use super::explain::functions::{counted, missing_among};
-use super::explain::mark::{Part, mark};
+mod calls;
+mod nets;
+mod receivers;
+mod unused;
+mod values;
+
+use super::bindings::Bindings;
+use super::compile::Compiled;
+use super::infer::{Elsewhere, Facts, Shape};
 use super::modules::Library;
-use super::scan::offset;
+use super::scan::{line_col, offset};
 use super::sources::Sources;
-use super::spans::{call_at, keys};
+use super::spans::call_at;
+use super::syntax::{Call, ExprKind, StatementKind, each, each_statement};
 use super::vocabulary::Vocabulary;
-use crate::error::{Class, Mark, OpError, OpResult, closest};
-use crate::ops::{self, FnDef, Kind};
+use crate::error::{Class, Mark, OpError, Site};
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::rc::Rc;
 
-/// Rhai's functions that recipes must not use, and what to do instead.
-const FORBIDDEN: &[(&str, &str)] =
-    &[("exit", "An early end would look like a success: use `return` in a function and `throw` to fail.")];
-
-/// How many more mistakes are told with the first one.
-const MORE: usize = 4;
-
-/// Checks every call of a text.
-pub fn check(compiled: &Compiled, library: &Library, sources: &Sources, vocabulary: &Vocabulary<'_>) -> OpResult<()> {
-    let mut mistakes: Vec<OpError> =
-        compiled.calls.iter().filter_map(|call| mistake(call, compiled, library, sources, vocabulary)).collect();
-    mistakes.sort_by_key(|error| error.0.site.as_ref().map(|site| (site.line, site.col)));
-    let mut mistakes = mistakes.into_iter();
-    let Some(first) = mistakes.next() else { return Ok(()) };
-    let told =
-        mistakes.take(MORE).filter_map(|more| Some((more.0.site?, more.0.message.trim_end_matches('.').to_string())));
-    let error = told.fold(first, |error, (site, message)| error.note(site, message));
-    Err(error.class(Class::Usage))
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It cannot go well.
+    Error,
+    /// It will not have been meant.
+    Warning,
 }
 
-fn mistake(
-    call: &CallSite,
-    compiled: &Compiled,
-    library: &Library,
-    sources: &Sources,
-    vocabulary: &Vocabulary<'_>,
-) -> Option<OpError> {
-    if !call.path.is_empty() {
-        return qualified(call, compiled, library, sources);
-    }
-    if let Some((name, help)) = FORBIDDEN.iter().find(|(name, _)| *name == call.name) {
-        let error = OpError::new("script::unknown_function", format!("Recipes cannot call `{name}`.")).help(*help);
-        let mut error = at(error, call);
-        error.0.mark = mark(sources, &call.site, Part::Name, "not available");
-        return Some(error);
-    }
-    if compiled.has(&call.name, call.args) {
-        return None;
-    }
-    if vocabulary.takes(&call.name, call.args + usize::from(call.is_method)) {
-        return option(call, sources);
-    }
-    let receiver = call.is_method.then_some("");
-    Some(missing_among(&call.name, call.args, receiver, &signatures(compiled, true), &call.site, sources, vocabulary))
+/// Something wrong with a text.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is, with its place.
+    pub error: OpError,
 }
 
-/// A call of a module's function.
-fn qualified(call: &CallSite, compiled: &Compiled, library: &Library, sources: &Sources) -> Option<OpError> {
-    let mut module: Option<Rc<Compiled>> = None;
-    for name in &call.path {
-        let within = module.as_deref().unwrap_or(compiled);
-        // Strict variables have seen to it that the first name is imported; others may be variables.
-        let import = within.imports.iter().find(|import| import.alias == *name)?;
-        module = Some(library.get(&within.source, &import.path)?);
+impl Finding {
+    /// An error.
+    pub fn error(error: OpError) -> Finding {
+        Finding { severity: Severity::Error, error: error.class(Class::Usage) }
     }
-    let module = module?;
-    if module.has(&call.name, call.args) && !module.private.contains(&call.name) {
-        return None;
+
+    /// A warning.
+    pub fn warning(error: OpError) -> Finding {
+        Finding { severity: Severity::Warning, error: error.class(Class::Usage) }
     }
-    let public = signatures(&module, false);
-    let path = call.path.join("::");
-    let forms: Vec<&str> =
-        public.iter().filter(|form| form.split('(').next() == Some(&call.name)).map(String::as_str).collect();
-    let error = if forms.is_empty() {
-        let error =
-            OpError::new("script::unknown_function", format!("The module `{path}` has no function `{}`.", call.name));
-        let names = public.iter().map(|form| form.split('(').next().unwrap_or_default());
-        match closest(&call.name, names) {
-            Some(near) => error.help(format!("Did you mean `{path}::{near}`?")),
-            None if public.is_empty() => error,
-            None => error.help(format!("It has `{}`.", public.join("`, `"))),
-        }
-    } else {
-        let count = counted(call.args, "argument");
-        OpError::new("args::count", format!("`{path}::{}` cannot be called with {count}.", call.name))
-            .help(format!("It is called as `{path}::{}`.", forms.join("`, `")))
-    };
-    let mut error = at(error, call);
-    error.0.mark =
-        mark(sources, &call.site, Part::Name, if forms.is_empty() { "no such function" } else { "called here" });
-    Some(error)
+
+    /// The bytes that it is about, in the text of its place; none where it has no place.
+    pub fn range(&self, sources: &Sources) -> Option<Range<usize>> {
+        let site = self.error.0.site.as_ref()?;
+        let text = sources.text(&site.source)?;
+        let mark = self.error.0.mark.as_ref().map(|mark| mark.range.clone());
+        let range = mark.unwrap_or_else(|| call_at(&text, offset(&text, site.line, site.col)).whole());
+        Some(range).filter(|range| text.get(range.clone()).is_some())
+    }
 }
 
-/// The functions of a text, as `name(a, b)`.
-fn signatures(compiled: &Compiled, with_private: bool) -> Vec<String> {
-    let mut signatures: Vec<String> = compiled
-        .ast
-        .iter_functions()
-        .filter(|function| !is_closure(function.name))
-        .filter(|function| with_private || !compiled.private.contains(function.name))
-        .map(|function| format!("{}({})", function.name, function.params.join(", ")))
-        .collect();
-    signatures.sort();
-    signatures
+/// A text of a recipe, with where it was imported, innermost first.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// The text.
+    pub compiled: Rc<Compiled>,
+    /// The imports that led to it.
+    pub via: Vec<(Site, String)>,
 }
 
-/// A key of a literal options map that the function does not have, where it is plain which function is called.
-fn option(call: &CallSite, sources: &Sources) -> Option<OpError> {
-    let fits = |def: &&FnDef| {
-        let kind = match def.kind {
-            Kind::Free => !call.is_method,
-            Kind::InNs => true,
-            Kind::Method(_) => call.is_method,
-            Kind::Property(_) => false,
+/// What all checks of a recipe go by.
+pub struct Program<'p> {
+    /// Its texts: modules first, what they import before them.
+    pub units: &'p [Unit],
+    /// Where modules are.
+    pub library: &'p Library,
+    /// The texts.
+    pub sources: &'p Sources,
+    /// What can be called.
+    pub vocabulary: &'p Vocabulary<'p>,
+}
+
+/// Everything wrong with a recipe's texts, in the order of the texts and their lines.
+pub fn check(program: &Program<'_>) -> Vec<Finding> {
+    let forgiven = forgiven(program);
+    let mut all = Vec::new();
+    for unit in program.units {
+        let compiled = &*unit.compiled;
+        let text = program.sources.text(&compiled.source).unwrap_or_else(|| "".into());
+        let bindings = Bindings::of(&compiled.tree);
+        let elsewhere = Known { program, importer: &compiled.source };
+        let facts = Facts::new(&compiled.tree, &bindings, &elsewhere);
+        let checked = Checked {
+            program,
+            compiled,
+            text: &text,
+            facts: &facts,
+            forgiven: &forgiven,
+            undeclared: &compiled.undeclared,
         };
-        def.name == call.name && kind && (def.required()..=def.params.len()).contains(&call.args)
-    };
-    if call.keys.is_empty() {
-        return None;
+        let mut found: Vec<Finding> = calls::mistakes(&checked).into_iter().map(Finding::error).collect();
+        found.extend(receivers::mistakes(&checked).into_iter().map(Finding::error));
+        found.extend(values::mistakes(&checked).into_iter().map(Finding::error));
+        found.extend(nets::mistakes(&checked).into_iter().map(Finding::error));
+        found.extend(unused::remarks(&checked).into_iter().map(Finding::warning));
+        for finding in &mut found {
+            finding.error.0.calls.clone_from(&unit.via);
+        }
+        found.sort_by_key(|finding| {
+            let place = finding.error.0.site.as_ref().map(|site| (site.line, site.col));
+            (place, finding.severity)
+        });
+        // Rhai goes through the arms of a switch twice.
+        let what = |finding: &Finding| (finding.error.0.site.clone(), finding.error.0.message.clone());
+        found.dedup_by(|one, other| what(one) == what(other));
+        all.extend(found);
     }
-    let mut forms = ops::all().filter(fits);
-    let (Some(def), None) = (forms.next(), forms.next()) else { return None };
-    if def.options().is_empty() {
-        return None;
-    }
-    let key = call.keys.iter().find(|key| def.options().iter().all(|option| option.name != **key))?;
-    let mut error = at(unknown_option(def.name, key, def.options()), call);
-    let text = sources.text(&call.site.source)?;
-    let span = call_at(&text, offset(&text, call.site.line, call.site.col));
-    let place = keys(&text, span.args.last()?.clone()).into_iter().find(|place| place.name == *key)?;
-    error.0.mark = Some(Mark { range: place.key, label: "no such option".into() });
-    Some(error)
+    all
 }
 
-fn at(mut error: OpError, call: &CallSite) -> OpError {
-    error.0.site = Some(call.site.clone());
-    error
+/// A text that is being checked.
+struct Checked<'c> {
+    program: &'c Program<'c>,
+    compiled: &'c Compiled,
+    text: &'c str,
+    facts: &'c Facts<'c>,
+    forgiven: &'c BTreeSet<String>,
+    /// The variables that it uses without declaring them where they are used.
+    undeclared: &'c BTreeSet<String>,
+}
+
+impl<'c> Checked<'c> {
+    /// An error at some bytes of the text.
+    fn at(&self, mut error: OpError, start: usize, range: Range<usize>, label: &str) -> OpError {
+        let (line, col) = line_col(self.text, start);
+        error.0.site = Some(Site { source: Rc::clone(&self.compiled.source), line, col });
+        error.0.mark = Some(Mark { range, label: label.into() });
+        error
+    }
+
+    /// The place of some bytes of the text.
+    fn site(&self, start: usize) -> Site {
+        let (line, col) = line_col(self.text, start);
+        Site { source: Rc::clone(&self.compiled.source), line, col }
+    }
+
+    /// Calls `see` for every call whose failure nobody catches.
+    fn each_call(&self, see: &mut dyn FnMut(&'c Call, &Range<usize>)) {
+        let tree = self.facts.tree;
+        let caught = caught(&self.compiled.tree);
+        let inside = |ranges: &[Range<usize>], at: usize| ranges.iter().any(|range| range.contains(&at));
+        let forgiven = tree.functions.iter().filter(|function| self.forgiven.contains(&function.name.name));
+        let forgiven: Vec<Range<usize>> = forgiven.map(|function| function.at.clone()).collect();
+        each(tree, &mut |expr| {
+            if let ExprKind::Call(call) = &expr.kind
+                && !inside(&caught, expr.at.start)
+                && !inside(&forgiven, expr.at.start)
+            {
+                see(call, &expr.at);
+            }
+        });
+    }
+}
+
+/// The bodies of `try`, whose errors a recipe may want.
+fn caught(tree: &super::syntax::Tree) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    for block in std::iter::once(&tree.body).chain(tree.functions.iter().map(|function| &function.body)) {
+        each_statement(block, &mut |statement| {
+            if let StatementKind::Try { body, .. } = &statement.kind {
+                ranges.push(body.at.clone());
+            }
+        });
+    }
+    ranges
+}
+
+/// The functions that are called where errors are caught, and those that these call.
+fn forgiven(program: &Program<'_>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut calls: Vec<(Option<&str>, &str)> = Vec::new();
+    for unit in program.units {
+        let tree = &unit.compiled.tree;
+        let caught = caught(tree);
+        each(tree, &mut |expr| {
+            let ExprKind::Call(call) = &expr.kind else { return };
+            if caught.iter().any(|range| range.contains(&expr.at.start)) {
+                names.insert(call.name.name.clone());
+            }
+            let caller = tree.functions.iter().find(|function| function.at.contains(&expr.at.start));
+            calls.push((caller.map(|function| function.name.name.as_str()), &call.name.name));
+        });
+    }
+    if names.is_empty() {
+        return names;
+    }
+    loop {
+        let before = names.len();
+        for (caller, called) in &calls {
+            if caller.is_some_and(|caller| names.contains(caller)) {
+                names.insert((*called).to_owned());
+            }
+        }
+        if names.len() == before {
+            return names;
+        }
+    }
+}
+
+/// What is known of the modules that a text imports.
+struct Known<'p> {
+    program: &'p Program<'p>,
+    importer: &'p str,
+}
+
+impl Elsewhere for Known<'_> {
+    fn variable(&self, _name: &str) -> Option<Shape> {
+        None
+    }
+
+    fn returns(&self, module: &str, function: &str) -> Option<Shape> {
+        let module = self.program.library.get(self.importer, module)?;
+        super::infer::returns(&module.tree, function, &Known { importer: &module.source, ..*self })
+    }
+
+    fn is_native(&self, name: &str, arguments: usize) -> bool {
+        self.program.vocabulary.is_native(name, arguments)
+    }
 }

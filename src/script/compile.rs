@@ -4,18 +4,26 @@ use super::context::{is_closure, site};
 use super::explain;
 use super::explain::mark::{Part, mark};
 use super::sources::Sources;
-use crate::error::{Class, OpError, OpResult, Site};
-use rhai::{AST, ASTNode, Engine, Expr, FnAccess, FnCallExpr, Position, Stmt};
+use super::syntax::{Tree, parse};
+use crate::error::{Class, OpError, Site};
+use rhai::{AST, ASTNode, Engine, Expr, FnAccess, FnCallExpr, ParseErrorType, Position, Scope, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+/// How many variables that are not declared are told of one text; each takes another compilation.
+const UNDECLARED: usize = 20;
 
 /// A compiled recipe, module or REPL entry.
 #[derive(Debug, Clone)]
 pub struct Compiled {
     /// Its source's id.
     pub source: Rc<str>,
-    /// The syntax tree.
+    /// Rhai's syntax tree.
     pub ast: AST,
+    /// Our own, which knows the bytes of everything.
+    pub tree: Tree,
+    /// The variables that it uses and does not declare.
+    pub undeclared: BTreeSet<String>,
     /// Every call in it, of natives, functions and methods; operators are not among them.
     pub calls: Vec<CallSite>,
     /// Every import in it.
@@ -37,8 +45,6 @@ pub struct CallSite {
     pub args: usize,
     /// Whether it is called on something.
     pub is_method: bool,
-    /// The keys of its last argument, if that is a map literal.
-    pub keys: Vec<String>,
     /// Where.
     pub site: Site,
 }
@@ -61,19 +67,41 @@ impl Compiled {
     }
 }
 
-/// Compiles a text and remembers it under `id`.
-pub fn compile(engine: &Engine, sources: &Sources, id: &str, text: &str) -> OpResult<Compiled> {
+/// A compiled text, as far as it could be, with what is wrong with it.
+pub type Attempt = (Option<Compiled>, Vec<OpError>);
+
+/// Compiles a text and remembers it under `id`. Variables that are not declared are all told; after another mistake
+/// in its syntax nothing more is known of a text.
+pub fn compile(engine: &Engine, sources: &Sources, id: &str, text: &str) -> Attempt {
     let source = sources.add(id, text);
-    let mut ast = match engine.compile(without_shebang(text)) {
-        Ok(ast) => ast,
-        Err(error) => return Err(explain::syntax(&error, &source, sources)),
+    let mut errors = Vec::new();
+    let mut missing = Scope::new();
+    let mut undeclared = BTreeSet::new();
+    let code = without_shebang(text);
+    let mut ast = loop {
+        match engine.compile_with_scope(&missing, &code) {
+            Ok(ast) => break ast,
+            Err(error) => {
+                errors.push(explain::syntax(&error, &source, sources));
+                match error.err_type() {
+                    ParseErrorType::VariableUndefined(name) if errors.len() < UNDECLARED => {
+                        missing.push(name.clone(), ());
+                        undeclared.insert(name.clone());
+                    }
+                    _ => return (None, errors),
+                }
+            }
+        }
     };
     if let Some(error) = explain::unclosed(text, &source) {
-        return Err(error);
+        errors.push(error);
+        return (None, errors);
     }
     ast.set_source(&*source);
     let mut compiled = Compiled {
         source: Rc::clone(&source),
+        tree: parse(text),
+        undeclared,
         calls: Vec::new(),
         imports: Vec::new(),
         functions: BTreeMap::new(),
@@ -87,16 +115,17 @@ pub fn compile(engine: &Engine, sources: &Sources, id: &str, text: &str) -> OpRe
         }
     }
     sources.define(&source, compiled.ast.iter_fn_def().map(|function| function.name.as_str()));
-    walk(&mut compiled, sources)?;
+    errors.extend(walk(&mut compiled, sources));
     for call in &compiled.calls {
         sources.call(&call.name, &call.site);
     }
-    Ok(compiled)
+    (Some(compiled), errors)
 }
 
-fn walk(compiled: &mut Compiled, sources: &Sources) -> OpResult<()> {
+/// Collects calls and imports; what is wrong are imports of paths that are no literals.
+fn walk(compiled: &mut Compiled, sources: &Sources) -> Vec<OpError> {
     let source = &compiled.source;
-    let mut unclear = None;
+    let mut unclear = Vec::new();
     let (calls, imports) = (&mut compiled.calls, &mut compiled.imports);
     compiled.ast.walk(&mut |path: &[ASTNode<'_>]| {
         match path.last() {
@@ -114,24 +143,22 @@ fn walk(compiled: &mut Compiled, sources: &Sources) -> OpResult<()> {
                             site: site(source, *at),
                         });
                     }
-                    other => unclear = unclear.take().or(Some(site(source, other.start_position()))),
+                    other => unclear.push(site(source, other.start_position())),
                 }
             }
             _ => {}
         }
         true
     });
-    match unclear {
-        None => Ok(()),
-        Some(site) => {
-            let mut error = OpError::new("module::literal", "The path of an import must be a literal string.")
-                .help("Modules are read and checked before the recipe starts.")
-                .class(Class::Usage);
-            error.0.mark = mark(sources, &site, Part::Call, "not a literal");
-            error.0.site = Some(site);
-            Err(error)
-        }
-    }
+    let refuse = |site: Site| {
+        let mut error = OpError::new("module::literal", "The path of an import must be a literal string.")
+            .help("Modules are read and checked before the recipe starts.")
+            .class(Class::Usage);
+        error.0.mark = mark(sources, &site, Part::Call, "not a literal");
+        error.0.site = Some(site);
+        error
+    };
+    unclear.into_iter().map(refuse).collect()
 }
 
 fn call_site(call: &FnCallExpr, at: Position, is_method: bool, source: &Rc<str>) -> Option<CallSite> {
@@ -144,11 +171,7 @@ fn call_site(call: &FnCallExpr, at: Position, is_method: bool, source: &Rc<str>)
     } else {
         (Vec::new(), at)
     };
-    let keys = match call.args.last() {
-        Some(Expr::Map(map, _)) => map.0.iter().map(|(key, _)| key.name.to_string()).collect(),
-        _ => Vec::new(),
-    };
-    Some(CallSite { name: call.name.to_string(), path, args: call.args.len(), is_method, keys, site: site(source, at) })
+    Some(CallSite { name: call.name.to_string(), path, args: call.args.len(), is_method, site: site(source, at) })
 }
 
 /// The text with a first line `#!…` turned into spaces, so that all positions stay.

@@ -151,7 +151,7 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
             Part::Name,
             "here",
         ),
-        Failure::ErrorDotExpr(words, _) => labelled(property(words), Part::Name, "here"),
+        Failure::ErrorDotExpr(words, _) => labelled(unknown_property(words), Part::Name, "here"),
         Failure::ErrorDataRace(words, _) => busy(words, place, cx),
         Failure::ErrorTerminated(..) => labelled(stopped(), Part::Call, "while this ran"),
         Failure::ErrorTooManyOperations(_) => limit(
@@ -233,21 +233,26 @@ fn thrown(value: &rhai::Dynamic) -> OpError {
 }
 
 /// Rhai: "Unknown property 'x' - a getter is not registered for type 'T'", or "No writable property …".
-fn property(words: &str) -> OpError {
+fn unknown_property(words: &str) -> OpError {
     let mut quoted = words.split('\'').skip(1).step_by(2);
     let (Some(name), Some(ty)) = (quoted.next(), quoted.next()) else {
         return OpError::new("script::unknown_property", format!("{}.", words.trim_end_matches('.')));
     };
     let ty = nice_type(ty);
-    let of_type = |kind: Kind| match kind {
-        Kind::Property(of) => of.name() == ty,
-        _ => false,
-    };
     if words.starts_with("No writable") {
         let message = format!("The property `{name}` of {} cannot be assigned.", a(&ty));
         return OpError::new("script::unknown_property", message).help("Handles are changed by their methods.");
     }
-    let error = OpError::new("script::unknown_property", format!("There is no property `{name}` of {}.", a(&ty)));
+    property(name, &ty)
+}
+
+/// A property that values of a type do not have.
+pub fn property(name: &str, ty: &str) -> OpError {
+    let of_type = |kind: Kind| match kind {
+        Kind::Property(of) => of.name() == ty,
+        _ => false,
+    };
+    let error = OpError::new("script::unknown_property", format!("There is no property `{name}` of {}.", a(ty)));
     let properties: Vec<&str> = ops::all().filter(|def| of_type(def.kind)).map(|def| def.name).collect();
     let is_method = ops::all().any(|def| def.name == name && !matches!(def.kind, Kind::Property(_)));
     match closest(name, properties.iter().copied()) {

@@ -3,6 +3,7 @@
 //! Rhai's own file resolver is not used: it resolves nested imports against the working folder, lets a module see
 //! its importer's variables, and reads any path.
 
+use super::check::Unit;
 use super::compile::{Compiled, compile};
 use super::context::{Context, Raised, site};
 use super::convert::handles::Caught;
@@ -10,10 +11,10 @@ use super::explain::mark::{Part, mark};
 use super::read::read;
 use super::sources::Sources;
 use super::stdlib;
-use crate::error::{Class, OpError, OpResult, closest};
+use crate::error::{Class, OpError, OpResult, Site, closest};
 use rhai::{Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
@@ -26,6 +27,8 @@ pub struct Library {
     root: RefCell<PathBuf>,
     /// What was compiled, by the real path of its file.
     compiled: RefCell<HashMap<PathBuf, Rc<Compiled>>>,
+    /// Texts in place of those in files, by the file's real path.
+    unsaved: RefCell<HashMap<PathBuf, String>>,
     /// What was evaluated, by its source.
     evaluated: RefCell<HashMap<Rc<str>, Shared<Module>>>,
 }
@@ -47,7 +50,7 @@ impl Library {
     /// Makes the folder of a recipe's file the one that relative imports must stay in, and forgets what was loaded
     /// for another recipe. A recipe that is in no file has an empty path.
     pub fn enter(&self, file: &Path, recipe: &Rc<Compiled>) {
-        *self.root.borrow_mut() = file.parent().unwrap_or(Path::new("")).to_path_buf();
+        self.root_at(file);
         self.evaluated.borrow_mut().clear();
         let mut compiled = self.compiled.borrow_mut();
         compiled.clear();
@@ -57,53 +60,18 @@ impl Library {
         }
     }
 
-    /// Compiles what `compiled` imports, and what that imports, and calls `each` for every module the first time.
+    /// Compiles what a recipe imports, and what that imports, and gives each module once, those that it imports before
+    /// it. What is wrong with imports and with the syntax of modules goes to `errors`.
     pub fn load(
         &self,
         engine: &Engine,
         sources: &Sources,
-        compiled: &Compiled,
-        each: &mut dyn FnMut(&Rc<Compiled>) -> OpResult<()>,
-    ) -> OpResult<()> {
-        self.load_under(engine, sources, compiled, &mut vec![compiled.source.to_string()], each)
-    }
-
-    fn load_under(
-        &self,
-        engine: &Engine,
-        sources: &Sources,
-        compiled: &Compiled,
-        importing: &mut Vec<String>,
-        each: &mut dyn FnMut(&Rc<Compiled>) -> OpResult<()>,
-    ) -> OpResult<()> {
-        for import in &compiled.imports {
-            let here = |mut error: OpError| {
-                if error.0.site.is_none() {
-                    error.0.site = Some(import.site.clone());
-                    error.0.mark = mark(sources, &import.site, Part::Name, "imported here");
-                } else {
-                    error.0.calls.push((import.site.clone(), "imported here".into()));
-                }
-                error.class(Class::Usage)
-            };
-            let found = self.find(&compiled.source, &import.path).map_err(here)?;
-            if importing.contains(&found.id) {
-                let circle: Vec<&str> = importing.iter().map(String::as_str).skip_while(|id| *id != found.id).collect();
-                let circle = format!("{} → {}", circle.join(" → "), found.id);
-                return Err(here(
-                    OpError::new("module::cycle", format!("The import goes in a circle: {circle}."))
-                        .help("Move what both need into a module of its own."),
-                ));
-            }
-            if !self.compiled.borrow().contains_key(&found.real) {
-                importing.push(found.id.clone());
-                let module = self.compile(engine, sources, &found).map_err(here)?;
-                self.load_under(engine, sources, &module, importing, each).map_err(here)?;
-                each(&module).map_err(here)?;
-                importing.pop();
-            }
-        }
-        Ok(())
+        recipe: &Rc<Compiled>,
+        errors: &mut Vec<OpError>,
+    ) -> Vec<Unit> {
+        let mut loading = Loading { library: self, engine, sources, errors, units: Vec::new() };
+        loading.load(recipe, &mut vec![recipe.source.to_string()], &[]);
+        loading.units
     }
 
     /// The module that `importer` means by an import's path, compiled.
@@ -112,14 +80,72 @@ impl Library {
         self.compiled.borrow().get(&found.real).cloned()
     }
 
-    fn compile(&self, engine: &Engine, sources: &Sources, found: &Found) -> OpResult<Rc<Compiled>> {
+    /// Makes the folder of a file the one that modules may be in.
+    pub fn root_at(&self, file: &Path) {
+        *self.root.borrow_mut() = file.parent().unwrap_or(Path::new("")).to_path_buf();
+    }
+
+    /// The source's id and the text of the module that `importer` means by an import's path.
+    pub fn text(&self, importer: &str, path: &str) -> Option<(String, String)> {
+        let found = self.find(importer, path).ok()?;
+        let text = stdlib::text(&found.id).map_or_else(|| self.read(&found).ok(), |text| Some(text.to_owned()))?;
+        Some((found.id, text))
+    }
+
+    /// What can be written as an import's path in `importer` where `typed` is there: modules, and folders with a `/`
+    /// at their end.
+    pub fn importable(&self, importer: &str, typed: &str) -> Vec<String> {
+        let mut all: BTreeSet<String> = stdlib::MODULES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let prefix = typed.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        let beside = Path::new(importer).parent().unwrap_or(Path::new("")).to_path_buf();
+        for folder in std::iter::once(&beside).chain(&self.path) {
+            let Ok(entries) = std::fs::read_dir(tidy(&folder.join(&prefix).join("."))) else { continue };
+            for entry in entries.flatten() {
+                let is_itself = folder.join(&prefix).join(entry.file_name()) == Path::new(importer);
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let name = match name.strip_suffix(".rhai") {
+                    Some(module) => Some(module.to_owned()),
+                    None => entry.path().is_dir().then(|| format!("{name}/")),
+                };
+                all.extend(
+                    name.filter(|name| !is_itself && !name.starts_with('.')).map(|name| format!("{prefix}{name}")),
+                );
+            }
+        }
+        all.into_iter().collect()
+    }
+
+    fn compile(&self, engine: &Engine, sources: &Sources, found: &Found) -> (Option<Rc<Compiled>>, Vec<OpError>) {
         let text = match stdlib::text(&found.id) {
-            Some(text) => text.to_string(),
-            None => read(Path::new(&found.id))?,
+            Some(text) => Ok(text.to_string()),
+            None => self.read(found),
         };
-        let compiled = Rc::new(compile(engine, sources, &found.id, &text)?);
-        self.compiled.borrow_mut().insert(found.real.clone(), Rc::clone(&compiled));
-        Ok(compiled)
+        let (compiled, errors) = match text {
+            Ok(text) => compile(engine, sources, &found.id, &text),
+            Err(error) => (None, vec![error]),
+        };
+        let compiled = compiled.map(Rc::new);
+        if let Some(compiled) = &compiled {
+            self.compiled.borrow_mut().insert(found.real.clone(), Rc::clone(compiled));
+        }
+        (compiled, errors)
+    }
+
+    /// The text of a module: what is being written in an editor, or else what its file has.
+    fn read(&self, found: &Found) -> OpResult<String> {
+        match self.unsaved.borrow().get(&found.real) {
+            Some(text) => Ok(text.clone()),
+            None => read(Path::new(&found.id)),
+        }
+    }
+
+    /// Takes a text in place of that in a file; nothing takes that back.
+    pub fn overlay(&self, file: &Path, text: Option<String>) {
+        let real = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+        match text {
+            Some(text) => self.unsaved.borrow_mut().insert(real, text),
+            None => self.unsaved.borrow_mut().remove(&real),
+        };
     }
 
     fn find(&self, importer: &str, path: &str) -> OpResult<Found> {
@@ -163,12 +189,22 @@ impl Library {
         })
     }
 
-    /// Evaluates a module, the first time that it is imported.
+    /// Compiles a module that was not found before the run.
+    fn compile_late(&self, engine: &Engine, sources: &Sources, found: &Found) -> OpResult<Rc<Compiled>> {
+        let (compiled, errors) = self.compile(engine, sources, found);
+        match (errors.into_iter().next(), compiled) {
+            (None, Some(compiled)) => Ok(compiled),
+            (Some(error), _) => Err(error),
+            (None, None) => Err(OpError::new("module::lost", format!("The module `{}` cannot be compiled.", found.id))),
+        }
+    }
+
     /// Forgets what the modules' own statements made, so that the next run makes it anew.
     pub fn forget(&self) {
         self.evaluated.borrow_mut().clear();
     }
 
+    /// Evaluates a module, the first time that it is imported.
     fn evaluate(&self, engine: &Engine, compiled: &Compiled) -> Raised<Shared<Module>> {
         if let Some(module) = self.evaluated.borrow().get(&compiled.source) {
             return Ok(Shared::clone(module));
@@ -176,6 +212,65 @@ impl Library {
         let module: Shared<Module> = Module::eval_ast_as_new(Scope::new(), &compiled.ast, engine)?.into();
         self.evaluated.borrow_mut().insert(Rc::clone(&compiled.source), Shared::clone(&module));
         Ok(module)
+    }
+}
+
+/// The modules of a recipe being read.
+struct Loading<'l> {
+    library: &'l Library,
+    engine: &'l Engine,
+    sources: &'l Sources,
+    errors: &'l mut Vec<OpError>,
+    units: Vec<Unit>,
+}
+
+impl Loading<'_> {
+    /// Loads what a text imports. `importing` are the sources that led to it, `via` the imports, innermost first.
+    fn load(&mut self, importer: &Compiled, importing: &mut Vec<String>, via: &[(Site, String)]) {
+        for import in &importer.imports {
+            let mut here = vec![(import.site.clone(), "imported here".to_owned())];
+            here.extend_from_slice(via);
+            let found = match self.library.find(&importer.source, &import.path) {
+                Ok(found) => found,
+                Err(error) => {
+                    self.refuse(error, &here);
+                    continue;
+                }
+            };
+            if importing.contains(&found.id) {
+                let circle: Vec<&str> = importing.iter().map(String::as_str).skip_while(|id| *id != found.id).collect();
+                let circle = format!("{} → {}", circle.join(" → "), found.id);
+                let error = OpError::new("module::cycle", format!("The import goes in a circle: {circle}."))
+                    .help("Move what both need into a module of its own.");
+                self.refuse(error, &here);
+                continue;
+            }
+            if self.library.compiled.borrow().contains_key(&found.real) {
+                continue;
+            }
+            let (compiled, errors) = self.library.compile(self.engine, self.sources, &found);
+            for error in errors {
+                self.refuse(error, &here);
+            }
+            if let Some(compiled) = compiled {
+                importing.push(found.id.clone());
+                self.load(&compiled, importing, &here);
+                importing.pop();
+                self.units.push(Unit { compiled, via: here });
+            }
+        }
+    }
+
+    /// Notes an error of the import, or of a module that it leads to.
+    fn refuse(&mut self, mut error: OpError, via: &[(Site, String)]) {
+        let mut via = via.to_vec();
+        if error.0.site.is_none() && !via.is_empty() {
+            let (site, label) = via.remove(0);
+            error.0.mark = mark(self.sources, &site, Part::Name, &label);
+            error.0.site = Some(site);
+        }
+        error.0.calls = via;
+        self.errors.push(error.class(Class::Usage));
     }
 }
 
@@ -224,7 +319,7 @@ impl ModuleResolver for Resolver {
         let place = site(&importer, pos);
         let found = cx.library.find(&importer, path).and_then(|found| {
             let known = cx.library.compiled.borrow().get(&found.real).cloned();
-            known.map_or_else(|| cx.library.compile(engine, &cx.sources, &found), Ok)
+            known.map_or_else(|| cx.library.compile_late(engine, &cx.sources, &found), Ok)
         });
         match found {
             Ok(compiled) => cx

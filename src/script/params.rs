@@ -80,33 +80,37 @@ impl ParamValue {
     }
 }
 
-/// Finds the parameters that a text declares.
-pub fn collect(compiled: &Compiled, sources: &Sources) -> OpResult<Vec<Param>> {
-    let mut found: Vec<OpResult<Param>> = Vec::new();
+/// Finds the parameters that a text declares; what cannot be understood of them goes to `errors`.
+pub fn collect(compiled: &Compiled, sources: &Sources, errors: &mut Vec<OpError>) -> Vec<Param> {
+    let mut found: Vec<Param> = Vec::new();
     compiled.ast.walk(&mut |path: &[ASTNode<'_>]| {
         if let Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) = path.last()
             && call.name == "param"
             && !call.is_qualified()
         {
-            found.push(declared(call, site(&compiled.source, *at), sources));
+            match declared(call, site(&compiled.source, *at), sources) {
+                Ok(param) => found.push(param),
+                Err(error) => errors.push(error),
+            }
         }
         true
     });
-    found.into_iter().collect()
+    found
 }
 
-/// Refuses a name that is declared twice.
-pub fn refuse_duplicates(params: &[Param], sources: &Sources) -> OpResult<()> {
+/// Every name that is declared twice.
+pub fn duplicates(params: &[Param], sources: &Sources) -> Vec<OpError> {
+    let mut errors = Vec::new();
     for (at, param) in params.iter().enumerate() {
         if let Some(first) = params.iter().take(at).find(|first| first.name == param.name) {
             let message = format!("The parameter `{}` is declared twice.", param.name);
             let error = OpError::new("param::duplicate", message)
                 .help("Declare it once and keep it in a `const`.")
                 .note(first.site.clone(), "declared here first");
-            return Err(placed(error, &param.site, Part::Call, "declared again", sources));
+            errors.push(placed(error, &param.site, Part::Call, "declared again", sources));
         }
     }
-    Ok(())
+    errors
 }
 
 fn declared(call: &FnCallExpr, site: Site, sources: &Sources) -> OpResult<Param> {

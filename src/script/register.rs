@@ -131,13 +131,9 @@ fn here(this: &Value) -> Ns {
 }
 
 /// Converts the arguments of a call. A map in the last place may skip optional parameters before the options.
-fn bind(def: &'static FnDef, given: &[Dynamic], here: &Ns) -> OpResult<Args> {
+pub fn bind(def: &'static FnDef, given: &[Dynamic], here: &Ns) -> OpResult<Args> {
     let mut args = Args { function: def.name, values: Vec::with_capacity(given.len()) };
     let due = Due { function: def.name, name: "", here };
-    let by_signature = |error: OpError| match error.0.help {
-        None => error.help(format!("Its signature is `{}`.", def.signature())),
-        Some(_) => error,
-    };
     for (at, (value, param)) in given.iter().zip(def.params).enumerate() {
         let is_last = at + 1 == given.len();
         let skips =
@@ -148,11 +144,19 @@ fn bind(def: &'static FnDef, given: &[Dynamic], here: &Ns) -> OpResult<Args> {
             (Ok(map), _) if skips => args.values.extend(take_options(&map, def.options(), &due)?),
             _ => {
                 let due = Due { name: param.name, ..due };
-                args.values.push((param.name, take(value, param.ty, &due).map_err(by_signature)?));
+                args.values.push((param.name, take(value, param.ty, &due).map_err(|error| by_signature(error, def))?));
             }
         }
     }
     Ok(args)
+}
+
+/// Adds how a function is called to an error that comes without advice.
+pub fn by_signature(error: OpError, def: &FnDef) -> OpError {
+    match error.0.help {
+        None => error.help(format!("Its signature is `{}`.", def.signature())),
+        Some(_) => error,
+    }
 }
 
 #[cfg(test)]

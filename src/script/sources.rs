@@ -25,9 +25,13 @@ impl Sources {
         let mut inner = self.0.borrow_mut();
         inner.texts.insert(Rc::clone(&id), text.into());
         let Inner { homes, calls, .. } = &mut *inner;
-        for sources in homes.values_mut().chain(calls.values_mut()) {
+        // What nothing is left of goes, or an editor's server would grow with every change of a text.
+        let forget = |sources: &mut BTreeSet<Rc<str>>| {
             sources.remove(&id);
-        }
+            !sources.is_empty()
+        };
+        homes.retain(|_, sources| forget(sources));
+        calls.retain(|_, sources| forget(sources));
         id
     }
 

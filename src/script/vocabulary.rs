@@ -19,7 +19,14 @@ struct Native {
     counts: BTreeSet<usize>,
     /// The types of the arguments of each form.
     types: BTreeSet<Vec<&'static str>>,
+    /// The numbers of arguments of those forms that are not ours.
+    theirs: BTreeSet<usize>,
+    /// Those of them that are called on a value of any type.
+    on_any: BTreeSet<usize>,
 }
+
+/// Names that Rhai has functions of, too. A list, because asking the engine takes its time; a test compares it.
+const SHARED: &[&str] = &["contains", "start"];
 
 /// What Rhai calls without a function of that name.
 const SYNTAX: &[&str] =
@@ -48,8 +55,18 @@ impl<'e> Vocabulary<'e> {
             );
             let mut natives: BTreeMap<String, Native> = BTreeMap::new();
             for (name, count, types) in forms {
-                let native = natives.entry(name).or_default();
+                let native = natives.entry(name.clone()).or_default();
                 native.counts.insert(count);
+                let is_ours = types.iter().all(|ty| [OTHER, "any"].contains(ty))
+                    && ops::all().any(|def| def.name == name && is_form(def, count));
+                // Rhai's own `sleep` is replaced.
+                let is_ours = is_ours || name == "sleep";
+                if !is_ours {
+                    native.theirs.insert(count);
+                    if types.first() == Some(&"any") {
+                        native.on_any.insert(count);
+                    }
+                }
                 native.types.insert(types);
             }
             natives
@@ -68,6 +85,38 @@ impl<'e> Vocabulary<'e> {
             || self.natives().get(name).is_some_and(|native| native.counts.contains(&count))
     }
 
+    /// Whether Rhai has a function of its own with so many arguments.
+    pub fn is_native(&self, name: &str, count: usize) -> bool {
+        let is_only_ours = !SHARED.contains(&name) && ops::all().any(|def| def.name == name);
+        is_syntax(name)
+            || (!is_only_ours && self.natives().get(name).is_some_and(|native| native.theirs.contains(&count)))
+    }
+
+    /// Whether one of Rhai's own functions can be called on a value of any of our types with so many arguments.
+    pub fn is_for_any(&self, name: &str, count: usize) -> bool {
+        is_syntax(name)
+            || (ON_OURS.contains(&name) && count == 1)
+            || self.natives().get(name).is_some_and(|native| native.on_any.contains(&count))
+    }
+
+    /// Rhai's own methods of a type, by its name: each with its form, without what it is called on, and whether it takes
+    /// arguments.
+    pub fn methods(&self, of: &str) -> Vec<(String, String, bool)> {
+        let mut all = Vec::new();
+        for (name, native) in self.natives() {
+            let is_it = |types: &&Vec<&str>| match types.first() {
+                Some(&"any") => native.on_any.contains(&types.len()),
+                Some(&OTHER) => ON_OURS.contains(&name.as_str()) && !RHAIS.contains(&of),
+                Some(first) => *first == of,
+                None => false,
+            };
+            if let Some((_, rest)) = native.types.iter().find(is_it).and_then(|types| types.split_first()) {
+                all.push((name.clone(), format!("{name}({})", rest.join(", ")), !rest.is_empty()));
+            }
+        }
+        all
+    }
+
     /// The forms of one of Rhai's own functions.
     pub fn signatures(&self, name: &str) -> impl Iterator<Item = String> {
         let forms = self.natives().get(name).map(|native| &native.types).into_iter().flatten();
@@ -80,9 +129,20 @@ impl<'e> Vocabulary<'e> {
     }
 }
 
+/// A type that has no name there: one of ours, or one of Rhai's that recipes do not have.
+const OTHER: &str = "value";
+
+/// Rhai's types among those with names.
+const RHAIS: &[&str] =
+    &["()", "bool", "char", "int", "float", "string", "array", "map", "closure", "range", "timestamp"];
+
+/// What can be done with every value of ours.
+const ON_OURS: &[&str] = &["to_string", "to_debug", "print", "debug"];
+
 /// What our documentation calls a type of Rhai's.
 fn type_name(id: TypeId) -> &'static str {
     let names = [
+        (TypeId::of::<rhai::Dynamic>(), "any"),
         (TypeId::of::<()>(), "()"),
         (TypeId::of::<bool>(), "bool"),
         (TypeId::of::<char>(), "char"),
@@ -96,7 +156,7 @@ fn type_name(id: TypeId) -> &'static str {
         (TypeId::of::<std::ops::RangeInclusive<rhai::INT>>(), "range"),
         (TypeId::of::<std::time::Instant>(), "timestamp"),
     ];
-    names.iter().find(|(known, _)| *known == id).map_or("any", |(_, name)| *name)
+    names.iter().find(|(known, _)| *known == id).map_or(OTHER, |(_, name)| *name)
 }
 
 /// Whether one of our functions takes that many arguments, what it is called on included.
@@ -113,4 +173,31 @@ fn is_form(def: &FnDef, count: usize) -> bool {
 
 fn is_syntax(name: &str) -> bool {
     SYNTAX.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::fake::FakeKernel;
+    use crate::lab::Lab;
+    use crate::names::LabName;
+    use crate::script::{Config, Session};
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    #[test]
+    fn the_names_that_rhai_has_too_are_known() {
+        let lab = Lab::new(LabName::new("test").unwrap(), Box::new(FakeKernel::new()), None);
+        let session = Session::new(Rc::new(RefCell::new(lab)), Config::default());
+        let vocabulary = Vocabulary::of(&session.engine);
+        let natives = vocabulary.natives();
+        let mut shared: Vec<&str> = ops::all()
+            .filter(|def| !matches!(def.kind, Kind::Property(_)))
+            .filter(|def| natives.get(def.name).is_some_and(|native| !native.theirs.is_empty()))
+            .map(|def| def.name)
+            .collect();
+        shared.sort_unstable();
+        shared.dedup();
+        assert_eq!(shared, SHARED);
+    }
 }

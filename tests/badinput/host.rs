@@ -21,7 +21,7 @@ fn a_recipe_that_fails_half_way_leaves_the_machine_as_it_was() {
         ("half a call", "netns(\"other\").attach(br, lan.host(3), #{ gw: \"10.9.9.9\" });", "route::gateway"),
         ("a rule", "iptables(\"-A INPUT -p tcpp -j ACCEPT\");", "iptables::refused"),
         ("a process", "web.start(\"false\").wait_tcp(8080);", "process::ended"),
-        ("a name", "bridge(\"br\\n0\");", "name::interface"),
+        ("a name", "bridge(`br\n${web.name}`);", "name::interface"),
         ("a throw", "throw \"no\";", "script::throw"),
         ("the library", "import \"std/topo\" as t; t::star(\"web-with-a-name\", 3, lan);", "name::interface"),
     ] {

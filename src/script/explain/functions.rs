@@ -116,7 +116,7 @@ fn meant(near: Option<&str>) -> String {
 }
 
 /// How a function can be called: ours, the script's own, and Rhai's.
-fn forms(name: &str, own: &[String], vocabulary: &Vocabulary<'_>) -> String {
+pub fn forms(name: &str, own: &[String], vocabulary: &Vocabulary<'_>) -> String {
     let ours: Vec<&FnDef> =
         ops::all().filter(|def| def.name == name && !matches!(def.kind, Kind::Property(_))).collect();
     let mut forms: Vec<String> = ours.iter().map(|def| def.signature()).collect();

@@ -15,8 +15,11 @@ pub fn syntax(error: &ParseError, source: &Rc<str>, sources: &Sources) -> OpErro
     // At the end of the text there is nothing to point at: point at the last thing before it.
     let place = site(source, error.position());
     let (mut explained, label) = explain(error.err_type(), &text, &place);
+    let is_at_end = offset(&text, place.line, place.col) >= text.trim_end().len();
     explained.0.mark = match (error.err_type(), label) {
-        (ParseErrorType::MissingToken(..) | ParseErrorType::UnexpectedEOF, label) => {
+        (kind, label)
+            if is_at_end || matches!(kind, ParseErrorType::MissingToken(..) | ParseErrorType::UnexpectedEOF) =>
+        {
             after_previous(&text, &place, &label)
         }
         (_, label) => mark(sources, &place, Part::Name, &label),

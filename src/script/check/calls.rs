@@ -1,0 +1,106 @@
+//! Calls of functions that do not exist or do not take that many arguments.
+//!
+//! They are those of Rhai's own tree, so nothing else is checked than what Rhai will call.
+
+use super::Checked;
+use crate::error::{OpError, closest};
+use crate::script::compile::{CallSite, Compiled};
+use crate::script::context::is_closure;
+use crate::script::explain::functions::{counted, missing_among};
+use crate::script::explain::mark::{Part, mark};
+use crate::script::modules::Library;
+use crate::script::sources::Sources;
+use crate::script::vocabulary::Vocabulary;
+use std::rc::Rc;
+
+/// Rhai's functions that recipes must not use, and what to do instead.
+const FORBIDDEN: &[(&str, &str)] =
+    &[("exit", "An early end would look like a success: use `return` in a function and `throw` to fail.")];
+
+/// Checks every call of a text.
+pub fn mistakes(checked: &Checked<'_>) -> Vec<OpError> {
+    let (compiled, program) = (checked.compiled, checked.program);
+    let check = |call| mistake(call, compiled, program.library, program.sources, program.vocabulary);
+    compiled.calls.iter().filter_map(check).collect()
+}
+
+fn mistake(
+    call: &CallSite,
+    compiled: &Compiled,
+    library: &Library,
+    sources: &Sources,
+    vocabulary: &Vocabulary<'_>,
+) -> Option<OpError> {
+    if !call.path.is_empty() {
+        return qualified(call, compiled, library, sources);
+    }
+    if let Some((name, help)) = FORBIDDEN.iter().find(|(name, _)| *name == call.name) {
+        let error = OpError::new("script::unknown_function", format!("Recipes cannot call `{name}`.")).help(*help);
+        let mut error = at(error, call);
+        error.0.mark = mark(sources, &call.site, Part::Name, "not available");
+        return Some(error);
+    }
+    if compiled.has(&call.name, call.args) {
+        return None;
+    }
+    if vocabulary.takes(&call.name, call.args + usize::from(call.is_method)) {
+        return None;
+    }
+    let receiver = call.is_method.then_some("");
+    Some(missing_among(&call.name, call.args, receiver, &signatures(compiled, true), &call.site, sources, vocabulary))
+}
+
+/// A call of a module's function.
+fn qualified(call: &CallSite, compiled: &Compiled, library: &Library, sources: &Sources) -> Option<OpError> {
+    let mut module: Option<Rc<Compiled>> = None;
+    for name in &call.path {
+        let within = module.as_deref().unwrap_or(compiled);
+        // Strict variables have seen to it that the first name is imported; others may be variables.
+        let import = within.imports.iter().find(|import| import.alias == *name)?;
+        module = Some(library.get(&within.source, &import.path)?);
+    }
+    let module = module?;
+    if module.has(&call.name, call.args) && !module.private.contains(&call.name) {
+        return None;
+    }
+    let public = signatures(&module, false);
+    let path = call.path.join("::");
+    let forms: Vec<&str> =
+        public.iter().filter(|form| form.split('(').next() == Some(&call.name)).map(String::as_str).collect();
+    let error = if forms.is_empty() {
+        let error =
+            OpError::new("script::unknown_function", format!("The module `{path}` has no function `{}`.", call.name));
+        let names = public.iter().map(|form| form.split('(').next().unwrap_or_default());
+        match closest(&call.name, names) {
+            Some(near) => error.help(format!("Did you mean `{path}::{near}`?")),
+            None if public.is_empty() => error,
+            None => error.help(format!("It has `{}`.", public.join("`, `"))),
+        }
+    } else {
+        let count = counted(call.args, "argument");
+        OpError::new("args::count", format!("`{path}::{}` cannot be called with {count}.", call.name))
+            .help(format!("It is called as `{path}::{}`.", forms.join("`, `")))
+    };
+    let mut error = at(error, call);
+    error.0.mark =
+        mark(sources, &call.site, Part::Name, if forms.is_empty() { "no such function" } else { "called here" });
+    Some(error)
+}
+
+/// The functions of a text, as `name(a, b)`.
+pub fn signatures(compiled: &Compiled, with_private: bool) -> Vec<String> {
+    let mut signatures: Vec<String> = compiled
+        .ast
+        .iter_functions()
+        .filter(|function| !is_closure(function.name))
+        .filter(|function| with_private || !compiled.private.contains(function.name))
+        .map(|function| format!("{}({})", function.name, function.params.join(", ")))
+        .collect();
+    signatures.sort();
+    signatures
+}
+
+fn at(mut error: OpError, call: &CallSite) -> OpError {
+    error.0.site = Some(call.site.clone());
+    error
+}

@@ -1,0 +1,319 @@
+//! What is known of values before a run: their types, and the values themselves where they are made of constants.
+//!
+//! Nothing of the machine is known, so a value counts only where it is the same in every run. A type counts as certain
+//! where the value cannot be of another one; otherwise it is a guess that completion may make and a check may not.
+
+mod calls;
+mod operators;
+mod shape;
+
+use super::bindings::{BindingKind, Bindings};
+use super::syntax::{Call, Expr, ExprKind, Function, Piece, Statement, StatementKind, Tree};
+use crate::ops::{Kind, Ty};
+pub use calls::Meant;
+pub use operators::text as text_of;
+use rhai::Dynamic;
+pub use shape::{Shape, methods_of};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is known of one value.
+#[derive(Debug, Clone, Default)]
+pub struct Worth {
+    /// Its type.
+    pub shape: Shape,
+    /// Whether it cannot be of another type.
+    pub is_certain: bool,
+    /// Itself.
+    pub value: Option<Dynamic>,
+}
+
+/// What is known from elsewhere.
+pub trait Elsewhere {
+    /// The type of a variable that the text does not declare.
+    fn variable(&self, name: &str) -> Option<Shape>;
+    /// The type that a module's function returns.
+    fn returns(&self, module: &str, function: &str) -> Option<Shape>;
+    /// Whether Rhai itself has a function with so many arguments, what it is called on included.
+    fn is_native(&self, name: &str, arguments: usize) -> bool;
+}
+
+/// What is known in a text.
+pub struct Facts<'t> {
+    /// The text.
+    pub tree: &'t Tree,
+    /// Its variables.
+    pub bindings: &'t Bindings<'t>,
+    elsewhere: &'t dyn Elsewhere,
+    known: RefCell<BTreeMap<usize, Worth>>,
+    /// The functions whose result is being looked for.
+    busy: RefCell<BTreeSet<usize>>,
+}
+
+impl Worth {
+    /// A value of a type, about which nothing else is known.
+    pub fn of(shape: Shape) -> Worth {
+        Worth { is_certain: shape != Shape::Unknown, shape, value: None }
+    }
+
+    /// A value that may be of this type.
+    pub fn guess(shape: Shape) -> Worth {
+        Worth { shape, is_certain: false, value: None }
+    }
+
+    fn constant(shape: Shape, value: impl Into<Dynamic>) -> Worth {
+        Worth { shape, is_certain: true, value: Some(value.into()) }
+    }
+
+    /// The type, where it cannot be another.
+    pub fn certain(&self) -> Option<&Shape> {
+        Some(&self.shape).filter(|_| self.is_certain)
+    }
+}
+
+impl<'t> Facts<'t> {
+    /// Facts of a text, with nothing found yet.
+    pub fn new(tree: &'t Tree, bindings: &'t Bindings<'t>, elsewhere: &'t dyn Elsewhere) -> Facts<'t> {
+        Facts { tree, bindings, elsewhere, known: RefCell::default(), busy: RefCell::default() }
+    }
+
+    /// What is known of an expression.
+    pub fn of(&self, expr: &Expr) -> Worth {
+        match &expr.kind {
+            ExprKind::Unit => Worth::constant(Shape::Is(Ty::Unit), ()),
+            ExprKind::Bool(truth) => Worth::constant(Shape::Is(Ty::Bool), *truth),
+            ExprKind::Int(number) => Worth::constant(Shape::Is(Ty::Int), *number),
+            ExprKind::Float(number) => Worth::constant(Shape::Rhai("float"), *number),
+            ExprKind::Str(Some(text)) => Worth::constant(Shape::Is(Ty::Str), text.clone()),
+            ExprKind::Str(None) => Worth::of(Shape::Is(Ty::Str)),
+            ExprKind::Char => Worth::of(Shape::Rhai("char")),
+            ExprKind::Template(pieces) => self.template(pieces),
+            ExprKind::Name(name) => match self.bindings.at(expr.at.start) {
+                Some(binding) => self.binding(binding),
+                None => self.elsewhere.variable(name).map(Worth::of).unwrap_or_default(),
+            },
+            ExprKind::Path { modules, name } => match (modules.as_slice(), self.bindings.at(name.at.start)) {
+                ([only], Some(binding)) if only.name == "global" => self.binding(binding),
+                _ => Worth::default(),
+            },
+            ExprKind::Call(call) => self.call(call),
+            ExprKind::Property { on, name } => self.property(on, &name.name),
+            ExprKind::Index { on, index } => self.index(on, index),
+            ExprKind::List(items) => {
+                let items: Vec<Worth> = items.iter().map(|item| self.of(item)).collect();
+                let values: Option<Vec<Dynamic>> = items.iter().map(|item| item.value.clone()).collect();
+                let shape = Shape::List(Box::new(joined(items).shape));
+                Worth { shape, is_certain: true, value: values.map(Dynamic::from) }
+            }
+            ExprKind::Map(entries) => {
+                let entries = entries.iter().map(|entry| (entry.key.name.clone(), self.of(&entry.value).shape));
+                Worth::of(Shape::Map(entries.collect()))
+            }
+            ExprKind::Closure { .. } => Worth::of(Shape::Is(Ty::Closure)),
+            ExprKind::Unary { operator, operand } => operators::unary(operator, self.of(operand)),
+            ExprKind::Binary { operator, left, right } => operators::binary(operator, &self.of(left), &self.of(right)),
+            ExprKind::Assign { .. } => Worth::of(Shape::Is(Ty::Unit)),
+            ExprKind::If { then, otherwise: Some(otherwise), .. } => {
+                joined(vec![self.tail(then.tail()), self.of(otherwise)])
+            }
+            ExprKind::Switch { arms, .. } => joined(arms.iter().map(|(_, value)| self.of(value)).collect()),
+            ExprKind::Block(block) => self.tail(block.tail()),
+            ExprKind::If { .. } | ExprKind::This | ExprKind::Missing | ExprKind::Statement(_) => Worth::default(),
+        }
+    }
+
+    fn tail(&self, tail: Option<&Expr>) -> Worth {
+        tail.map_or(Worth::of(Shape::Is(Ty::Unit)), |tail| self.of(tail))
+    }
+
+    fn template(&self, pieces: &[Piece]) -> Worth {
+        let text = pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => Some(text.clone()),
+            Piece::Code(block) => operators::text(&self.of(block.tail()?).value?),
+        });
+        match text.collect::<Option<String>>() {
+            Some(text) => Worth::constant(Shape::Is(Ty::Str), text),
+            None => Worth::of(Shape::Is(Ty::Str)),
+        }
+    }
+
+    /// What is known of a variable.
+    pub fn binding(&self, at: usize) -> Worth {
+        if let Some(known) = self.known.borrow().get(&at) {
+            return known.clone();
+        }
+        // A variable that depends on itself is not known.
+        self.known.borrow_mut().insert(at, Worth::default());
+        let worth = self.bindings.all.get(at).map(|binding| self.found(binding)).unwrap_or_default();
+        self.known.borrow_mut().insert(at, worth.clone());
+        worth
+    }
+
+    fn found(&self, binding: &super::bindings::Binding<'t>) -> Worth {
+        let mut worth = match binding.kind {
+            BindingKind::Let(Some(value)) | BindingKind::Const(Some(value)) => self.of(value),
+            BindingKind::Let(None) | BindingKind::Const(None) => {
+                let assigned = binding.writes.iter().flatten().map(|value| self.of(value)).collect();
+                return Worth::guess(joined(assigned).shape);
+            }
+            BindingKind::Item(over) => self.item(over),
+            BindingKind::Counter => Worth::of(Shape::Is(Ty::Int)),
+            BindingKind::Caught => Worth::guess(Shape::Is(Ty::Error)),
+            BindingKind::Param | BindingKind::ClosureParam | BindingKind::Import(_) => Worth::default(),
+        };
+        for write in &binding.writes {
+            worth.value = None;
+            match write {
+                Some(value) => {
+                    let other = self.of(value);
+                    worth.is_certain &= other.is_certain && other.shape == worth.shape;
+                }
+                None => worth.is_certain &= matches!(worth.shape, Shape::Is(Ty::Int | Ty::Str)),
+            }
+        }
+        // Rhai's own methods may change the value they are called on; ours never do.
+        let is_ours = |method: &&&str| methods_of(&worth.shape).any(|def| def.name == **method);
+        if !binding.touched.iter().all(|method| is_ours(&method)) {
+            worth.value = None;
+        }
+        // What is in a list that starts empty is what is put into it.
+        if let Shape::List(item) = &mut worth.shape
+            && **item == Shape::Unknown
+        {
+            **item = self.pushed(binding.ident.name.as_str()).unwrap_or_default();
+        }
+        worth
+    }
+
+    /// The type of what is pushed to a list of that name.
+    fn pushed(&self, list: &str) -> Option<Shape> {
+        let mut found = None;
+        super::syntax::each(self.tree, &mut |expr| {
+            if let ExprKind::Call(call) = &expr.kind
+                && call.name.name == "push"
+                && let (Some(ExprKind::Name(name)), [item]) =
+                    (call.on.as_ref().map(|on| &on.kind), call.args.as_slice())
+                && name == list
+                && found.is_none()
+            {
+                found = Some(self.of(item).shape);
+            }
+        });
+        found
+    }
+
+    /// What `for` takes from a value in each round.
+    fn item(&self, over: &Expr) -> Worth {
+        if let ExprKind::List(items) = &over.kind {
+            return Worth { value: None, ..joined(items.iter().map(|item| self.of(item)).collect()) };
+        }
+        match self.of(over).shape {
+            Shape::List(item) => Worth::guess(*item),
+            Shape::Rhai("range") => Worth::of(Shape::Is(Ty::Int)),
+            Shape::Is(Ty::Str) => Worth::guess(Shape::Rhai("char")),
+            _ => Worth::default(),
+        }
+    }
+
+    fn property(&self, on: &Expr, name: &str) -> Worth {
+        let on = self.of(on);
+        if let Shape::Map(entries) = &on.shape {
+            let entry = entries.iter().find(|(key, _)| key == name);
+            return entry.map(|(_, shape)| Worth::guess(shape.clone())).unwrap_or_default();
+        }
+        let found = methods_of(&on.shape).find(|def| def.name == name && matches!(def.kind, Kind::Property(_)));
+        let Some(def) = found else { return Worth::default() };
+        let value = on.value.as_ref().and_then(|this| calls::run(def, Some(this), &[]).ok().flatten());
+        // Some properties have nothing to give now and then.
+        Worth { shape: Shape::of(def.returns), is_certain: on.is_certain && Shape::of(def.returns).is_handle(), value }
+    }
+
+    fn index(&self, on: &Expr, index: &Expr) -> Worth {
+        match (self.of(on).shape, &index.kind) {
+            (Shape::List(item), _) => Worth::guess(*item),
+            (Shape::Map(entries), ExprKind::Str(Some(key))) => {
+                let entry = entries.into_iter().find(|(name, _)| name == key);
+                entry.map(|(_, shape)| Worth::guess(shape)).unwrap_or_default()
+            }
+            _ => Worth::default(),
+        }
+    }
+
+    fn call(&self, call: &Call) -> Worth {
+        if let [module] = call.modules.as_slice() {
+            let path = self.bindings.at(module.at.start).and_then(|at| self.bindings.all.get(at));
+            let path = path.and_then(|binding| match binding.kind {
+                BindingKind::Import(Expr { kind: ExprKind::Str(Some(path)), .. }) => Some(path.as_str()),
+                _ => None,
+            });
+            let returns = self.elsewhere.returns(path.unwrap_or(&module.name), &call.name.name);
+            return returns.map(Worth::guess).unwrap_or_default();
+        }
+        if let Some((number, function)) = self.own(call) {
+            return Worth { value: None, ..self.result(number, function) };
+        }
+        let on = call.on.as_ref().map(|on| self.of(on));
+        let Some(meant) = self.meant(call) else {
+            return on.map(|on| shape::native(&on.shape, &call.name.name)).unwrap_or_default();
+        };
+        let shape = match (meant.def.name, call.args.get(1)) {
+            // A parameter is of its default's type.
+            ("param", Some(default)) if meant.def.kind == Kind::Free => match &default.kind {
+                ExprKind::Unit => Shape::Unknown,
+                _ => self.of(default).shape,
+            },
+            _ => Shape::of(meant.def.returns),
+        };
+        let is_certain = meant.is_certain && shape.is_handle();
+        Worth { shape, is_certain, value: self.outcome(&meant, call).ok().flatten() }
+    }
+
+    /// The script's own function that is called.
+    fn own(&self, call: &Call) -> Option<(usize, &'t Function)> {
+        let is_it = |function: &&Function| function.name.name == call.name.name;
+        let mut all = self.tree.functions.iter().enumerate().filter(|(_, function)| is_it(function));
+        all.find(|(_, function)| function.params.len() == call.args.len())
+    }
+
+    /// What a function of the script returns.
+    pub fn result(&self, number: usize, function: &Function) -> Worth {
+        if !self.busy.borrow_mut().insert(number) {
+            return Worth::default();
+        }
+        let mut all = vec![self.tail(function.body.tail())];
+        super::syntax::each_statement(&function.body, &mut |statement: &Statement| {
+            if let StatementKind::Leave { is_return: true, value: Some(value) } = &statement.kind {
+                all.push(self.of(value));
+            }
+        });
+        // A function may end in `return`, whose block has no value then.
+        if all.len() > 1 {
+            all.retain(|worth| worth.shape != Shape::Is(Ty::Unit));
+        }
+        self.busy.borrow_mut().remove(&number);
+        let worth = joined(all);
+        Worth::guess(worth.shape)
+    }
+}
+
+/// The type of what a function of a text returns.
+pub fn returns(tree: &Tree, function: &str, elsewhere: &dyn Elsewhere) -> Option<Shape> {
+    let (number, function) = tree.functions.iter().enumerate().find(|(_, it)| it.name.name == function)?;
+    let bindings = Bindings::of(tree);
+    let shape = Facts::new(tree, &bindings, elsewhere).result(number, function).shape;
+    Some(shape).filter(|shape| *shape != Shape::Unknown)
+}
+
+/// What is known of a value that may be any of these.
+fn joined(all: Vec<Worth>) -> Worth {
+    let mut all = all.into_iter();
+    let Some(first) = all.next() else { return Worth::default() };
+    all.fold(Worth { value: None, ..first }, |one, other| {
+        let is_same = one.shape == other.shape;
+        match (is_same, &one.shape) {
+            (true, _) => Worth { is_certain: one.is_certain && other.is_certain, ..one },
+            (false, Shape::Unknown | Shape::Is(Ty::Unit)) => Worth::guess(other.shape),
+            (false, _) => Worth::guess(one.shape),
+        }
+    })
+}

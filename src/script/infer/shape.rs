@@ -1,0 +1,105 @@
+//! Types, ours and Rhai's.
+
+use super::Worth;
+use crate::ops::{self, FnDef, Kind, Ty};
+
+/// The type of a value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// One that our functions take or return.
+    Is(Ty),
+    /// One that only Rhai has: `float`, `char`, `range`, `timestamp`.
+    Rhai(&'static str),
+    /// A list, with the type of what is in it.
+    List(Box<Shape>),
+    /// A map, with what is known of its keys.
+    Map(Vec<(String, Shape)>),
+}
+
+impl Shape {
+    /// The type of what a function returns.
+    pub fn of(ty: Ty) -> Shape {
+        match ty {
+            Ty::Any => Shape::Unknown,
+            Ty::Port => Shape::Is(Ty::Int),
+            Ty::IfAddr => Shape::Is(Ty::Ip),
+            Ty::IfName | Ty::NsName | Ty::ChainName | Ty::Mac | Ty::Endpoint => Shape::Is(Ty::Str),
+            Ty::List(item) => Shape::List(Box::new(Shape::of(*item))),
+            Ty::Map | Ty::Options(_) => Shape::Map(Vec::new()),
+            other => Shape::Is(other),
+        }
+    }
+
+    /// Whether it is one of our own values, which are nothing else.
+    pub fn is_handle(&self) -> bool {
+        matches!(
+            self,
+            Shape::Is(
+                Ty::Ns
+                    | Ty::Link
+                    | Ty::Pair
+                    | Ty::Subnet
+                    | Ty::Ip
+                    | Ty::Duration
+                    | Ty::Rate
+                    | Ty::Output
+                    | Ty::Process
+                    | Ty::Rules
+                    | Ty::Vip
+                    | Ty::Reply
+                    | Ty::Error
+            )
+        )
+    }
+
+    /// What the documentation calls it.
+    pub fn name(&self) -> String {
+        match self {
+            Shape::Unknown => "any".into(),
+            Shape::Is(ty) => ty.name(),
+            Shape::Rhai(name) => (*name).into(),
+            Shape::List(item) if **item == Shape::Unknown => "array".into(),
+            Shape::List(item) => format!("list of {}", item.name()),
+            Shape::Map(_) => "map".into(),
+        }
+    }
+
+    /// What Rhai calls it.
+    pub fn rhai_name(&self) -> String {
+        match self {
+            Shape::List(_) => "array".into(),
+            other => other.name(),
+        }
+    }
+}
+
+/// Our methods and properties of a type.
+pub fn methods_of(shape: &Shape) -> impl Iterator<Item = &'static FnDef> + use<> {
+    let ty = match shape {
+        Shape::Is(ty) => Some(*ty),
+        _ => None,
+    };
+    ops::all().filter(move |def| match def.kind {
+        Kind::Method(of) | Kind::Property(of) => ty.is_some_and(|ty| Shape::of(of) == Shape::Is(ty)),
+        Kind::InNs => ty == Some(Ty::Ns),
+        Kind::Free => false,
+    })
+}
+
+/// What one of Rhai's own methods returns, as far as completion has a use for it.
+pub fn native(on: &Shape, method: &str) -> Worth {
+    let shape = match (on, method) {
+        (_, "to_string" | "to_debug" | "type_of" | "to_upper" | "to_lower" | "sub_string") => Shape::Is(Ty::Str),
+        (_, "len" | "index_of" | "to_int" | "parse_int") => Shape::Is(Ty::Int),
+        (_, "contains" | "is_empty" | "starts_with" | "ends_with" | "some" | "all") => Shape::Is(Ty::Bool),
+        (Shape::Is(Ty::Str), "split") | (Shape::Map(_), "keys") => Shape::List(Box::new(Shape::Is(Ty::Str))),
+        (Shape::List(item), "pop" | "shift" | "remove" | "find") => (**item).clone(),
+        (Shape::List(_), "filter" | "extract" | "split" | "dedup" | "drain" | "retain") => on.clone(),
+        (Shape::List(_) | Shape::Rhai("range"), "map") => Shape::List(Box::default()),
+        _ => Shape::Unknown,
+    };
+    Worth::guess(shape)
+}
