@@ -88,12 +88,22 @@ pub fn make_way(place: &Place, output: OutputArgs, context: Context) -> OpResult
     bury(place, &progress, Elsewhere::Refuse)
 }
 
+/// Removes the folder of a run that was killed before it had said what it is, and so before it had made anything.
+fn remove_unbegun(place: &Place) -> OpResult<()> {
+    match place.try_claim()? {
+        Some(claim) if place.card()?.is_none() => claim.remove(),
+        _ => Ok(()),
+    }
+}
+
 /// Leaves somebody behind who undoes what this process makes, should it be killed. To be called while it has one thread.
 pub fn watch_over(place: &Place, context: Context) -> OpResult<()> {
     let place = place.clone();
     let act = move || {
         match place.card() {
             Ok(Some(card)) if card.life() == Life::Dead => {}
+            // It had not even begun, unless its name is another run's by now.
+            Ok(None) => return i32::from(remove_unbegun(&place).is_err()),
             // It has ended in order.
             _ => return 0,
         }

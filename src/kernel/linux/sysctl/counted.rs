@@ -4,7 +4,7 @@ use super::{get, path, put, same};
 use crate::change::Identity;
 use crate::kernel::linux::ledger::{Entry, Ledger};
 use crate::kernel::linux::spaces;
-use crate::kernel::{Done, Undone};
+use crate::kernel::{Done, Errno, Undone};
 use std::fs;
 use std::path::Path;
 
@@ -75,30 +75,33 @@ pub fn undo(ledger: &Ledger, key: &str, value: &str, was: &str) -> Done<Undone> 
 }
 
 fn put_back(path: &Path, key: &str, (value, goal): (&str, &str), along: &[(String, String)]) -> Done<Undone> {
-    if !exists(path)? {
-        // The interface that it was about is gone.
-        return Ok(Undone::AlreadyGone);
-    }
-    let now = get(path)?;
+    let Some(now) = unless_gone(get(path))? else { return Ok(Undone::AlreadyGone) };
     if same(&now, goal) {
         return Ok(Undone::AlreadyGone);
     }
     if !same(&now, value) {
         return Ok(Undone::NotOurs(format!("{key} was set to {now} meanwhile")));
     }
-    put(path, goal)?;
+    if unless_gone(put(path, goal))?.is_none() {
+        return Ok(Undone::AlreadyGone);
+    }
     for (file, was) in along {
         let file = Path::new(file);
-        // An interface may have gone, and another one of its name has no such past.
-        if exists(file)? && !same(&get(file)?, was) {
-            put(file, was)?;
+        // Another interface of the same name has no such past, which nothing here can tell.
+        if unless_gone(get(file))?.is_some_and(|now| !same(&now, was)) {
+            unless_gone(put(file, was))?;
         }
     }
     Ok(Undone::Yes)
 }
 
-fn exists(path: &Path) -> Done<bool> {
-    fs::exists(path).map_err(|e| crate::kernel::Refusal::io(format!("stat {}", path.display()), &e))
+/// Nothing where the interface is gone that a sysctl is about, which it may be at any moment: another lab's goes with
+/// that lab.
+fn unless_gone<T>(done: Done<T>) -> Done<Option<T>> {
+    match done {
+        Err(refusal) if refusal.is(Errno::ENOENT) => Ok(None),
+        done => done.map(Some),
+    }
 }
 
 /// The sysctls that the kernel sets along with one, with their values now: the switch for all interfaces sets each
