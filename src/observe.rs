@@ -134,6 +134,25 @@ pub enum ProcState {
     Ended(Option<i32>),
 }
 
+/// An exit status in words. A shell tells by 128 and its number that a signal ended a program.
+pub fn ending(status: i32) -> String {
+    let signal = match status - 128 {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        15 => "SIGTERM",
+        _ => return format!("status {status}"),
+    };
+    format!("status {status} ({signal})")
+}
+
 /// The state of one namespace, for comparing before and after and for `status`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Snapshot {

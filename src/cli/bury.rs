@@ -101,7 +101,7 @@ pub fn watch_over(place: &Place, context: Context) -> OpResult<()> {
     let place = place.clone();
     let act = move || {
         match place.card() {
-            Ok(Some(card)) if card.life() == Life::Dead => {}
+            Ok(Some(card)) if card.life() == Life::Dead && !card.ended => {}
             // It had not even begun, unless its name is another run's by now.
             Ok(None) => return i32::from(remove_unbegun(&place).is_err()),
             // It has ended in order.

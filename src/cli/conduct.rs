@@ -177,6 +177,11 @@ fn play(
     let left = lab.unwind();
     // What the teardown of a sandbox could not undo goes with the sandbox.
     let gone = left.is_empty() || job.mode == Mode::Sandbox;
+    if !gone {
+        card.ended = true;
+        // Otherwise the guardian tries in vain what was tried here, and says so again.
+        let _ = claim.write(&card);
+    }
     Ok((if gone { code } else { fail(&leftover_error(&left).into()) }, false))
 }
 

@@ -4,7 +4,7 @@ use crate::change::{Change, Identity, LinkSet, RuleEdit};
 use crate::kernel::{Done, Errno, Kernel};
 use crate::lab::Record;
 use crate::names::{IfName, Ns};
-use crate::observe::{LinkInfo, ProcState, Snapshot};
+use crate::observe::{LinkInfo, ProcState, Snapshot, ending};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};
@@ -153,7 +153,7 @@ impl Survey<'_> {
             }
             Change::Start { .. } => Ok(match self.kernel.process(&record.identity)? {
                 ProcState::Running => Standing::Yes,
-                ProcState::Ended(Some(status)) => Standing::No(format!("it ended with status {status}")),
+                ProcState::Ended(Some(status)) => Standing::No(format!("it ended with {}", ending(status))),
                 ProcState::Ended(None) => Standing::No("it ended".into()),
             }),
         }

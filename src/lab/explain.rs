@@ -3,16 +3,21 @@
 
 use super::Record;
 use super::stop::stopped;
-use crate::change::{Change, LinkKind, LinkSet, NewLink, Route, RuleEdit};
+use crate::change::{Change, Route};
 use crate::error::{Class, OpError, Site, closest};
 use crate::kernel::{Errno, Refusal, Why};
-use crate::names::{IfName, Ns};
+use crate::names::Ns;
 use crate::render;
 
 mod exec;
+mod link;
+mod rules;
 mod sysctl;
 
 pub use exec::exec;
+pub use link::link;
+use link::{add_link, no_link, set_link};
+use rules::{chain_exists, rules};
 pub use sysctl::sysctl;
 
 /// Why a change was refused.
@@ -40,6 +45,13 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
                 ),
             ),
             Some(Errno::ENODEV) => no_link(ns, link, made),
+            Some(Errno::EINVAL) if addr.addr().is_ipv6() => OpError::new(
+                "addr::refused",
+                format!("Interface `{link}` in {} takes no IPv6 address.", place(ns)),
+            )
+            .help(
+                "IPv6 needs an MTU of at least 1280 bytes, and the sysctl `net.ipv6.conf.NAME.disable_ipv6` to be 0.",
+            ),
             _ => OpError::new(
                 "addr::refused",
                 format!("Interface `{link}` in {} did not take the address {addr}: {}.", place(ns), reason(refusal)),
@@ -50,7 +62,7 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
         Change::EditRules { edits, .. } if refusal.words.contains("Chain already exists") => {
             chain_exists(change, edits, made)
         }
-        Change::EditRules { ns, family, .. } => rules(refusal, ns, family.iptables()),
+        Change::EditRules { ns, family, edits, .. } => rules(refusal, ns, family.iptables(), edits),
         Change::WriteFile { path, .. } if refusal.is(Errno::EEXIST) => taken(
             OpError::new("file::exists", format!("The file {} already exists.", path.display())),
             "Say everything in one call.",
@@ -78,36 +90,9 @@ pub fn undo(refusal: &Refusal, record: &Record) -> OpError {
     finish(error, refusal).class(Class::Leftover)
 }
 
-/// Why an interface could not be read.
-pub fn link(refusal: &Refusal, ns: &Ns, name: &IfName, made: &[Record]) -> OpError {
-    let error = match refusal.number().map(Errno::from_raw) {
-        Some(Errno::ENODEV) => no_link(ns, name, made).arg("name"),
-        Some(Errno::ENOENT) => no_netns(ns, made),
-        _ => OpError::new("link::refused", format!("Interface `{name}` in {}: {}.", place(ns), reason(refusal))),
-    };
-    finish(error, refusal)
-}
-
 /// A refusal with nothing more to say about it.
 pub fn plain(refusal: &Refusal, ns: &Ns) -> OpError {
     finish(OpError::new("kernel::refused", format!("In {}: {}.", place(ns), reason(refusal))), refusal)
-}
-
-/// There is no such interface: which ones there are.
-pub fn no_link(ns: &Ns, name: &IfName, made: &[Record]) -> OpError {
-    let known = links_in(ns, made);
-    let error = OpError::new("link::unknown", format!("There is no interface `{name}` in {}.", place(ns)));
-    match closest(name.as_str(), known.iter().map(String::as_str)) {
-        Some(near) => error.help(format!("Did you mean `{near}`?")),
-        None if known.is_empty() => error.help("The recipe has made none there, or has deleted it."),
-        None => error.help(format!("The recipe has made these there: {}.", known.join(", "))),
-    }
-}
-
-fn no_bridge(ns: &Ns, name: &IfName) -> OpError {
-    OpError::new("link::no_bridge", format!("Interface `{name}` in {} is not a bridge, so it has no ports.", place(ns)))
-        .help(format!("Make a bridge and use that: `{}bridge(\"br0\")`.", receiver(ns)))
-        .arg("bridge")
 }
 
 fn no_netns(ns: &Ns, made: &[Record]) -> OpError {
@@ -123,88 +108,6 @@ fn no_netns(ns: &Ns, made: &[Record]) -> OpError {
         Some(near) => error.help(format!("Did you mean `{near}`?")),
         None if known.is_empty() => error.help(format!("Make it first: `netns(\"{ns}\")`.")),
         None => error.help(format!("The recipe has made: {}.", known.join(", "))),
-    }
-}
-
-fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &[Record]) -> OpError {
-    let name = &link.name;
-    if let Some(master) = link.master.as_ref().filter(|_| refusal.is(Errno::EOPNOTSUPP)) {
-        return no_bridge(ns, master);
-    }
-    let kind = match &link.kind {
-        LinkKind::Veth { .. } => "veth",
-        LinkKind::Bridge { .. } => "bridge",
-    };
-    match refusal.number().map(Errno::from_raw) {
-        Some(Errno::EEXIST) => {
-            // Of a veth, either end's name may be the one that is taken.
-            let mut ends = vec![(ns, name)];
-            if let LinkKind::Veth { peer, peer_ns } = &link.kind {
-                ends.push((peer_ns, peer));
-            }
-            let ours = ends.iter().find_map(|(ns, name)| link_maker(made, ns, name).map(|site| (*ns, *name, site)));
-            let (ns, name) = ours.as_ref().map_or((ns, name), |(ns, name, _)| (*ns, *name));
-            taken(
-                OpError::new("link::exists", format!("Interface `{name}` already exists in {}.", place(ns))),
-                &format!("Pick another name, or take the one that is there: `{}iface(\"{name}\")`.", receiver(ns)),
-                "Pick another name. What this recipe did not make is never taken over.",
-                ours.map(|(_, _, site)| site),
-            )
-        }
-        Some(Errno::ENODEV | Errno::ENOENT) if link.master.is_some() || refusal.words.is_empty() => {
-            match &link.master {
-                Some(master) => no_link(ns, master, made).arg("bridge"),
-                None => no_netns(ns, made),
-            }
-        }
-        Some(Errno::EOPNOTSUPP) => OpError::new("link::kind", format!("This kernel cannot make a {kind}."))
-            .help(format!("Load the module: `modprobe {kind}`, as root."))
-            .class(Class::Machine),
-        Some(Errno::EPERM) => denied(format!("The {kind} `{name}` may not be made in {}.", place(ns))),
-        _ => OpError::new(
-            "link::refused",
-            format!("The {kind} `{name}` could not be made in {}: {}.", place(ns), reason(refusal)),
-        ),
-    }
-}
-
-fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: &[Record]) -> OpError {
-    let here = place(ns);
-    match (refusal.number().map(Errno::from_raw), set) {
-        (Some(Errno::ENODEV), LinkSet::Master(Some(master))) if link_maker(made, ns, link).is_some() => {
-            no_link(ns, master, made).arg("bridge")
-        }
-        (Some(Errno::EOPNOTSUPP), LinkSet::Master(Some(master))) => no_bridge(ns, master),
-        (Some(Errno::ENODEV), _) => no_link(ns, link, made),
-        (Some(Errno::ENOENT), LinkSet::Ns(there)) => no_netns(there, made).arg("ns"),
-        (Some(Errno::EEXIST), LinkSet::Name(name)) => taken(
-            OpError::new(
-                "link::exists",
-                format!("Interface `{link}` in {here} cannot become `{name}`: that name is taken."),
-            ),
-            "Pick another name.",
-            "Pick another name.",
-            link_maker(made, ns, name),
-        ),
-        (Some(Errno::EEXIST), LinkSet::Ns(there)) => taken(
-            OpError::new(
-                "link::exists",
-                format!("Interface `{link}` cannot move to {}: it has one of that name.", place(there)),
-            ),
-            "Rename one of them first: `link.rename(name)`.",
-            "Rename this one first: `link.rename(name)`.",
-            link_maker(made, there, link),
-        ),
-        (Some(Errno::EINVAL | Errno::ERANGE), LinkSet::Mtu(mtu)) => {
-            OpError::new("link::mtu", format!("Interface `{link}` in {here} does not take an MTU of {mtu} bytes."))
-                .help("A veth takes 68 to 65535; IPv6 needs at least 1280.")
-                .arg("bytes")
-        }
-        (Some(Errno::EBUSY), _) => {
-            OpError::new("link::busy", format!("Interface `{link}` in {here} is busy: {}.", reason(refusal)))
-                .help("It may be a port of another bridge or have to be down for this: `link.down()`.")
-        }
-        _ => OpError::new("link::refused", format!("Interface `{link}` in {here}: {}.", reason(refusal))),
     }
 }
 
@@ -235,46 +138,6 @@ fn add_route(refusal: &Refusal, ns: &Ns, route: &Route, made: &[Record]) -> OpEr
             None => OpError::new("route::refused", format!("{to} in {here}: {}.", reason(refusal))),
         },
         _ => OpError::new("route::refused", format!("{here} did not take {to}: {}.", reason(refusal))),
-    }
-}
-
-/// A chain of that name is there; of a virtual IP it means that there is one for that address and port.
-fn chain_exists(change: &Change, edits: &[RuleEdit], made: &[Record]) -> OpError {
-    let ours = |other: &Change| match (change, other) {
-        (
-            Change::EditRules { ns, family, table, .. },
-            Change::EditRules { ns: n, family: f, table: t, edits: others },
-        ) => {
-            (ns, family, table) == (n, f, t)
-                && edits.iter().any(|edit| matches!(edit, RuleEdit::NewChain(_)) && others.contains(edit))
-        }
-        _ => false,
-    };
-    let names = edits.iter().filter_map(|edit| match edit {
-        RuleEdit::NewChain(name) => Some(format!("`{name}`")),
-        _ => None,
-    });
-    let names = names.collect::<Vec<_>>().join(", ");
-    taken(
-        OpError::new("iptables::exists", format!("There is already a chain {names} in {}.", place(&change.ns()))),
-        "Change what is there (a virtual IP has `.retarget(…)`), delete it first with `.del()`, or choose another `name`.",
-        "Choose another `name`. What this recipe did not make is never taken over.",
-        maker(made, ours),
-    )
-}
-
-fn rules(refusal: &Refusal, ns: &Ns, tool: &str) -> OpError {
-    match refusal.why {
-        Why::NoTool => OpError::new("iptables::missing", format!("`{tool}` is not installed on this machine."))
-            .help("Install it: `apt install iptables`, `dnf install iptables-nft`, `pacman -S iptables-nft` or `apk add iptables`.")
-            .class(Class::Machine),
-        Why::Tool(_) => OpError::new(
-            "iptables::refused",
-            format!("{tool} refused the rule in {}: {}.", place(ns), refusal.words.trim_end_matches('.')),
-        )
-        .help("None of the rules of this call was set."),
-        Why::Errno(errno) if errno == Errno::EPERM as i32 => denied(format!("{tool} may not act in {}.", place(ns))),
-        _ => OpError::new("iptables::failed", format!("{tool} in {}: {}.", place(ns), reason(refusal))),
     }
 }
 
@@ -326,41 +189,6 @@ pub fn known(error: &OpError) -> &str {
 
 fn maker(made: &[Record], is_it: impl Fn(&Change) -> bool) -> Option<Site> {
     made.iter().rev().find(|record| is_it(&record.change)).map(|record| record.site.clone())
-}
-
-fn link_maker(made: &[Record], ns: &Ns, name: &IfName) -> Option<Site> {
-    maker(made, |change| match change {
-        Change::AddLink { ns: there, link } => {
-            (there == ns && link.name == *name)
-                || matches!(&link.kind, LinkKind::Veth { peer, peer_ns } if peer_ns == ns && peer == name)
-        }
-        Change::SetLink { ns: there, set: LinkSet::Name(new), .. } => there == ns && new == name,
-        Change::SetLink { link, set: LinkSet::Ns(there), .. } => there == ns && link == name,
-        _ => false,
-    })
-}
-
-fn links_in(ns: &Ns, made: &[Record]) -> Vec<String> {
-    let mut names = Vec::new();
-    for record in made {
-        match &record.change {
-            Change::AddLink { ns: there, link } => {
-                if there == ns {
-                    names.push(link.name.to_string());
-                }
-                if let LinkKind::Veth { peer, peer_ns } = &link.kind
-                    && peer_ns == ns
-                {
-                    names.push(peer.to_string());
-                }
-            }
-            Change::SetLink { ns: there, set: LinkSet::Name(name), .. } if there == ns => names.push(name.to_string()),
-            _ => {}
-        }
-    }
-    names.sort();
-    names.dedup();
-    names
 }
 
 /// How a recipe calls something in a namespace.

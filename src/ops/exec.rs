@@ -4,7 +4,7 @@ use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::Value;
 use crate::error::{OpError, OpResult};
-use crate::observe::{Command, Output};
+use crate::observe::{Command, Output, ending};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -169,7 +169,7 @@ fn run(call: &mut Call<'_>, argv: Vec<String>) -> OpResult<Value> {
             Some(word) => format!("There is no shell between, so `{word}` was an argument: call `sh(\"…\")`."),
             None => "To go on whatever the status is, pass `#{ check: false }` and look at `.status`.".to_owned(),
         };
-        let message = format!("`{line}` in `{ns}` ended with status {}.", output.status);
+        let message = format!("`{line}` in `{ns}` ended with {}.", ending(output.status));
         let error = OpError::new("exec::failed", message).help(help);
         let said = tail(&output.stderr, &output.stdout);
         return Err(if said.is_empty() { error } else { error.cause(said) });

@@ -7,7 +7,7 @@ use super::value::{Process, Value};
 use crate::change::{Change, Identity, NewProcess};
 use crate::error::{OpError, OpResult, Site};
 use crate::names::proposal;
-use crate::observe::{Probe, ProcState};
+use crate::observe::{Probe, ProcState, ending};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -255,7 +255,7 @@ pub(super) fn wait_for(
         let log = tail("", &log_of(process));
         let with_log = |error: OpError| if log.is_empty() { error } else { error.cause(log.clone()) };
         if let ProcState::Ended(status) = state {
-            let how = status.map_or_else(String::new, |status| format!(" with status {status}"));
+            let how = status.map_or_else(String::new, |status| format!(" with {}", ending(status)));
             let message = format!("Process `{}` in `{}` ended{how} before it could {what}.", process.name, process.ns);
             return Err(with_log(OpError::new("process::ended", message).help(if log.is_empty() {
                 "It printed nothing. Run it with `exec` instead of `start` to see how it ends."

@@ -84,7 +84,7 @@ fn without_iptables_it_says_how_to_get_it() {
         assert!(json.out.contains("\"class\":\"machine\"") && json.out.contains("\"code\":3"), "{json:?}");
         let welcome = home.run(&[]);
         assert!(
-            welcome.out.contains("which is not in PATH") && welcome.out.contains("apt install iptables"),
+            welcome.out.contains("iptables is not installed") && welcome.out.contains("apt-get install iptables"),
             "{welcome:?}"
         );
         nothing_is_left("no iptables", &home, &before);

@@ -25,6 +25,8 @@ pub fn exec(refusal: &Refusal, ns: &Ns, argv: &[String], made: &[Record]) -> OpE
             }
             Errno::EACCES => OpError::new("exec::not_executable", format!("`{program}` may not be executed."))
                 .help("Check its permissions (chmod +x), and that it is a program."),
+            Errno::ENOEXEC => OpError::new("exec::refused", format!("`{program}` is no program."))
+                .help("A script needs a first line that names its interpreter: `#!/bin/sh`."),
             _ => OpError::new("exec::refused", format!("`{program}` could not be started: {}.", reason(refusal))),
         },
         Why::Errno(_) if refusal.request.starts_with("chdir") => {

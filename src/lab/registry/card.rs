@@ -34,6 +34,9 @@ pub struct Card {
     pub root: Option<u64>,
     /// Whether the recipe has ended and the network is meant to stay.
     pub kept: bool,
+    /// Whether the run has taken the lab down itself, as far as that was possible, and has said what is left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended: bool,
 }
 
 /// Where a lab acts.
@@ -72,6 +75,7 @@ impl Card {
             holder: None,
             root: None,
             kept: false,
+            ended: false,
         }
     }
 

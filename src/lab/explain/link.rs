@@ -1,0 +1,192 @@
+//! Why an interface could not be made, changed or read.
+
+use super::{denied, finish, maker, no_netns, place, reason, receiver, taken};
+use crate::change::{Change, LinkKind, LinkSet, NewLink};
+use crate::error::{Class, OpError, Site, closest};
+use crate::kernel::{Errno, Refusal};
+use crate::lab::Record;
+use crate::names::{IfName, Ns};
+use std::collections::BTreeSet;
+
+/// Why an interface could not be read.
+pub fn link(refusal: &Refusal, ns: &Ns, name: &IfName, made: &[Record]) -> OpError {
+    let error = match refusal.number().map(Errno::from_raw) {
+        Some(Errno::ENODEV) => no_link(ns, name, made).arg("name"),
+        Some(Errno::ENOENT) => no_netns(ns, made),
+        _ => OpError::new("link::refused", format!("Interface `{name}` in {}: {}.", place(ns), reason(refusal))),
+    };
+    finish(error, refusal)
+}
+
+/// There is no such interface: which ones there are.
+pub fn no_link(ns: &Ns, name: &IfName, made: &[Record]) -> OpError {
+    let known = links_in(ns, made);
+    let error = OpError::new("link::unknown", format!("There is no interface `{name}` in {}.", place(ns)));
+    if known.contains(name.as_str()) {
+        let error = error.help("The recipe made it, and somebody else has removed or renamed it since.");
+        return match link_maker(made, ns, name) {
+            Some(site) => error.note(site, "made here"),
+            None => error,
+        };
+    }
+    let is_there = |ns: &&Ns| links_in(ns, made).contains(name.as_str());
+    if let Some(there) = made.iter().map(|record| record.change.ns()).collect::<BTreeSet<_>>().iter().find(is_there) {
+        let receiver = there.name().map_or_else(|| "host().".into(), |_| receiver(there));
+        return error.help(format!("There is one in {}: `{receiver}iface(\"{name}\")`.", place(there)));
+    }
+    match closest(name.as_str(), known.iter().map(String::as_str)) {
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None if known.is_empty() => error.help("The recipe has made none there, or has deleted it."),
+        None => {
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            error.help(format!("The recipe has these there: {known}."))
+        }
+    }
+}
+
+fn no_bridge(ns: &Ns, name: &IfName) -> OpError {
+    OpError::new("link::no_bridge", format!("Interface `{name}` in {} is not a bridge, so it has no ports.", place(ns)))
+        .help(format!("Make a bridge and use that: `{}bridge(\"br0\")`.", receiver(ns)))
+        .arg("bridge")
+}
+
+/// Why an interface was not made.
+pub fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &[Record]) -> OpError {
+    let name = &link.name;
+    if let Some(master) = link.master.as_ref().filter(|_| refusal.is(Errno::EOPNOTSUPP)) {
+        return no_bridge(ns, master);
+    }
+    let kind = match &link.kind {
+        LinkKind::Veth { .. } => "veth",
+        LinkKind::Bridge { .. } => "bridge",
+    };
+    match refusal.number().map(Errno::from_raw) {
+        Some(Errno::EEXIST) => {
+            // Of a veth, either end's name may be the one that is taken.
+            let mut ends = vec![(ns, name)];
+            if let LinkKind::Veth { peer, peer_ns } = &link.kind {
+                ends.push((peer_ns, peer));
+            }
+            let ours = ends.iter().find_map(|(ns, name)| link_maker(made, ns, name).map(|site| (*ns, *name, site)));
+            let (ns, name) = ours.as_ref().map_or((ns, name), |(ns, name, _)| (*ns, *name));
+            taken(
+                OpError::new("link::exists", format!("Interface `{name}` already exists in {}.", place(ns))),
+                &format!("Pick another name, or take the one that is there: `{}iface(\"{name}\")`.", receiver(ns)),
+                "Pick another name. What this recipe did not make is never taken over.",
+                ours.map(|(_, _, site)| site),
+            )
+        }
+        Some(Errno::ENODEV | Errno::ENOENT) if link.master.is_some() || refusal.words.is_empty() => {
+            match &link.master {
+                Some(master) => no_link(ns, master, made).arg("bridge"),
+                None => no_netns(ns, made),
+            }
+        }
+        Some(Errno::EOPNOTSUPP) => OpError::new("link::kind", format!("This kernel cannot make a {kind}."))
+            .help(format!("Load the module: `modprobe {kind}`, as root."))
+            .class(Class::Machine),
+        Some(Errno::EPERM) => denied(format!("The {kind} `{name}` may not be made in {}.", place(ns))),
+        _ => OpError::new(
+            "link::refused",
+            format!("The {kind} `{name}` could not be made in {}: {}.", place(ns), reason(refusal)),
+        ),
+    }
+}
+
+/// Why an interface was not changed.
+pub fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: &[Record]) -> OpError {
+    let here = place(ns);
+    match (refusal.number().map(Errno::from_raw), set) {
+        (Some(Errno::ENODEV), LinkSet::Master(Some(master))) if link_maker(made, ns, link).is_some() => {
+            no_link(ns, master, made).arg("bridge")
+        }
+        (Some(Errno::EOPNOTSUPP), LinkSet::Master(Some(master))) => no_bridge(ns, master),
+        (Some(Errno::ENODEV), _) => no_link(ns, link, made),
+        (Some(Errno::ENOENT), LinkSet::Ns(there)) => no_netns(there, made).arg("ns"),
+        (Some(Errno::EEXIST), LinkSet::Name(name)) => taken(
+            OpError::new(
+                "link::exists",
+                format!("Interface `{link}` in {here} cannot become `{name}`: that name is taken."),
+            ),
+            "Pick another name.",
+            "Pick another name.",
+            link_maker(made, ns, name),
+        ),
+        (Some(Errno::EEXIST), LinkSet::Ns(there)) => taken(
+            OpError::new(
+                "link::exists",
+                format!("Interface `{link}` cannot move to {}: it has one of that name.", place(there)),
+            ),
+            "Rename one of them first: `link.rename(name)`.",
+            "Rename this one first: `link.rename(name)`.",
+            link_maker(made, there, link),
+        ),
+        (Some(Errno::EINVAL | Errno::ERANGE), LinkSet::Mtu(mtu)) => {
+            OpError::new("link::mtu", format!("Interface `{link}` in {here} does not take an MTU of {mtu} bytes."))
+                .help("A veth takes 68 to 65535; IPv6 needs at least 1280.")
+                .arg("bytes")
+        }
+        (Some(Errno::EBUSY), _) => {
+            OpError::new("link::busy", format!("Interface `{link}` in {here} is busy: {}.", reason(refusal)))
+                .help("It may be a port of another bridge or have to be down for this: `link.down()`.")
+        }
+        (Some(Errno::ELOOP), LinkSet::Master(Some(_))) => OpError::new(
+            "link::refused",
+            format!("Interface `{link}` in {here} is a bridge, and no bridge is a port of another."),
+        )
+        .help("Join two bridges by a veth pair that has one end in each: `veth(\"a-b\", \"b-a\")`."),
+        (Some(Errno::EINVAL), LinkSet::Master(Some(_))) => {
+            OpError::new("link::refused", format!("Interface `{link}` in {here} cannot be the port of a bridge."))
+                .help("Ports are interfaces that carry Ethernet frames: ends of veth pairs and the like, but not `lo`.")
+        }
+        (Some(Errno::EINVAL), LinkSet::Ns(there)) => {
+            let message = format!("Interface `{link}` cannot leave {here}: {}.", reason(refusal));
+            let receiver = receiver(there);
+            OpError::new("link::refused", message).help(format!(
+                "Bridges and `lo` stay where they are made. Make it there: `{receiver}bridge(\"{link}\")`."
+            ))
+        }
+        (Some(Errno::EOPNOTSUPP), LinkSet::Hairpin(_)) => {
+            OpError::new("link::refused", format!("Interface `{link}` in {here} is not the port of a bridge."))
+                .help("Make it one first: `link.master(bridge)`.")
+        }
+        _ => OpError::new("link::refused", format!("Interface `{link}` in {here}: {}.", reason(refusal))),
+    }
+}
+
+fn link_maker(made: &[Record], ns: &Ns, name: &IfName) -> Option<Site> {
+    maker(made, |change| match change {
+        Change::AddLink { ns: there, link } => {
+            (there == ns && link.name == *name)
+                || matches!(&link.kind, LinkKind::Veth { peer, peer_ns } if peer_ns == ns && peer == name)
+        }
+        Change::SetLink { ns: there, set: LinkSet::Name(new), .. } => there == ns && new == name,
+        Change::SetLink { link, set: LinkSet::Ns(there), .. } => there == ns && link == name,
+        _ => false,
+    })
+}
+
+/// What the recipe's interfaces in a namespace are called by now.
+fn links_in(ns: &Ns, made: &[Record]) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for record in made {
+        match &record.change {
+            Change::AddLink { ns, link } => {
+                all.insert((ns, &link.name));
+                if let LinkKind::Veth { peer, peer_ns } = &link.kind {
+                    all.insert((peer_ns, peer));
+                }
+            }
+            Change::SetLink { ns, link, set: LinkSet::Name(name) } => {
+                all.remove(&(ns, link));
+                all.insert((ns, name));
+            }
+            Change::SetLink { ns, link, set: LinkSet::Ns(there) } => {
+                all.remove(&(ns, link));
+                all.insert((there, link));
+            }
+            _ => {}
+        }
+    }
+    all.into_iter().filter(|(there, _)| *there == ns).map(|(_, name)| name.to_string()).collect()
+}

@@ -1,0 +1,67 @@
+//! Why rules were refused.
+
+use super::{denied, maker, place, reason, taken};
+use crate::change::{Change, RuleEdit};
+use crate::error::{Class, OpError, closest};
+use crate::kernel::{Errno, Refusal, Why};
+use crate::lab::Record;
+use crate::names::Ns;
+
+/// A chain of that name is there; of a virtual IP it means that there is one for that address and port.
+pub fn chain_exists(change: &Change, edits: &[RuleEdit], made: &[Record]) -> OpError {
+    let ours = |other: &Change| match (change, other) {
+        (
+            Change::EditRules { ns, family, table, .. },
+            Change::EditRules { ns: n, family: f, table: t, edits: others },
+        ) => {
+            (ns, family, table) == (n, f, t)
+                && edits.iter().any(|edit| matches!(edit, RuleEdit::NewChain(_)) && others.contains(edit))
+        }
+        _ => false,
+    };
+    let names = edits.iter().filter_map(|edit| match edit {
+        RuleEdit::NewChain(name) => Some(format!("`{name}`")),
+        _ => None,
+    });
+    let names = names.collect::<Vec<_>>().join(", ");
+    taken(
+        OpError::new("iptables::exists", format!("There is already a chain {names} in {}.", place(&change.ns()))),
+        "Change what is there (a virtual IP has `.retarget(…)`), delete it first with `.del()`, or choose another `name`.",
+        "Choose another `name`. What this recipe did not make is never taken over.",
+        maker(made, ours),
+    )
+}
+
+/// Why iptables took none of the rules of a change.
+pub fn rules(refusal: &Refusal, ns: &Ns, tool: &str, edits: &[RuleEdit]) -> OpError {
+    match refusal.why {
+        Why::NoTool => OpError::new("iptables::missing", format!("`{tool}` is not installed on this machine."))
+            .help("Install it: `apt install iptables`, `dnf install iptables-nft`, `pacman -S iptables-nft` or `apk add iptables`.")
+            .class(Class::Machine),
+        Why::Tool(_) => {
+            let error = OpError::new(
+                "iptables::refused",
+                format!("{tool} refused the rule in {}: {}.", place(ns), refusal.words.trim_end_matches('.')),
+            );
+            let all = "None of the rules of this call was set.";
+            match slip(refusal, edits) {
+                Some(near) => error.help(format!("Did you mean the chain `{near}`? {all}")),
+                None => error.help(all),
+            }
+        }
+        Why::Errno(errno) if errno == Errno::EPERM as i32 => denied(format!("{tool} may not act in {}.", place(ns))),
+        _ => OpError::new("iptables::failed", format!("{tool} in {}: {}.", place(ns), reason(refusal))),
+    }
+}
+
+/// The built-in chain whose name was misspelled, perhaps.
+fn slip(refusal: &Refusal, edits: &[RuleEdit]) -> Option<&'static str> {
+    const CHAINS: [&str; 5] = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
+    if !refusal.words.contains("No chain/target/match by that name") {
+        return None;
+    }
+    edits.iter().find_map(|edit| match edit {
+        RuleEdit::Append { chain, .. } | RuleEdit::Insert { chain, .. } => closest(chain, CHAINS),
+        RuleEdit::NewChain(_) | RuleEdit::Delete { .. } => None,
+    })
+}
