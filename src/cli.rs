@@ -130,6 +130,12 @@ impl Command {
             Command::Prove(args) => args.output.json,
             Command::Check(args) => args.json,
             Command::Plan(args) => args.json,
+            Command::Export(args) => args.report.json,
+            Command::Exec(args) => args.json,
+            Command::Logs(args) => args.json,
+            Command::Doc(args) => args.json,
+            Command::Fmt(args) => args.report.json,
+            Command::Definitions(args) => args.report.json,
             Command::Doctor(args) => args.json,
             _ => false,
         }

@@ -3,13 +3,17 @@
 use super::completions;
 use super::engine::Trouble;
 use super::params;
+use super::progress::write_err;
 use super::style::Style;
+use super::told;
 use crate::error::{Class, OpError, OpResult};
 use crate::lab::Right;
 use crate::names::{LabName, proposal};
 use crate::script::ParamValue;
 use clap::{Args, ColorChoice};
+use serde_json::json;
 use std::ffi::OsString;
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
 /// What to run and with which parameters.
@@ -57,6 +61,31 @@ pub struct OutputArgs {
     /// Print events as JSON, one per line (docs/json.md)
     #[arg(long, conflicts_with_all = ["verbose", "quiet"])]
     pub json: bool,
+}
+
+/// How a subcommand that writes files says so.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ReportArgs {
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Print a JSON object for each file (docs/json.md)
+    #[arg(long, conflicts_with = "quiet")]
+    pub json: bool,
+}
+
+impl ReportArgs {
+    /// Says that a file was written.
+    pub fn wrote(self, path: &Path) -> OpResult<()> {
+        if self.json {
+            let line = json!({ "event": "wrote", "file": path });
+            return told(writeln!(stdout(), "{line}"));
+        }
+        if !self.quiet {
+            write_err(&format!("Wrote {}.", path.display()));
+        }
+        Ok(())
+    }
 }
 
 /// What every subcommand knows.

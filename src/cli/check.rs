@@ -32,8 +32,11 @@ pub struct CheckArgs {
     /// What to call the text from standard input; imports are relative to it
     #[arg(long, value_name = "FILE", default_value = "stdin", hide_default_value = true)]
     stdin_name: PathBuf,
+    /// Say nothing; the exit code tells
+    #[arg(short, long)]
+    quiet: bool,
     /// Print a JSON object for each finding, one per line (docs/json.md)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "quiet")]
     pub(super) json: bool,
 }
 
@@ -45,7 +48,7 @@ pub fn check(args: &CheckArgs, context: Context) -> Ended {
     for file in &files {
         let name = if file == Path::new("-") { &args.stdin_name } else { file };
         for finding in findings(&session, file, name)? {
-            if !tally.counts(&finding, name, &files) {
+            if !tally.counts(&finding, name, &files) || args.quiet {
                 continue;
             }
             let mut out = stdout().lock();
@@ -57,7 +60,7 @@ pub fn check(args: &CheckArgs, context: Context) -> Ended {
             }
         }
     }
-    if !args.json {
+    if !args.json && !args.quiet {
         write_err(&tally.summary(files.len()));
     }
     Ok(if tally.errors > 0 || (args.deny_warnings && tally.warnings > 0) { Class::Usage.exit_code() } else { 0 })

@@ -8,10 +8,11 @@ use crate::kernel::fake::{FakeKernel, Programs};
 use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
-use crate::kernel::{Errno, Kernel, Refusal, Why, interrupt};
+use crate::kernel::{Done, Errno, Kernel, Refusal, Why, interrupt};
 use crate::lab::registry::{Mode, Place, Registry};
 use crate::lab::{Lab, Listener, Right};
 use crate::names::{LabName, Ns, NsName};
+use crate::observe::{Command, Output};
 use crate::script::sources::Sources;
 use crate::script::{Config, Finding, Param, ParamValue, Print, Recipe, Session, limits};
 use std::cell::RefCell;
@@ -203,13 +204,28 @@ pub fn report(trouble: &Trouble, style: Style) -> String {
 /// Runs a command on this terminal in a namespace of the lab whose root namespace we are in, and returns its exit
 /// status.
 pub fn run_here(ns: &Ns, argv: &[String], place: &Place) -> OpResult<i32> {
+    here(ns, argv, place, |processes, spaces| processes.spawn_interactive(spaces, ns, argv))
+}
+
+/// The same with nothing on the terminal, and returns what it printed as well.
+pub fn capture_here(ns: &Ns, argv: &[String], place: &Place) -> OpResult<Output> {
+    let command = Command { argv: argv.to_owned(), env: Vec::new(), cwd: None, stdin: None, timeout: None };
+    here(ns, argv, place, |processes, spaces| processes.exec(spaces, ns, &command))
+}
+
+fn here<T>(
+    ns: &Ns,
+    argv: &[String],
+    place: &Place,
+    run: impl FnOnce(&mut Processes, &Spaces) -> Done<T>,
+) -> OpResult<T> {
     let run = || {
         interrupt::install()?;
         if !netns::exists(ns)? {
             return Ok(Err(unknown_netns(ns, &netns::list()?)));
         }
-        let processes = Processes::new(place.logs(), ETC_NETNS.into(), false);
-        processes.spawn_interactive(&Spaces::new()?, ns, argv).map(Ok)
+        let mut processes = Processes::new(place.logs(), ETC_NETNS.into(), false);
+        run(&mut processes, &Spaces::new()?).map(Ok)
     };
     run().unwrap_or_else(|refusal| Err(not_run(&refusal, argv)))
 }

@@ -4,12 +4,16 @@ use super::args::Context;
 use super::completions;
 use super::elsewhere::require_here;
 use super::engine::{self, Ended};
-use super::fail;
+use super::events::milliseconds;
+use super::{fail, told};
 use crate::error::{Class, OpError, OpResult};
 use crate::lab::registry::{Card, Life, Mode, Place, Registry};
 use crate::lab::sandbox::{Terminal, join};
 use crate::names::{LabName, Ns, NsName};
+use crate::observe::Output;
 use clap::Args;
+use serde::Serialize;
+use std::io::Write;
 
 /// Run a command in a namespace of a lab
 #[derive(Debug, Args)]
@@ -23,6 +27,9 @@ pub struct ExecArgs {
     /// The command and its arguments; it is not run through a shell
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
+    /// Print what it printed and how it ended as a JSON object (docs/json.md)
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Open a shell in a namespace of a lab
@@ -38,7 +45,29 @@ pub struct ShellArgs {
 
 /// `exec`.
 pub fn exec(args: &ExecArgs, context: Context) -> Ended {
-    Ok(go(&args.lab, &args.ns, &args.command, Terminal::Shared, context)?)
+    let run: Run = if args.json { captured } else { engine::run_here };
+    Ok(go(&args.lab, &args.ns, &args.command, (Terminal::Shared, run), context)?)
+}
+
+/// How a command is run, to its exit status.
+type Run = fn(&Ns, &[String], &Place) -> OpResult<i32>;
+
+/// As `--json` has it.
+#[derive(Serialize)]
+struct Ran<'a> {
+    event: &'static str,
+    status: i32,
+    stdout: &'a str,
+    stderr: &'a str,
+    milliseconds: u64,
+}
+
+fn captured(ns: &Ns, argv: &[String], place: &Place) -> OpResult<i32> {
+    let output = engine::capture_here(ns, argv, place)?;
+    let Output { status, stdout, stderr, time, .. } = &output;
+    let ran = Ran { event: "output", status: *status, stdout, stderr, milliseconds: milliseconds(*time) };
+    told(writeln!(std::io::stdout(), "{}", serde_json::to_string(&ran).unwrap_or_default()))?;
+    Ok(*status)
 }
 
 /// `shell`.
@@ -48,13 +77,13 @@ pub fn shell(args: &ShellArgs, context: Context) -> Ended {
     // A prompt that says where one is: most shells take the first, and Debian's bash the second, whose own prompt
     // replaces the first.
     let command = ["env".to_owned(), format!("PS1={place}# "), format!("debian_chroot={place}"), shell];
-    Ok(go(&args.lab, &args.ns, &command, Terminal::Theirs, context)?)
+    Ok(go(&args.lab, &args.ns, &command, (Terminal::Theirs, engine::run_here), context)?)
 }
 
-fn go(lab: &str, ns: &str, argv: &[String], terminal: Terminal, context: Context) -> OpResult<i32> {
+fn go(lab: &str, ns: &str, argv: &[String], (terminal, run): (Terminal, Run), context: Context) -> OpResult<i32> {
     let (place, card) = standing(lab)?;
     let ns = namespace(ns)?;
-    let act = || match engine::run_here(&ns, argv, &place) {
+    let act = || match run(&ns, argv, &place) {
         Ok(status) => status,
         Err(error) => {
             let code = error.0.code;

@@ -1,13 +1,13 @@
 //! `rhailab fmt`: the layout of recipes.
 
-use super::args::Context;
+use super::args::{Context, ReportArgs};
 use super::check::{recipes, standard_input};
 use super::engine::Ended;
-use super::progress::write_err;
 use super::{CLOSED, completions, fail, told};
 use crate::error::{Class, OpError, OpResult, io_words};
 use crate::script::{self, read_text};
 use clap::Args;
+use serde_json::json;
 use std::fs;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
@@ -24,13 +24,15 @@ pub struct FmtArgs {
     /// Only name the files that would change; the exit code is 2 if there are any
     #[arg(long)]
     check: bool,
+    #[command(flatten)]
+    pub(super) report: ReportArgs,
 }
 
 /// `fmt`. A file that cannot be laid out keeps no other from it.
 pub fn fmt(args: &FmtArgs, context: Context) -> Ended {
     let mut code = 0;
     for file in recipes(&args.files)? {
-        match one(&file, args.check) {
+        match one(&file, args.check, args.report) {
             Ok(true) if args.check => code = code.max(Class::Usage.exit_code()),
             Ok(_) => {}
             Err(error) if error.0.code == CLOSED => return Err(error.into()),
@@ -41,17 +43,20 @@ pub fn fmt(args: &FmtArgs, context: Context) -> Ended {
 }
 
 /// Lays a file out, or only names it, and says whether it has changed or would.
-fn one(file: &Path, only_name: bool) -> OpResult<bool> {
+fn one(file: &Path, only_name: bool, report: ReportArgs) -> OpResult<bool> {
     let is_stdin = file == Path::new("-");
     let text = if is_stdin { standard_input()? } else { read_text(file)? };
     let laid_out = script::format::format(&text).ok_or_else(|| unclear(file))?;
     let differs = laid_out != text;
     match (only_name, is_stdin) {
-        (true, _) if differs => told(writeln!(stdout(), "{}", file.display()))?,
+        (true, _) if differs && report.json => {
+            told(writeln!(stdout(), "{}", json!({ "event": "differs", "file": file })))?;
+        }
+        (true, _) if differs && !report.quiet => told(writeln!(stdout(), "{}", file.display()))?,
         (false, true) => told(write!(stdout(), "{laid_out}"))?,
         (false, false) if differs => {
             write(file, &laid_out)?;
-            write_err(&format!("Laid out {}.", file.display()));
+            report.wrote(file)?;
         }
         _ => {}
     }

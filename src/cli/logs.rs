@@ -10,6 +10,7 @@ use crate::kernel::interrupt;
 use crate::lab::registry::{Life, Place, Registry};
 use crate::names::LabName;
 use clap::Args;
+use serde::Serialize;
 use std::fs::{File, read_dir};
 use std::io::{self, Read, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -30,11 +31,24 @@ pub struct LogsArgs {
     /// Go on as they print more, until the lab ends
     #[arg(short, long)]
     follow: bool,
+    /// Print a JSON object for each line (docs/json.md)
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 struct Log {
     name: String,
     file: File,
+    /// What was read of a line that is not complete yet.
+    rest: Vec<u8>,
+}
+
+/// A line as `--json` has it.
+#[derive(Serialize)]
+struct Printed<'a> {
+    event: &'static str,
+    process: &'a str,
+    text: &'a str,
 }
 
 /// `logs`.
@@ -53,7 +67,7 @@ pub fn logs(args: &LogsArgs, context: Context) -> Ended {
     for name in names {
         let path = file(&place.logs(), &name);
         let file = File::open(&path).map_err(|e| unreadable(&path, &e))?;
-        logs.push(Log { name, file });
+        logs.push(Log { name, file, rest: Vec::new() });
     }
     let style = context.stdout();
     let heading = |name: &str| style.paint(Ink::Strong, &format!("==> {name} <=="));
@@ -64,6 +78,10 @@ pub fn logs(args: &LogsArgs, context: Context) -> Ended {
         for (number, log) in logs.iter_mut().enumerate() {
             let mut text = Vec::new();
             log.file.read_to_end(&mut text).map_err(|e| unreadable(&file(&place.logs(), &log.name), &e))?;
+            if args.json {
+                log.print_lines(&text, over)?;
+                continue;
+            }
             if text.is_empty() {
                 continue;
             }
@@ -78,6 +96,25 @@ pub fn logs(args: &LogsArgs, context: Context) -> Ended {
             return Ok(0);
         }
         std::thread::sleep(PACE);
+    }
+}
+
+impl Log {
+    /// Prints the lines that are complete with what was read now; at the end, also one that is not.
+    fn print_lines(&mut self, text: &[u8], is_end: bool) -> OpResult<()> {
+        self.rest.extend_from_slice(text);
+        let complete = match self.rest.iter().rposition(|byte| *byte == b'\n') {
+            _ if is_end => self.rest.len(),
+            Some(at) => at + 1,
+            None => 0,
+        };
+        let lines: Vec<u8> = self.rest.drain(..complete).collect();
+        let mut out = stdout().lock();
+        for line in String::from_utf8_lossy(&lines).lines() {
+            let line = Printed { event: "log", process: &self.name, text: line };
+            told(writeln!(out, "{}", serde_json::to_string(&line).unwrap_or_default()))?;
+        }
+        told(out.flush())
     }
 }
 

@@ -1,10 +1,10 @@
 //! `rhailab plan` and `rhailab export`: a recipe's changes without making them.
 
-use super::args::{Context, RecipeArgs, default_name};
+use super::args::{Context, RecipeArgs, ReportArgs, default_name};
 use super::baseline::Baseline;
 use super::engine::{Ended, Stage, Trouble};
 use super::foretell::rehearse;
-use super::progress::{place, write_err};
+use super::progress::place;
 use super::recipe_help;
 use super::run::order;
 use super::style::Ink;
@@ -16,6 +16,7 @@ use crate::lab::Record;
 use crate::render;
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use std::fs;
 use std::io::{Write, stdout};
 use std::os::unix::fs::PermissionsExt;
@@ -48,6 +49,8 @@ pub struct ExportArgs {
     /// Print the script that removes only
     #[arg(long, conflicts_with = "output")]
     down: bool,
+    #[command(flatten)]
+    pub(super) report: ReportArgs,
 }
 
 /// `plan`.
@@ -119,7 +122,14 @@ pub fn export_scripts(args: &ExportArgs, context: Context) -> Ended {
         Some(dir) => {
             write_script(dir, "up.sh", &up)?;
             write_script(dir, "down.sh", &down)?;
-            write_err(&format!("Wrote {0}/up.sh and {0}/down.sh.", dir.display()));
+            args.report.wrote(&dir.join("up.sh"))?;
+            args.report.wrote(&dir.join("down.sh"))?;
+        }
+        None if args.report.json => {
+            let wanted = [("up.sh", &up, !args.down), ("down.sh", &down, !args.up)];
+            for (name, text, _) in wanted.into_iter().filter(|(_, _, is_wanted)| *is_wanted) {
+                told(writeln!(out, "{}", json!({ "event": "script", "name": name, "text": text })))?;
+            }
         }
         None if args.up => told(write!(out, "{up}"))?,
         None if args.down => told(write!(out, "{down}"))?,

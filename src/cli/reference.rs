@@ -1,8 +1,7 @@
 //! `rhailab doc`, `rhailab reference` and `rhailab definitions`: the language's functions, from their definitions.
 
-use super::args::Context;
+use super::args::{Context, ReportArgs};
 use super::engine::{self, Ended};
-use super::progress::write_err;
 use super::{completions, pager, told};
 use crate::error::{Class, OpError, closest, io_words};
 use crate::ops::{self, reference};
@@ -21,6 +20,9 @@ pub struct DocArgs {
     /// Print it as it is, in a terminal too
     #[arg(long)]
     no_pager: bool,
+    /// Print a JSON object for each function (docs/json.md)
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Write definition files (.d.rhai), which Rhai's own tools and editors read
@@ -29,6 +31,8 @@ pub struct DefinitionsArgs {
     /// The folder to write them into; it is made if it is not there
     #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     dir: PathBuf,
+    #[command(flatten)]
+    pub(super) report: ReportArgs,
 }
 
 /// `definitions`.
@@ -42,7 +46,7 @@ pub fn definitions(args: &DefinitionsArgs) -> Ended {
     for (name, text) in script::definitions::files() {
         let path = args.dir.join(name);
         fs::write(&path, text).map_err(|error| refuse(&path, &error))?;
-        write_err(&format!("Wrote {}.", path.display()));
+        args.report.wrote(&path)?;
     }
     Ok(0)
 }
@@ -55,6 +59,17 @@ pub fn print() -> Ended {
 
 /// `doc`.
 pub fn doc(args: &DocArgs, context: Context) -> Ended {
+    if args.json {
+        let name = args.name.as_deref().map(plain);
+        let defs: Vec<_> = ops::all().filter(|def| name.is_none_or(|name| def.name == name)).collect();
+        if let (Some(name), []) = (&args.name, &*defs) {
+            return Err(unknown(name).into());
+        }
+        for def in defs {
+            told(writeln!(stdout(), "{}", reference::json(def)))?;
+        }
+        return Ok(0);
+    }
     let text = match &args.name {
         None => reference::summary(),
         Some(name) => reference::definition(plain(name)).ok_or_else(|| unknown(name))?,

@@ -28,8 +28,11 @@ pub struct StatusArgs {
     /// The lab
     #[arg(value_name = "LAB", add = completions::labs())]
     lab: String,
+    /// Say nothing; the exit code tells
+    #[arg(short, long)]
+    quiet: bool,
     /// Print JSON: an object for the lab, then one for each change, one per line
-    #[arg(long)]
+    #[arg(long, conflicts_with = "quiet")]
     pub(super) json: bool,
 }
 
@@ -59,17 +62,25 @@ pub fn status(args: &StatusArgs, context: Context) -> Ended {
     let records = if journal.exists() { store::read(&journal)?.records() } else { Vec::new() };
     // Looked at from here: inside, its process has another number.
     let life = card.life();
-    let act = || match look(&place, (&card, life), &records, args.json, context.stdout()) {
+    let act = || match look(&place, (&card, life), &records, args, context.stdout()) {
         Ok(code) => code,
         Err(error) => fail(&error.into(), context),
     };
     Ok(inside(&card, Terminal::Shared, act)?)
 }
 
-fn look(place: &Place, (card, life): (&Card, Life), records: &[Record], json: bool, style: Style) -> OpResult<i32> {
+fn look(
+    place: &Place,
+    (card, life): (&Card, Life),
+    records: &[Record],
+    args: &StatusArgs,
+    style: Style,
+) -> OpResult<i32> {
     let mut kernel = engine::kernel(&card.name, place, card.mode, true)?;
     let standing = survey(&mut *kernel, records);
-    let text = if json {
+    let text = if args.quiet {
+        String::new()
+    } else if args.json {
         as_json((card, life), records, &standing)
     } else {
         as_text((card, life), records, &standing, &mut *kernel, style)?

@@ -1,6 +1,7 @@
 //! The documentation of the language, made from the definitions.
 
-use super::{Error, FAMILIES, FnDef, Opt, Param, Ty, all};
+use super::{Error, FAMILIES, FnDef, Kind, Opt, Param, Ty, all};
+use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// The whole reference, in Markdown.
@@ -40,6 +41,41 @@ pub fn summary() -> String {
     }
     out.push_str("help(\"NAME\") says more of one.");
     out
+}
+
+/// What a program can read of a function.
+pub fn json(def: &FnDef) -> Value {
+    let (on, kind) = match def.kind {
+        Kind::Free => (None, "function"),
+        Kind::InNs => (Some(Ty::Ns.name()), "function"),
+        Kind::Method(ty) => (Some(ty.name()), "method"),
+        Kind::Property(ty) => (Some(ty.name()), "property"),
+    };
+    let options = def.params.iter().find_map(|param| match param.ty {
+        Ty::Options(options) => Some(options),
+        _ => None,
+    });
+    let positional = def.params.iter().filter(|param| !matches!(param.ty, Ty::Options(_)));
+    let params = positional.map(
+        |param| json!({ "name": param.name, "type": param.ty.name(), "default": param.default, "doc": param.doc }),
+    );
+    let options = options.unwrap_or_default().iter().map(
+        |option| json!({ "name": option.name, "type": option.ty.name(), "default": option.default, "doc": option.doc }),
+    );
+    json!({
+        "event": "function",
+        "name": def.name,
+        "kind": kind,
+        "on": on,
+        "signature": def.signature(),
+        "params": params.collect::<Vec<_>>(),
+        "options": options.collect::<Vec<_>>(),
+        "returns": def.returns.name(),
+        "summary": def.summary,
+        "details": def.details,
+        "example": def.example,
+        "errors": def.errors.iter().map(|error| json!({ "code": error.code, "when": error.when })).collect::<Vec<_>>(),
+    })
 }
 
 fn write_line(out: &mut String, line: &str) {
