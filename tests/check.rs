@@ -214,7 +214,7 @@ fn recipes_are_laid_out_where_that_is_asked_for() {
     assert_eq!((named.code, named.out.as_str()), (Some(2), "labs/a.rhai\n"));
     let ran = home.run(&["fmt", "open.rhai", "labs"]);
     assert!(ran.code == Some(2) && ran.err.contains("of `open.rhai` do not match"), "{}", ran.err);
-    assert!(ran.err.contains("Laid out labs/a.rhai.") && !ran.err.contains("b.rhai"), "{}", ran.err);
+    assert!(ran.err.contains("Wrote labs/a.rhai.") && !ran.err.contains("b.rhai"), "{}", ran.err);
     let text = std::fs::read_to_string(home.path("labs/a.rhai")).unwrap();
     assert_eq!(text, "if true {\n    netns(\"a\");\n}\n");
     home.run(&["fmt", "--check", "labs"]).assert_well();
