@@ -29,6 +29,8 @@ mod vip;
 
 pub use args::{Args, Call, FromValue};
 pub use def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 pub use value::{Endpoint, LinkHandle, LinkPlace, Process, Proto, Rules, Shared, Value, Vip, VipState};
 
 /// Every function family, in the order of the reference.
@@ -53,4 +55,16 @@ pub const FAMILIES: &[(&str, &[FnDef])] = &[
 /// Every function of the language.
 pub fn all() -> impl Iterator<Item = &'static FnDef> {
     FAMILIES.iter().flat_map(|(_, defs)| defs.iter())
+}
+
+/// The functions of a name, in the order of the reference. A recipe's check asks for each of its calls more than once.
+pub fn named(name: &str) -> impl Iterator<Item = &'static FnDef> + use<> {
+    static BY_NAME: LazyLock<HashMap<&str, Vec<&FnDef>>> = LazyLock::new(|| {
+        let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
+        for def in all() {
+            by_name.entry(def.name).or_default().push(def);
+        }
+        by_name
+    });
+    BY_NAME.get(name).into_iter().flatten().copied()
 }

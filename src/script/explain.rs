@@ -254,7 +254,7 @@ pub fn property(name: &str, ty: &str) -> OpError {
     };
     let error = OpError::new("script::unknown_property", format!("There is no property `{name}` of {}.", a(ty)));
     let properties: Vec<&str> = ops::all().filter(|def| of_type(def.kind)).map(|def| def.name).collect();
-    let is_method = ops::all().any(|def| def.name == name && !matches!(def.kind, Kind::Property(_)));
+    let is_method = ops::named(name).any(|def| !matches!(def.kind, Kind::Property(_)));
     match closest(name, properties.iter().copied()) {
         _ if is_method => error.help(format!("`{name}` is a method: write `.{name}(…)`.")),
         Some(near) => error.help(format!("Did you mean `{near}`?")),

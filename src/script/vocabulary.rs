@@ -25,8 +25,9 @@ struct Native {
     on_any: BTreeSet<usize>,
 }
 
-/// Names that Rhai has functions of, too. A list, because asking the engine takes its time; a test compares it.
-const SHARED: &[&str] = &["contains", "start"];
+/// Names that Rhai has functions of, too, with the numbers of their arguments. A list, because asking the engine takes its
+/// time; a test compares it.
+const SHARED: &[(&str, &[usize])] = &[("contains", &[2]), ("log", &[1, 2]), ("name", &[1]), ("start", &[1])];
 
 /// What Rhai calls without a function of that name.
 const SYNTAX: &[&str] =
@@ -58,7 +59,7 @@ impl<'e> Vocabulary<'e> {
                 let native = natives.entry(name.clone()).or_default();
                 native.counts.insert(count);
                 let is_ours = types.iter().all(|ty| [OTHER, "any"].contains(ty))
-                    && ops::all().any(|def| def.name == name && is_form(def, count));
+                    && ops::named(&name).any(|def| is_form(def, count));
                 // Rhai's own `sleep` is replaced.
                 let is_ours = is_ours || name == "sleep";
                 if !is_ours {
@@ -81,15 +82,19 @@ impl<'e> Vocabulary<'e> {
     /// Whether a function takes that many arguments, what it is called on included.
     pub fn takes(&self, name: &str, count: usize) -> bool {
         is_syntax(name)
-            || ops::all().any(|def| def.name == name && is_form(def, count))
+            || ops::named(name).any(|def| is_form(def, count))
             || self.natives().get(name).is_some_and(|native| native.counts.contains(&count))
     }
 
     /// Whether Rhai has a function of its own with so many arguments.
     pub fn is_native(&self, name: &str, count: usize) -> bool {
-        let is_only_ours = !SHARED.contains(&name) && ops::all().any(|def| def.name == name);
-        is_syntax(name)
-            || (!is_only_ours && self.natives().get(name).is_some_and(|native| native.theirs.contains(&count)))
+        if is_syntax(name) {
+            return true;
+        }
+        if ops::named(name).next().is_some() {
+            return SHARED.iter().any(|(shared, counts)| *shared == name && counts.contains(&count));
+        }
+        self.natives().get(name).is_some_and(|native| native.theirs.contains(&count))
     }
 
     /// Whether one of Rhai's own functions can be called on a value of any of our types with so many arguments.
@@ -191,13 +196,10 @@ mod tests {
         let session = Session::new(Rc::new(RefCell::new(lab)), Config::default());
         let vocabulary = Vocabulary::of(&session.engine);
         let natives = vocabulary.natives();
-        let mut shared: Vec<&str> = ops::all()
-            .filter(|def| !matches!(def.kind, Kind::Property(_)))
-            .filter(|def| natives.get(def.name).is_some_and(|native| !native.theirs.is_empty()))
-            .map(|def| def.name)
+        let shared: BTreeMap<&str, Vec<usize>> = ops::all()
+            .filter_map(|def| Some((def.name, natives.get(def.name)?.theirs.iter().copied().collect::<Vec<_>>())))
+            .filter(|(_, counts)| !counts.is_empty())
             .collect();
-        shared.sort_unstable();
-        shared.dedup();
-        assert_eq!(shared, SHARED);
+        assert_eq!(shared, SHARED.iter().map(|(name, counts)| (*name, counts.to_vec())).collect());
     }
 }

@@ -34,7 +34,7 @@ fn method(checked: &Checked<'_>, call: &Call) -> Option<OpError> {
     let can_be = own.contains_key(name)
         || methods_of(shape).any(|def| def.name == name && !is_property(def) && takes(def, count))
         // `x.f(y)` is `f(x, y)` too.
-        || ops::all().any(|def| def.name == name && is_function(def))
+        || ops::named(name).any(is_function)
         || checked.program.vocabulary.is_for_any(name, count + 1)
         // No value has such a method, which is told already.
         || !checked.program.vocabulary.takes(name, count + 1);

@@ -117,15 +117,14 @@ fn meant(near: Option<&str>) -> String {
 
 /// How a function can be called: ours, the script's own, and Rhai's.
 pub fn forms(name: &str, own: &[String], vocabulary: &Vocabulary<'_>) -> String {
-    let ours: Vec<&FnDef> =
-        ops::all().filter(|def| def.name == name && !matches!(def.kind, Kind::Property(_))).collect();
+    let ours: Vec<&FnDef> = ops::named(name).filter(|def| !matches!(def.kind, Kind::Property(_))).collect();
     let mut forms: Vec<String> = ours.iter().map(|def| def.signature()).collect();
     forms.extend(own.iter().filter(|form| form.split('(').next() == Some(name)).cloned());
     if ours.is_empty() {
         forms.extend(vocabulary.signatures(name));
     }
     match forms.as_slice() {
-        [] if ops::all().any(|def| def.name == name) => format!("`{name}` is a property: write it without brackets."),
+        [] if ops::named(name).next().is_some() => format!("`{name}` is a property: write it without brackets."),
         [] => String::new(),
         [one] => format!("It is called as `{one}`."),
         many => {

@@ -49,7 +49,7 @@ fn argument(text: &str, span: &CallSpan, arg: &str) -> Option<(Range<usize>, &'s
     if let Some(option) = options.into_iter().find(|option| option.name == arg) {
         return Some((option.key.start..option.value.end, "this option"));
     }
-    for def in ops::all().filter(|def| def.name == name) {
+    for def in ops::named(name) {
         let place = def
             .params
             .iter()

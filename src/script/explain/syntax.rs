@@ -150,9 +150,7 @@ fn unknown_variable(name: &str, text: &str, place: &Site) -> (OpError, String) {
                 format!("The one declared on line {line} ends with its block.")
             }
         }
-        (None, _)
-            if ops::all().any(|def| def.name == name && matches!(def.kind, ops::Kind::Free | ops::Kind::InNs)) =>
-        {
+        (None, _) if ops::named(name).any(|def| matches!(def.kind, ops::Kind::Free | ops::Kind::InNs)) => {
             format!("`{name}` is a function: call it with `{name}(…)`, or wrap it in a closure.")
         }
         (None, _) => match closest(name, names.iter().map(|(name, _)| *name).chain(KEYWORDS.iter().copied())) {

@@ -31,7 +31,7 @@ impl Facts<'_> {
             return None;
         }
         let takes = |def: &FnDef, count: usize| (def.required()..=def.params.len()).contains(&count);
-        let named = || ops::all().filter(|def| def.name == name && !matches!(def.kind, Kind::Property(_)));
+        let named = || ops::named(name).filter(|def| !matches!(def.kind, Kind::Property(_)));
         let Some(on) = &call.on else {
             let free = named().find(|def| matches!(def.kind, Kind::Free | Kind::InNs) && takes(def, count));
             // `up(link)` is `link.up()`.
