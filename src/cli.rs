@@ -33,6 +33,7 @@ mod status;
 mod style;
 mod survey;
 mod welcome;
+mod why;
 
 use crate::error::{OpError, OpResult, closest, io_words};
 use crate::kernel::memory;
@@ -93,6 +94,7 @@ enum Command {
     Logs(logs::LogsArgs),
     Journal(journal::JournalArgs),
     Recover(down::RecoverArgs),
+    Why(why::WhyArgs),
     Prove(prove::ProveArgs),
     #[command(hide = true)]
     ProveTrial(prove::TrialArgs),
@@ -132,6 +134,7 @@ impl Command {
             Command::Plan(args) => args.json,
             Command::Export(args) => args.report.json,
             Command::Exec(args) => args.json,
+            Command::Why(args) => args.json,
             Command::Logs(args) => args.json,
             Command::Doc(args) => args.json,
             Command::Fmt(args) => args.report.json,
@@ -168,6 +171,7 @@ pub fn main() -> ExitCode {
         Some(Command::Logs(args)) => logs::logs(args, context),
         Some(Command::Journal(args)) => journal::journal(args, context),
         Some(Command::Recover(args)) => down::recover(args, context),
+        Some(Command::Why(args)) => why::why(args, context),
         Some(Command::Prove(args)) => prove::prove(args, context),
         Some(Command::ProveTrial(args)) => prove::trial(args, context),
         Some(Command::Plan(args)) => plan::plan(args, context),

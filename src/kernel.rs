@@ -13,9 +13,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub use ground::Ground;
 pub use nix::errno::Errno;
 
 pub mod fake;
+mod ground;
 pub mod interrupt;
 pub mod linux;
 pub mod memory;
@@ -217,6 +219,11 @@ pub trait Kernel {
 
     /// Waits, unless interrupted.
     fn sleep(&mut self, time: Duration) -> Done<()>;
+
+    /// Who knows what a packet meets on its way; nobody in a rehearsal.
+    fn ground(&mut self) -> Option<&mut dyn Ground> {
+        None
+    }
 
     /// Whether this is a rehearsal: observations are made up, so the script must not judge them.
     fn is_fake(&self) -> bool;

@@ -28,6 +28,7 @@ pub mod sandbox;
 mod stop;
 pub mod store;
 mod unwind;
+pub mod why;
 
 pub use baseline::baseline;
 pub use confine::Right;

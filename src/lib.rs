@@ -29,3 +29,4 @@ pub mod error;
 pub mod names;
 pub mod observe;
 pub mod render;
+pub mod terrain;

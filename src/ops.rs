@@ -26,6 +26,7 @@ mod serve;
 mod value;
 pub mod values;
 mod vip;
+pub mod why;
 
 pub use args::{Args, Call, FromValue};
 pub use def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
@@ -46,6 +47,7 @@ pub const FAMILIES: &[(&str, &[FnDef])] = &[
     ("Processes", process::DEFS),
     ("Servers", serve::DEFS),
     ("Probes and time", probe::DEFS),
+    ("Why a packet does not arrive", why::DEFS),
     ("Files and sysctls", files::DEFS),
     ("Values", values::DEFS),
     ("Free subnets", ipam::DEFS),

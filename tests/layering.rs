@@ -9,7 +9,7 @@ use source::Source;
 
 /// The modules of the library, lowest layer first. Modules of one layer may use one another.
 const LAYERS: &[&[&str]] = &[
-    &["change", "error", "names", "observe", "render"],
+    &["change", "error", "names", "observe", "render", "terrain"],
     &["kernel"],
     &["lab"],
     &["ops"],

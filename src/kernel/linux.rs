@@ -1,7 +1,7 @@
 //! The real kernel of this machine.
 
 use crate::change::{Change, Family, Identity};
-use crate::kernel::{Done, Entry, Kernel, Refusal, Undone, Why, free_subnet};
+use crate::kernel::{Done, Entry, Ground, Kernel, Refusal, Undone, Why, free_subnet};
 use crate::names::{IfName, LabName, Ns};
 use crate::observe::{Command, LinkInfo, NsSnapshot, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
 use ipnet::IpNet;
@@ -15,6 +15,7 @@ pub mod boot;
 pub mod conntrack;
 pub mod files;
 pub mod footprint;
+mod ground;
 pub mod ledger;
 pub mod link;
 pub mod machine;
@@ -314,6 +315,10 @@ impl Kernel for LinuxKernel {
     fn sleep(&mut self, time: Duration) -> Done<()> {
         self.spaces.leave();
         interrupt::sleep(time)
+    }
+
+    fn ground(&mut self) -> Option<&mut dyn Ground> {
+        Some(self)
     }
 
     fn is_fake(&self) -> bool {

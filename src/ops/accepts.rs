@@ -37,6 +37,7 @@ impl Ty {
             Ty::Rules => "a set of rules".into(),
             Ty::Vip => "a virtual IP".into(),
             Ty::Reply => "the answer to a probe".into(),
+            Ty::Trace => "the way of a packet".into(),
             Ty::Error => "an error".into(),
         }
     }

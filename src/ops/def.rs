@@ -144,6 +144,8 @@ pub enum Ty {
     Vip,
     /// The answer to a probe.
     Reply,
+    /// The way of a packet, as `why` found it.
+    Trace,
     /// An error caught by a script.
     Error,
 }
@@ -183,6 +185,7 @@ impl Ty {
             Ty::Rules => "rules".into(),
             Ty::Vip => "vip".into(),
             Ty::Reply => "reply".into(),
+            Ty::Trace => "trace".into(),
             Ty::Error => "error".into(),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::change::{Identity, Mac};
 use crate::error::OpError;
+use crate::lab::why::Trace;
 use crate::names::{ChainName, IfName, Ns, NsName};
 use crate::observe::{Output, Reply};
 use ipnet::IpNet;
@@ -58,6 +59,8 @@ pub enum Value {
     Output(Rc<Output>),
     /// The answer to a probe.
     Reply(Rc<Reply>),
+    /// The way of a packet.
+    Trace(Rc<Trace>),
     /// A started process.
     Process(Rc<Process>),
     /// Rules, by the numbers of the changes that made them.

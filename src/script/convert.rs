@@ -106,6 +106,7 @@ fn taken(value: &Dynamic, ty: Ty, due: &Due<'_>) -> Option<OpResult<Value>> {
         | Ty::Rules
         | Ty::Vip
         | Ty::Reply
+        | Ty::Trace
         | Ty::Error => held(value).filter(|held| is_a(held, ty))?,
         Ty::Unit | Ty::IfName | Ty::NsName | Ty::ChainName | Ty::Endpoint | Ty::Mac | Ty::Options(_) | Ty::Closure => {
             return None;
@@ -247,6 +248,7 @@ fn held(value: &Dynamic) -> Option<Value> {
         .or_else(|| handle::<Rate>(value).map(|rate| Value::Rate(rate.0)))
         .or_else(|| handle(value).map(Value::Output))
         .or_else(|| handle(value).map(Value::Reply))
+        .or_else(|| handle(value).map(Value::Trace))
         .or_else(|| handle(value).map(Value::Process))
         .or_else(|| handle(value).map(Value::Rules))
         .or_else(|| handle(value).map(Value::Vip))
@@ -266,6 +268,7 @@ fn is_a(value: &Value, ty: Ty) -> bool {
             | (Value::Rules(_), Ty::Rules)
             | (Value::Vip(_), Ty::Vip)
             | (Value::Reply(_), Ty::Reply)
+            | (Value::Trace(_), Ty::Trace)
             | (Value::Error(_), Ty::Error)
     )
 }
@@ -302,6 +305,7 @@ pub fn give(value: Value) -> Dynamic {
         Value::Rate(bits) => Dynamic::from(Rate(bits)),
         Value::Output(output) => Dynamic::from(output),
         Value::Reply(reply) => Dynamic::from(reply),
+        Value::Trace(trace) => Dynamic::from(trace),
         Value::Process(process) => Dynamic::from(process),
         Value::Rules(rules) => Dynamic::from(rules),
         Value::Vip(vip) => Dynamic::from(vip),
@@ -333,6 +337,7 @@ pub fn describe(value: &Dynamic) -> String {
         Some(Value::Rules(_)) => "a set of rules".into(),
         Some(Value::Vip(vip)) => format!("the virtual IP {}", vip.endpoint),
         Some(Value::Reply(_)) => "the answer to a probe".into(),
+        Some(Value::Trace(_)) => "the way of a packet".into(),
         Some(Value::Error(_)) => "an error".into(),
         _ if value.is_fnptr() => "a closure".into(),
         _ => format!("a value of type {}", value.type_name()),

@@ -7,8 +7,8 @@ use crate::names::IfName;
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoPortData, LinkAttribute, LinkExtentMask, LinkFlags,
-    LinkInfo, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, BridgePortState, In6AddrGenMode, InfoBridgePort, InfoPortData, LinkAttribute,
+    LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
 };
 
 pub mod create;
@@ -37,8 +37,14 @@ pub struct Seen {
     pub group: u32,
     /// Its alias.
     pub alias: Option<String>,
+    /// Whether there is a carrier.
+    pub carrier: bool,
+    /// Of a veth: the other end's index, and the number of its namespace here if that is another one.
+    pub other_end: (Option<u32>, Option<i32>),
     /// Whether it is a bridge port, and then whether in hairpin mode.
     pub hairpin: Option<bool>,
+    /// Of a bridge port: whether frames pass it, and whether it is isolated.
+    pub port: (bool, bool),
     /// How its IPv6 link-local address is made; none where IPv6 is off.
     pub link_local: Option<In6AddrGenMode>,
 }
@@ -95,7 +101,10 @@ fn seen(message: &LinkMessage) -> Seen {
         master: None,
         group: 0,
         alias: None,
+        carrier: message.header.flags.contains(LinkFlags::LowerUp),
+        other_end: (None, None),
         hairpin: None,
+        port: (true, false),
         link_local: None,
     };
     for attribute in &message.attributes {
@@ -106,6 +115,8 @@ fn seen(message: &LinkMessage) -> Seen {
             LinkAttribute::Mtu(mtu) => seen.mtu = *mtu,
             LinkAttribute::Controller(index) => seen.master = Some(*index).filter(|index| *index != 0),
             LinkAttribute::Group(group) => seen.group = *group,
+            LinkAttribute::Link(index) => seen.other_end.0 = Some(*index).filter(|index| *index != 0),
+            LinkAttribute::LinkNetNsId(number) => seen.other_end.1 = Some(*number),
             LinkAttribute::LinkInfo(infos) => see_info(&mut seen, infos),
             LinkAttribute::AfSpecUnspec(specs) => {
                 seen.link_local = specs.iter().find_map(|spec| match spec {
@@ -124,10 +135,14 @@ fn see_info(seen: &mut Seen, infos: &[LinkInfo]) {
         match info {
             LinkInfo::Kind(kind) => seen.kind = kind.to_string(),
             LinkInfo::PortData(InfoPortData::BridgePort(attributes)) => {
-                seen.hairpin = attributes.iter().find_map(|attribute| match attribute {
-                    InfoBridgePort::HairpinMode(on) => Some(*on),
-                    _ => None,
-                });
+                for attribute in attributes {
+                    match attribute {
+                        InfoBridgePort::HairpinMode(on) => seen.hairpin = Some(*on),
+                        InfoBridgePort::State(state) => seen.port.0 = *state == BridgePortState::Forwarding,
+                        InfoBridgePort::Isolated(on) => seen.port.1 = *on,
+                        _ => {}
+                    }
+                }
             }
             _ => {}
         }

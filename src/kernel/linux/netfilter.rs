@@ -135,6 +135,15 @@ impl Netfilter {
         Ok(())
     }
 
+    /// The rules of a namespace with their counters, one text for each backend that has tables there.
+    pub fn counted(&mut self, spaces: &Spaces, ns: &Ns, family: Family) -> Done<Vec<String>> {
+        let mut texts = Vec::new();
+        for backend in [Backend::Nft, Backend::Legacy] {
+            texts.extend(read::counted(&mut self.tools, spaces, ns, family, backend)?);
+        }
+        Ok(texts)
+    }
+
     /// Whether there are deferred changes.
     pub fn is_pending(&self) -> bool {
         !self.deferred.is_empty() || !self.failed.is_empty()

@@ -7,6 +7,7 @@ use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
 use crate::names::{IfName, Ns};
 use crate::observe::RouteAnswer;
+use crate::terrain::{Ask, Way};
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use nix::errno::Errno;
@@ -48,10 +49,22 @@ pub fn undo(route: &Route) -> Done<Undone> {
 
 /// Where packets to `to` would go from the socket's namespace.
 pub fn lookup(socket: &mut Socket, to: IpAddr) -> Done<RouteAnswer> {
+    let Way { dev, via, src, .. } = way(socket, &Ask { to, from: None, by: None })?;
+    Ok(RouteAnswer { dev: device(socket, dev)?, via, src })
+}
+
+/// Where a packet would go from the socket's namespace.
+pub fn way(socket: &mut Socket, ask: &Ask) -> Done<Way> {
     let mut request = RouteMessage::default();
-    request.header.address_family = family(to);
-    request.header.destination_prefix_length = if to.is_ipv4() { 32 } else { 128 };
-    request.attributes.push(RouteAttribute::Destination(to.into()));
+    let bits = if ask.to.is_ipv4() { 32 } else { 128 };
+    request.header.address_family = family(ask.to);
+    request.header.destination_prefix_length = bits;
+    request.attributes.push(RouteAttribute::Destination(ask.to.into()));
+    if let Some(from) = ask.from {
+        request.header.source_prefix_length = bits;
+        request.attributes.push(RouteAttribute::Source(from.into()));
+    }
+    request.attributes.extend(ask.by.map(RouteAttribute::Iif));
     let RouteNetlinkMessage::NewRoute(answer) = socket.get(RouteNetlinkMessage::GetRoute(request))? else {
         return Err(Refusal::new(Why::Protocol, "RTM_GETROUTE", "the answer is no route"));
     };
@@ -60,7 +73,7 @@ pub fn lookup(socket: &mut Socket, to: IpAddr) -> Done<RouteAnswer> {
         _ => None,
     });
     let Parts { dev, via, .. } = parts(&answer);
-    Ok(RouteAnswer { dev: device(socket, dev)?, via, src })
+    Ok(Way { local: answer.header.kind == RouteType::Local, dev, via, src })
 }
 
 /// All routes of the main table in the socket's namespace.

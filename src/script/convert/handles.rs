@@ -2,6 +2,7 @@
 
 use super::text;
 use crate::error::OpError;
+use crate::lab::why::Trace;
 use crate::names::Ns;
 use crate::observe::{Output, Reply};
 use crate::ops::{LinkHandle, Process, Rules, Ty, Vip};
@@ -130,6 +131,13 @@ impl Handle for Rc<Reply> {
     }
 }
 
+impl Handle for Rc<Trace> {
+    const TY: Ty = Ty::Trace;
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Handle for Rc<Process> {
     const TY: Ty = Ty::Process;
     fn show(&self) -> String {
@@ -173,6 +181,7 @@ pub fn type_id(ty: Ty) -> Option<TypeId> {
         Ty::Rate => TypeId::of::<Rate>(),
         Ty::Output => TypeId::of::<Rc<Output>>(),
         Ty::Reply => TypeId::of::<Rc<Reply>>(),
+        Ty::Trace => TypeId::of::<Rc<Trace>>(),
         Ty::Process => TypeId::of::<Rc<Process>>(),
         Ty::Rules => TypeId::of::<Rc<Rules>>(),
         Ty::Vip => TypeId::of::<Rc<Vip>>(),
@@ -185,6 +194,7 @@ pub fn type_id(ty: Ty) -> Option<TypeId> {
 pub fn register(engine: &mut Engine) {
     register_handle::<Rc<Output>>(engine);
     register_handle::<Rc<Reply>>(engine);
+    register_handle::<Rc<Trace>>(engine);
     register_handle::<Rc<Process>>(engine);
     register_handle::<Rc<Rules>>(engine);
     register_handle::<Rc<Vip>>(engine);

@@ -61,6 +61,7 @@ fn values_survive_the_way_to_the_script_and_back() {
         (Value::Rate(8), Ty::Rate),
         (Value::Output(Rc::default()), Ty::Output),
         (Value::Reply(Rc::default()), Ty::Reply),
+        (Value::Trace(Rc::default()), Ty::Trace),
         (Value::List(vec![Value::Int(1), Value::Bool(true)]), Ty::Any),
     ] {
         let before = format!("{value:?}");

@@ -50,6 +50,7 @@ impl Shape {
                     | Ty::Rules
                     | Ty::Vip
                     | Ty::Reply
+                    | Ty::Trace
                     | Ty::Error
             )
         )

@@ -36,6 +36,26 @@ pub(super) fn saved(
     Ok(Some(Saved::parse(&save.stdout)))
 }
 
+/// The same as text, with counters; none where there is no table.
+pub(super) fn counted(
+    tools: &mut Tools,
+    spaces: &Spaces,
+    ns: &Ns,
+    family: Family,
+    backend: Backend,
+) -> Done<Option<String>> {
+    if !spaces.within(ns, || Ok(has_tables(family, backend)))? || !tools.has(family, backend)? {
+        return Ok(None);
+    }
+    let program = tools.program(family, backend, Role::Save)?;
+    let save = spaces.within(ns, || child::run(&program, &["--counters"]))?;
+    if save.status != 0 {
+        let request = format!("{}-save", family.iptables());
+        return Err(Refusal::new(Why::Tool(save.status), request, words::clean(&save.stderr)));
+    }
+    Ok(Some(save.stdout))
+}
+
 /// Whether the calling thread's namespace has a table of a backend; true where that cannot be told.
 fn has_tables(family: Family, backend: Backend) -> bool {
     match backend {

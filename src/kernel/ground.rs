@@ -1,0 +1,28 @@
+//! Questions about the way of a packet.
+
+use super::Done;
+use crate::names::Ns;
+use crate::terrain::{Ask, Carried, Terrain, Way};
+use std::net::{IpAddr, SocketAddr};
+
+/// Who can be asked for these facts.
+pub trait Ground {
+    /// The lab's root namespace and all that have names, with their interfaces.
+    fn terrain(&mut self) -> Done<Vec<(Ns, Terrain)>>;
+
+    /// Where a packet would go. The refusal is the kernel's reason: `ENETUNREACH` where there is no route, `EXDEV` where
+    /// the reverse path filter drops it, `EHOSTUNREACH` where it is not forwarded.
+    fn way(&mut self, ns: &Ns, ask: &Ask) -> Done<Way>;
+
+    /// The rules of a namespace as `iptables-save --counters` prints them, one text for each backend in use.
+    fn rules(&mut self, ns: &Ns, v6: bool) -> Done<Vec<String>>;
+
+    /// Where sockets of a namespace listen.
+    fn listeners(&mut self, ns: &Ns, carried: Carried) -> Done<Vec<SocketAddr>>;
+
+    /// What a sysctl is in a namespace.
+    fn setting(&mut self, ns: &Ns, key: &str) -> Done<String>;
+
+    /// The state of a neighbour (`ip neighbour`): whether it has failed to answer for its address.
+    fn is_silent(&mut self, ns: &Ns, dev: u32, ip: IpAddr) -> Done<bool>;
+}

@@ -1,0 +1,179 @@
+//! What a packet meets on its way, read from the kernel.
+
+use crate::change::Family;
+use crate::kernel::linux::link::{self, Seen};
+use crate::kernel::linux::netlink::Socket;
+use crate::kernel::linux::spaces::Spaces;
+use crate::kernel::linux::{LinuxKernel, addr, netns, route, sysctl};
+use crate::kernel::{Done, Errno, Ground, Refusal};
+use crate::names::Ns;
+use crate::terrain::{Ask, Carried, Peer, Terrain, Way, Wire};
+use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
+use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsRawFd;
+
+impl Ground for LinuxKernel {
+    fn terrain(&mut self) -> Done<Vec<(Ns, Terrain)>> {
+        let all: Vec<Ns> = [Ns::Host].into_iter().chain(netns::list()?.into_iter().map(Ns::Named)).collect();
+        let mut terrains = Vec::new();
+        for ns in &all {
+            let read = |socket: &mut Socket| Ok((link::list(socket)?, addr::list(socket, None)?));
+            let (links, addrs) = match self.spaces.talk(ns, read) {
+                // A name without a namespace, or one that is just being removed.
+                Err(refusal) if refusal.is(Errno::ENOENT) || refusal.is(Errno::EINVAL) => continue,
+                read => read?,
+            };
+            let mut numbers = BTreeMap::new();
+            let mut wires = Vec::new();
+            for seen in links {
+                let peer = match seen.other_end {
+                    (Some(index), number) if seen.kind == "veth" => {
+                        let there = match number {
+                            None => Some(ns.clone()),
+                            Some(number) => match numbers.get(&number) {
+                                Some(known) => Option::clone(known),
+                                None => {
+                                    let found = numbered(&self.spaces, ns, number, &all)?;
+                                    numbers.insert(number, found.clone());
+                                    found
+                                }
+                            },
+                        };
+                        Some(Peer { ns: there, index })
+                    }
+                    _ => None,
+                };
+                wires.push(wire(seen, peer, &addrs));
+            }
+            terrains.push((ns.clone(), Terrain { wires }));
+        }
+        Ok(terrains)
+    }
+
+    fn way(&mut self, ns: &Ns, ask: &Ask) -> Done<Way> {
+        self.spaces.talk(ns, |socket| route::way(socket, ask))
+    }
+
+    fn rules(&mut self, ns: &Ns, v6: bool) -> Done<Vec<String>> {
+        self.netfilter.counted(&self.spaces, ns, if v6 { Family::V6 } else { Family::V4 })
+    }
+
+    fn listeners(&mut self, ns: &Ns, carried: Carried) -> Done<Vec<SocketAddr>> {
+        let files: &[&str] = match carried {
+            Carried::Tcp => &["tcp", "tcp6"],
+            Carried::Udp => &["udp", "udp6"],
+            Carried::Echo => &[],
+        };
+        self.spaces.within(ns, || {
+            let mut found = Vec::new();
+            for file in files {
+                // `thread-self`: `self` is the main thread, which may be in another namespace.
+                let path = format!("/proc/thread-self/net/{file}");
+                match fs::read_to_string(&path) {
+                    Ok(text) => found.extend(text.lines().filter_map(|line| listener(line, carried))),
+                    // A kernel without IPv6.
+                    Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(e) => return Err(Refusal::io(format!("read {path}"), &e)),
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    fn setting(&mut self, ns: &Ns, key: &str) -> Done<String> {
+        sysctl::read(&self.spaces, ns, key)
+    }
+
+    fn is_silent(&mut self, ns: &Ns, dev: u32, ip: IpAddr) -> Done<bool> {
+        let mut request = NeighbourMessage::default();
+        request.header.family = if ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let all = self.spaces.talk(ns, |socket| socket.dump(&RouteNetlinkMessage::GetNeighbour(request)))?;
+        Ok(all.iter().any(|message| {
+            let RouteNetlinkMessage::NewNeighbour(message) = message else { return false };
+            let is_it = |attribute: &NeighbourAttribute| match attribute {
+                NeighbourAttribute::Destination(NeighbourAddress::Inet(addr)) => ip == IpAddr::V4(*addr),
+                NeighbourAttribute::Destination(NeighbourAddress::Inet6(addr)) => ip == IpAddr::V6(*addr),
+                _ => false,
+            };
+            message.header.ifindex == dev
+                && message.header.state == NeighbourState::Failed
+                && message.attributes.iter().any(is_it)
+        }))
+    }
+}
+
+/// Which namespace has this number in `here`: numbers are each namespace's own (rtnetlink(7), `RTM_GETNSID`).
+fn numbered(spaces: &Spaces, here: &Ns, number: i32, all: &[Ns]) -> Done<Option<Ns>> {
+    for there in all.iter().filter(|there| *there != here) {
+        let Ok(file) = spaces.open(there) else { continue };
+        let mut request = NsidMessage::default();
+        request.attributes.push(NsidAttribute::Fd(u32::try_from(file.as_raw_fd()).unwrap_or_default()));
+        let answer = spaces.talk(here, |socket| socket.get(RouteNetlinkMessage::GetNsId(request)))?;
+        if let RouteNetlinkMessage::NewNsId(answer) = answer
+            && answer.attributes.contains(&NsidAttribute::Id(number))
+        {
+            return Ok(Some(there.clone()));
+        }
+    }
+    Ok(None)
+}
+
+fn wire(seen: Seen, peer: Option<Peer>, addrs: &[addr::Seen]) -> Wire {
+    Wire {
+        index: seen.index,
+        name: seen.name,
+        kind: seen.kind,
+        mtu: seen.mtu,
+        up: seen.up,
+        carrier: seen.carrier,
+        master: seen.master,
+        forwards: seen.port.0,
+        isolated: seen.port.1,
+        addrs: addrs.iter().filter(|addr| addr.link == seen.index).map(|addr| addr.addr).collect(),
+        peer,
+    }
+}
+
+/// The listening socket in a line of `/proc/net/tcp` and its like (proc_net_tcp(5)).
+fn listener(line: &str, carried: Carried) -> Option<SocketAddr> {
+    let mut fields = line.split_whitespace().skip(1);
+    let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
+    let listens = match carried {
+        Carried::Tcp => state == "0A",
+        // One that is connected hears only whom it is connected to.
+        Carried::Udp | Carried::Echo => remote.ends_with(":0000"),
+    };
+    let (addr, port) = local.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    // Words in the machine's own order of bytes.
+    let word = |at: usize| Some(u32::from_str_radix(addr.get(at..at + 8)?, 16).ok()?.to_ne_bytes());
+    let ip = if addr.len() == 8 {
+        IpAddr::V4(Ipv4Addr::from(word(0)?))
+    } else {
+        let words = [word(0)?, word(8)?, word(16)?, word(24)?].concat();
+        IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(words).ok()?))
+    };
+    listens.then_some(SocketAddr::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listening_socket_is_told_from_others() {
+        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 1 1 0";
+        let found = listener(line, Carried::Tcp);
+        if cfg!(target_endian = "little") {
+            assert_eq!(found, Some("127.0.0.1:8080".parse().unwrap()));
+        }
+        assert_eq!(listener(&line.replace(" 0A ", " 01 "), Carried::Tcp), None);
+        let v6 = format!("   0: {}:0050 {}:0000 0A 0", "0".repeat(32), "0".repeat(32));
+        assert_eq!(listener(&v6, Carried::Tcp), Some("[::]:80".parse().unwrap()));
+        assert_eq!(listener("  sl  local_address rem_address   st tx_queue", Carried::Tcp), None);
+    }
+}

@@ -1,0 +1,428 @@
+//! What stops a packet, in words: whose doing it is, and the line that is missing.
+
+use super::packet::Packet;
+use super::segment::{Place, Segment, Trouble, segment, wire};
+use super::tables::Blame;
+use super::walk::{End, Hole, Walk};
+use super::{Stop, is, maker};
+use crate::change::{Change, LinkKind, LinkSet, RuleEdit};
+use crate::error::Site;
+use crate::kernel::{Errno, Refusal};
+use crate::lab::Record;
+use crate::names::Ns;
+use crate::terrain::{Ask, Carried, Way, Wire};
+use ipnet::IpNet;
+use std::net::{IpAddr, SocketAddr};
+
+/// How a recipe calls something in a namespace.
+fn at(ns: &Ns) -> String {
+    ns.name().map_or_else(|| "host()".to_owned(), |name| format!("ns(\"{name}\")"))
+}
+
+fn iface(ns: &Ns, name: &str) -> String {
+    format!("{}.iface(\"{name}\")", at(ns))
+}
+
+impl Walk<'_> {
+    fn stop(&self, code: &'static str, ns: &Ns, packet: &Packet, reason: String) -> Stop {
+        let (ns, back) = (ns.to_string(), packet.answers);
+        Stop { code, ns, reason, site: None, missing: None, instead: false, back, blame: None }
+    }
+
+    /// A rule or policy that drops.
+    pub fn dropped(&self, ns: &Ns, packet: &Packet, chain: &str, blame: Blame, how: &str) -> End {
+        let reason = format!("{} is {how} by {} ({} packets so far)", packet, blame.describe(), blame.packets);
+        let missing = match (&packet.arrives, &packet.leaves) {
+            (Some(one), Some(other)) if chain == "FORWARD" => {
+                let other = if one == other { String::new() } else { format!(", \"{other}\"") };
+                let first = if blame.rule.is_some() { ", #{ first: true }" } else { "" };
+                format!("{}.forward(\"{one}\"{other}{first});", at(ns))
+            }
+            _ => format!("{}.iptables({:?});", at(ns), accept(chain, packet)),
+        };
+        let site = self.site_of_tag(blame.tag().as_deref());
+        let stop = self.stop("rule", ns, packet, reason);
+        stopped(Stop { site, missing: Some(missing), blame: Some(blame), ..stop })
+    }
+
+    /// The kernel finds no way, or drops the packet before it has one.
+    pub fn no_way(&mut self, ns: &Ns, packet: &Packet, by: Option<u32>, refusal: &Refusal) -> End {
+        if is(refusal, Errno::EXDEV) {
+            return self.filtered_by_path(ns, packet, by);
+        }
+        if !(is(refusal, Errno::ENETUNREACH) || is(refusal, Errno::EHOSTUNREACH) || is(refusal, Errno::ESRCH)) {
+            if by.is_some() && is(refusal, Errno::EINVAL) {
+                let reason = format!("the source {} cannot be that of a packet that comes in there", packet.src.ip());
+                return stopped(self.stop("martian", ns, packet, reason));
+            }
+            return End::Failed(refusal.clone());
+        }
+        let to = packet.dst.ip();
+        // The routes of an interface go when it goes down.
+        let wires: Vec<Wire> = self.map.get(ns).map(|terrain| terrain.wires.clone()).unwrap_or_default();
+        let lost = |wire: &&Wire| {
+            !wire.up && (wire.addrs.iter().any(|net| net.contains(&to)) || self.route_by(ns, to, wire).is_some())
+        };
+        if let Some(down) = wires.iter().find(lost) {
+            return self.broken(ns, packet, &Trouble::Down((ns.clone(), down.index)));
+        }
+        let what = if packet.answers { "no way back" } else { "no route" };
+        for own in &wires {
+            let link = segment(&self.map, &(ns.clone(), own.index));
+            if let Some(wide) = link.reached.iter().find_map(|reached| mask_towards(wire(&self.map, &reached.at)?, to))
+                && let Some(narrow) = own.addrs.iter().find(|net| wide.contains(&net.addr()) && !net.contains(&to))
+            {
+                let reason = format!(
+                    "there is {what} to {to}: it is on the link of {}, but not in the subnet of its address {narrow}",
+                    own.name
+                );
+                return self.wrong_mask(ns, packet, own, narrow, wide.prefix_len(), reason);
+            }
+        }
+        let reason = format!("there is {what} to {to}");
+        let missing = self
+            .router_for(ns, &wires, to)
+            .map(|(router, target)| format!("{}.route(\"{target}\", \"{router}\");", at(ns)));
+        let stop = self.stop("no_route", ns, packet, reason);
+        stopped(Stop { missing, ..stop })
+    }
+
+    /// A route that the recipe made there by an interface or a router beyond it.
+    fn route_by(&self, ns: &Ns, to: IpAddr, own: &Wire) -> Option<Site> {
+        maker(self.made, |change| match change {
+            Change::AddRoute { ns: there, route } => {
+                let by_name = route.dev.as_ref().is_some_and(|dev| dev.as_str() == own.name);
+                let by_router = route.via.is_some_and(|via| own.addrs.iter().any(|net| net.contains(&via)));
+                there == ns && route.to.contains(&to) && (by_name || by_router)
+            }
+            _ => false,
+        })
+    }
+
+    /// A router on one of these links that knows a way, and what to send to it.
+    fn router_for(&mut self, ns: &Ns, wires: &[Wire], to: IpAddr) -> Option<(IpAddr, String)> {
+        let mut others = Vec::new();
+        for own in wires.iter().filter(|wire| wire.up) {
+            for reached in segment(&self.map, &(ns.clone(), own.index)).reached {
+                let Some(there) = wire(&self.map, &reached.at).filter(|_| reached.at.0 != *ns) else { continue };
+                let router = there.addrs.iter().map(IpNet::addr);
+                let mut usable = router.filter(|ip| own.addrs.iter().any(|net| net.contains(ip) && net.addr() != *ip));
+                others.extend(usable.next().map(|router| (reached.at.clone(), router)));
+            }
+        }
+        let knows = |walk: &mut Self, place: &Place| {
+            walk.ground
+                .way(&place.0, &Ask { to, from: None, by: None })
+                .is_ok_and(|way| way.local || way.dev != Some(place.1))
+        };
+        let at = others.iter().position(|(place, _)| knows(self, place))?;
+        let (_, router) = others.get(at)?;
+        // Without any other default route, that one is what is usual.
+        let has_default = self.made.iter().any(|record| {
+            matches!(&record.change, Change::AddRoute { ns: there, route } if there == ns && route.to.prefix_len() == 0)
+        });
+        let target = if has_default { self.subnet_of(to) } else { "default".to_owned() };
+        Some((*router, target))
+    }
+
+    /// The subnet that an address of some namespace is in.
+    fn subnet_of(&self, ip: IpAddr) -> String {
+        let wires = self.map.values().flat_map(|terrain| &terrain.wires);
+        let net = wires.flat_map(|wire| &wire.addrs).find(|net| net.contains(&ip));
+        net.map_or_else(|| ip.to_string(), |net| net.trunc().to_string())
+    }
+
+    /// The reverse path filter (`rp_filter` in the kernel's ip-sysctl.rst).
+    fn filtered_by_path(&mut self, ns: &Ns, packet: &Packet, by: Option<u32>) -> End {
+        let name =
+            by.and_then(|by| wire(&self.map, &(ns.clone(), by))).map(|wire| wire.name.clone()).unwrap_or_default();
+        let src = packet.src.ip();
+        let back = self.ground.way(ns, &Ask { to: src, from: None, by: None }).ok();
+        let other = back.and_then(|way| way.dev).and_then(|dev| wire(&self.map, &(ns.clone(), dev)));
+        let back = other
+            .map_or_else(|| "there is no route back".to_owned(), |wire| format!("the way back is by {}", wire.name));
+        let reason = format!(
+            "the reverse path filter drops {packet}: it comes in by {name}, but {back} (net.ipv4.conf.{name}.rp_filter or that of `all`)"
+        );
+        let mut keys = Vec::new();
+        for dev in ["all", name.as_str()] {
+            let key = format!("net.ipv4.conf.{}.rp_filter", dev.replace('.', "/"));
+            if self.ground.setting(ns, &key).is_ok_and(|value| value.trim() != "0") {
+                keys.push(key);
+            }
+        }
+        let site = maker(
+            self.made,
+            |change| matches!(change, Change::SetSysctl { ns: there, key, .. } if there == ns && keys.contains(key)),
+        );
+        let lines: Vec<String> = keys.iter().map(|key| format!("{}.sysctl(\"{key}\", 0);", at(ns))).collect();
+        let stop = self.stop("rp_filter", ns, packet, reason);
+        stopped(Stop { site, missing: Some(lines.join(" ")), ..stop })
+    }
+
+    /// A namespace that takes packets in and does not pass them on.
+    pub fn no_forwarding(&self, ns: &Ns, packet: &Packet) -> End {
+        let (key, options) = if packet.dst.is_ipv4() {
+            ("net.ipv4.ip_forward", "true")
+        } else {
+            ("net.ipv6.conf.all.forwarding", "true, #{ ipv6: true }")
+        };
+        let reason = format!("it does not forward packets, such as {packet} ({key} is 0)");
+        let site = maker(
+            self.made,
+            |change| matches!(change, Change::SetSysctl { ns: there, key: other, .. } if there == ns && other.contains("forward")),
+        );
+        let stop = self.stop("forwarding", ns, packet, reason);
+        stopped(Stop { site, missing: Some(format!("{}.ip_forward({options});", at(ns))), ..stop })
+    }
+
+    /// A link on which frames do not get through.
+    pub fn broken(&self, ns: &Ns, packet: &Packet, trouble: &Trouble) -> End {
+        let (Trouble::Down(place) | Trouble::Blocked(place, _)) = trouble;
+        let name = wire(&self.map, place).map(|wire| wire.name.clone()).unwrap_or_default();
+        let reason = match trouble {
+            Trouble::Down(_) if place.0 == *ns => format!("its interface {name} is down, on which {packet} depends"),
+            Trouble::Down(_) => format!("the interface {name} is down, by which {packet} would have to pass"),
+            Trouble::Blocked(_, why) => format!("the bridge port {name} {why}"),
+        };
+        let site = maker(self.made, |change| match change {
+            Change::SetLink { ns, link, set: LinkSet::Up(false) } => *ns == place.0 && link.as_str() == name,
+            _ => false,
+        });
+        let site = site.or_else(|| self.site_of_link(&place.0, &name));
+        let missing = match trouble {
+            Trouble::Down(_) => Some(format!("{}.up();", iface(&place.0, &name))),
+            Trouble::Blocked(..) => None,
+        };
+        let stop = self.stop("link_down", &place.0, packet, reason);
+        stopped(Stop { site, missing, ..stop })
+    }
+
+    /// Nobody on a link has the address that is asked for.
+    pub fn nobody(&self, from: &Place, own: &Wire, link: &Segment, way: &Way, packet: &Packet) -> End {
+        let (ns, name) = (&from.0, &own.name);
+        if let Some(via) = way.via {
+            let reason =
+                format!("nobody on the link of {name} has the router's address {via}, by which {packet} is sent");
+            let others = link.reached.iter().filter(|reached| reached.at.0 != *ns && reached.trouble.is_none());
+            let mut usable = others.filter_map(|reached| wire(&self.map, &reached.at)).flat_map(|wire| &wire.addrs);
+            let router = usable.find(|net| own.addrs.iter().any(|here| here.contains(&net.addr())));
+            let wrong = |change: &Change| matches!(change, Change::AddRoute { ns: there, route } if there == ns && route.via == Some(via));
+            let to =
+                self.made.iter().rev().find(|record| wrong(&record.change)).and_then(|record| match &record.change {
+                    Change::AddRoute { route, .. } if route.to.prefix_len() == 0 => Some("default".to_owned()),
+                    Change::AddRoute { route, .. } => Some(route.to.to_string()),
+                    _ => None,
+                });
+            let to = to.unwrap_or_else(|| "default".to_owned());
+            let missing = router
+                .map(|router| format!("{0}.del_route(\"{to}\"); {0}.route(\"{to}\", \"{1}\");", at(ns), router.addr()));
+            let stop = self.stop("gateway", ns, packet, reason);
+            return stopped(Stop { site: maker(self.made, wrong), missing, ..stop });
+        }
+        let to = packet.dst.ip();
+        let covers = own.addrs.iter().find(|net| net.contains(&to));
+        let elsewhere = self.map.iter().find(|(_, terrain)| terrain.owner(to).is_some()).map(|(ns, _)| ns);
+        if let (Some(net), Some(elsewhere)) = (covers, elsewhere) {
+            let reason = format!(
+                "{to} is taken for an address on the link of {name}, because of the subnet of its address {net}; but it is in `{elsewhere}`, on another link"
+            );
+            let others = link.reached.iter().filter_map(|reached| wire(&self.map, &reached.at));
+            let narrower =
+                others.flat_map(|wire| &wire.addrs).map(IpNet::prefix_len).filter(|len| *len > net.prefix_len());
+            let guess = if to.is_ipv4() { 24 } else { 64 };
+            let prefix = narrower.max().unwrap_or_else(|| guess.max(net.prefix_len() + 1));
+            return self.wrong_mask(ns, packet, own, net, prefix, reason);
+        }
+        let reason = format!("nobody on the link of {name} has the address {to}");
+        let stop = self.stop("nobody", ns, packet, reason);
+        stopped(Stop { site: self.site_of_link(ns, name), ..stop })
+    }
+
+    fn wrong_mask(&self, ns: &Ns, packet: &Packet, own: &Wire, wrong: &IpNet, prefix: u8, reason: String) -> End {
+        let site = maker(
+            self.made,
+            |change| matches!(change, Change::AddAddr { ns: there, addr, .. } if there == ns && addr == wrong),
+        );
+        let right = IpNet::new(wrong.addr(), prefix).unwrap_or(*wrong);
+        // The namespace's routes by the address go with it, and must be made anew.
+        let default = self.made.iter().rev().find_map(|record| match &record.change {
+            Change::AddRoute { ns: there, route } if there == ns && route.to.prefix_len() == 0 => route.via,
+            _ => None,
+        });
+        let default = default.filter(|via| wrong.contains(via));
+        let mut missing = format!("{0}.del_addr(\"{wrong}\"); {0}.addr(\"{right}\");", iface(ns, &own.name));
+        if let Some(via) = default {
+            missing = format!("{0}.del_route(\"default\"); {missing} {0}.route(\"default\", \"{via}\");", at(ns));
+        }
+        let stop = self.stop("mask", ns, packet, reason);
+        stopped(Stop { site, missing: Some(missing), ..stop })
+    }
+
+    /// Whether somebody takes the packet in the namespace that it is for.
+    pub fn deliver(&mut self, ns: &Ns, packet: &Packet) -> Result<(), End> {
+        if packet.carried == Carried::Echo {
+            let key =
+                if packet.dst.is_ipv4() { "net.ipv4.icmp_echo_ignore_all" } else { "net.ipv6.icmp.echo_ignore_all" };
+            if self.ground.setting(ns, key).is_ok_and(|value| value.trim() == "1") {
+                let stop = self.stop("no_echo", ns, packet, format!("it answers no pings ({key} is 1)"));
+                let missing = Some(format!("{}.sysctl(\"{key}\", 0);", at(ns)));
+                return Err(stopped(Stop { missing, ..stop }));
+            }
+            return Ok(());
+        }
+        let listeners = self.ground.listeners(ns, packet.carried)?;
+        let takes = |listener: &&SocketAddr| {
+            listener.port() == packet.dst.port()
+                && (listener.ip() == packet.dst.ip()
+                    || (listener.ip().is_unspecified() && (listener.is_ipv6() || packet.dst.is_ipv4())))
+        };
+        if let Some(listener) = listeners.iter().find(takes) {
+            self.hop(ns, packet, format!("a server listens on {} port {}", packet.protocol(), listener.port()), None);
+            return Ok(());
+        }
+        Err(self.nobody_listens(ns, packet, &listeners))
+    }
+
+    fn nobody_listens(&self, ns: &Ns, packet: &Packet, listeners: &[SocketAddr]) -> End {
+        let (port, protocol) = (packet.dst.port(), packet.protocol());
+        if let Some(other) = listeners.iter().find(|listener| listener.port() == port) {
+            let reason = format!(
+                "the server on {protocol} port {port} listens on {} only, and {packet} is for another address",
+                other.ip()
+            );
+            return stopped(self.stop("listener", ns, packet, reason));
+        }
+        let mut ports: Vec<u16> = listeners.iter().map(SocketAddr::port).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        let others = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let others = if ports.is_empty() { String::new() } else { format!("; a server listens on {others}") };
+        let reason = format!("nothing listens on {protocol} port {port}{others}");
+        let stop = self.stop("listener", ns, packet, reason);
+        let translated = self.nats.iter().rev().find(|nat| nat.is_destination && nat.after.1 == packet.dst);
+        if let (Some(nat), [only]) = (translated, &ports[..]) {
+            let (from, to) = (nat.before.1, SocketAddr::new(packet.dst.ip(), *only));
+            let at = at(&nat.ns);
+            let made = self.record_of_tag(nat.tag.as_deref());
+            let makes_chain = |edit: &RuleEdit| matches!(edit, RuleEdit::NewChain(_));
+            let is_vip = made.is_some_and(|record| match &record.change {
+                Change::EditRules { edits, .. } => edits.iter().any(makes_chain),
+                _ => false,
+            });
+            let line = if is_vip {
+                format!("{at}.vip(\"{from}\", [\"{to}\"]);")
+            } else {
+                format!("{at}.dnat(\"{from}\", \"{to}\");")
+            };
+            let site = made.map(|record| record.site.clone());
+            return stopped(Stop { site, missing: Some(line), instead: true, ..stop });
+        }
+        let serve = if packet.carried == Carried::Udp { "udp_serve" } else { "http_serve" };
+        stopped(Stop { missing: Some(format!("{}.{serve}({port});", at(ns))), ..stop })
+    }
+
+    /// The answer comes back as if from somebody else, because it has not passed where it would be translated back.
+    pub fn bypassed(&self, there: &Ns, back: &Ns, sent: &Packet, answer: &Packet) -> End {
+        let missed = self.nats.iter().find(|nat| !nat.is_back);
+        let at_ns = missed.map_or(there, |nat| &nat.ns);
+        let reason = format!(
+            "the answer reaches `{back}` from {}, which had asked {}: it has not come by `{at_ns}`, where it would have been translated back",
+            answer.end(answer.src),
+            answer.end(sent.dst)
+        );
+        let site = missed.and_then(|nat| self.site_of_tag(nat.tag.as_deref()));
+        let missing = missed.map(|nat| {
+            let net = self.subnet_of(nat.before.0.ip());
+            format!("{}.masquerade(\"{net}\");", at(&nat.ns))
+        });
+        let stop = self.stop("hairpin", at_ns, answer, reason);
+        stopped(Stop { site, missing, ..stop })
+    }
+
+    /// Large packets vanish.
+    pub fn black_hole(&self, hole: &Hole) -> End {
+        let (ns, _) = &hole.at;
+        let name = wire(&self.map, &hole.at).map(|wire| wire.name.clone()).unwrap_or_default();
+        let (size, wanted) = (hole.size, hole.wanted);
+        let why = match &hole.silenced {
+            Some(blame) => format!("{} drops what would tell their sender", blame.describe()),
+            None => "nobody tells their sender".to_owned(),
+        };
+        let reason = format!(
+            "small packets pass, but those of more than {size} bytes vanish at {name}, whose MTU is {size} where the way before has {wanted}; {why}"
+        );
+        let site = maker(self.made, |change| match change {
+            Change::SetLink { ns: there, link, set: LinkSet::Mtu(_) } => there == ns && link.as_str() == name,
+            _ => false,
+        });
+        let stop = Stop {
+            code: "mtu",
+            ns: ns.to_string(),
+            reason,
+            site: site.or_else(|| self.site_of_link(ns, &name)),
+            missing: Some(format!("{}.mtu({wanted});", iface(ns, &name))),
+            instead: false,
+            back: false,
+            blame: None,
+        };
+        stopped(stop)
+    }
+
+    /// Routers that send a packet to each other.
+    pub fn in_circles(&self, ns: &Ns, packet: &Packet) -> End {
+        stopped(self.stop("loop", ns, packet, format!("{packet} goes in circles from here")))
+    }
+
+    /// The change that carries a mark.
+    fn record_of_tag(&self, tag: Option<&str>) -> Option<&Record> {
+        let n: u64 = tag?.rsplit(':').next()?.parse().ok()?;
+        self.made.iter().find(|record| record.n == n)
+    }
+
+    /// The recipe line whose change carries a mark.
+    pub(super) fn site_of_tag(&self, tag: Option<&str>) -> Option<Site> {
+        self.record_of_tag(tag).map(|record| record.site.clone())
+    }
+
+    /// The recipe line that made an interface.
+    fn site_of_link(&self, ns: &Ns, name: &str) -> Option<Site> {
+        maker(self.made, |change| match change {
+            Change::AddLink { ns: there, link } => {
+                let is_peer = |kind: &LinkKind| matches!(kind, LinkKind::Veth { peer, peer_ns } if peer_ns == ns && peer.as_str() == name);
+                (there == ns && link.name.as_str() == name) || is_peer(&link.kind)
+            }
+            _ => false,
+        })
+    }
+
+    /// The recipe line that made a route: itself, or the address whose subnet it leads to.
+    pub(super) fn site_of_route(&self, ns: &Ns, to: IpAddr, way: &Way, dev: Option<&str>) -> Option<Site> {
+        maker(self.made, |change| match (change, way.via) {
+            (Change::AddRoute { ns: there, route }, Some(via)) => {
+                there == ns && route.via == Some(via) && route.to.contains(&to)
+            }
+            (Change::AddAddr { ns: there, link, addr }, None) => {
+                there == ns && addr.contains(&to) && (way.local || dev == Some(link.as_str()))
+            }
+            _ => false,
+        })
+    }
+}
+
+fn stopped(stop: Stop) -> End {
+    End::Stopped(Box::new(stop))
+}
+
+/// The subnet of an interface's address that an address is in.
+fn mask_towards(wire: &Wire, to: IpAddr) -> Option<IpNet> {
+    wire.addrs.iter().find(|net| net.addr() == to).map(IpNet::trunc)
+}
+
+/// The rule that would let a packet pass.
+fn accept(chain: &str, packet: &Packet) -> String {
+    let (protocol, option) = (packet.protocol(), if packet.answers { "--sport" } else { "--dport" });
+    let port = if packet.answers { packet.src.port() } else { packet.dst.port() };
+    let ports = if packet.carried == Carried::Echo { String::new() } else { format!(" {option} {port}") };
+    format!("-I {chain} -p {protocol}{ports} -j ACCEPT")
+}

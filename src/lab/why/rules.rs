@@ -1,0 +1,136 @@
+//! The rules on the way, namespace by namespace.
+
+use super::packet::Packet;
+use super::tables::{Fate, Tables, Translation};
+use super::walk::{End, Walk};
+use crate::names::Ns;
+use std::net::{IpAddr, SocketAddr};
+
+/// A translation that was made on the way there, and is taken back on the way back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nat {
+    /// Where.
+    pub ns: Ns,
+    /// What the packet was before.
+    pub before: (SocketAddr, SocketAddr),
+    /// And after.
+    pub after: (SocketAddr, SocketAddr),
+    /// Whether it is the destination that was replaced.
+    pub is_destination: bool,
+    /// Whether the answer has passed it.
+    pub is_back: bool,
+    /// The rule's mark.
+    pub tag: Option<String>,
+}
+
+impl Walk<'_> {
+    /// The tables of a namespace, read once.
+    fn tables(&mut self, ns: &Ns, v6: bool) -> Result<(), End> {
+        if !self.tables.contains_key(&(ns.clone(), v6)) {
+            let texts = self.ground.rules(ns, v6)?;
+            self.tables.insert((ns.clone(), v6), texts.iter().map(|text| Tables::parse(text)).collect());
+        }
+        Ok(())
+    }
+
+    fn fate(&mut self, ns: &Ns, table: &str, chain: &str, packet: &Packet) -> Result<Fate, End> {
+        let v6 = packet.dst.is_ipv6();
+        self.tables(ns, v6)?;
+        for tables in self.tables.get(&(ns.clone(), v6)).into_iter().flatten() {
+            let fate = tables.pass(table, chain, packet, &mut self.unclear);
+            if fate != Fate::Accepted {
+                return Ok(fate);
+            }
+        }
+        Ok(Fate::Accepted)
+    }
+
+    /// Whether a chain of these tables lets a packet pass; the stop, if not.
+    pub fn filter(&mut self, ns: &Ns, tables: &[&str], chain: &str, packet: &Packet) -> Result<(), End> {
+        for table in tables {
+            match self.fate(ns, table, chain, packet)? {
+                Fate::Dropped(blame) => return Err(self.dropped(ns, packet, chain, blame, "dropped")),
+                Fate::Rejected(blame) => return Err(self.dropped(ns, packet, chain, blame, "rejected")),
+                Fate::Accepted | Fate::Translated(..) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What would drop a packet in a chain, if anything does.
+    pub fn is_dropped(&mut self, ns: &Ns, chain: &str, packet: &Packet) -> Result<Option<super::Blame>, End> {
+        match self.fate(ns, "filter", chain, packet)? {
+            Fate::Dropped(blame) | Fate::Rejected(blame) => Ok(Some(blame)),
+            Fate::Accepted | Fate::Translated(..) => Ok(None),
+        }
+    }
+
+    /// Replaces addresses of the first packet of a connection, as a chain of the table nat says. `own` is the address of
+    /// the interface that it leaves by, or came in by.
+    pub fn translate(&mut self, ns: &Ns, chain: &str, packet: &mut Packet, own: Option<IpAddr>) -> Result<bool, End> {
+        if packet.answers {
+            return Ok(false);
+        }
+        let Fate::Translated(translation, blame) = self.fate(ns, "nat", chain, packet)? else { return Ok(false) };
+        let before = (packet.src, packet.dst);
+        let is_destination = match translation {
+            Translation::To(ip, port) => {
+                if let Some(ip) = ip.or(own) {
+                    packet.dst.set_ip(ip);
+                }
+                if let Some(port) = port {
+                    packet.dst.set_port(port);
+                }
+                packet.original = Some(before.1);
+                true
+            }
+            Translation::From(ip) => {
+                if let Some(ip) = ip.or(own) {
+                    packet.src.set_ip(ip);
+                }
+                false
+            }
+        };
+        let tag = blame.tag();
+        let site = self.site_of_tag(tag.as_deref());
+        let (what, from, to) = if is_destination {
+            ("destination", packet.end(before.1), packet.end(packet.dst))
+        } else {
+            ("source", packet.end(before.0), packet.end(packet.src))
+        };
+        self.hop(ns, packet, format!("{chain} replaces the {what} {from} by {to}"), site);
+        self.nats.push(Nat {
+            ns: ns.clone(),
+            before,
+            after: (packet.src, packet.dst),
+            is_destination,
+            is_back: false,
+            tag,
+        });
+        Ok(true)
+    }
+
+    /// Takes back on an answer what was done to the packet's destination (`is_destination`), or to its source.
+    pub fn restore(&mut self, ns: &Ns, packet: &mut Packet, is_destination: bool) {
+        if !packet.answers {
+            return;
+        }
+        for at in (0..self.nats.len()).rev() {
+            let nat = &mut self.nats[at];
+            if nat.ns != *ns || nat.is_destination != is_destination || nat.is_back {
+                continue;
+            }
+            if is_destination && packet.src == nat.after.1 {
+                packet.src = nat.before.1;
+            } else if !is_destination && packet.dst == nat.after.0 {
+                packet.dst = nat.before.0;
+            } else {
+                continue;
+            }
+            nat.is_back = true;
+            let what = if is_destination { "source" } else { "destination" };
+            let end = if is_destination { packet.end(packet.src) } else { packet.end(packet.dst) };
+            self.hop(ns, packet, format!("the {what} is {end} again"), None);
+        }
+    }
+}
