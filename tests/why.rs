@@ -127,7 +127,7 @@ r.route(\"10.0.3.2/32\", \"10.0.1.2\");
 r.sysctl(\"net.ipv4.conf.all.rp_filter\", 1);",
         ),
         to: ROUTED_TO,
-        stops: ("rp_filter", "r", "comes in by left2, but the way back is by left"),
+        stops: ("rp_filter", "r", "comes in by left2, but the way back is by left (net.ipv4.conf.all.rp_filter)"),
         blames: Some("r.sysctl("),
         missing: "ns(\"r\").sysctl(\"net.ipv4.conf.all.rp_filter\", 0);",
     },
@@ -199,12 +199,12 @@ r.sysctl(\"net.ipv4.conf.all.rp_filter\", 1);",
         lab: BRIDGED,
         breaks: (
             "client.attach(br, \"10.0.0.2/24\");",
-            "client.attach(br, \"10.0.0.2/31\", #{ default_route: false });",
+            "client.attach(br, \"10.0.0.5/30\", #{ default_route: false });",
         ),
         to: "10.0.0.3:80",
-        stops: ("mask", "client", "it is on the link of eth0, but not in the subnet of its address 10.0.0.2/31"),
+        stops: ("mask", "client", "it is on the link of eth0, but not in the subnet of its address 10.0.0.5/30"),
         blames: Some("client.attach("),
-        missing: "ns(\"client\").iface(\"eth0\").del_addr(\"10.0.0.2/31\"); ns(\"client\").iface(\"eth0\").addr(\"10.0.0.2/24\");",
+        missing: "ns(\"client\").iface(\"eth0\").del_addr(\"10.0.0.5/30\"); ns(\"client\").iface(\"eth0\").addr(\"10.0.0.5/24\");",
     },
     Broken {
         name: "a firewall of the server's",
@@ -233,10 +233,19 @@ r.sysctl(\"net.ipv4.conf.all.rp_filter\", 1);",
         blames: None,
         missing: "ns(\"r\").ip_forward(true, #{ ipv6: true });",
     },
+    Broken {
+        name: "an IPv6 router without link-local addresses",
+        lab: IPV6,
+        breaks: (", #{ link_local: true }", ""),
+        to: "[fd00:2::2]:80",
+        stops: ("link_local", "r", "right has no link-local address"),
+        blames: Some("server.veth("),
+        missing: "ns(\"r\").iface(\"right\").addr(\"fe80::1/64\");",
+    },
 ];
 
 const IPV6: &str = r#"let client = netns("client");
-let r = netns("r");
+let r = netns("r", #{ link_local: true });
 let server = netns("server");
 let left = client.veth("eth0", "left", r);
 left.a.addr("fd00:1::2/64").up();
@@ -267,9 +276,10 @@ fn text<'v>(value: &'v Value, key: &str) -> &'v str {
 }
 
 /// Follows the advice: the line is added, or takes the place of the one that is to blame.
-fn mended(recipe: &str, stop: &Value) -> String {
+fn mended(recipe: &str, trace: &Value) -> String {
+    let stop = &trace["stop"];
     let missing = text(stop, "missing");
-    assert!(!missing.is_empty(), "no advice: {stop}");
+    assert!(!missing.is_empty(), "no advice: {recipe}\n{trace:#}");
     if stop["instead"] == true {
         let line = usize::try_from(stop["site"]["line"].as_u64().unwrap()).unwrap();
         let lines = recipe.lines().enumerate().map(|(at, old)| if at + 1 == line { missing } else { old });
@@ -302,12 +312,12 @@ fn what_is_broken_is_named_and_the_missing_line_mends_it() {
         assert!(text(stop, "missing").contains(broken.missing), "{name}: {trace:#}");
         // What stops large packets only lets the probe pass.
         assert_eq!(text(&trace, "probe"), if code == "mtu" { "answered" } else { "failed" }, "{name}: {trace:#}");
-        let mut mending = mended(&recipe, stop);
+        let mut mending = mended(&recipe, &trace);
         // One thing at a time: an interface that goes down takes its routes along.
         let mut trace = ask(&home, &mending, broken.to);
         for _ in 0..2 {
             if trace["ok"] == false {
-                mending = mended(&mending, &trace["stop"]);
+                mending = mended(&mending, &trace);
                 trace = ask(&home, &mending, broken.to);
             }
         }

@@ -12,7 +12,7 @@ use crate::lab::Record;
 use crate::names::Ns;
 use crate::terrain::{Ask, Carried, Way, Wire};
 use ipnet::IpNet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// How a recipe calls something in a namespace.
 fn at(ns: &Ns) -> String {
@@ -47,14 +47,18 @@ impl Walk<'_> {
 
     /// The kernel finds no way, or drops the packet before it has one.
     pub fn no_way(&mut self, ns: &Ns, packet: &Packet, by: Option<u32>, refusal: &Refusal) -> End {
-        if is(refusal, Errno::EXDEV) {
-            return self.filtered_by_path(ns, packet, by);
+        // Newer kernels refuse with the same number what the reverse path filter drops and a source that cannot be.
+        if let Some(by) = by
+            && (is(refusal, Errno::EXDEV) || is(refusal, Errno::EINVAL))
+        {
+            let keys = self.path_filters(ns, by);
+            if !keys.is_empty() && !self.map.get(ns).is_some_and(|there| there.owner(packet.src.ip()).is_some()) {
+                return self.filtered_by_path(ns, packet, by, &keys);
+            }
+            let reason = format!("the source {} cannot be that of a packet that comes in there", packet.src.ip());
+            return stopped(self.stop("martian", ns, packet, reason));
         }
         if !(is(refusal, Errno::ENETUNREACH) || is(refusal, Errno::EHOSTUNREACH) || is(refusal, Errno::ESRCH)) {
-            if by.is_some() && is(refusal, Errno::EINVAL) {
-                let reason = format!("the source {} cannot be that of a packet that comes in there", packet.src.ip());
-                return stopped(self.stop("martian", ns, packet, reason));
-            }
             return End::Failed(refusal.clone());
         }
         let to = packet.dst.ip();
@@ -132,25 +136,24 @@ impl Walk<'_> {
         net.map_or_else(|| ip.to_string(), |net| net.trunc().to_string())
     }
 
-    /// The reverse path filter (`rp_filter` in the kernel's ip-sysctl.rst).
-    fn filtered_by_path(&mut self, ns: &Ns, packet: &Packet, by: Option<u32>) -> End {
-        let name =
-            by.and_then(|by| wire(&self.map, &(ns.clone(), by))).map(|wire| wire.name.clone()).unwrap_or_default();
-        let src = packet.src.ip();
-        let back = self.ground.way(ns, &Ask { to: src, from: None, by: None }).ok();
-        let other = back.and_then(|way| way.dev).and_then(|dev| wire(&self.map, &(ns.clone(), dev)));
-        let back = other
-            .map_or_else(|| "there is no route back".to_owned(), |wire| format!("the way back is by {}", wire.name));
-        let reason = format!(
-            "the reverse path filter drops {packet}: it comes in by {name}, but {back} (net.ipv4.conf.{name}.rp_filter or that of `all`)"
-        );
-        let mut keys = Vec::new();
-        for dev in ["all", name.as_str()] {
-            let key = format!("net.ipv4.conf.{}.rp_filter", dev.replace('.', "/"));
-            if self.ground.setting(ns, &key).is_ok_and(|value| value.trim() != "0") {
-                keys.push(key);
-            }
-        }
+    /// The sysctls that turn the reverse path filter on for an interface (`rp_filter` in the kernel's ip-sysctl.rst).
+    fn path_filters(&mut self, ns: &Ns, by: u32) -> Vec<String> {
+        let name = self.name(&(ns.clone(), by));
+        let keys = ["all", &name].map(|dev| format!("net.ipv4.conf.{}.rp_filter", dev.replace('.', "/")));
+        let is_on = |walk: &mut Self, key: &String| walk.ground.setting(ns, key).is_ok_and(|value| value.trim() != "0");
+        keys.into_iter().filter(|key| is_on(self, key)).collect()
+    }
+
+    fn filtered_by_path(&mut self, ns: &Ns, packet: &Packet, by: u32, keys: &[String]) -> End {
+        let back = self.ground.way(ns, &Ask { to: packet.src.ip(), from: None, by: None }).ok();
+        let back = match back.and_then(|way| way.dev) {
+            Some(dev) => format!("the way back is by {}", self.name(&(ns.clone(), dev))),
+            None => "there is no way back".to_owned(),
+        };
+        let name = self.name(&(ns.clone(), by));
+        let keys_text = keys.join(", ");
+        let reason =
+            format!("the reverse path filter drops {packet}, which comes in by {name}, but {back} ({keys_text})");
         let site = maker(
             self.made,
             |change| matches!(change, Change::SetSysctl { ns: there, key, .. } if there == ns && keys.contains(key)),
@@ -158,6 +161,11 @@ impl Walk<'_> {
         let lines: Vec<String> = keys.iter().map(|key| format!("{}.sysctl(\"{key}\", 0);", at(ns))).collect();
         let stop = self.stop("rp_filter", ns, packet, reason);
         stopped(Stop { site, missing: Some(lines.join(" ")), ..stop })
+    }
+
+    /// The name of an interface.
+    fn name(&self, place: &Place) -> String {
+        wire(&self.map, place).map(|wire| wire.name.clone()).unwrap_or_default()
     }
 
     /// A namespace that takes packets in and does not pass them on.
@@ -176,10 +184,26 @@ impl Walk<'_> {
         stopped(Stop { site, missing: Some(format!("{}.ip_forward({options});", at(ns))), ..stop })
     }
 
+    /// A router that has no address to ask for IPv6 neighbours from (RFC 4861, section 7.2.2).
+    pub fn no_link_local(&self, ns: &Ns, own: &Wire, packet: &Packet) -> End {
+        let name = &own.name;
+        let reason = format!("{name} has no link-local address, without which it asks nobody where to send {packet}");
+        let stop = self.stop("link_local", ns, packet, reason);
+        // One that is as different from others on the link as the one that it has.
+        let own = own.addrs.iter().find_map(|net| match net.addr() {
+            IpAddr::V6(ip) => Some(ip.segments()),
+            IpAddr::V4(_) => None,
+        });
+        let [.., a, b, c, d] = own.unwrap_or([0, 0, 0, 0, 0, 0, 0, 1]);
+        let address = Ipv6Addr::new(0xfe80, 0, 0, 0, a, b, c, d);
+        let (site, missing) = (self.site_of_link(ns, name), format!("{}.addr(\"{address}/64\");", iface(ns, name)));
+        stopped(Stop { site, missing: Some(missing), ..stop })
+    }
+
     /// A link on which frames do not get through.
     pub fn broken(&self, ns: &Ns, packet: &Packet, trouble: &Trouble) -> End {
         let (Trouble::Down(place) | Trouble::Blocked(place, _)) = trouble;
-        let name = wire(&self.map, place).map(|wire| wire.name.clone()).unwrap_or_default();
+        let name = self.name(place);
         let reason = match trouble {
             Trouble::Down(_) if place.0 == *ns => format!("its interface {name} is down, on which {packet} depends"),
             Trouble::Down(_) => format!("the interface {name} is down, by which {packet} would have to pass"),
@@ -343,7 +367,7 @@ impl Walk<'_> {
     /// Large packets vanish.
     pub fn black_hole(&self, hole: &Hole) -> End {
         let (ns, _) = &hole.at;
-        let name = wire(&self.map, &hole.at).map(|wire| wire.name.clone()).unwrap_or_default();
+        let name = self.name(&hole.at);
         let (size, wanted) = (hole.size, hole.wanted);
         let why = match &hole.silenced {
             Some(blame) => format!("{} drops what would tell their sender", blame.describe()),

@@ -106,19 +106,19 @@ fn arrive(map: &Map, mut frame: Frame, wire: &Wire, segment: &mut Segment, queue
         segment.reached.push(Reached { at, trouble, narrow, bridges });
         return;
     };
-    if frame.trouble.is_none() && !wire.forwards {
-        frame.trouble = Some(Trouble::Blocked(frame.at.clone(), "does not forward (spanning tree)"));
-    }
-    frame.bridges.push(bridge.clone());
-    frame.at = bridge;
-    if let Some(master) = self::wire(map, &frame.at) {
-        // The bridge takes in what is for itself; the rest it passes on, if it is up.
+    let port = std::mem::replace(&mut frame.at, bridge.clone());
+    if let Some(master) = self::wire(map, &bridge) {
+        // The ports of a bridge that is down do not forward either.
         down(&mut frame, master);
-        let Frame { at, trouble, narrow, bridges, .. } = &frame;
-        let reached =
-            Reached { at: at.clone(), trouble: trouble.clone(), narrow: narrow.clone(), bridges: bridges.clone() };
-        segment.reached.push(reached);
     }
+    if frame.trouble.is_none() && !wire.forwards {
+        frame.trouble = Some(Trouble::Blocked(port, "does not forward (spanning tree)"));
+    }
+    frame.bridges.push(bridge);
+    // The bridge takes in what is for itself, and passes on the rest.
+    let Frame { at, trouble, narrow, bridges, .. } = &frame;
+    let (at, trouble, narrow, bridges) = (at.clone(), trouble.clone(), narrow.clone(), bridges.clone());
+    segment.reached.push(Reached { at, trouble, narrow, bridges });
     flood(map, &frame, Some((index, wire.isolated)), queue);
 }
 

@@ -183,6 +183,9 @@ impl<'a> Walk<'a> {
         if let Some(trouble) = &reached.trouble {
             return Err(self.broken(ns, packet, trouble));
         }
+        if next.is_ipv6() && !packet.from_local && !sender.addrs.iter().any(is_link_local) {
+            return Err(self.no_link_local(ns, &sender, packet));
+        }
         for bridge in reached.bridges.iter().filter(|bridge| **bridge != reached.at) {
             self.bridged(bridge, packet)?;
         }
@@ -288,4 +291,8 @@ impl<'a> Walk<'a> {
     pub(super) fn hop(&mut self, ns: &Ns, packet: &Packet, what: String, site: Option<Site>) {
         self.hops.push(Hop { ns: ns.to_string(), what, site, back: packet.answers });
     }
+}
+
+fn is_link_local(net: &ipnet::IpNet) -> bool {
+    matches!(net.addr(), IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
