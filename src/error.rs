@@ -1,5 +1,6 @@
 //! What can go wrong, as data: an [`OpError`] carries everything a report needs and renders nothing.
 
+use crate::terrain::Question;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
@@ -83,6 +84,8 @@ pub struct Fault {
     pub notes: Vec<(Site, String)>,
     /// What could not be undone after this failure, with the commands that would do it.
     pub leftovers: Vec<String>,
+    /// The packet that was not answered, if it is about one: what stops it is found out only if nobody catches the error.
+    pub asked: Option<Question>,
     /// Whose fault it is.
     pub class: Class,
 }
@@ -110,6 +113,7 @@ impl OpError {
             calls: Vec::new(),
             notes: Vec::new(),
             leftovers: Vec::new(),
+            asked: None,
             class: Class::Recipe,
         }))
     }

@@ -2,7 +2,8 @@
 
 use crate::names::Ns;
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 /// A namespace's interfaces.
 #[derive(Debug, Clone, Default)]
@@ -36,8 +37,6 @@ pub struct Wire {
     pub mtu: u32,
     /// Whether it is administratively up.
     pub up: bool,
-    /// Whether there is a carrier: of a veth, whether the other end is up.
-    pub carrier: bool,
     /// The index of its master.
     pub master: Option<u32>,
     /// Of a bridge's port: whether frames pass it in this state of the spanning tree.
@@ -92,4 +91,26 @@ pub enum Carried {
     Udp,
     /// ICMP or ICMPv6 echo.
     Echo,
+}
+
+/// What is asked: whether a packet gets there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Where it starts.
+    pub from: Ns,
+    /// Where it is to go; an echo has port 0.
+    pub to: SocketAddr,
+    /// Its protocol.
+    pub carried: Carried,
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Question { from, to, carried } = self;
+        match carried {
+            Carried::Tcp => write!(f, "TCP from `{from}` to {to}"),
+            Carried::Udp => write!(f, "UDP from `{from}` to {to}"),
+            Carried::Echo => write!(f, "ping from `{from}` to {}", to.ip()),
+        }
+    }
 }

@@ -16,26 +16,15 @@ use crate::error::{OpError, OpResult, Site};
 use crate::kernel::{Errno, Refusal, Why};
 use crate::names::Ns;
 use crate::observe::Probe;
-use crate::terrain::Carried;
+use crate::terrain::{Carried, Question};
 use segment::Place;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 use tables::Blame;
 use walk::{End, Walk};
 
 /// How long the real packet may take.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// What is asked: whether a packet gets there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
-    /// Where it starts.
-    pub from: Ns,
-    /// Where it is to go; an echo has port 0.
-    pub to: SocketAddr,
-    /// Its protocol.
-    pub carried: Carried,
-}
 
 /// A packet's way, and what stops it.
 #[derive(Debug, Clone, Default)]
@@ -137,10 +126,25 @@ impl Lab {
         Ok(trace)
     }
 
-    /// The first thing that stops a packet, for an error that says that one did not arrive; nothing that is not certain.
-    pub fn first_stop(&mut self, question: &Question) -> Option<Stop> {
+    /// Adds to an error about a packet that was not answered what stops it, if that can be told.
+    pub fn explain_silence(&mut self, error: &mut OpError) {
+        let Some(question) = error.0.asked.take() else { return };
         // Whatever fails here, the error that led here is what counts.
-        self.follow(question).ok().and_then(|trace| trace.stop)
+        let Some(stop) = self.follow(&question).ok().and_then(|trace| trace.stop) else { return };
+        let mut help = show::sentence(&stop.to_string());
+        match (&stop.missing, error.0.help.take()) {
+            (Some(line), _) => {
+                let label = if stop.instead { "Instead" } else { "Missing" };
+                help.push_str(&format!(" {label}: `{line}`"));
+            }
+            (None, Some(general)) => help.push_str(&format!(" {general}")),
+            (None, None) => {}
+        }
+        if stop.code == "listener" && !stop.instead && question.carried == Carried::Tcp {
+            help.push_str(" A server that takes its time to start can be waited for: `server.wait_tcp(port)`.");
+        }
+        error.0.help = Some(help);
+        error.0.notes.extend(stop.site.map(|site| (site, format!("what stops it, in `{}`", stop.ns))));
     }
 
     fn follow(&mut self, question: &Question) -> OpResult<Trace> {

@@ -9,6 +9,7 @@ use crate::kernel::{Errno, Refusal, Why};
 use crate::lab::stopped;
 use crate::names::Ns;
 use crate::observe::{Probe, Reply};
+use crate::terrain::{Carried, Question};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
@@ -193,8 +194,22 @@ fn ask(call: &mut Call<'_>, probe: &Probe, what: &str) -> OpResult<Value> {
     let ns = call.ns()?;
     match call.lab.probe(&ns, probe)? {
         Ok(reply) => Ok(Value::Reply(Rc::new(reply))),
-        Err(refusal) => Err(failed(&refusal, &ns, what)),
+        Err(refusal) => {
+            let mut error = failed(&refusal, &ns, what);
+            error.0.asked = Some(question(ns, probe));
+            Err(error)
+        }
     }
+}
+
+/// The packet that a probe begins with.
+fn question(from: Ns, probe: &Probe) -> Question {
+    let (to, carried) = match probe {
+        Probe::Ping { to, .. } => (SocketAddr::new(*to, 0), Carried::Echo),
+        Probe::Tcp { to, .. } | Probe::Http { to, .. } => (*to, Carried::Tcp),
+        Probe::Udp { to, .. } => (*to, Carried::Udp),
+    };
+    Question { from, to, carried }
 }
 
 /// Why a probe failed, in the terms of the network.

@@ -131,6 +131,7 @@ fn wait_until(builtin: &Builtin<'_>) -> Ended<Dynamic> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
+        let mut asked = None;
         let last = match closure.call_within_context::<Dynamic>(builtin.call, ()) {
             Ok(value) if builtin.is_rehearsal() || is_yes(&value) => return Ok(value),
             Ok(value) => format!("returned {}", builtin.inspect(&value)),
@@ -139,6 +140,7 @@ fn wait_until(builtin: &Builtin<'_>) -> Ended<Dynamic> {
                 Some(Thrown::Value(_)) if builtin.is_rehearsal() => return Ok(Dynamic::UNIT),
                 Some(Thrown::Value(value)) => format!("threw {}", builtin.inspect(&value)),
                 Some(Thrown::Failure(failure)) if !builtin.is_rehearsal() && !is_mistake(&failure) => {
+                    asked.clone_from(&failure.0.asked);
                     format!("failed: {failure}")
                 }
                 _ => return Err(error.into()),
@@ -149,7 +151,8 @@ fn wait_until(builtin: &Builtin<'_>) -> Ended<Dynamic> {
             let time = humantime::format_duration(timeout);
             let last = last.trim_end_matches('.');
             let message = format!("The condition did not come true within {time}; at last its closure {last}.");
-            let error = OpError::new("wait::timeout", message);
+            let mut error = OpError::new("wait::timeout", message);
+            error.0.asked = asked;
             return Err(error.help("Give it more time, or look at why it does not come true.").into());
         }
         builtin.cx.lab.borrow_mut().sleep(pause.min(left))?;

@@ -34,14 +34,15 @@ impl Ground for LinuxKernel {
                     (Some(index), number) if seen.kind == "veth" => {
                         let there = match number {
                             None => Some(ns.clone()),
-                            Some(number) => match numbers.get(&number) {
-                                Some(known) => Option::clone(known),
-                                None => {
+                            Some(number) => {
+                                if let Some(known) = numbers.get(&number) {
+                                    Option::clone(known)
+                                } else {
                                     let found = numbered(&self.spaces, ns, number, &all)?;
                                     numbers.insert(number, found.clone());
                                     found
                                 }
-                            },
+                            }
                         };
                         Some(Peer { ns: there, index })
                     }
@@ -129,7 +130,6 @@ fn wire(seen: Seen, peer: Option<Peer>, addrs: &[addr::Seen]) -> Wire {
         kind: seen.kind,
         mtu: seen.mtu,
         up: seen.up,
-        carrier: seen.carrier,
         master: seen.master,
         forwards: seen.port.0,
         isolated: seen.port.1,

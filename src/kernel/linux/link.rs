@@ -37,8 +37,6 @@ pub struct Seen {
     pub group: u32,
     /// Its alias.
     pub alias: Option<String>,
-    /// Whether there is a carrier.
-    pub carrier: bool,
     /// Of a veth: the other end's index, and the number of its namespace here if that is another one.
     pub other_end: (Option<u32>, Option<i32>),
     /// Whether it is a bridge port, and then whether in hairpin mode.
@@ -101,7 +99,6 @@ fn seen(message: &LinkMessage) -> Seen {
         master: None,
         group: 0,
         alias: None,
-        carrier: message.header.flags.contains(LinkFlags::LowerUp),
         other_end: (None, None),
         hairpin: None,
         port: (true, false),

@@ -1,18 +1,21 @@
 //! What stops a packet, in words: whose doing it is, and the line that is missing.
 
+mod links;
+mod listener;
+
 use super::packet::Packet;
-use super::segment::{Place, Segment, Trouble, segment, wire};
+use super::segment::{Place, Trouble, segment, wire};
 use super::tables::Blame;
 use super::walk::{End, Hole, Walk};
 use super::{Stop, is, maker};
-use crate::change::{Change, LinkKind, LinkSet, RuleEdit};
+use crate::change::{Change, LinkKind, LinkSet};
 use crate::error::Site;
 use crate::kernel::{Errno, Refusal};
 use crate::lab::Record;
 use crate::names::Ns;
 use crate::terrain::{Ask, Carried, Way, Wire};
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// How a recipe calls something in a namespace.
 fn at(ns: &Ns) -> String {
@@ -24,14 +27,10 @@ fn iface(ns: &Ns, name: &str) -> String {
 }
 
 impl Walk<'_> {
-    fn stop(&self, code: &'static str, ns: &Ns, packet: &Packet, reason: String) -> Stop {
-        let (ns, back) = (ns.to_string(), packet.answers);
-        Stop { code, ns, reason, site: None, missing: None, instead: false, back, blame: None }
-    }
-
     /// A rule or policy that drops.
     pub fn dropped(&self, ns: &Ns, packet: &Packet, chain: &str, blame: Blame, how: &str) -> End {
-        let reason = format!("{} is {how} by {} ({} packets so far)", packet, blame.describe(), blame.packets);
+        let count = if blame.packets == 1 { "1 packet".to_owned() } else { format!("{} packets", blame.packets) };
+        let reason = format!("{packet} is {how} by {} ({count} so far)", blame.describe());
         let missing = match (&packet.arrives, &packet.leaves) {
             (Some(one), Some(other)) if chain == "FORWARD" => {
                 let other = if one == other { String::new() } else { format!(", \"{other}\"") };
@@ -41,7 +40,7 @@ impl Walk<'_> {
             _ => format!("{}.iptables({:?});", at(ns), accept(chain, packet)),
         };
         let site = self.site_of_tag(blame.tag().as_deref());
-        let stop = self.stop("rule", ns, packet, reason);
+        let stop = stop_at("rule", ns, packet, reason);
         stopped(Stop { site, missing: Some(missing), blame: Some(blame), ..stop })
     }
 
@@ -52,11 +51,11 @@ impl Walk<'_> {
             && (is(refusal, Errno::EXDEV) || is(refusal, Errno::EINVAL))
         {
             let keys = self.path_filters(ns, by);
-            if !keys.is_empty() && !self.map.get(ns).is_some_and(|there| there.owner(packet.src.ip()).is_some()) {
+            if !keys.is_empty() && self.map.get(ns).is_none_or(|there| there.owner(packet.src.ip()).is_none()) {
                 return self.filtered_by_path(ns, packet, by, &keys);
             }
             let reason = format!("the source {} cannot be that of a packet that comes in there", packet.src.ip());
-            return stopped(self.stop("martian", ns, packet, reason));
+            return stopped(stop_at("martian", ns, packet, reason));
         }
         if !(is(refusal, Errno::ENETUNREACH) || is(refusal, Errno::EHOSTUNREACH) || is(refusal, Errno::ESRCH)) {
             return End::Failed(refusal.clone());
@@ -87,7 +86,7 @@ impl Walk<'_> {
         let missing = self
             .router_for(ns, &wires, to)
             .map(|(router, target)| format!("{}.route(\"{target}\", \"{router}\");", at(ns)));
-        let stop = self.stop("no_route", ns, packet, reason);
+        let stop = stop_at("no_route", ns, packet, reason);
         stopped(Stop { missing, ..stop })
     }
 
@@ -159,7 +158,7 @@ impl Walk<'_> {
             |change| matches!(change, Change::SetSysctl { ns: there, key, .. } if there == ns && keys.contains(key)),
         );
         let lines: Vec<String> = keys.iter().map(|key| format!("{}.sysctl(\"{key}\", 0);", at(ns))).collect();
-        let stop = self.stop("rp_filter", ns, packet, reason);
+        let stop = stop_at("rp_filter", ns, packet, reason);
         stopped(Stop { site, missing: Some(lines.join(" ")), ..stop })
     }
 
@@ -180,7 +179,7 @@ impl Walk<'_> {
             self.made,
             |change| matches!(change, Change::SetSysctl { ns: there, key: other, .. } if there == ns && other.contains("forward")),
         );
-        let stop = self.stop("forwarding", ns, packet, reason);
+        let stop = stop_at("forwarding", ns, packet, reason);
         stopped(Stop { site, missing: Some(format!("{}.ip_forward({options});", at(ns))), ..stop })
     }
 
@@ -188,7 +187,7 @@ impl Walk<'_> {
     pub fn no_link_local(&self, ns: &Ns, own: &Wire, packet: &Packet) -> End {
         let name = &own.name;
         let reason = format!("{name} has no link-local address, without which it asks nobody where to send {packet}");
-        let stop = self.stop("link_local", ns, packet, reason);
+        let stop = stop_at("link_local", ns, packet, reason);
         // One that is as different from others on the link as the one that it has.
         let own = own.addrs.iter().find_map(|net| match net.addr() {
             IpAddr::V6(ip) => Some(ip.segments()),
@@ -198,152 +197,6 @@ impl Walk<'_> {
         let address = Ipv6Addr::new(0xfe80, 0, 0, 0, a, b, c, d);
         let (site, missing) = (self.site_of_link(ns, name), format!("{}.addr(\"{address}/64\");", iface(ns, name)));
         stopped(Stop { site, missing: Some(missing), ..stop })
-    }
-
-    /// A link on which frames do not get through.
-    pub fn broken(&self, ns: &Ns, packet: &Packet, trouble: &Trouble) -> End {
-        let (Trouble::Down(place) | Trouble::Blocked(place, _)) = trouble;
-        let name = self.name(place);
-        let reason = match trouble {
-            Trouble::Down(_) if place.0 == *ns => format!("its interface {name} is down, on which {packet} depends"),
-            Trouble::Down(_) => format!("the interface {name} is down, by which {packet} would have to pass"),
-            Trouble::Blocked(_, why) => format!("the bridge port {name} {why}"),
-        };
-        let site = maker(self.made, |change| match change {
-            Change::SetLink { ns, link, set: LinkSet::Up(false) } => *ns == place.0 && link.as_str() == name,
-            _ => false,
-        });
-        let site = site.or_else(|| self.site_of_link(&place.0, &name));
-        let missing = match trouble {
-            Trouble::Down(_) => Some(format!("{}.up();", iface(&place.0, &name))),
-            Trouble::Blocked(..) => None,
-        };
-        let stop = self.stop("link_down", &place.0, packet, reason);
-        stopped(Stop { site, missing, ..stop })
-    }
-
-    /// Nobody on a link has the address that is asked for.
-    pub fn nobody(&self, from: &Place, own: &Wire, link: &Segment, way: &Way, packet: &Packet) -> End {
-        let (ns, name) = (&from.0, &own.name);
-        if let Some(via) = way.via {
-            let reason =
-                format!("nobody on the link of {name} has the router's address {via}, by which {packet} is sent");
-            let others = link.reached.iter().filter(|reached| reached.at.0 != *ns && reached.trouble.is_none());
-            let mut usable = others.filter_map(|reached| wire(&self.map, &reached.at)).flat_map(|wire| &wire.addrs);
-            let router = usable.find(|net| own.addrs.iter().any(|here| here.contains(&net.addr())));
-            let wrong = |change: &Change| matches!(change, Change::AddRoute { ns: there, route } if there == ns && route.via == Some(via));
-            let to =
-                self.made.iter().rev().find(|record| wrong(&record.change)).and_then(|record| match &record.change {
-                    Change::AddRoute { route, .. } if route.to.prefix_len() == 0 => Some("default".to_owned()),
-                    Change::AddRoute { route, .. } => Some(route.to.to_string()),
-                    _ => None,
-                });
-            let to = to.unwrap_or_else(|| "default".to_owned());
-            let missing = router
-                .map(|router| format!("{0}.del_route(\"{to}\"); {0}.route(\"{to}\", \"{1}\");", at(ns), router.addr()));
-            let stop = self.stop("gateway", ns, packet, reason);
-            return stopped(Stop { site: maker(self.made, wrong), missing, ..stop });
-        }
-        let to = packet.dst.ip();
-        let covers = own.addrs.iter().find(|net| net.contains(&to));
-        let elsewhere = self.map.iter().find(|(_, terrain)| terrain.owner(to).is_some()).map(|(ns, _)| ns);
-        if let (Some(net), Some(elsewhere)) = (covers, elsewhere) {
-            let reason = format!(
-                "{to} is taken for an address on the link of {name}, because of the subnet of its address {net}; but it is in `{elsewhere}`, on another link"
-            );
-            let others = link.reached.iter().filter_map(|reached| wire(&self.map, &reached.at));
-            let narrower =
-                others.flat_map(|wire| &wire.addrs).map(IpNet::prefix_len).filter(|len| *len > net.prefix_len());
-            let guess = if to.is_ipv4() { 24 } else { 64 };
-            let prefix = narrower.max().unwrap_or_else(|| guess.max(net.prefix_len() + 1));
-            return self.wrong_mask(ns, packet, own, net, prefix, reason);
-        }
-        let reason = format!("nobody on the link of {name} has the address {to}");
-        let stop = self.stop("nobody", ns, packet, reason);
-        stopped(Stop { site: self.site_of_link(ns, name), ..stop })
-    }
-
-    fn wrong_mask(&self, ns: &Ns, packet: &Packet, own: &Wire, wrong: &IpNet, prefix: u8, reason: String) -> End {
-        let site = maker(
-            self.made,
-            |change| matches!(change, Change::AddAddr { ns: there, addr, .. } if there == ns && addr == wrong),
-        );
-        let right = IpNet::new(wrong.addr(), prefix).unwrap_or(*wrong);
-        // The namespace's routes by the address go with it, and must be made anew.
-        let default = self.made.iter().rev().find_map(|record| match &record.change {
-            Change::AddRoute { ns: there, route } if there == ns && route.to.prefix_len() == 0 => route.via,
-            _ => None,
-        });
-        let default = default.filter(|via| wrong.contains(via));
-        let mut missing = format!("{0}.del_addr(\"{wrong}\"); {0}.addr(\"{right}\");", iface(ns, &own.name));
-        if let Some(via) = default {
-            missing = format!("{0}.del_route(\"default\"); {missing} {0}.route(\"default\", \"{via}\");", at(ns));
-        }
-        let stop = self.stop("mask", ns, packet, reason);
-        stopped(Stop { site, missing: Some(missing), ..stop })
-    }
-
-    /// Whether somebody takes the packet in the namespace that it is for.
-    pub fn deliver(&mut self, ns: &Ns, packet: &Packet) -> Result<(), End> {
-        if packet.carried == Carried::Echo {
-            let key =
-                if packet.dst.is_ipv4() { "net.ipv4.icmp_echo_ignore_all" } else { "net.ipv6.icmp.echo_ignore_all" };
-            if self.ground.setting(ns, key).is_ok_and(|value| value.trim() == "1") {
-                let stop = self.stop("no_echo", ns, packet, format!("it answers no pings ({key} is 1)"));
-                let missing = Some(format!("{}.sysctl(\"{key}\", 0);", at(ns)));
-                return Err(stopped(Stop { missing, ..stop }));
-            }
-            return Ok(());
-        }
-        let listeners = self.ground.listeners(ns, packet.carried)?;
-        let takes = |listener: &&SocketAddr| {
-            listener.port() == packet.dst.port()
-                && (listener.ip() == packet.dst.ip()
-                    || (listener.ip().is_unspecified() && (listener.is_ipv6() || packet.dst.is_ipv4())))
-        };
-        if let Some(listener) = listeners.iter().find(takes) {
-            self.hop(ns, packet, format!("a server listens on {} port {}", packet.protocol(), listener.port()), None);
-            return Ok(());
-        }
-        Err(self.nobody_listens(ns, packet, &listeners))
-    }
-
-    fn nobody_listens(&self, ns: &Ns, packet: &Packet, listeners: &[SocketAddr]) -> End {
-        let (port, protocol) = (packet.dst.port(), packet.protocol());
-        if let Some(other) = listeners.iter().find(|listener| listener.port() == port) {
-            let reason = format!(
-                "the server on {protocol} port {port} listens on {} only, and {packet} is for another address",
-                other.ip()
-            );
-            return stopped(self.stop("listener", ns, packet, reason));
-        }
-        let mut ports: Vec<u16> = listeners.iter().map(SocketAddr::port).collect();
-        ports.sort_unstable();
-        ports.dedup();
-        let others = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let others = if ports.is_empty() { String::new() } else { format!("; a server listens on {others}") };
-        let reason = format!("nothing listens on {protocol} port {port}{others}");
-        let stop = self.stop("listener", ns, packet, reason);
-        let translated = self.nats.iter().rev().find(|nat| nat.is_destination && nat.after.1 == packet.dst);
-        if let (Some(nat), [only]) = (translated, &ports[..]) {
-            let (from, to) = (nat.before.1, SocketAddr::new(packet.dst.ip(), *only));
-            let at = at(&nat.ns);
-            let made = self.record_of_tag(nat.tag.as_deref());
-            let makes_chain = |edit: &RuleEdit| matches!(edit, RuleEdit::NewChain(_));
-            let is_vip = made.is_some_and(|record| match &record.change {
-                Change::EditRules { edits, .. } => edits.iter().any(makes_chain),
-                _ => false,
-            });
-            let line = if is_vip {
-                format!("{at}.vip(\"{from}\", [\"{to}\"]);")
-            } else {
-                format!("{at}.dnat(\"{from}\", \"{to}\");")
-            };
-            let site = made.map(|record| record.site.clone());
-            return stopped(Stop { site, missing: Some(line), instead: true, ..stop });
-        }
-        let serve = if packet.carried == Carried::Udp { "udp_serve" } else { "http_serve" };
-        stopped(Stop { missing: Some(format!("{}.{serve}({port});", at(ns))), ..stop })
     }
 
     /// The answer comes back as if from somebody else, because it has not passed where it would be translated back.
@@ -360,7 +213,7 @@ impl Walk<'_> {
             let net = self.subnet_of(nat.before.0.ip());
             format!("{}.masquerade(\"{net}\");", at(&nat.ns))
         });
-        let stop = self.stop("hairpin", at_ns, answer, reason);
+        let stop = stop_at("hairpin", at_ns, answer, reason);
         stopped(Stop { site, missing, ..stop })
     }
 
@@ -368,13 +221,13 @@ impl Walk<'_> {
     pub fn black_hole(&self, hole: &Hole) -> End {
         let (ns, _) = &hole.at;
         let name = self.name(&hole.at);
-        let (size, wanted) = (hole.size, hole.wanted);
+        let (largest, wanted) = (hole.size, hole.wanted);
         let why = match &hole.silenced {
             Some(blame) => format!("{} drops what would tell their sender", blame.describe()),
             None => "nobody tells their sender".to_owned(),
         };
         let reason = format!(
-            "small packets pass, but those of more than {size} bytes vanish at {name}, whose MTU is {size} where the way before has {wanted}; {why}"
+            "small packets pass, but those of more than {largest} bytes vanish at {name}, whose MTU is {largest} where the way before has {wanted}; {why}"
         );
         let site = maker(self.made, |change| match change {
             Change::SetLink { ns: there, link, set: LinkSet::Mtu(_) } => there == ns && link.as_str() == name,
@@ -393,11 +246,6 @@ impl Walk<'_> {
         stopped(stop)
     }
 
-    /// Routers that send a packet to each other.
-    pub fn in_circles(&self, ns: &Ns, packet: &Packet) -> End {
-        stopped(self.stop("loop", ns, packet, format!("{packet} goes in circles from here")))
-    }
-
     /// The change that carries a mark.
     fn record_of_tag(&self, tag: Option<&str>) -> Option<&Record> {
         let n: u64 = tag?.rsplit(':').next()?.parse().ok()?;
@@ -410,7 +258,7 @@ impl Walk<'_> {
     }
 
     /// The recipe line that made an interface.
-    fn site_of_link(&self, ns: &Ns, name: &str) -> Option<Site> {
+    pub(super) fn site_of_link(&self, ns: &Ns, name: &str) -> Option<Site> {
         maker(self.made, |change| match change {
             Change::AddLink { ns: there, link } => {
                 let is_peer = |kind: &LinkKind| matches!(kind, LinkKind::Veth { peer, peer_ns } if peer_ns == ns && peer.as_str() == name);
@@ -432,6 +280,16 @@ impl Walk<'_> {
             _ => false,
         })
     }
+}
+
+/// Routers that send a packet to each other.
+pub fn in_circles(ns: &Ns, packet: &Packet) -> End {
+    stopped(stop_at("loop", ns, packet, format!("{packet} goes in circles from here")))
+}
+
+/// A stop without more to say of it yet.
+fn stop_at(code: &'static str, ns: &Ns, packet: &Packet, reason: String) -> Stop {
+    Stop { code, ns: ns.to_string(), reason, back: packet.answers, ..Stop::default() }
 }
 
 fn stopped(stop: Stop) -> End {

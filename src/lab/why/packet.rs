@@ -49,6 +49,7 @@ impl Packet {
     }
 
     /// The answer to it, from whom it reached.
+    #[must_use]
     pub fn answer(&self) -> Packet {
         Packet {
             src: self.dst,

@@ -63,9 +63,9 @@ pub fn segment(map: &Map, from: &Place) -> Segment {
         }
         let Some(wire) = wire(map, &frame.at) else { continue };
         if frame.arrives {
-            arrive(map, frame, wire, &mut segment, &mut queue)
+            arrive(map, frame, wire, &mut segment, &mut queue);
         } else {
-            leave(map, frame, wire, &mut segment, &mut queue)
+            leave(map, frame, wire, &mut segment, &mut queue);
         }
     }
     // A link in order comes before one that is not.

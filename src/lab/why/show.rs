@@ -1,19 +1,7 @@
 //! A trace as text.
 
-use super::{Hop, Proof, Question, Stop, Trace};
-use crate::terrain::Carried;
+use super::{Hop, Proof, Stop, Trace};
 use std::fmt;
-
-impl fmt::Display for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Question { from, to, carried } = self;
-        match carried {
-            Carried::Tcp => write!(f, "TCP from `{from}` to {to}"),
-            Carried::Udp => write!(f, "UDP from `{from}` to {to}"),
-            Carried::Echo => write!(f, "ping from `{from}` to {}", to.ip()),
-        }
-    }
-}
 
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,7 +40,7 @@ impl Trace {
                 lines.extend(told(stop, proof));
             }
             (None, Proof::Answered) => {
-                lines.push("It arrives, and the answer comes back: a real packet did.".to_owned())
+                lines.push("It arrives, and the answer comes back: a real packet did.".to_owned());
             }
             (None, Proof::Failed(why, _)) => {
                 lines.push(format!(
@@ -83,7 +71,8 @@ fn told(stop: &Stop, proof: &Proof) -> Option<String> {
     }
 }
 
-fn sentence(text: &str) -> String {
+/// With a capital letter.
+pub fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

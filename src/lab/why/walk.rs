@@ -1,15 +1,16 @@
 //! The walk of a packet: out of a namespace, over links, through others, to whom it is for; and of the answer back.
 
+use super::advice::in_circles;
 use super::packet::Packet;
 use super::rules::Nat;
 use super::segment::{Map, Place, segment, wire};
 use super::tables::Tables;
-use super::{Hop, Question, Stop};
+use super::{Hop, Stop};
 use crate::error::Site;
 use crate::kernel::{Ground, Refusal};
 use crate::lab::Record;
 use crate::names::Ns;
-use crate::terrain::{Ask, Carried, Way};
+use crate::terrain::{Ask, Carried, Question, Way};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -141,7 +142,7 @@ impl<'a> Walk<'a> {
             way = self.enter(&there, by, &mut packet)?;
             here = there;
         }
-        Err(self.in_circles(&here, &packet))
+        Err(in_circles(&here, &packet))
     }
 
     /// Notes where a packet goes from a namespace.
