@@ -40,7 +40,7 @@ fn shell(home: &Home, words: &[&str]) -> String {
 const OFFERED: &[(&str, &[&str])] = &[
     ("rhailab chec", &["check"]),
     ("rhailab exec w", &["web"]),
-    ("rhailab exec web ", &["--color", "--help", "host", "idle", "web1"]),
+    ("rhailab exec web ", &["--color", "--help", "--json", "host", "idle", "web1"]),
     ("rhailab shell web i", &["idle"]),
     ("rhailab logs web s", &["sleeper"]),
     ("rhailab down w", &["web"]),
