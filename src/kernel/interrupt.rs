@@ -24,6 +24,7 @@ static STOP: AtomicBool = AtomicBool::new(false);
 static TIMES: AtomicU32 = AtomicU32::new(0);
 static LAST: AtomicI32 = AtomicI32::new(0);
 static WAKE: AtomicI32 = AtomicI32::new(NO_FD);
+static ALOUD: AtomicBool = AtomicBool::new(false);
 
 /// Whether the user asked to stop.
 pub fn pending() -> bool {
@@ -67,6 +68,37 @@ pub fn clear() {
     drain();
 }
 
+/// Takes every request back, also those that were heeded: what comes now is something new, which nobody has asked to
+/// stop.
+pub fn forget() {
+    TIMES.store(0, Ordering::Relaxed);
+    clear();
+}
+
+/// While it lives, a request to end (SIGTERM, SIGHUP) is also heard by whoever handles Ctrl-C, as one who reads lines
+/// from a terminal does.
+#[derive(Debug)]
+pub struct Aloud(());
+
+impl Aloud {
+    /// From now on.
+    pub fn begin() -> Aloud {
+        ALOUD.store(true, Ordering::Relaxed);
+        Aloud(())
+    }
+}
+
+impl Drop for Aloud {
+    fn drop(&mut self) {
+        ALOUD.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Whether it was asked for more than that what is under way be stopped: for the end of everything.
+pub fn is_final() -> bool {
+    pending() && matches!(signal(), Some(Signal::SIGTERM | Signal::SIGHUP))
+}
+
 fn drain() {
     if let Some(wake) = wake_fd() {
         // EAGAIN says that there was nothing to drain.
@@ -105,8 +137,16 @@ pub fn install() -> Done<()> {
 extern "C" fn on_signal(signal: libc::c_int) {
     let errno = Errno::last_raw();
     TIMES.fetch_add(1, Ordering::Relaxed);
-    LAST.store(signal, Ordering::Relaxed);
+    let is_echo = signal == libc::SIGINT && ALOUD.load(Ordering::Relaxed) && pending();
+    if !is_echo {
+        LAST.store(signal, Ordering::Relaxed);
+    }
     raise();
+    if signal != libc::SIGINT && ALOUD.load(Ordering::Relaxed) {
+        // kill(2) and getpid(2) are among what a signal handler may call; the only failure would be of a signal that
+        // there is not.
+        let _ = nix::sys::signal::kill(nix::unistd::getpid(), Signal::SIGINT);
+    }
     Errno::set_raw(errno);
 }
 

@@ -3,7 +3,7 @@
 
 use super::outer::Signals;
 use super::wire::{self, Failure, News, Step};
-use super::{Holder, Inside, STACK, Verdict, mounts, path};
+use super::{Holder, Inside, STACK, Terminal, Verdict, mounts, path, terminal};
 use crate::kernel::linux::netns;
 use crate::lab::baseline;
 use nix::errno::Errno;
@@ -27,19 +27,32 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The exit code when the run's thread dies of a defect.
 const DEFECT: i32 = 70;
 
+/// What pid 1 must know of how it was made.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Whether it has a user namespace of its own.
+    pub user_ns: bool,
+    /// Whose the terminal is.
+    pub terminal: Terminal,
+}
+
 /// The whole life of pid 1; what it returns is its exit code. `outer` is the other process's end of the socket,
 /// of which we have a copy.
 pub fn main<F: FnOnce(Inside) -> Verdict + Send>(
     outer: &UnixStream,
     socket: &UnixStream,
     signals: &Signals,
-    user_ns: bool,
+    setting: Setting,
     inside: Option<F>,
 ) -> isize {
     // Without our copy, the socket tells when the outer process is gone.
     let closed = close(outer.as_raw_fd()).and_then(|()| signals.restore());
     let (Ok(()), Some(inside)) = (closed, inside) else { return finish(DEFECT) };
-    let verdict = match build(socket, user_ns) {
+    let built = build(socket, setting.user_ns);
+    if setting.terminal == Terminal::Theirs && built.is_ok() && terminal::own_group().is_ok() {
+        terminal::take();
+    }
+    let verdict = match built {
         Ok(holder) => run(|| inside(Inside { holder })),
         Err(failure) => Err(failure),
     };
