@@ -195,6 +195,11 @@ impl Session {
         self.load(id, text, Path::new(""))
     }
 
+    /// As [`load_file`](Session::load_file), of a text that is not in its file yet.
+    pub fn load_as(&self, path: &Path, text: &str) -> Result<Recipe, ScriptError> {
+        self.load(&path.display().to_string(), text, path)
+    }
+
     /// Everything wrong with a recipe and what it imports: what [`load_file`](Session::load_file) fails with, and
     /// what an author may want to know besides.
     pub fn check_file(&self, path: &Path) -> Vec<Finding> {

@@ -211,7 +211,13 @@ impl Progress {
         matches!(self.manner, Manner::Verbose | Manner::Json)
     }
 
-    fn json(&mut self, event: &Json<'_>) {
+    /// Clears the live line away, for something else to be shown.
+    pub fn pause(&mut self) {
+        self.erase();
+    }
+
+    /// An event that only programs want to know of.
+    pub fn json(&mut self, event: &Json<'_>) {
         if self.manner == Manner::Json {
             self.out(&event.line());
         }

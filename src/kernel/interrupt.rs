@@ -61,6 +61,12 @@ pub fn raise() {
     }
 }
 
+/// Asks again as a signal has asked before that was [forgotten](forget) for a while.
+pub fn raise_again(signal: Signal) {
+    LAST.store(signal as i32, Ordering::Relaxed);
+    raise();
+}
+
 /// Takes the request back, so that the teardown is not stopped by what started it.
 pub fn clear() {
     // In this order: a signal in between leaves the flag set, which every wait looks at before it sleeps.

@@ -4,7 +4,8 @@
 //! interface gets the hardware addresses that it had. A process is started anew: what it was in the middle of is lost.
 
 use super::journal::Line;
-use super::{Event, Lab, Leftover, Record};
+use super::store::Journal;
+use super::{Event, Lab, Leftover, Record, unwind};
 use crate::change::{Change, Identity};
 use crate::error::OpResult;
 use std::collections::BTreeMap;
@@ -32,6 +33,22 @@ impl Lab {
             left.extend(lost.map(|record| Leftover { record: record.clone(), error: error.clone() }));
         }
         left
+    }
+
+    /// Undoes several changes at once, together with what depends on them, and returns what could not be undone.
+    pub fn take_back(&mut self, changes: &[u64]) -> Vec<Leftover> {
+        let numbers = unwind::with_dependents(&self.made, changes);
+        if numbers.is_empty() { Vec::new() } else { self.undo_numbers(&numbers) }
+    }
+
+    /// Goes on in another journal, which begins with everything that stands.
+    pub fn rejournal(&mut self, journal: Journal) -> OpResult<()> {
+        self.journal = Some(journal);
+        for record in self.made.clone() {
+            self.announce(&record)?;
+            self.note(&Line::Done { n: record.n })?;
+        }
+        Ok(())
     }
 
     fn make_again(&mut self, record: &Record) -> OpResult<()> {

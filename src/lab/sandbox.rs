@@ -36,6 +36,7 @@ pub use ask::ask;
 pub use barrier::{Barrier, Settings};
 pub use idmap::{Grants, grants};
 pub use join::{Joined, Terminal, join};
+pub use terminal::take as take_terminal;
 pub use watch::Watch;
 
 /// The stack of the thread that runs a recipe: scripts nest deeply, and an interpreter recurses.

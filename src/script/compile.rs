@@ -192,7 +192,8 @@ fn functions_alone(text: &str, tree: &Tree) -> String {
     let mut kept: Vec<_> = tree.functions.iter().map(|function| function.at.clone()).collect();
     // The semicolon after an import is not its own.
     kept.extend(tree.body.statements.iter().filter(is_import).map(|import| import.at.start..import.at.end + 1));
-    let blank = |(at, c): (usize, char)| if c == '\n' || kept.iter().any(|range| range.contains(&at)) { c } else { ' ' };
+    let blank =
+        |(at, c): (usize, char)| if c == '\n' || kept.iter().any(|range| range.contains(&at)) { c } else { ' ' };
     let chars = text.char_indices().map(blank);
     chars.collect()
 }

@@ -37,12 +37,19 @@ pub type Raised<T> = Result<T, Box<EvalAltResult>>;
 /// What the ids of a prompt's entries begin with.
 pub const ENTRY: &str = "repl:";
 
+/// The id of all entries together that are read from something that is no terminal.
+pub const STDIN: &str = "stdin";
+
 impl Context {
     /// The namespace that a free function means where it is called.
     pub fn default_ns(&self, call: &NativeCallContext<'_>) -> Ns {
         let here = self.here.borrow();
         // Modules and recipes mean the root wherever they are used.
-        if *here != Ns::Host && self.site(call).source.starts_with(ENTRY) { here.clone() } else { Ns::Host }
+        if *here == Ns::Host {
+            return Ns::Host;
+        }
+        let source = self.site(call).source;
+        if source.starts_with(ENTRY) || *source == *STDIN { here.clone() } else { Ns::Host }
     }
 
     /// Where a function that is being called was called from.

@@ -8,9 +8,10 @@ mod moment;
 mod values;
 
 use super::compile::Compiled;
-use super::context::{ENTRY, is_closure};
+use super::context::{ENTRY, STDIN, is_closure};
 use super::page::Live;
 use super::scan::{Kind, Token, offset, scan};
+use super::sources::Sources;
 use super::syntax::{ExprKind, StatementKind};
 use super::vocabulary::Vocabulary;
 use super::{Context, Earlier, NEEDS_IPTABLES, Near, Recipe, ScriptError, Session, engine, explain, params, read};
@@ -18,7 +19,6 @@ use crate::change::Identity;
 use crate::lab::Lab;
 use crate::names::Ns;
 use crate::ops::{Process, Value};
-use super::sources::Sources;
 pub use moment::Moment;
 use rhai::{AST, Dynamic, EvalAltResult, Module, ParseErrorType, Scope, Shared};
 use std::cell::RefCell;
@@ -36,6 +36,8 @@ pub struct Prompt {
     defined: Defined,
     /// How many entries were read.
     count: usize,
+    /// What was read from something that is no terminal.
+    piped: String,
 }
 
 /// What entries define besides variables.
@@ -75,7 +77,7 @@ pub struct Variable {
 impl Prompt {
     /// A prompt that nothing was entered at. It is the session's only user.
     pub fn new(session: Session) -> Prompt {
-        Prompt { session, scope: Scope::new(), defined: Defined::default(), count: 0 }
+        Prompt { session, scope: Scope::new(), defined: Defined::default(), count: 0, piped: String::new() }
     }
 
     fn cx(&self) -> &Rc<Context> {
@@ -117,6 +119,21 @@ impl Prompt {
         self.count += 1;
         let id = format!("{ENTRY}{}", self.count);
         self.examine(&id, text, Path::new(""))
+    }
+
+    /// As [`read`](Prompt::read), of the next lines of something that is no terminal: places are lines of all of it.
+    pub fn read_piped(&mut self, text: &str) -> Result<Entry, ScriptError> {
+        let blank = |byte: u8| if byte == b'\n' { '\n' } else { ' ' };
+        let code = self.piped.bytes().map(blank).collect::<String>() + text;
+        self.skip_piped(text);
+        let entry = self.examine(STDIN, &code, Path::new(""));
+        self.sources().complete(STDIN, &self.piped);
+        Ok(Entry { text: text.to_owned(), ..entry? })
+    }
+
+    /// Takes note of lines that are no entry.
+    pub fn skip_piped(&mut self, text: &str) {
+        self.piped.push_str(text);
     }
 
     /// As [`read`](Prompt::read), of a recipe in a file, whose imports are relative to it.
@@ -210,7 +227,8 @@ impl Prompt {
         if scanned.unfinished || depth > closed {
             return false;
         }
-        let Some(last) = scanned.tokens.iter().rev().find(|token| !matches!(token.kind, Kind::Comment | Kind::Doc)) else {
+        let Some(last) = scanned.tokens.iter().rev().find(|token| !matches!(token.kind, Kind::Comment | Kind::Doc))
+        else {
             return true;
         };
         let Err(error) = self.session.engine.compile_with_scope(&self.scope, text) else { return true };
