@@ -22,12 +22,15 @@ use crate::script::{Config, ParamValue, Session, limits};
 use clap::Args;
 use std::cell::RefCell;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
 /// The name of a lab that nobody has named.
 const NAME: &str = "lab";
+
+/// What stands in the place of a recipe's path where there is none.
+const PROMPT: &str = "(prompt)";
 
 /// How the process inside a lab says that the lab is to be taken down: a status that is no exit code of ours.
 const DOOMED: i32 = 96;
@@ -157,8 +160,7 @@ fn begin(start: &Start, claim: &Claim, holder: Holder) -> Ending {
         engine::heed_signals()?;
         let place = claim.place();
         let name = LabName::new(place.name())?;
-        let recipe = start.manner.recipe.as_deref().unwrap_or(Path::new(""));
-        let recipe = std::path::absolute(recipe).unwrap_or_default();
+        let recipe = recipe(start);
         let root = if start.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
         let params = start.params.iter().map(|(name, value)| (name.clone(), value.plain())).collect();
         let card = Card { holder: Some(holder), root, ..Card::new(&name, start.mode, &recipe, params) };
@@ -195,8 +197,16 @@ fn live(start: &Start, mut lab: Lab, scene: Scene<'_>, progress: &Rc<RefCell<Pro
         }),
     };
     let prompt = Prompt::new(Session::new(lab, config));
-    progress.borrow_mut().start(start.mode, start.manner.recipe.as_deref().unwrap_or(Path::new("")));
+    progress.borrow_mut().start(start.mode, &recipe(start));
     repl::run(prompt, scene, Rc::clone(progress), start.manner.clone())
+}
+
+/// What the lab is made by, for who looks at it from elsewhere.
+fn recipe(start: &Start) -> PathBuf {
+    match &start.manner.recipe {
+        Some(recipe) => std::path::absolute(recipe).unwrap_or_else(|_| recipe.clone()),
+        None => PROMPT.into(),
+    }
 }
 
 fn progress(start: &Start, name: &str) -> Rc<RefCell<Progress>> {

@@ -5,7 +5,7 @@ use super::history::Group;
 use crate::change::Change;
 use crate::cli::engine::Trouble;
 use crate::cli::events::Json;
-use crate::cli::progress::changes;
+use crate::cli::progress::{changes, write_err};
 use crate::cli::style::Ink;
 use crate::error::{Class, OpError};
 use crate::kernel::interrupt;
@@ -67,6 +67,10 @@ impl Repl<'_> {
         let moment = self.prompt.borrow().moment();
         let result = self.prompt.borrow_mut().run(&entry);
         self.progress.borrow_mut().pause();
+        if interrupt::pending() && self.manner.is_interactive {
+            // The terminal shows Ctrl-C as `^C`, which is no beginning of a report.
+            write_err("");
+        }
         let result = result.and_then(|shown| self.progress.borrow().delivered().map(|()| shown));
         let shown = match result {
             Ok(shown) => shown,
@@ -129,6 +133,7 @@ impl Repl<'_> {
             interrupt::raise_again(signal);
         }
         if error.0.code == STOPPED {
+            error.0.message = error.0.message.replace("the recipe", "the entry");
             error.0.help = Some(match balance.sentence() {
                 Some(text) => format!("The lab is as before the entry ({text})."),
                 None => "It had changed nothing.".to_owned(),

@@ -14,7 +14,9 @@ use crate::error::{Class, OpError, OpResult, io_words};
 use crate::kernel::fake::FakeKernel;
 use crate::lab::{Lab, Record};
 use crate::names::Ns;
+use crate::script::prompt::LAST;
 use crate::script::scan::{Kind, scan};
+use crate::script::syntax::{Statement, StatementKind, parse};
 use crate::script::{Config, Session};
 use outline::outline;
 use std::cell::RefCell;
@@ -117,15 +119,34 @@ fn built(like: &Lab, path: &Path, text: &str) -> Option<BTreeSet<String>> {
 /// The entries as a recipe.
 fn entries(groups: &[Group]) -> String {
     let mut text = String::new();
-    for group in groups {
+    for (at, group) in groups.iter().enumerate() {
+        let later = groups.get(at + 1..).unwrap_or_default();
         if group.here != Ns::Host {
             // Its free functions mean something else in a recipe, so that the trial will refuse it.
             text.push_str(&format!("// In {}:\n", group.here));
         }
-        text.push_str(&ended(group.text.trim()));
+        let is_shown_later = later.iter().any(|later| names(&later.text, LAST));
+        text.push_str(&ended(&if is_shown_later { kept(group.text.trim()) } else { group.text.trim().to_owned() }));
         text.push('\n');
     }
     text
+}
+
+/// Whether a text has that name in it.
+fn names(text: &str, name: &str) -> bool {
+    scan(text).tokens.iter().any(|token| token.kind == Kind::Name && token.text(text) == name)
+}
+
+/// An entry that keeps its value, as the prompt does, for those that follow.
+fn kept(entry: &str) -> String {
+    let tree = parse(entry);
+    match tree.body.statements.last() {
+        Some(Statement { at, kind: StatementKind::Expr { is_ended: false, .. } }) => {
+            let (before, value) = entry.split_at(at.start);
+            format!("{before}let {LAST} = {value}")
+        }
+        _ => entry.to_owned(),
+    }
 }
 
 /// An entry that another one can follow.
@@ -162,7 +183,13 @@ fn write(path: &Path, text: &str, overwrites: bool) -> OpResult<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::ended;
+    use super::{ended, kept};
+
+    #[test]
+    fn a_value_that_is_used_later_gets_its_name() {
+        assert_eq!(kept("a(); vip(b)"), "a(); let it = vip(b)");
+        assert_eq!(kept("a();"), "a();");
+    }
 
     #[test]
     fn an_entry_ends_in_a_semicolon_before_its_last_comment() {

@@ -146,7 +146,12 @@ fn finish(code: i32) -> isize {
 fn settle(socket: &UnixStream) -> Result<(), Failure> {
     let at = |errno| Failure { step: Step::Session, errno };
     finish(0);
-    setsid().map_err(at)?;
+    match setsid() {
+        // We lead a group, of those whose the terminal was. In their session we stay, but what becomes of the terminal is
+        // no matter of ours any more.
+        Err(Errno::EPERM) => terminal::give_up(),
+        other => drop(other.map_err(at)?),
+    }
     let null = OpenOptions::new().read(true).write(true).open("/dev/null").map_err(|e| at(wire::errno(&e)))?;
     dup2_stdin(&null).map_err(at)?;
     dup2_stdout(&null).map_err(at)?;

@@ -1,9 +1,15 @@
 //! Whose the terminal's keys are: Ctrl-C goes to the process group in the foreground (tcsetpgrp(3)).
 
-use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
-use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid, fork, getpgrp, pause, setpgid, tcsetpgrp};
+use nix::libc;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::unistd::{Pid, getpgrp, setpgid, tcsetpgrp};
+use std::fs::File;
+use std::os::fd::AsRawFd;
+
+mod request {
+    use nix::libc;
+    nix::ioctl_none_bad!(give_up, libc::TIOCNOTTY);
+}
 
 /// Makes our process group the one that the terminal's keys go to; without a terminal there is nothing to do.
 pub fn take() {
@@ -16,23 +22,17 @@ pub fn take() {
     }
 }
 
-/// Moves this process to a process group that has a number in its pid namespace, which a shell needs that it runs: the
-/// shell puts the terminal back to the group that had it. The group is not led by this process, because the leader of
-/// one cannot begin a session of its own (setsid(2)), as the holder of a lab that stays does. To be called while this
-/// process has one thread.
+/// Makes this process lead a group of its own, which has a number in its pid namespace: a shell that we run puts the
+/// terminal back to the group that had it. It must be its own: a pid namespace ends only when its pid 1 is the last to use
+/// a number of it, be that for its group (zap_pid_ns_processes in kernel/pid_namespace.c).
 pub fn own_group() -> nix::Result<()> {
-    #[expect(unsafe_code, reason = "fork(2) is unsafe in itself")]
-    // SAFETY: we have one thread only, and the child makes nothing but one system call.
-    match unsafe { fork() }? {
-        ForkResult::Child => loop {
-            pause();
-        },
-        ForkResult::Parent { child } => {
-            let moved = setpgid(child, child).and_then(|()| setpgid(Pid::from_raw(0), child));
-            // A group lasts as long as somebody is in it; its leader is not needed.
-            kill(child, Signal::SIGKILL)?;
-            while waitpid(child, None) == Err(Errno::EINTR) {}
-            moved
-        }
-    }
+    setpgid(Pid::from_raw(0), Pid::from_raw(0))
+}
+
+/// Lets go of the terminal for good; nothing where there is none.
+pub fn give_up() {
+    let Ok(terminal) = File::open("/dev/tty") else { return };
+    #[expect(unsafe_code, reason = "an ioctl is unsafe in itself")]
+    // SAFETY: TIOCNOTTY takes no argument (ioctl_tty(2)). It fails only where there is nothing to give up.
+    let _: nix::Result<libc::c_int> = unsafe { request::give_up(terminal.as_raw_fd()) };
 }
