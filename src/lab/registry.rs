@@ -251,13 +251,20 @@ impl Claim {
 
     /// Gives the folder another name, which nobody may have.
     pub fn rename(&self, registry: &Registry, name: &LabName) -> OpResult<Claim> {
-        let taken = registry.create(name)?;
-        let (old, new) = (&self.place.dir, &taken.place.dir);
+        let (old, place) = (&self.place.dir, registry.place(name));
         let lock = self.lock.try_clone().map_err(|e| failed("lock", old, &e))?;
+        // Whether a lab that has the name still stands cannot be told from within a sandbox, where pids are others.
+        DirBuilder::new().mode(0o700).create(&place.dir).map_err(|e| match e.kind() {
+            ErrorKind::AlreadyExists => {
+                OpError::new("lab::exists", format!("The name `{name}` is taken by another lab."))
+                    .help("Choose another one. `rhailab ls` shows the labs, `down` and `recover` free their names.")
+                    .class(Class::Usage)
+            }
+            _ => failed("create", &place.dir, &e),
+        })?;
         // rename(2) replaces a folder if there is nothing in it.
-        fs::remove_dir(taken.place.logs()).map_err(|e| failed("replace", new, &e))?;
-        fs::rename(old, new).map_err(|e| failed("rename", old, &e))?;
-        Ok(Claim { place: taken.place.clone(), lock })
+        fs::rename(old, &place.dir).map_err(|e| failed("rename", old, &e))?;
+        Ok(Claim { place, lock })
     }
 
     /// Removes the folder with all that is in it, and frees the name. A folder that is not the one that was locked is

@@ -5,8 +5,8 @@ use super::explain;
 use super::explain::mark::{Part, mark};
 use super::sources::Sources;
 use super::syntax::{Statement, StatementKind, Tree, parse};
-use crate::error::{Class, OpError, Site};
-use rhai::{AST, ASTNode, Engine, Expr, FnAccess, FnCallExpr, ParseErrorType, Position, Scope, Stmt};
+use crate::error::{Class, OpError, Site, closest};
+use rhai::{AST, ASTNode, Engine, Expr, FnAccess, FnCallExpr, ParseError, ParseErrorType, Position, Scope, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -87,7 +87,7 @@ pub fn compile_after(engine: &Engine, sources: &Sources, id: &str, text: &str, k
         match engine.compile_with_scope(&missing, &code) {
             Ok(ast) => break ast,
             Err(error) => {
-                errors.push(explain::syntax(&error, &source, sources));
+                errors.push(advise(explain::syntax(&error, &source, sources), &error, known));
                 match error.err_type() {
                     ParseErrorType::VariableUndefined(name) if errors.len() < UNDECLARED => {
                         missing.push(name.clone(), ());
@@ -105,7 +105,7 @@ pub fn compile_after(engine: &Engine, sources: &Sources, id: &str, text: &str, k
     if !known.is_empty() && ast.iter_functions().next().is_some() {
         let tree = parse(text);
         if let Err(error) = engine.compile(functions_alone(&code, &tree)) {
-            errors.push(explain::syntax(&error, &source, sources));
+            errors.push(advise(explain::syntax(&error, &source, sources), &error, known));
             return (None, errors);
         }
     }
@@ -184,6 +184,21 @@ fn call_site(call: &FnCallExpr, at: Position, is_method: bool, source: &Rc<str>)
         (Vec::new(), at)
     };
     Some(CallSite { name: call.name.to_string(), path, args: call.args.len(), is_method, site: site(source, at) })
+}
+
+/// Adds what is known of variables that the text does not declare to the error of one that is not there.
+fn advise(error: OpError, failure: &ParseError, known: &Scope<'static>) -> OpError {
+    let ParseErrorType::VariableUndefined(name) = failure.err_type() else { return error };
+    if known.contains(name) {
+        return error.help(format!(
+            "Functions do not see the variables of the prompt: pass `{name}` as a parameter, or declare it with \
+             `const {name} = …` and write `global::{name}`."
+        ));
+    }
+    match closest(name, known.iter_raw().map(|(name, _, _)| name)) {
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None => error,
+    }
 }
 
 /// The text with everything blank but functions and imports, which is what functions see.

@@ -171,7 +171,12 @@ impl Prompt {
             error
         })?;
         self.keep(&compiled, &entry.text).map_err(|failure| self.explain(&failure, &compiled))?;
-        if value.is_unit() {
+        // As with other prompts, a semicolon at the end says that the value is of no interest.
+        let is_ended = matches!(
+            compiled.tree.body.statements.last().map(|last| &last.kind),
+            Some(StatementKind::Expr { is_ended: true, .. })
+        );
+        if value.is_unit() || is_ended {
             return Ok(None);
         }
         let shown = values::show(&self.session.engine, &value);
