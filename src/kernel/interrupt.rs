@@ -9,8 +9,9 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::time::TimeSpec;
+use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The signals that ask us to stop: Ctrl-C, `kill`, a closed terminal.
@@ -25,6 +26,7 @@ static TIMES: AtomicU32 = AtomicU32::new(0);
 static LAST: AtomicI32 = AtomicI32::new(0);
 static WAKE: AtomicI32 = AtomicI32::new(NO_FD);
 static ALOUD: AtomicBool = AtomicBool::new(false);
+static READER: AtomicU64 = AtomicU64::new(0);
 
 /// Whether the user asked to stop.
 pub fn pending() -> bool {
@@ -81,16 +83,19 @@ pub fn forget() {
     clear();
 }
 
-/// While it lives, a request to end (SIGTERM, SIGHUP) is also heard by whoever handles Ctrl-C, as one who reads lines
-/// from a terminal does.
+/// While it lives, a request to end (SIGTERM, SIGHUP) also reaches the thread that has it as a Ctrl-C does, which who
+/// reads lines from a terminal handles.
 #[derive(Debug)]
-pub struct Aloud(());
+pub struct Aloud(PhantomData<*const ()>);
 
 impl Aloud {
     /// From now on.
     pub fn begin() -> Aloud {
+        #[allow(unsafe_code)]
+        // SAFETY: has no preconditions.
+        READER.store(unsafe { libc::pthread_self() }, Ordering::Relaxed);
         ALOUD.store(true, Ordering::Relaxed);
-        Aloud(())
+        Aloud(PhantomData)
     }
 }
 
@@ -149,9 +154,10 @@ extern "C" fn on_signal(signal: libc::c_int) {
     }
     raise();
     if signal != libc::SIGINT && ALOUD.load(Ordering::Relaxed) {
-        // kill(2) and getpid(2) are among what a signal handler may call; the only failure would be of a signal that
-        // there is not.
-        let _ = nix::sys::signal::kill(nix::unistd::getpid(), Signal::SIGINT);
+        #[allow(unsafe_code)]
+        // SAFETY: pthread_kill(3) is among what a signal handler may call (signal-safety(7)), and the thread is there, as
+        // it holds an `Aloud`. To that thread and no other: it waits in read(2), which has to be broken off.
+        let _ = unsafe { libc::pthread_kill(READER.load(Ordering::Relaxed), libc::SIGINT) };
     }
     Errno::set_raw(errno);
 }
