@@ -224,27 +224,23 @@ fn go_on(start: &Start, name: &str) -> OpResult<i32> {
     let start = Start { mode: card.mode, ..start.clone() };
     // As text, because a name is for one thread.
     let text = card.to_text();
-    match (card.mode, card.holder) {
-        (Mode::Sandbox, Some(holder)) => {
-            let watch = Watch::find(holder)?;
-            let act = || {
-                // Scripts nest deeply.
-                let code = sandbox::on_big_stack(|| resume(&start, &place, &text));
-                code.unwrap_or_else(|error| fail(&error.into(), start.manner.context))
-            };
-            let status = join(holder, terminal(&start), act)?.status;
-            match watch {
-                Some(watch) if status == DOOMED => take_down(&place, &watch).map(|()| 0),
-                _ => Ok(status),
-            }
-        }
-        _ => {
-            require_here(&card)?;
-            let claim = place.claim(HANDOVER)?.ok_or_else(|| busy(name))?;
-            let code = sandbox::on_big_stack(|| resume(&start, &place, &text))?;
-            if code == DOOMED { claim.remove().map(|()| 0) } else { Ok(code) }
-        }
+    if let (Mode::Sandbox, Some(holder)) = (card.mode, card.holder) {
+        let watch = Watch::find(holder)?;
+        let act = || {
+            // Scripts nest deeply.
+            let code = sandbox::on_big_stack(|| resume(&start, &place, &text));
+            code.unwrap_or_else(|error| fail(&error.into(), start.manner.context))
+        };
+        let status = join(holder, terminal(&start), act)?.status;
+        return match watch {
+            Some(watch) if status == DOOMED => take_down(&place, &watch).map(|()| 0),
+            _ => Ok(status),
+        };
     }
+    require_here(&card)?;
+    let claim = place.claim(HANDOVER)?.ok_or_else(|| busy(name))?;
+    let code = sandbox::on_big_stack(|| resume(&start, &place, &text))?;
+    if code == DOOMED { claim.remove().map(|()| 0) } else { Ok(code) }
 }
 
 /// The exit code.
@@ -269,9 +265,8 @@ fn resume(start: &Start, place: &Place, card: &str) -> i32 {
         Ok(live(start, lab, scene, &progress))
     };
     match made() {
-        Ok(Ending::Stays { code }) => code,
         Ok(Ending::Down { code: 0 } | Ending::Doomed { .. }) => DOOMED,
-        Ok(Ending::Down { code }) => code,
+        Ok(Ending::Down { code } | Ending::Stays { code }) => code,
         Err(error) => {
             let trouble = Trouble::from(error);
             progress.borrow_mut().error(&trouble.error, &engine::report(&trouble, start.manner.context.stderr()));

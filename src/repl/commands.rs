@@ -116,7 +116,7 @@ impl Repl<'_> {
             "journal" => self.journal()?,
             "undo" => self.repeat(rest, Repl::undo, "taken back", "There is nothing to take back.")?,
             "redo" => {
-                self.repeat(rest, Repl::redo, "made again", "Nothing was taken back that could be made again.")?
+                self.repeat(rest, Repl::redo, "made again", "Nothing was taken back that could be made again.")?;
             }
             "savepoint" => {
                 self.history.save(rest);

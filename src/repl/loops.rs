@@ -40,21 +40,17 @@ impl Repl<'_> {
             editor.look_at(&self.lab.borrow(), self.history.savepoints());
             let text = match editor.read(&prompt) {
                 Ok(Read::Entry(text)) => text,
-                // Ctrl-C at the prompt clears the line.
-                Ok(Read::Nothing) => continue,
                 Ok(Read::End) if interrupt::is_final() => return 0,
-                Ok(Read::End) => match self.may_leave(&mut editor) {
-                    true => return 0,
-                    false => continue,
-                },
+                Ok(Read::End) if self.may_leave(&mut editor) => return 0,
+                // Ctrl-C at the prompt clears the line.
+                Ok(Read::End | Read::Nothing) => continue,
                 Err(error) => return self.report(&error.into()),
             };
             let next = self.act(&text);
             editor.remember();
             match next {
-                Ok(Next::More) => {}
                 Ok(Next::Leave) if self.may_leave(&mut editor) => return 0,
-                Ok(Next::Leave) => {}
+                Ok(Next::More | Next::Leave) => {}
                 Err(trouble) => {
                     self.report(&trouble);
                 }

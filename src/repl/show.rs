@@ -35,9 +35,8 @@ impl Repl<'_> {
         Ok(match value {
             Value::List(items) => return self.list(lab, items),
             Value::Map(entries) => {
-                let rows = entries.iter().map(|(key, value)| Ok(format!("{key}: {}", brief(lab, value)?)));
-                let rows: Vec<String> = rows.collect::<OpResult<_>>()?;
-                rows.join("\n")
+                let rows = entries.iter().map(|(key, value)| format!("{key}: {}", brief(value)));
+                rows.collect::<Vec<_>>().join("\n")
             }
             Value::Str(text) => format!("{text:?}"),
             Value::Output(output) => self.output(output),
@@ -51,7 +50,7 @@ impl Repl<'_> {
             }
             _ => match facts(lab, value)? {
                 Some(facts) => self.lines(facts),
-                None => brief(lab, value)?,
+                None => brief(value),
             },
         })
     }
@@ -77,7 +76,7 @@ impl Repl<'_> {
         for item in items.iter().take(LINES) {
             match facts(lab, item)? {
                 Some(facts) if rows.first().is_none_or(|first| heads(first) == heads(&facts)) => rows.push(facts),
-                _ => return self.plain_list(lab, items),
+                _ => return Ok(self.plain_list(items)),
             }
         }
         let used: Vec<usize> = (0..rows.first().map_or(0, Vec::len))
@@ -99,13 +98,13 @@ impl Repl<'_> {
         Ok(format!("{}{}", text.collect::<Vec<_>>().join("\n"), rest(items.len())))
     }
 
-    fn plain_list(&self, lab: &mut Lab, items: &[Value]) -> OpResult<String> {
-        let texts = items.iter().take(LINES).map(|item| brief(lab, item)).collect::<OpResult<Vec<_>>>()?;
+    fn plain_list(&self, items: &[Value]) -> String {
+        let texts: Vec<String> = items.iter().take(LINES).map(brief).collect();
         let line = format!("[{}]", texts.join(", "));
         if line.len() <= self.style().width && items.len() <= LINES {
-            return Ok(line);
+            return line;
         }
-        Ok(format!("{}{}", texts.join("\n"), rest(items.len())))
+        format!("{}{}", texts.join("\n"), rest(items.len()))
     }
 
     /// What a command printed, and how it ended if that was not well.
@@ -142,8 +141,9 @@ fn last_lines(text: &str) -> String {
 }
 
 /// A value in one line.
-fn brief(lab: &mut Lab, value: &Value) -> OpResult<String> {
-    Ok(match value {
+fn brief(value: &Value) -> String {
+    let all = |items: &[Value]| items.iter().map(brief).collect::<Vec<_>>().join(", ");
+    match value {
         Value::Unit => "()".to_owned(),
         Value::Bool(truth) => truth.to_string(),
         Value::Int(number) => number.to_string(),
@@ -157,16 +157,13 @@ fn brief(lab: &mut Lab, value: &Value) -> OpResult<String> {
         Value::Output(output) => format!("output of status {}", output.status),
         Value::Reply(reply) => format!("reply after {}", time(reply.time)),
         Value::Error(error) => format!("error {}", error.0.code),
-        Value::List(items) => {
-            let texts = items.iter().map(|item| brief(lab, item)).collect::<OpResult<Vec<_>>>()?;
-            format!("[{}]", texts.join(", "))
-        }
+        Value::List(items) => format!("[{}]", all(items)),
         Value::Map(entries) => {
-            let texts = entries.iter().map(|(key, value)| Ok(format!("{key}: {}", brief(lab, value)?)));
-            format!("#{{{}}}", texts.collect::<OpResult<Vec<_>>>()?.join(", "))
+            let texts = entries.iter().map(|(key, value)| format!("{key}: {}", brief(value)));
+            format!("#{{{}}}", texts.collect::<Vec<_>>().join(", "))
         }
         other => crate::script::values::text(other).unwrap_or_default(),
-    })
+    }
 }
 
 /// What there is to know of something in the lab; none of a plain value.
@@ -308,7 +305,7 @@ mod tests {
 
     #[test]
     fn of_a_long_output_the_end_is_shown() {
-        let text: String = (0..50).map(|n| format!("{n}\n")).collect();
+        let text = (0..50).map(|n| n.to_string()).collect::<Vec<_>>().join("\n");
         let shown = last_lines(&text);
         assert!(shown.starts_with("… 10 lines before these\n10\n") && shown.ends_with("\n49"), "{shown}");
         assert_eq!(last_lines("a\nb\n"), "a\nb");

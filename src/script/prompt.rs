@@ -219,7 +219,8 @@ impl Prompt {
             return None;
         }
         let names = self.scope.iter_raw().filter(|(_, is_constant, _)| *is_constant);
-        let text: String = names.map(|(name, _, _)| format!("const {name} = {name};\n")).collect();
+        let names: Vec<String> = names.map(|(name, _, _)| format!("const {name} = {name};")).collect();
+        let text = names.join("\n");
         self.session.engine.compile_with_scope(&self.scope, text).ok()
     }
 

@@ -20,7 +20,7 @@ use std::io::Write;
 use support::{Home, Ran};
 
 /// One of each kind of change.
-pub const LAB: &str = r#"
+const LAB: &str = r#"
 let br = bridge("br0").addr("10.0.0.1/24").up();
 let web = netns("web");
 web.attach(br, "10.0.0.2/24");
@@ -36,7 +36,7 @@ let p = web.start(["sleep", "SECONDS"]);
 "#;
 
 /// Everything in all namespaces, without what is random, counted or in the order of making.
-pub const LOOK: &str = r#"
+const LOOK: &str = r#"
 look() {
     $1 ip -o link | sed 's/^[0-9]*: //; s/@if[0-9]*//; s/ group.*link/ link/; s/link-netns[a-z]* [^ ]*//' | sort
     $1 ip -o address | sed 's/^[0-9]*: //; s/ valid_lft.*//' | grep -v fe80 | sort
@@ -55,13 +55,13 @@ true
 "#;
 
 /// The lab, with a process that no other test has.
-pub fn lab() -> (String, String) {
+fn lab() -> (String, String) {
     let seconds = support::unique_seconds();
     (LAB.replace("SECONDS", &seconds), seconds)
 }
 
 /// Runs entries that come from a pipe.
-pub fn enter(home: &Home, args: &[&str], entries: &str) -> Ran {
+fn enter(home: &Home, args: &[&str], entries: &str) -> Ran {
     let mut command = home.rhailab(&[&["repl"], args].concat());
     let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
@@ -74,13 +74,13 @@ pub fn enter(home: &Home, args: &[&str], entries: &str) -> Ran {
 }
 
 /// What a file of the home says.
-pub fn read(home: &Home, name: &str) -> String {
+fn read(home: &Home, name: &str) -> String {
     let name = if name.contains('/') { name.to_owned() } else { format!("out/{name}") };
     fs::read_to_string(home.path(&name)).unwrap()
 }
 
 /// A home with the script that looks at everything.
-pub fn home(user: support::User) -> Home {
+fn home(user: support::User) -> Home {
     let home = Home::new(user);
     home.write("look.sh", LOOK);
     home.folder("out");
