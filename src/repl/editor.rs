@@ -1,7 +1,6 @@
 //! The line editor of the prompt, with what the language's own completion and scanner know.
 
 use super::commands::{self, Arg};
-use super::history::History;
 use crate::change::{Change, LinkKind, LinkSet};
 use crate::cli::style::Style;
 use crate::error::{Class, OpError, OpResult};
@@ -46,7 +45,7 @@ pub(super) struct Editor {
 
 impl Editor {
     /// An editor on the terminal of standard input, with the history of a file.
-    pub fn new(prompt: &Rc<RefCell<Prompt>>, _: &History, file: Option<PathBuf>, style: Style) -> OpResult<Editor> {
+    pub fn new(prompt: &Rc<RefCell<Prompt>>, file: Option<PathBuf>, style: Style) -> OpResult<Editor> {
         let config = Config::builder()
             .max_history_size(KEPT)
             .and_then(|config| config.history_ignore_dups(true))

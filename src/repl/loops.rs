@@ -31,7 +31,7 @@ impl Repl<'_> {
     }
 
     fn at_terminal(&mut self) -> i32 {
-        let mut editor = match Editor::new(&self.prompt, &self.history, self.scene.history_file(), self.style()) {
+        let mut editor = match Editor::new(&self.prompt, self.scene.history_file(), self.style()) {
             Ok(editor) => editor,
             Err(error) => return self.report(&error.into()),
         };

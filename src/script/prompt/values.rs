@@ -9,10 +9,13 @@ use std::rc::Rc;
 
 /// A value, for who looks at it.
 pub fn show(engine: &Engine, value: &Dynamic) -> Shown {
+    if value.is_fnptr() {
+        return Shown { value: None, text: "a closure".to_owned(), ty: Ty::Closure.name() };
+    }
     let mut scope = rhai::Scope::new();
     scope.push_dynamic("value", value.clone());
     let text = engine.eval_with_scope::<String>(&mut scope, "value.to_debug()");
-    let text = text.unwrap_or_else(|_| if value.is_fnptr() { "a closure".to_owned() } else { value.to_string() });
+    let text = text.unwrap_or_else(|_| value.to_string());
     Shown { value: convert::any(value), text, ty: shape(value).name() }
 }
 
