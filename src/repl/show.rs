@@ -62,7 +62,7 @@ impl Repl<'_> {
         let room = self.style().width.saturating_sub(width + 2).max(20);
         let line = |(name, text): (&str, String)| {
             let name = self.style().paint(Ink::Faint, &format!("{name:width$}"));
-            format!("{name}  {}", cut(&text, room))
+            format!("{name}  {}", cut(&text.replace('\n', " "), room))
         };
         facts.into_iter().map(line).collect::<Vec<_>>().join("\n")
     }
