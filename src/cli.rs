@@ -1,37 +1,38 @@
 //! The command line: arguments, dispatch, exit code. One file per subcommand.
 
-mod args;
-mod baseline;
+pub(crate) mod args;
+pub(crate) mod baseline;
 mod bury;
 mod by_tag;
 mod check;
 mod completions;
-mod conduct;
+pub(crate) mod conduct;
 mod doctor;
 mod down;
 mod elsewhere;
-mod engine;
-mod events;
-mod exec;
+pub(crate) mod engine;
+pub(crate) mod events;
+pub(crate) mod exec;
 mod fmt;
-mod foretell;
-mod journal;
+pub(crate) mod foretell;
+pub(crate) mod journal;
 mod logs;
-mod ls;
+pub(crate) mod ls;
 mod lsp;
 mod manual;
 mod pager;
 mod params;
 mod plan;
-mod progress;
+pub(crate) mod progress;
 mod prove;
 mod recipe_help;
 mod reference;
+mod repl;
 mod run;
 mod serve;
-mod status;
-mod style;
-mod survey;
+pub(crate) mod status;
+pub(crate) mod style;
+pub(crate) mod survey;
 mod welcome;
 mod why;
 
@@ -86,6 +87,7 @@ Environment:
 enum Command {
     Run(run::RunArgs),
     Up(run::UpArgs),
+    Repl(repl::ReplArgs),
     Down(down::DownArgs),
     Ls(ls::LsArgs),
     Status(status::StatusArgs),
@@ -124,6 +126,7 @@ impl Command {
         match self {
             Command::Run(args) => args.output.json,
             Command::Up(args) => args.output.json,
+            Command::Repl(args) => args.output.json,
             Command::Down(args) => args.output.json,
             Command::Recover(args) => args.output.json,
             Command::Ls(args) => args.json,
@@ -163,6 +166,7 @@ pub fn main() -> ExitCode {
         None => welcome::welcome(context),
         Some(Command::Run(args)) => run::run(args, context),
         Some(Command::Up(args)) => run::up(args, context),
+        Some(Command::Repl(args)) => repl::repl(args, context),
         Some(Command::Down(args)) => down::down(args, context),
         Some(Command::Ls(args)) => ls::ls(args, context),
         Some(Command::Status(args)) => status::status(args, context),

@@ -24,6 +24,7 @@ pub mod machine;
 mod neighbours;
 pub mod recover;
 pub mod registry;
+mod remake;
 pub mod sandbox;
 mod stop;
 pub mod store;
@@ -40,7 +41,7 @@ pub use unwind::teardown;
 /// A change that was made, with where the recipe asked for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// Its number, from 1, never reused in a lab.
+    /// Its number, from 1; no other change of the lab has it.
     pub n: u64,
     /// The recipe line that asked for it.
     pub site: Site,

@@ -14,6 +14,7 @@
 pub mod cli;
 pub mod diagnostics;
 pub mod lsp;
+pub mod repl;
 // 5 language
 pub mod export;
 pub mod script;

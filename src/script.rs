@@ -20,6 +20,7 @@ mod modules;
 mod near;
 pub mod page;
 mod params;
+pub mod prompt;
 mod read;
 mod register;
 pub mod scan;
@@ -33,9 +34,10 @@ pub mod vocabulary;
 use crate::error::{OpError, OpResult, Site};
 use crate::kernel::interrupt;
 use crate::lab::Lab;
+use crate::names::Ns;
 pub use check::{Finding, Severity};
 use check::{Program, Unit};
-use compile::{Compiled, compile};
+use compile::{Compiled, compile_after};
 use context::Context;
 pub use context::Print;
 use modules::{Library, Resolver};
@@ -136,6 +138,13 @@ pub struct Session {
     engine: Engine,
     cx: Rc<Context>,
     given: BTreeMap<String, ParamValue>,
+    max_operations: u64,
+}
+
+/// What a text may use that it does not declare; nothing for a file.
+struct Earlier<'e> {
+    scope: &'e Scope<'static>,
+    live: &'e Live,
 }
 
 impl Session {
@@ -147,23 +156,10 @@ impl Session {
             library: Library::new(config.module_path),
             print: config.print,
             params: RefCell::default(),
+            here: RefCell::new(Ns::Host),
         });
-        let mut engine = Engine::new_raw();
-        engine.register_global_module(builtins::Language::new().as_shared_module());
-        // Folding constants would hide code that is never reached from the check.
-        engine.set_optimization_level(OptimizationLevel::None);
-        engine.set_strict_variables(true);
-        engine.disable_symbol("eval");
-        limits::set(&mut engine, config.max_operations);
-        engine.set_module_resolver(Resolver(Rc::clone(&cx)));
-        engine.on_progress(|_| interrupt::pending().then_some(Dynamic::UNIT));
-        let print = Rc::clone(&cx.print);
-        engine.on_print(move |text| print(text));
-        let print = Rc::clone(&cx.print);
-        engine.on_debug(move |text, source, at| print(&format!("{}:{at:?}: {text}", source.unwrap_or("recipe"))));
-        builtins::register(&mut engine);
-        register::register(&mut engine, &cx);
-        Session { engine, cx, given: config.params }
+        let engine = engine(&cx, config.max_operations);
+        Session { engine, cx, given: config.params, max_operations: config.max_operations }
     }
 
     /// What can be called.
@@ -199,6 +195,11 @@ impl Session {
         self.load(id, text, Path::new(""))
     }
 
+    /// As [`load_file`](Session::load_file), of a text that is not in its file yet.
+    pub fn load_as(&self, path: &Path, text: &str) -> Result<Recipe, ScriptError> {
+        self.load(&path.display().to_string(), text, path)
+    }
+
     /// Everything wrong with a recipe and what it imports: what [`load_file`](Session::load_file) fails with, and
     /// what an author may want to know besides.
     pub fn check_file(&self, path: &Path) -> Vec<Finding> {
@@ -210,12 +211,15 @@ impl Session {
 
     /// As [`check_file`](Session::check_file), of a text that is not in its file, or not yet.
     pub fn check_text(&self, id: &str, text: &str, path: &Path) -> Vec<Finding> {
-        self.examine(id, text, path).findings
+        self.examine(id, text, path, None).findings
     }
 
     /// The first error of a recipe is raised, with the next ones of the same text.
     fn load(&self, id: &str, text: &str, path: &Path) -> OpResult<Recipe> {
-        let Examined { recipe, findings } = self.examine(id, text, path);
+        self.judge(self.examine(id, text, path, None))
+    }
+
+    fn judge(&self, Examined { recipe, findings }: Examined) -> OpResult<Recipe> {
         let mut errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
         match (errors.next(), recipe) {
             (None, Some(recipe)) => Ok(recipe),
@@ -240,13 +244,20 @@ impl Session {
         Some(Site { line, col, ..site.clone() })
     }
 
-    fn examine(&self, id: &str, text: &str, path: &Path) -> Examined {
+    fn examine(&self, id: &str, text: &str, path: &Path, earlier: Option<&Earlier<'_>>) -> Examined {
         let (library, sources) = (&self.cx.library, &self.cx.sources);
-        let (compiled, mut errors) = compile(&self.engine, sources, id, text);
+        let (scope, live) = (Scope::new(), Live::default());
+        let nothing = Earlier { scope: &scope, live: &live };
+        let Earlier { scope, live } = earlier.unwrap_or(&nothing);
+        let (compiled, mut errors) = compile_after(&self.engine, sources, id, text, scope);
         let Some(compiled) = compiled.map(Rc::new) else {
             return Examined { recipe: None, findings: errors.into_iter().map(Finding::error).collect() };
         };
-        library.enter(path, &compiled);
+        match earlier {
+            // The modules of earlier entries are still in use.
+            Some(_) => library.root_at(path),
+            None => library.enter(path, &compiled),
+        }
         let mut units = library.load(&self.engine, sources, &compiled, &mut errors);
         units.push(Unit { compiled: Rc::clone(&compiled), via: Vec::new() });
         let (mut params, mut called) = (Vec::new(), BTreeSet::new());
@@ -257,7 +268,7 @@ impl Session {
         errors.extend(params::duplicates(&params, sources));
         let vocabulary = self.vocabulary();
         let mut findings: Vec<Finding> = errors.into_iter().map(Finding::error).collect();
-        findings.extend(check::check(&Program { units: &units, library, sources, vocabulary: &vocabulary }));
+        findings.extend(check::check(&Program { units: &units, library, sources, vocabulary: &vocabulary, live }));
         Examined { recipe: Some(Recipe { compiled, params, called }), findings }
     }
 
@@ -281,4 +292,24 @@ impl Session {
             error
         })
     }
+}
+
+/// An engine that knows the language and nothing else.
+fn engine(cx: &Rc<Context>, max_operations: u64) -> Engine {
+    let mut engine = Engine::new_raw();
+    engine.register_global_module(builtins::Language::new().as_shared_module());
+    // Folding constants would hide code that is never reached from the check.
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_strict_variables(true);
+    engine.disable_symbol("eval");
+    limits::set(&mut engine, max_operations);
+    engine.set_module_resolver(Resolver(Rc::clone(cx)));
+    engine.on_progress(|_| interrupt::pending().then_some(Dynamic::UNIT));
+    let print = Rc::clone(&cx.print);
+    engine.on_print(move |text| print(text));
+    let print = Rc::clone(&cx.print);
+    engine.on_debug(move |text, source, at| print(&format!("{}:{at:?}: {text}", source.unwrap_or("recipe"))));
+    builtins::register(&mut engine);
+    register::register(&mut engine, cx);
+    engine
 }

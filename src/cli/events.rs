@@ -70,6 +70,19 @@ pub enum Json<'a> {
         /// The line.
         text: &'a str,
     },
+    /// An entry at a prompt was run.
+    Entry {
+        /// The line that it begins in.
+        line: usize,
+        /// Its value as text; none where it has none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<&'a str>,
+        /// The value's type.
+        #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+        ty: Option<&'a str>,
+        /// Whether it has failed, and was rolled back; the error comes as an event of its own.
+        failed: bool,
+    },
     /// Something failed.
     Error {
         /// What.

@@ -23,7 +23,8 @@ pub fn rehearse(stage: &Stage) -> (Vec<Step>, Result<(), Trouble>) {
     (steps.take(), result)
 }
 
-fn step(event: &Event<'_>) -> Option<Step> {
+/// What an event of a lab is in a list of steps.
+pub(crate) fn step(event: &Event<'_>) -> Option<Step> {
     let (record, deed) = match event {
         Event::Made(record) => (*record, Deed::Makes),
         Event::Undone(record, Undone::Along) => (*record, Deed::Falls),

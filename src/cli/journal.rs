@@ -4,9 +4,10 @@ use super::args::Context;
 use super::completions;
 use super::engine::Ended;
 use super::progress::place as at;
-use super::style::Ink;
+use super::style::{Ink, Style};
 use super::told;
 use crate::error::{Class, OpError, io_words};
+use crate::lab::Record;
 use crate::lab::journal::Standing;
 use crate::lab::registry::Registry;
 use crate::lab::store;
@@ -46,16 +47,22 @@ pub fn journal(args: &JournalArgs, context: Context) -> Ended {
     let style = context.stdout();
     let state = store::read(&path)?;
     for Standing { record, done } in state.standing.values() {
-        let unsure = if *done { "" } else { " (may not have been made)" };
-        told(writeln!(out, "{}", style.paint(Ink::Faint, &format!("{:>4}  {}{unsure}", record.n, at(&record.site)))))?;
-        for command in render::commands(&record.change) {
-            told(writeln!(out, "    {}", style.paint(Ink::Made, &format!("+ {command}"))))?;
-        }
-        for command in render::undo_commands(&record.change, &record.identity) {
-            told(writeln!(out, "    {}", style.paint(Ink::Undone, &format!("- {command}"))))?;
-        }
+        told(write!(out, "{}", entry(record, *done, style)))?;
     }
     Ok(0)
+}
+
+/// A change with what would undo it.
+pub(crate) fn entry(record: &Record, done: bool, style: Style) -> String {
+    let unsure = if done { "" } else { " (may not have been made)" };
+    let mut text = style.paint(Ink::Faint, &format!("{:>4}  {}{unsure}", record.n, at(&record.site))) + "\n";
+    for command in render::commands(&record.change) {
+        text.push_str(&format!("    {}\n", style.paint(Ink::Made, &format!("+ {command}"))));
+    }
+    for command in render::undo_commands(&record.change, &record.identity) {
+        text.push_str(&format!("    {}\n", style.paint(Ink::Undone, &format!("- {command}"))));
+    }
+    text
 }
 
 /// The error about a lab that writes no journal.

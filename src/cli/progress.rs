@@ -211,7 +211,13 @@ impl Progress {
         matches!(self.manner, Manner::Verbose | Manner::Json)
     }
 
-    fn json(&mut self, event: &Json<'_>) {
+    /// Clears the live line away, for something else to be shown.
+    pub fn pause(&mut self) {
+        self.erase();
+    }
+
+    /// An event that only programs want to know of.
+    pub fn json(&mut self, event: &Json<'_>) {
         if self.manner == Manner::Json {
             self.out(&event.line());
         }
@@ -276,7 +282,9 @@ impl Progress {
                 ('-', self.undone, render::undo_commands(&record.change, &record.identity))
             }
         };
-        let text = format!("{count:>5} {sign} {}", command.first().map_or("", String::as_str));
+        // What has several lines could not be erased.
+        let command = command.first().map_or("", String::as_str).replace('\n', " ");
+        let text = format!("{count:>5} {sign} {command}");
         let line = self.style.paint(Ink::Faint, &cut(&text, self.style.width.saturating_sub(CTRL_C)));
         raw_err(&format!("\r\x1b[K{line}"));
         self.drawn = Some(Instant::now());

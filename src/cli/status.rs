@@ -117,6 +117,18 @@ fn as_text(
         text.push_str("Its recipe is running, without a journal; it will be taken down at the end.\n");
         return Ok(text);
     }
+    text.push_str(&stands(records, standing, kernel, style)?);
+    Ok(text)
+}
+
+/// What stands of a lab, and what does not.
+pub(crate) fn stands(
+    records: &[Record],
+    standing: &[Standing],
+    kernel: &mut dyn Kernel,
+    style: Style,
+) -> OpResult<String> {
+    let mut text = String::new();
     let gone: Vec<(&Record, &str)> = records
         .iter()
         .zip(standing)

@@ -8,6 +8,7 @@ use super::{Done, Entry, Errno, Kernel, Refusal, Undone, Why};
 use network::Space;
 
 mod network;
+mod outline;
 use crate::change::{Change, Identity, LinkKind, Mac};
 use crate::names::{IfName, Ns};
 use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
@@ -62,6 +63,17 @@ impl FakeKernel {
     pub fn is_bare(&self) -> bool {
         let bare = FakeKernel::new();
         self.files.is_empty() && self.processes.is_empty() && self.spaces == bare.spaces
+    }
+
+    /// Everything that is there, a line each, without what identifies it.
+    pub fn outline(&self) -> Vec<String> {
+        let mut lines: Vec<String> =
+            self.files.iter().map(|(path, text)| format!("file {} {text:?}", path.display())).collect();
+        let homes = self.spaces.iter().flat_map(|(ns, space)| space.homes(ns)).collect();
+        for (ns, space) in &self.spaces {
+            lines.extend(space.outline(&homes).into_iter().map(|line| format!("{ns}: {line}")));
+        }
+        lines
     }
 
     fn space(&mut self, ns: &Ns) -> Done<&mut Space> {

@@ -9,8 +9,9 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::time::TimeSpec;
+use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The signals that ask us to stop: Ctrl-C, `kill`, a closed terminal.
@@ -24,6 +25,8 @@ static STOP: AtomicBool = AtomicBool::new(false);
 static TIMES: AtomicU32 = AtomicU32::new(0);
 static LAST: AtomicI32 = AtomicI32::new(0);
 static WAKE: AtomicI32 = AtomicI32::new(NO_FD);
+static ALOUD: AtomicBool = AtomicBool::new(false);
+static READER: AtomicU64 = AtomicU64::new(0);
 
 /// Whether the user asked to stop.
 pub fn pending() -> bool {
@@ -60,11 +63,51 @@ pub fn raise() {
     }
 }
 
+/// Asks again as a signal has asked before that was [forgotten](forget) for a while.
+pub fn raise_again(signal: Signal) {
+    LAST.store(signal as i32, Ordering::Relaxed);
+    raise();
+}
+
 /// Takes the request back, so that the teardown is not stopped by what started it.
 pub fn clear() {
     // In this order: a signal in between leaves the flag set, which every wait looks at before it sleeps.
     STOP.store(false, Ordering::Relaxed);
     drain();
+}
+
+/// Takes every request back, also those that were heeded: what comes now is something new, which nobody has asked to
+/// stop.
+pub fn forget() {
+    TIMES.store(0, Ordering::Relaxed);
+    clear();
+}
+
+/// While it lives, a request to end (SIGTERM, SIGHUP) also reaches the thread that has it as a Ctrl-C does, which who
+/// reads lines from a terminal handles.
+#[derive(Debug)]
+pub struct Aloud(PhantomData<*const ()>);
+
+impl Aloud {
+    /// From now on.
+    pub fn begin() -> Aloud {
+        #[allow(unsafe_code)]
+        // SAFETY: has no preconditions.
+        READER.store(unsafe { libc::pthread_self() }, Ordering::Relaxed);
+        ALOUD.store(true, Ordering::Relaxed);
+        Aloud(PhantomData)
+    }
+}
+
+impl Drop for Aloud {
+    fn drop(&mut self) {
+        ALOUD.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Whether it was asked for more than that what is under way be stopped: for the end of everything.
+pub fn is_final() -> bool {
+    pending() && matches!(signal(), Some(Signal::SIGTERM | Signal::SIGHUP))
 }
 
 fn drain() {
@@ -105,8 +148,17 @@ pub fn install() -> Done<()> {
 extern "C" fn on_signal(signal: libc::c_int) {
     let errno = Errno::last_raw();
     TIMES.fetch_add(1, Ordering::Relaxed);
-    LAST.store(signal, Ordering::Relaxed);
+    let is_echo = signal == libc::SIGINT && ALOUD.load(Ordering::Relaxed) && pending();
+    if !is_echo {
+        LAST.store(signal, Ordering::Relaxed);
+    }
     raise();
+    if signal != libc::SIGINT && ALOUD.load(Ordering::Relaxed) {
+        #[allow(unsafe_code)]
+        // SAFETY: pthread_kill(3) is among what a signal handler may call (signal-safety(7)), and the thread is there, as
+        // it holds an `Aloud`. To that thread and no other: it waits in read(2), which has to be broken off.
+        let _ = unsafe { libc::pthread_kill(READER.load(Ordering::Relaxed), libc::SIGINT) };
+    }
     Errno::set_raw(errno);
 }
 

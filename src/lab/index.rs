@@ -94,6 +94,11 @@ impl Index {
         self.hidden.iter().any(|(there, hidden)| there == ns && hidden.contains(net))
     }
 
+    /// The other end of a veth pair.
+    pub fn other_end(&self, ns: &Ns, link: &IfName) -> Option<&Place> {
+        self.peers.get(&(ns.clone(), link.clone()))
+    }
+
     /// The interface in `ns` at the other end of the veth pair that carries an address.
     pub fn end_towards(&self, ns: &Ns, ip: IpAddr) -> Option<&IfName> {
         let (there, name) = self.peers.get(self.homes.get(&ip)?)?;

@@ -5,7 +5,7 @@ use crate::change::Identity;
 use crate::error::OpResult;
 use crate::kernel::{Done, Errno};
 use crate::names::{IfName, Ns};
-use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer};
+use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -36,6 +36,16 @@ impl Lab {
     /// Reads an interface.
     pub fn link(&mut self, ns: &Ns, name: &IfName) -> OpResult<LinkInfo> {
         self.kernel.link(ns, name).map_err(|refusal| explain::link(&refusal, ns, name, &self.made))
+    }
+
+    /// The interfaces and routes of a namespace.
+    pub fn network(&mut self, ns: &Ns) -> OpResult<Snapshot> {
+        self.kernel.network(ns).map_err(|refusal| explain::plain(&refusal, ns))
+    }
+
+    /// The other end of a veth pair of this lab.
+    pub fn other_end(&self, ns: &Ns, link: &IfName) -> Option<(Ns, IfName)> {
+        self.index.other_end(ns, link).cloned()
     }
 
     /// Whether a namespace of that name is there.

@@ -44,7 +44,7 @@ pub struct Place {
 pub struct Claim {
     place: Place,
     /// Open is locked.
-    _lock: File,
+    lock: File,
 }
 
 impl Registry {
@@ -197,7 +197,7 @@ impl Place {
         // It may have been removed, and made anew, while it was being locked.
         let (Ok(there), Ok(ours)) = (fs::symlink_metadata(&self.dir), lock.metadata()) else { return Ok(None) };
         let same = (there.dev(), there.ino()) == (ours.dev(), ours.ino());
-        Ok(same.then(|| Claim { place: self.clone(), _lock: lock }))
+        Ok(same.then(|| Claim { place: self.clone(), lock }))
     }
 
     /// Locks it, waiting for whoever has it; none if it is gone by then.
@@ -249,8 +249,32 @@ impl Claim {
         fs::write(&new, card.to_text()).and_then(|()| fs::rename(&new, &path)).map_err(|e| failed("write", &path, &e))
     }
 
-    /// Removes the folder with all that is in it, and frees the name.
+    /// Gives the folder another name, which nobody may have.
+    pub fn rename(&self, registry: &Registry, name: &LabName) -> OpResult<Claim> {
+        let (old, place) = (&self.place.dir, registry.place(name));
+        let lock = self.lock.try_clone().map_err(|e| failed("lock", old, &e))?;
+        // Whether a lab that has the name still stands cannot be told from within a sandbox, where pids are others.
+        DirBuilder::new().mode(0o700).create(&place.dir).map_err(|e| match e.kind() {
+            ErrorKind::AlreadyExists => {
+                OpError::new("lab::exists", format!("The name `{name}` is taken by another lab."))
+                    .help("Choose another one. `rhailab ls` shows the labs, `down` and `recover` free their names.")
+                    .class(Class::Usage)
+            }
+            _ => failed("create", &place.dir, &e),
+        })?;
+        // rename(2) replaces a folder if there is nothing in it.
+        fs::rename(old, &place.dir).map_err(|e| failed("rename", old, &e))?;
+        Ok(Claim { place, lock })
+    }
+
+    /// Removes the folder with all that is in it, and frees the name. A folder that is not the one that was locked is
+    /// another lab's: ours has another name by now.
     pub fn remove(self) -> OpResult<()> {
+        if let (Ok(there), Ok(ours)) = (fs::symlink_metadata(&self.place.dir), self.lock.metadata())
+            && (there.dev(), there.ino()) != (ours.dev(), ours.ino())
+        {
+            return Ok(());
+        }
         match fs::remove_dir_all(&self.place.dir) {
             Ok(()) => Ok(()),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),

@@ -19,6 +19,7 @@ mod join;
 mod mounts;
 mod outer;
 mod path;
+mod terminal;
 mod watch;
 mod wire;
 
@@ -35,6 +36,7 @@ pub use ask::ask;
 pub use barrier::{Barrier, Settings};
 pub use idmap::{Grants, grants};
 pub use join::{Joined, Terminal, join};
+pub use terminal::take as take_terminal;
 pub use watch::Watch;
 
 /// The stack of the thread that runs a recipe: scripts nest deeply, and an interpreter recurses.
@@ -46,11 +48,13 @@ pub struct Spec {
     /// Whether to map the user's whole range of subordinate ids, where there is one (subuid(5)). Programs that
     /// give up privileges need it.
     pub subids: bool,
+    /// Whose the terminal is while the sandbox runs.
+    pub terminal: Terminal,
 }
 
 impl Default for Spec {
     fn default() -> Spec {
-        Spec { subids: true }
+        Spec { subids: true, terminal: Terminal::Shared }
     }
 }
 
@@ -97,7 +101,8 @@ pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Verdict + Send) -> OpRe
     let mut stack = vec![0_u8; 512 << 10];
     let mut start = |flags: CloneFlags| {
         let user_ns = flags.contains(CloneFlags::CLONE_NEWUSER);
-        let born = || init::main(&ours, &theirs, &signals, user_ns, inside.take());
+        let setting = init::Setting { user_ns, terminal: spec.terminal };
+        let born = || init::main(&ours, &theirs, &signals, setting, inside.take());
         outer::clone(Box::new(born), &mut stack, flags)
     };
     let all = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
@@ -115,7 +120,11 @@ pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Verdict + Send) -> OpRe
         idmap::write(child, spec.subids)?;
     }
     lab.release()?;
-    lab.attend()
+    let outcome = lab.attend();
+    if spec.terminal == Terminal::Theirs {
+        terminal::take();
+    }
+    outcome
 }
 
 /// Runs `act` on a thread with a stack as big as the one inside a sandbox has, and waits for it.

@@ -10,7 +10,7 @@ use crate::error::{Class, OpError, OpResult, io_words};
 use crate::kernel::Errno;
 use crate::kernel::linux::boot::boot_id;
 use crate::names::LabName;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -71,6 +71,16 @@ impl Journal {
         }
         let sync = Sync { is_needed: true, ..Sync::default() };
         Ok(Journal { file, path: path.to_owned(), waiting: Vec::new(), sync })
+    }
+
+    /// Locks it for as long as this is open, and says whether nobody else has: a lab that stays is held by its own
+    /// process, so that who goes on with it locks its journal.
+    pub fn lock(&self) -> OpResult<bool> {
+        match self.file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(e)) => Err(failed("lock", &self.path, &e)),
+        }
     }
 
     /// Appends a line, after those that wait.

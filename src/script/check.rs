@@ -13,7 +13,8 @@ use super::bindings::Bindings;
 use super::compile::Compiled;
 use super::infer::{Elsewhere, Facts, Shape};
 use super::modules::Library;
-use super::scan::{line_col, offset};
+use super::page::Live;
+use super::scan::{line_col, offset, scan};
 use super::sources::Sources;
 use super::spans::call_at;
 use super::syntax::{Call, ExprKind, StatementKind, each, each_statement};
@@ -81,6 +82,8 @@ pub struct Program<'p> {
     pub sources: &'p Sources,
     /// What can be called.
     pub vocabulary: &'p Vocabulary<'p>,
+    /// What earlier entries of a prompt have made; nothing for a file.
+    pub live: &'p Live,
 }
 
 /// Everything wrong with a recipe's texts, in the order of the texts and their lines.
@@ -91,7 +94,7 @@ pub fn check(program: &Program<'_>) -> Vec<Finding> {
         let compiled = &*unit.compiled;
         let text = program.sources.text(&compiled.source).unwrap_or_else(|| "".into());
         let bindings = Bindings::of(&compiled.tree);
-        let elsewhere = Known { program, importer: &compiled.source };
+        let elsewhere = Known { program, importer: &compiled.source, text: &text };
         let facts = Facts::new(&compiled.tree, &bindings, &elsewhere);
         let checked = Checked {
             program,
@@ -214,11 +217,20 @@ fn forgiven(program: &Program<'_>) -> BTreeSet<String> {
 struct Known<'p> {
     program: &'p Program<'p>,
     importer: &'p str,
+    /// The text that is being checked.
+    text: &'p str,
 }
 
 impl Elsewhere for Known<'_> {
-    fn variable(&self, _name: &str) -> Option<Shape> {
-        None
+    fn variable(&self, name: &str) -> Option<Shape> {
+        let shape = self.program.live.variables.get(name)?;
+        // What it is given here may be of another type.
+        let tokens = scan(self.text).tokens;
+        let is_given = tokens.windows(2).any(|pair| match pair {
+            [word, sign] => word.text(self.text) == name && sign.text(self.text) == "=",
+            _ => false,
+        });
+        if is_given { None } else { Some(shape.clone()) }
     }
 
     fn returns(&self, module: &str, function: &str) -> Option<Shape> {

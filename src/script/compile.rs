@@ -4,9 +4,9 @@ use super::context::{is_closure, site};
 use super::explain;
 use super::explain::mark::{Part, mark};
 use super::sources::Sources;
-use super::syntax::{Tree, parse};
-use crate::error::{Class, OpError, Site};
-use rhai::{AST, ASTNode, Engine, Expr, FnAccess, FnCallExpr, ParseErrorType, Position, Scope, Stmt};
+use super::syntax::{Statement, StatementKind, Tree, parse};
+use crate::error::{Class, OpError, Site, closest};
+use rhai::{AST, ASTNode, Engine, Expr, FnAccess, FnCallExpr, ParseError, ParseErrorType, Position, Scope, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -73,16 +73,21 @@ pub type Attempt = (Option<Compiled>, Vec<OpError>);
 /// Compiles a text and remembers it under `id`. Variables that are not declared are all told; after another mistake
 /// in its syntax nothing more is known of a text.
 pub fn compile(engine: &Engine, sources: &Sources, id: &str, text: &str) -> Attempt {
+    compile_after(engine, sources, id, text, &Scope::new())
+}
+
+/// As [`compile`], of a text that knows variables which it does not declare.
+pub fn compile_after(engine: &Engine, sources: &Sources, id: &str, text: &str, known: &Scope<'static>) -> Attempt {
     let source = sources.add(id, text);
     let mut errors = Vec::new();
-    let mut missing = Scope::new();
+    let mut missing = known.clone();
     let mut undeclared = BTreeSet::new();
     let code = without_shebang(text);
     let mut ast = loop {
         match engine.compile_with_scope(&missing, &code) {
             Ok(ast) => break ast,
             Err(error) => {
-                errors.push(explain::syntax(&error, &source, sources));
+                errors.push(advise(explain::syntax(&error, &source, sources), &error, known));
                 match error.err_type() {
                     ParseErrorType::VariableUndefined(name) if errors.len() < UNDECLARED => {
                         missing.push(name.clone(), ());
@@ -96,6 +101,13 @@ pub fn compile(engine: &Engine, sources: &Sources, id: &str, text: &str) -> Atte
     if let Some(error) = explain::unclosed(text, &source) {
         errors.push(error);
         return (None, errors);
+    }
+    if !known.is_empty() && ast.iter_functions().next().is_some() {
+        let tree = parse(text);
+        if let Err(error) = engine.compile(functions_alone(&code, &tree)) {
+            errors.push(advise(explain::syntax(&error, &source, sources), &error, known));
+            return (None, errors);
+        }
     }
     ast.set_source(&*source);
     let mut compiled = Compiled {
@@ -172,6 +184,33 @@ fn call_site(call: &FnCallExpr, at: Position, is_method: bool, source: &Rc<str>)
         (Vec::new(), at)
     };
     Some(CallSite { name: call.name.to_string(), path, args: call.args.len(), is_method, site: site(source, at) })
+}
+
+/// Adds what is known of variables that the text does not declare to the error of one that is not there.
+fn advise(error: OpError, failure: &ParseError, known: &Scope<'static>) -> OpError {
+    let ParseErrorType::VariableUndefined(name) = failure.err_type() else { return error };
+    if known.contains(name) {
+        return error.help(format!(
+            "Functions do not see the variables of the prompt: pass `{name}` as a parameter, or declare it with \
+             `const {name} = …` and write `global::{name}`."
+        ));
+    }
+    match closest(name, known.iter_raw().map(|(name, _, _)| name)) {
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None => error,
+    }
+}
+
+/// The text with everything blank but functions and imports, which is what functions see.
+fn functions_alone(text: &str, tree: &Tree) -> String {
+    let is_import = |statement: &&Statement| matches!(statement.kind, StatementKind::Import { .. });
+    let mut kept: Vec<_> = tree.functions.iter().map(|function| function.at.clone()).collect();
+    // The semicolon after an import is not its own.
+    kept.extend(tree.body.statements.iter().filter(is_import).map(|import| import.at.start..import.at.end + 1));
+    let blank =
+        |(at, c): (usize, char)| if c == '\n' || kept.iter().any(|range| range.contains(&at)) { c } else { ' ' };
+    let chars = text.char_indices().map(blank);
+    chars.collect()
 }
 
 /// The text with a first line `#!…` turned into spaces, so that all positions stay.

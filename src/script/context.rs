@@ -6,6 +6,7 @@ use super::sources::Sources;
 use crate::error::{OpError, Site};
 use crate::kernel::interrupt;
 use crate::lab::Lab;
+use crate::names::Ns;
 use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -26,12 +27,31 @@ pub struct Context {
     pub print: Print,
     /// The values of the recipe's parameters.
     pub params: RefCell<BTreeMap<String, Dynamic>>,
+    /// The namespace that a free function means which is called at a prompt, if that is not the root.
+    pub here: RefCell<Ns>,
 }
 
 /// A result as Rhai's functions return it.
 pub type Raised<T> = Result<T, Box<EvalAltResult>>;
 
+/// What the ids of a prompt's entries begin with.
+pub const ENTRY: &str = "repl:";
+
+/// The id of all entries together that are read from something that is no terminal.
+pub const STDIN: &str = "stdin";
+
 impl Context {
+    /// The namespace that a free function means where it is called.
+    pub fn default_ns(&self, call: &NativeCallContext<'_>) -> Ns {
+        let here = self.here.borrow();
+        // Modules and recipes mean the root wherever they are used.
+        if *here == Ns::Host {
+            return Ns::Host;
+        }
+        let source = self.site(call).source;
+        if source.starts_with(ENTRY) || *source == *STDIN { here.clone() } else { Ns::Host }
+    }
+
     /// Where a function that is being called was called from.
     pub fn site(&self, call: &NativeCallContext<'_>) -> Site {
         let mut site = site(&call.call_source().unwrap_or_default().into(), call.call_position());

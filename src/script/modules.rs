@@ -205,7 +205,7 @@ impl Library {
     }
 
     /// Evaluates a module, the first time that it is imported.
-    fn evaluate(&self, engine: &Engine, compiled: &Compiled) -> Raised<Shared<Module>> {
+    pub fn evaluate(&self, engine: &Engine, compiled: &Compiled) -> Raised<Shared<Module>> {
         if let Some(module) = self.evaluated.borrow().get(&compiled.source) {
             return Ok(Shared::clone(module));
         }

@@ -73,7 +73,7 @@ fn invoke(
         Run::Script => builtins::call(cx, call, def, given),
         Run::Op(run) => {
             let is_free = this.is_none();
-            let this = receiver(def, this);
+            let this = receiver(def, this, || cx.default_ns(call));
             let result = bind(def, given, &here(&this)).and_then(|args| {
                 let mut lab = cx.lab.try_borrow_mut().map_err(|_| {
                     OpError::new("internal::lab", format!("`{}` was called in the middle of another call.", def.name))
@@ -110,10 +110,10 @@ fn as_method(cx: &Context, call: &NativeCallContext<'_>, def: &FnDef, given: &[D
 }
 
 /// What a function is called on, as its planner sees it.
-fn receiver(def: &FnDef, this: Option<&Dynamic>) -> Value {
+fn receiver(def: &FnDef, this: Option<&Dynamic>, here: impl FnOnce() -> Ns) -> Value {
     match (this, def.kind) {
         (Some(this), _) => any(this).unwrap_or(Value::Unit),
-        (None, Kind::InNs) => Value::Ns(Ns::Host),
+        (None, Kind::InNs) => Value::Ns(here()),
         (None, _) => Value::Unit,
     }
 }

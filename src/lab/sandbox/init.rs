@@ -3,7 +3,7 @@
 
 use super::outer::Signals;
 use super::wire::{self, Failure, News, Step};
-use super::{Holder, Inside, STACK, Verdict, mounts, path};
+use super::{Holder, Inside, STACK, Terminal, Verdict, mounts, path, terminal};
 use crate::kernel::linux::netns;
 use crate::lab::baseline;
 use nix::errno::Errno;
@@ -27,19 +27,32 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The exit code when the run's thread dies of a defect.
 const DEFECT: i32 = 70;
 
+/// What pid 1 must know of how it was made.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Whether it has a user namespace of its own.
+    pub user_ns: bool,
+    /// Whose the terminal is.
+    pub terminal: Terminal,
+}
+
 /// The whole life of pid 1; what it returns is its exit code. `outer` is the other process's end of the socket,
 /// of which we have a copy.
 pub fn main<F: FnOnce(Inside) -> Verdict + Send>(
     outer: &UnixStream,
     socket: &UnixStream,
     signals: &Signals,
-    user_ns: bool,
+    setting: Setting,
     inside: Option<F>,
 ) -> isize {
     // Without our copy, the socket tells when the outer process is gone.
     let closed = close(outer.as_raw_fd()).and_then(|()| signals.restore());
     let (Ok(()), Some(inside)) = (closed, inside) else { return finish(DEFECT) };
-    let verdict = match build(socket, user_ns) {
+    let built = build(socket, setting.user_ns);
+    if setting.terminal == Terminal::Theirs && built.is_ok() && terminal::own_group().is_ok() {
+        terminal::take();
+    }
+    let verdict = match built {
         Ok(holder) => run(|| inside(Inside { holder })),
         Err(failure) => Err(failure),
     };
@@ -133,7 +146,12 @@ fn finish(code: i32) -> isize {
 fn settle(socket: &UnixStream) -> Result<(), Failure> {
     let at = |errno| Failure { step: Step::Session, errno };
     finish(0);
-    setsid().map_err(at)?;
+    match setsid() {
+        // We lead a group, of those whose the terminal was. In their session we stay, but what becomes of the terminal is
+        // no matter of ours any more.
+        Err(Errno::EPERM) => terminal::give_up(),
+        other => drop(other.map_err(at)?),
+    }
     let null = OpenOptions::new().read(true).write(true).open("/dev/null").map_err(|e| at(wire::errno(&e)))?;
     dup2_stdin(&null).map_err(at)?;
     dup2_stdout(&null).map_err(at)?;

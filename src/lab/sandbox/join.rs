@@ -1,14 +1,14 @@
 //! Going into a lab that another process holds.
 
 use super::watch::Watch;
-use super::{Holder, faults, path};
+use super::{Holder, faults, path, terminal};
 use crate::error::OpResult;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal};
+use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fork, getpgrp, setpgid, tcsetpgrp};
+use nix::unistd::{ForkResult, Pid, fork, setpgid};
 use std::env::{current_dir, set_current_dir};
 use std::fs::read_link;
 use std::io::Write;
@@ -54,13 +54,13 @@ pub fn join(holder: Holder, terminal: Terminal, act: impl FnOnce() -> i32) -> Op
         ForkResult::Parent { child } => {
             let status = attend(child);
             if terminal == Terminal::Theirs {
-                take_terminal();
+                terminal::take();
             }
             Ok(Joined { status: status? })
         }
         ForkResult::Child => {
             if terminal == Terminal::Theirs && setpgid(Pid::from_raw(0), Pid::from_raw(0)).is_ok() {
-                take_terminal();
+                terminal::take();
             }
             path::complete();
             let status = if prctl::set_pdeathsig(Signal::SIGKILL).is_ok() { act() } else { 1 };
@@ -88,17 +88,6 @@ fn attend(child: Pid) -> OpResult<i32> {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(faults::outer("wait for the command", errno)),
         }
-    }
-}
-
-/// Makes our process group the one that the terminal's keys go to; without a terminal there is nothing to do.
-fn take_terminal() {
-    // A group in the background would be stopped for trying (tcsetpgrp(3)), and that only if SIGTTOU is not blocked.
-    let mut set = SigSet::empty();
-    set.add(Signal::SIGTTOU);
-    if let Ok(before) = set.thread_swap_mask(SigmaskHow::SIG_BLOCK) {
-        let _ = tcsetpgrp(std::io::stdin(), getpgrp());
-        let _ = before.thread_set_mask();
     }
 }
 

@@ -2,15 +2,12 @@
 //!
 //! They are those of Rhai's own tree, so nothing else is checked than what Rhai will call.
 
-use super::Checked;
+use super::{Checked, Program};
 use crate::error::{OpError, closest};
 use crate::script::compile::{CallSite, Compiled};
 use crate::script::context::is_closure;
 use crate::script::explain::functions::{counted, missing_among};
 use crate::script::explain::mark::{Part, mark};
-use crate::script::modules::Library;
-use crate::script::sources::Sources;
-use crate::script::vocabulary::Vocabulary;
 use std::rc::Rc;
 
 /// Rhai's functions that recipes must not use, and what to do instead.
@@ -20,19 +17,14 @@ const FORBIDDEN: &[(&str, &str)] =
 /// Checks every call of a text.
 pub fn mistakes(checked: &Checked<'_>) -> Vec<OpError> {
     let (compiled, program) = (checked.compiled, checked.program);
-    let check = |call| mistake(call, compiled, program.library, program.sources, program.vocabulary);
+    let check = |call| mistake(call, compiled, program);
     compiled.calls.iter().filter_map(check).collect()
 }
 
-fn mistake(
-    call: &CallSite,
-    compiled: &Compiled,
-    library: &Library,
-    sources: &Sources,
-    vocabulary: &Vocabulary<'_>,
-) -> Option<OpError> {
+fn mistake(call: &CallSite, compiled: &Compiled, program: &Program<'_>) -> Option<OpError> {
+    let Program { sources, vocabulary, .. } = *program;
     if !call.path.is_empty() {
-        return qualified(call, compiled, library, sources);
+        return qualified(call, compiled, program);
     }
     if let Some((name, help)) = FORBIDDEN.iter().find(|(name, _)| *name == call.name) {
         let error = OpError::new("script::unknown_function", format!("Recipes cannot call `{name}`.")).help(*help);
@@ -47,17 +39,21 @@ fn mistake(
         return None;
     }
     let receiver = call.is_method.then_some("");
-    Some(missing_among(&call.name, call.args, receiver, &signatures(compiled, true), &call.site, sources, vocabulary))
+    let mut forms = signatures(compiled, true);
+    forms.extend(program.live.functions.iter().map(|(name, params)| format!("{name}({})", params.join(", "))));
+    Some(missing_among(&call.name, call.args, receiver, &forms, &call.site, sources, vocabulary))
 }
 
 /// A call of a module's function.
-fn qualified(call: &CallSite, compiled: &Compiled, library: &Library, sources: &Sources) -> Option<OpError> {
+fn qualified(call: &CallSite, compiled: &Compiled, program: &Program<'_>) -> Option<OpError> {
+    let Program { library, sources, .. } = *program;
     let mut module: Option<Rc<Compiled>> = None;
     for name in &call.path {
         let within = module.as_deref().unwrap_or(compiled);
         // Strict variables have seen to it that the first name is imported; others may be variables.
-        let import = within.imports.iter().find(|import| import.alias == *name)?;
-        module = Some(library.get(&within.source, &import.path)?);
+        let import = within.imports.iter().find(|import| import.alias == *name).map(|import| &import.path);
+        let path = if module.is_none() { import.or_else(|| program.live.modules.get(name)) } else { import };
+        module = Some(library.get(&within.source, path?)?);
     }
     let module = module?;
     if module.has(&call.name, call.args) && !module.private.contains(&call.name) {

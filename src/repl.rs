@@ -1,0 +1,156 @@
+//! The prompt: a lab that is built and looked at line by line.
+//!
+//! An entry is a transaction: it ends well, or the lab and the variables are as before it. Entries come from a terminal,
+//! with editing and completion, or from anything else, such as a pipe, one after another as they are complete.
+
+mod commands;
+mod editor;
+mod entry;
+mod graph;
+mod history;
+mod loops;
+mod rehearsal;
+mod save;
+mod scene;
+mod show;
+
+use crate::cli::args::Context;
+use crate::cli::conduct::code_of;
+use crate::cli::engine::{self, Trouble};
+use crate::cli::events::Json;
+use crate::cli::progress::Progress;
+use crate::cli::style::Style;
+use crate::error::OpError;
+use crate::lab::{Lab, Right};
+use crate::script::prompt::Prompt;
+use history::History;
+pub use scene::{Ending, Scene};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// How a prompt behaves.
+#[derive(Debug, Clone)]
+pub struct Manner {
+    /// Whether a person sits at a terminal.
+    pub is_interactive: bool,
+    /// Whether nothing but values, output and errors is shown.
+    pub is_quiet: bool,
+    /// Whether to go on past errors where nobody sits at a terminal.
+    pub keeps_going: bool,
+    /// The recipe to begin with.
+    pub recipe: Option<PathBuf>,
+    /// What entries may not do.
+    pub deny: BTreeSet<Right>,
+    /// What every subcommand knows.
+    pub context: Context,
+}
+
+/// A prompt at work.
+struct Repl<'s> {
+    prompt: Rc<RefCell<Prompt>>,
+    lab: Rc<RefCell<Lab>>,
+    scene: Scene<'s>,
+    history: History,
+    progress: Rc<RefCell<Progress>>,
+    manner: Manner,
+    /// Whether how long entries take is told.
+    is_timed: bool,
+    /// The line that the entry at hand begins in.
+    line: usize,
+}
+
+/// Whether there is more to come.
+enum Next {
+    More,
+    /// The user wants to leave.
+    Leave,
+}
+
+/// What a line came to.
+type Done = Result<Next, Trouble>;
+
+/// Runs a prompt to its end.
+pub fn run(prompt: Prompt, scene: Scene<'_>, progress: Rc<RefCell<Progress>>, manner: Manner) -> Ending {
+    let lab = Rc::clone(prompt.lab());
+    let mut repl = Repl {
+        prompt: Rc::new(RefCell::new(prompt)),
+        lab,
+        scene,
+        history: History::default(),
+        progress,
+        manner,
+        is_timed: false,
+        line: 1,
+    };
+    let code = repl.live();
+    repl.end(code)
+}
+
+impl Repl<'_> {
+    fn style(&self) -> Style {
+        self.manner.context.stdout()
+    }
+
+    /// Shows a text on standard output.
+    fn show(&self, text: &str) {
+        let text = text.trim_end();
+        if !text.is_empty() {
+            self.progress.borrow_mut().print(text);
+        }
+    }
+
+    /// A remark, for who does not want quiet.
+    fn note(&self, text: &str) {
+        self.progress.borrow_mut().note(text);
+    }
+
+    /// Reports an error and returns its exit code.
+    fn report(&self, trouble: &Trouble) -> i32 {
+        let report = engine::report(trouble, self.manner.context.stderr());
+        self.progress.borrow_mut().error(&trouble.error, &report);
+        code_of(&trouble.error)
+    }
+
+    /// An error with the texts that it may point into.
+    fn trouble(&self, error: OpError) -> Trouble {
+        Trouble { error, sources: self.prompt.borrow().sources().clone() }
+    }
+
+    /// One line or entry.
+    fn act(&mut self, text: &str) -> Done {
+        let line = text.trim();
+        if line.is_empty() {
+            return Ok(Next::More);
+        }
+        if let Some(command) = line.strip_prefix(':') {
+            return self.command(command);
+        }
+        if let Some(command) = line.strip_prefix('!') {
+            return self.external(command.trim()).map(|()| Next::More);
+        }
+        self.enter(text)?;
+        Ok(Next::More)
+    }
+
+    /// Runs a text as an entry and shows its value.
+    fn enter(&mut self, text: &str) -> Result<(), Trouble> {
+        let is_interactive = self.manner.is_interactive;
+        self.transact(|prompt| if is_interactive { prompt.read(text) } else { prompt.read_piped(text) })
+    }
+
+    /// Runs a recipe's file as an entry.
+    fn load(&mut self, path: &Path) -> Result<(), Trouble> {
+        self.transact(|prompt| prompt.read_file(path))
+    }
+
+    fn tell(&self, event: &Json<'_>) {
+        self.progress.borrow_mut().json(event);
+    }
+}
+
+/// An error of the command line at the prompt.
+fn usage(message: impl Into<String>, help: &str) -> OpError {
+    OpError::new("repl::usage", message).help(help).usage()
+}

@@ -1,0 +1,118 @@
+//! Leaving a lab up that was made at the prompt.
+//!
+//! In a sandbox the lab's folder gets the new name and its journal is written anew; nothing in the network is touched. On
+//! the machine everything carries the lab's name, by which what a crash left is found again, so that under another name it
+//! is made again.
+
+use crate::change::Identity;
+use crate::cli::engine::{self, Trouble};
+use crate::error::{Class, OpError, OpResult};
+use crate::lab::registry::{Mode, Place};
+use crate::lab::store::Journal;
+use crate::lab::{Lab, Neighbours, Record};
+use crate::names::LabName;
+use crate::repl::entry::lost;
+use crate::repl::{Repl, usage};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+impl Repl<'_> {
+    /// Has the lab stay when the prompt ends.
+    pub(super) fn keep(&mut self, name: &str) -> Result<(), Trouble> {
+        let name = LabName::new(name).map_err(OpError::usage)?;
+        if self.scene.card.kept {
+            let message = format!("The lab is kept already, as `{}`.", self.scene.name());
+            return Err(usage(message, "It stays when you leave.").into());
+        }
+        self.lab.borrow_mut().settle().map_err(|error| self.trouble(error))?;
+        let lost = if name == *self.scene.name() {
+            Vec::new()
+        } else if self.scene.card.mode == Mode::Sandbox {
+            self.rename(&name)?;
+            Vec::new()
+        } else {
+            self.make_again_as(&name)?
+        };
+        self.lab.borrow_mut().keep()?;
+        self.scene.card.kept = true;
+        self.scene.write()?;
+        self.note(&format!("The lab stays as `{name}` when you leave."));
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let error = OpError::new("keep::lost", format!("Not everything could be made again as `{name}`."));
+        let mut error = error.class(Class::Leftover);
+        error.0.leftovers = lost;
+        Err(error.into())
+    }
+
+    fn rename(&mut self, name: &LabName) -> OpResult<()> {
+        let old = self.scene.place();
+        let Some(claim) = self.scene.claim else { return Ok(()) };
+        let claim = claim.rename(&self.scene.registry, name)?;
+        let new = claim.place().clone();
+        self.scene.renamed = Some(claim);
+        self.scene.card.name = name.clone();
+        let records = self.lab.borrow().records().to_vec();
+        let records = records.into_iter().map(|record| moved(record, &old.logs(), &new.logs())).collect();
+        let journal = new.journal();
+        std::fs::remove_file(&journal).map_err(|e| {
+            OpError::new(
+                "journal::io",
+                format!("Cannot replace {}: {}.", journal.display(), crate::error::io_words(&e)),
+            )
+        })?;
+        let journal = Journal::create(&journal, name, &self.recipe_name(), false)?;
+        let kernel = engine::kernel(name, &new, Mode::Sandbox, true)?;
+        let mut lab = Lab::resume(name.clone(), kernel, None, records);
+        lab.rejournal(journal)?;
+        self.take(lab);
+        self.prompt.borrow_mut().renew(Some((&old.logs(), &new.logs())));
+        Ok(())
+    }
+
+    /// Undoes everything and makes it again under another name; what could not be made again.
+    fn make_again_as(&mut self, name: &LabName) -> OpResult<Vec<String>> {
+        let claim = self.scene.registry.create(name)?;
+        let place: Place = claim.place().clone();
+        claim.write(&crate::lab::registry::Card { name: name.clone(), ..self.scene.card.clone() })?;
+        let journal = Journal::create(&place.journal(), name, &self.recipe_name(), true)?;
+        let kernel = engine::kernel(name, &place, Mode::Host, true)?;
+        let records = self.lab.borrow().records().to_vec();
+        let left = self.lab.borrow_mut().unwind();
+        if !left.is_empty() {
+            claim.remove()?;
+            return Err(crate::cli::conduct::leftover_error(&left));
+        }
+        let mut lab = Lab::new(name.clone(), kernel, Some(journal));
+        lab.know(Neighbours::new(place, self.scene.card.root));
+        let lost = lab.remake(&records).iter().map(lost).collect();
+        self.take(lab);
+        self.scene.card.name = name.clone();
+        self.scene.renamed = Some(claim);
+        self.prompt.borrow_mut().renew(None);
+        Ok(lost)
+    }
+
+    /// Goes on with another lab in the place of the one before.
+    fn take(&self, mut lab: Lab) {
+        lab.deny(&self.manner.deny);
+        let progress = Rc::clone(&self.progress);
+        lab.listen(Box::new(move |event| progress.borrow_mut().event(event)));
+        self.lab.replace(lab);
+    }
+
+    fn recipe_name(&self) -> String {
+        self.scene.card.recipe.display().to_string()
+    }
+}
+
+/// A change whose process logs to another folder now.
+fn moved(mut record: Record, from: &Path, to: &Path) -> Record {
+    if let Identity::Process { log, .. } = &mut record.identity
+        && let Ok(name) = log.strip_prefix(from)
+    {
+        *log = PathBuf::from(to).join(name);
+    }
+    record
+}

@@ -1,0 +1,97 @@
+//! Commands that only look.
+
+use super::all;
+use crate::cli::engine::Trouble;
+use crate::cli::ls::{new_table, print};
+use crate::cli::style::Ink;
+use crate::cli::survey::survey;
+use crate::cli::{journal, status};
+use crate::error::{OpError, closest};
+use crate::ops::{self, FnDef, reference};
+use crate::repl::Repl;
+
+impl Repl<'_> {
+    /// The commands, or a function.
+    pub(super) fn help(&self, name: &str) -> Result<(), Trouble> {
+        if name.is_empty() {
+            let style = self.style();
+            let mut text = String::new();
+            for command in all() {
+                let usage = format!(":{} {}", command.name, command.args);
+                text.push_str(&format!("{}  {}\n", style.paint(Ink::Strong, &format!("{usage:18}")), command.summary));
+            }
+            let program = style.paint(Ink::Strong, &format!("{:18}", "!COMMAND"));
+            text.push_str(&format!("{program}  run a program in the current namespace: !ping 10.0.0.2\n"));
+            text.push_str("\nAnything else is an entry in the language. `:help NAME` explains a function, and `help()` lists them all.\n");
+            text.push_str("The variable `it` is the last value that was shown.");
+            self.show(&text);
+            return Ok(());
+        }
+        let name = name.trim_start_matches(':').trim_end_matches("()");
+        if let Some(command) = all().find(|command| command.name == name)
+            && !ops::all().any(|def| def.name == name)
+        {
+            self.show(&format!(":{} {}\n\n{}.", command.name, command.args, command.summary));
+            return Ok(());
+        }
+        let text = reference::definition(name).ok_or_else(|| unknown(name))?;
+        let example = self.style().paint(Ink::Faint, &format!("`:example {name}` runs the example in this lab."));
+        self.show(&format!("{}\n\n{example}", text.trim_end()));
+        Ok(())
+    }
+
+    /// Runs the example of a function as an entry.
+    pub(super) fn example(&mut self, name: &str) -> Result<(), Trouble> {
+        let name = name.trim_end_matches("()");
+        let def: &FnDef = ops::all().find(|def| def.name == name).ok_or_else(|| unknown(name))?;
+        self.show(&self.style().paint(Ink::Faint, def.example));
+        self.enter_part(def.example)
+    }
+
+    /// What stands, from the changes on record, checked against the kernel.
+    pub(super) fn list_all(&self) -> Result<(), Trouble> {
+        let text = (|| {
+            self.lab.borrow_mut().settle()?;
+            let mut kernel = self.scene.kernel()?;
+            let lab = self.lab.borrow();
+            let standing = survey(&mut *kernel, lab.records());
+            status::stands(lab.records(), &standing, &mut *kernel, self.style())
+        })();
+        let text = text.map_err(|error| self.trouble(error))?;
+        self.show(text.trim_start());
+        Ok(())
+    }
+
+    /// The variables with their types and values.
+    pub(super) fn variables(&self) {
+        let variables = self.prompt.borrow().variables();
+        if variables.is_empty() {
+            self.show("There are no variables yet.");
+            return;
+        }
+        let mut table = new_table(["VARIABLE", "TYPE", "VALUE"]);
+        for variable in variables {
+            let value = variable.shown.text.replace('\n', " ");
+            table.add_row([variable.name, variable.shown.ty, crate::cli::style::cut(&value, 60)]);
+        }
+        self.show(&print(&table, self.style()));
+    }
+
+    /// Every change that stands.
+    pub(super) fn journal(&self) -> Result<(), Trouble> {
+        self.lab.borrow_mut().settle().map_err(|error| self.trouble(error))?;
+        let lab = self.lab.borrow();
+        let style = self.style();
+        let text: String = lab.records().iter().map(|record| journal::entry(record, true, style)).collect();
+        self.show(if text.is_empty() { "No change stands." } else { &text });
+        Ok(())
+    }
+}
+
+fn unknown(name: &str) -> OpError {
+    let error = OpError::new("help::unknown", format!("There is no function `{name}`.")).usage();
+    match closest(name, ops::all().map(|def| def.name)) {
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None => error.help("`help()` lists them all."),
+    }
+}

@@ -1,0 +1,198 @@
+//! An entry as a transaction.
+
+use super::Repl;
+use super::history::Group;
+use crate::change::Change;
+use crate::cli::engine::Trouble;
+use crate::cli::events::Json;
+use crate::cli::progress::{changes, write_err};
+use crate::cli::style::Ink;
+use crate::error::{Class, OpError};
+use crate::kernel::interrupt;
+use crate::lab::{Leftover, Record, STOPPED};
+use crate::observe::ProcState;
+use crate::render;
+use crate::script::ScriptError;
+use crate::script::prompt::{Entry, Prompt};
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+/// What going back, or forth, came to.
+#[derive(Default)]
+pub(super) struct Balance {
+    /// How many changes were undone.
+    pub undone: usize,
+    /// How many were made again.
+    pub remade: usize,
+    /// The processes that were started anew.
+    pub restarted: Vec<String>,
+    /// What could not be undone or made again.
+    pub left: Vec<String>,
+}
+
+impl Balance {
+    /// As a sentence; none if nothing was done.
+    pub fn sentence(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        if self.undone > 0 {
+            parts.push(format!("{} undone", changes(self.undone)));
+        }
+        if self.remade > 0 {
+            parts.push(format!("{} made again", changes(self.remade)));
+        }
+        if !self.restarted.is_empty() {
+            parts.push(format!("started anew: {}", self.restarted.join(", ")));
+        }
+        if parts.is_empty() { None } else { Some(parts.join("; ")) }
+    }
+}
+
+/// The records of `all` that are not among `some`.
+pub(super) fn missing(all: &[Record], some: &[Record]) -> Vec<Record> {
+    let numbers: HashSet<u64> = some.iter().map(|record| record.n).collect();
+    all.iter().filter(|record| !numbers.contains(&record.n)).cloned().collect()
+}
+
+impl Repl<'_> {
+    /// Reads an entry and runs it. If it fails, everything is as before.
+    pub(super) fn transact(
+        &mut self,
+        read: impl FnOnce(&mut Prompt) -> Result<Entry, ScriptError>,
+    ) -> Result<(), Trouble> {
+        let began = Instant::now();
+        let entry = read(&mut self.prompt.borrow_mut());
+        let entry = entry.map_err(|error| self.trouble(error)).inspect_err(|_| self.tell_entry(None, true))?;
+        let before = self.lab.borrow().records().to_vec();
+        let running = self.running(&before);
+        let moment = self.prompt.borrow().moment();
+        let result = self.prompt.borrow_mut().run(&entry);
+        self.progress.borrow_mut().pause();
+        if interrupt::pending() && self.manner.is_interactive {
+            // The terminal shows Ctrl-C as `^C`, which is no beginning of a report.
+            write_err("");
+        }
+        let result = result.and_then(|shown| self.progress.borrow().delivered().map(|()| shown));
+        let shown = match result {
+            Ok(shown) => shown,
+            Err(error) => {
+                let trouble = self.roll_back(error, &before, &running, &moment);
+                self.tell_entry(None, true);
+                return Err(trouble);
+            }
+        };
+        let after = self.prompt.borrow().moment();
+        let now = self.lab.borrow().records().to_vec();
+        let (made, removed) = (missing(&now, &before), missing(&before, &now));
+        let value = shown.as_ref().map(|shown| self.present(shown));
+        self.tell_entry(shown.as_ref().map(|shown| (shown.text.as_str(), shown.ty.as_str())), false);
+        if let Some(text) = value.filter(|_| !self.manner.context.json) {
+            self.show(&text);
+        }
+        if !made.is_empty() || !removed.is_empty() || moment.differs(&after) {
+            let here = self.prompt.borrow().here();
+            self.history.push(Group { text: entry.text, made, removed, before: moment, after, here });
+        }
+        if self.is_timed {
+            self.tell_time(began.elapsed());
+        }
+        Ok(())
+    }
+
+    pub(super) fn tell_time(&self, time: Duration) {
+        let text = format!("{:.1} ms", time.as_secs_f64() * 1e3);
+        self.note(&self.manner.context.stderr().paint(Ink::Faint, &text));
+    }
+
+    fn tell_entry(&self, shown: Option<(&str, &str)>, failed: bool) {
+        let (value, ty) = shown.unzip();
+        self.tell(&Json::Entry { line: self.line, value, ty, failed });
+    }
+
+    /// The processes of the lab that run now.
+    fn running(&self, records: &[Record]) -> Vec<Record> {
+        let mut lab = self.lab.borrow_mut();
+        let started = records.iter().filter(|record| matches!(record.change, Change::Start { .. }));
+        let runs = |record: &&Record| lab.process(&record.identity).is_ok_and(|state| state == ProcState::Running);
+        started.filter(runs).cloned().collect()
+    }
+
+    fn roll_back(
+        &mut self,
+        mut error: ScriptError,
+        before: &[Record],
+        running: &[Record],
+        moment: &crate::script::prompt::Moment,
+    ) -> Trouble {
+        let stop = if interrupt::is_final() { interrupt::signal() } else { None };
+        // What stopped the entry must not stop its undoing.
+        interrupt::forget();
+        let balance = self.go_back(before, running);
+        self.prompt.borrow_mut().restore(moment);
+        self.prompt.borrow_mut().renew(None);
+        if let Some(signal) = stop {
+            interrupt::raise_again(signal);
+        }
+        if error.0.code == STOPPED {
+            error.0.message = error.0.message.replace("the recipe", "the entry");
+            error.0.help = Some(match balance.sentence() {
+                Some(text) => format!("The lab is as before the entry ({text})."),
+                None => "It had changed nothing.".to_owned(),
+            });
+        } else if let Some(text) = balance.sentence() {
+            let text = format!("The lab is as before the entry ({text}).");
+            error.0.help = Some(match error.0.help.take() {
+                Some(help) => format!("{help}\n{text}"),
+                None => text,
+            });
+        }
+        error.0.leftovers.extend(balance.left);
+        self.trouble(error)
+    }
+
+    /// Makes the lab as it was when it had these records, of which these processes ran.
+    fn go_back(&self, before: &[Record], running: &[Record]) -> Balance {
+        let mut lab = self.lab.borrow_mut();
+        let made: Vec<u64> = missing(lab.records(), before).iter().map(|record| record.n).collect();
+        let mut left: Vec<String> = lab.take_back(&made).iter().map(Leftover::describe).collect();
+        let mut gone = missing(before, lab.records());
+        let mut restarted: Vec<String> = gone.iter().filter_map(process_name).collect();
+        let ended: Vec<Record> = running
+            .iter()
+            .filter(|record| !gone.iter().any(|gone| gone.n == record.n))
+            .filter(|record| lab.process(&record.identity).is_ok_and(|state| state != ProcState::Running))
+            .cloned()
+            .collect();
+        if !ended.is_empty() {
+            let numbers: Vec<u64> = ended.iter().map(|record| record.n).collect();
+            left.extend(lab.take_back(&numbers).iter().map(Leftover::describe));
+            restarted.extend(ended.iter().filter_map(process_name));
+            gone.extend(ended.iter().cloned());
+        }
+        gone.sort_by_key(|record| record.n);
+        left.extend(lab.remake(&gone).iter().map(lost));
+        Balance { undone: made.len(), remade: gone.len() - ended.len(), restarted, left }
+    }
+
+    /// An error if something could not be undone or made again.
+    pub(super) fn all_of(&self, balance: &Balance) -> Result<(), Trouble> {
+        if balance.left.is_empty() {
+            return Ok(());
+        }
+        let error = OpError::new("lab::leftover", "Not everything could be undone and made again.");
+        let mut error = error.class(Class::Leftover);
+        error.0.leftovers.clone_from(&balance.left);
+        Err(self.trouble(error))
+    }
+}
+
+fn process_name(record: &Record) -> Option<String> {
+    match &record.change {
+        Change::Start { process, .. } => Some(process.name.clone()),
+        _ => None,
+    }
+}
+
+/// What could not be made again, and how to make it by hand.
+pub(super) fn lost(left: &Leftover) -> String {
+    format!("{} To make it by hand: {}", left.error, render::commands(&left.record.change).join("; "))
+}

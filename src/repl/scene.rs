@@ -1,0 +1,151 @@
+//! Where a prompt's lab is, what it is called, and what becomes of it at the end.
+
+use crate::cli::engine;
+use crate::cli::style::{Ink, Style};
+use crate::error::OpResult;
+use crate::kernel::Kernel;
+use crate::lab::registry::{Card, Claim, Mode, Place, Registry};
+use crate::names::{LabName, Ns};
+use std::path::PathBuf;
+
+/// The file in the state folder with what was entered.
+const HISTORY: &str = "repl_history";
+
+/// A prompt's lab on record.
+#[derive(Debug)]
+pub struct Scene<'s> {
+    /// Its folder, taken by us; none of a lab that was there before.
+    pub(super) claim: Option<&'s Claim>,
+    /// Its folder under another name, if it was given one.
+    pub(super) renamed: Option<Claim>,
+    /// What it is.
+    pub(super) card: Card,
+    /// Where the labs are.
+    pub(super) registry: Registry,
+    /// Whether a lab that stays is to be taken down now.
+    doomed: bool,
+}
+
+/// What becomes of the lab.
+#[derive(Debug)]
+pub enum Ending {
+    /// It was taken down, or falls with its process.
+    Down {
+        /// The exit code.
+        code: i32,
+    },
+    /// It stays.
+    Stays {
+        /// The exit code.
+        code: i32,
+    },
+    /// It is another process's to take down.
+    Doomed {
+        /// The exit code.
+        code: i32,
+    },
+}
+
+impl<'s> Scene<'s> {
+    /// The scene of a lab that is made for the prompt, whose folder we have taken, or of one that was there before.
+    pub fn new(registry: Registry, card: Card, claim: Option<&'s Claim>) -> Scene<'s> {
+        Scene { claim, renamed: None, card, registry, doomed: false }
+    }
+
+    /// The lab's name.
+    pub(super) fn name(&self) -> &LabName {
+        &self.card.name
+    }
+
+    /// Its folder.
+    pub(super) fn place(&self) -> Place {
+        self.registry.place(&self.card.name)
+    }
+
+    /// Whether it was there before the prompt.
+    pub(super) fn is_attached(&self) -> bool {
+        self.claim.is_none()
+    }
+
+    /// Whether it stays when the prompt ends.
+    pub(super) fn stays(&self) -> bool {
+        self.card.kept && !self.doomed
+    }
+
+    /// Has a lab taken down that would stay.
+    pub(super) fn doom(&mut self) {
+        self.doomed = true;
+    }
+
+    /// Has a lab taken down that the prompt has made.
+    pub(super) fn doom_own(&mut self) {
+        self.doomed |= !self.is_attached();
+    }
+
+    /// Whether it is taken down by ending its holder, which is not this process.
+    pub(super) fn is_doomed_elsewhere(&self) -> bool {
+        self.doomed && self.is_attached() && self.card.mode == Mode::Sandbox
+    }
+
+    /// Whether what cannot be undone falls with the sandbox.
+    pub(super) fn goes_with_us(&self) -> bool {
+        self.card.mode == Mode::Sandbox
+    }
+
+    /// Writes what the lab is.
+    pub(super) fn write(&self) -> OpResult<()> {
+        match self.renamed.as_ref().or(self.claim) {
+            Some(claim) => claim.write(&self.card),
+            None => Ok(()),
+        }
+    }
+
+    /// A kernel to look at the lab with.
+    pub(super) fn kernel(&self) -> OpResult<Box<dyn Kernel>> {
+        engine::kernel(&self.card.name, &self.place(), self.card.mode, true)
+    }
+
+    /// Where to keep what was entered.
+    pub(super) fn history_file(&self) -> Option<PathBuf> {
+        let state = self.place().dir().parent()?.parent()?.to_owned();
+        Some(state.join(HISTORY))
+    }
+
+    /// What stands before a line.
+    pub(super) fn prompt(&self, here: &Ns) -> String {
+        match here {
+            Ns::Host => format!("{}> ", self.card.name),
+            Ns::Named(ns) => format!("{}:{ns}> ", self.card.name),
+        }
+    }
+
+    /// The first words.
+    pub(super) fn greeting(&self, style: Style) -> String {
+        let what = match (self.is_attached(), self.card.mode) {
+            (true, _) => format!("The lab `{}`, live: what you enter is made in it at once.", self.card.name),
+            (false, Mode::Sandbox) => {
+                "A lab in a sandbox: what you enter is made at once, and gone when you leave.".to_owned()
+            }
+            (false, Mode::Host) => {
+                "A lab on this machine: what you enter is made at once, and undone when you leave.".to_owned()
+            }
+        };
+        let keys = ":help shows the commands, Tab completes, Ctrl-C stops a call, Ctrl-D leaves.";
+        format!("{what}\n{}", style.paint(Ink::Faint, keys))
+    }
+
+    /// What is left to do with the lab's folder.
+    pub(super) fn end(self, code: i32) -> Ending {
+        if self.stays() {
+            return Ending::Stays { code };
+        }
+        if self.is_doomed_elsewhere() {
+            return Ending::Doomed { code };
+        }
+        if let Some(claim) = self.renamed {
+            // Our own files, which nobody looks for any more; `recover` removes them, too.
+            let _ = claim.remove();
+        }
+        Ending::Down { code }
+    }
+}
