@@ -72,16 +72,10 @@ pub(super) const ALL: &[Command] = &[
     command("quit", "", Arg::Other, "leave"),
 ];
 
-/// The commands that there are: `:why` only where the language has the function.
-pub(super) fn all() -> impl Iterator<Item = &'static Command> {
-    let is_there = |name: &str| name != "why" || ops::all().any(|def| def.name == "why");
-    ALL.iter().filter(move |command| is_there(command.name))
-}
-
 /// A command by its name.
 pub(super) fn find(name: &str) -> Option<&'static Command> {
     let name = name.trim_end_matches('!');
-    all().find(|command| command.name == name)
+    ALL.iter().find(|command| command.name == name)
 }
 
 /// The functions of the language.
@@ -229,7 +223,7 @@ impl Repl<'_> {
                 usage("`:why` needs a namespace and an address.", "Write it as in `:why web1 10.0.0.2:80`.").into()
             );
         };
-        self.enter_part(&format!("why({ns:?}, {:?})", to.trim()))
+        self.enter_part(&format!("ns({ns:?}).why({:?})", to.trim()))
     }
 
     /// Runs a program in the current namespace, on this terminal.
@@ -268,7 +262,7 @@ impl Repl<'_> {
 
 fn unknown(name: &str) -> OpError {
     let error = OpError::new("repl::command", format!("There is no command `:{name}`.")).usage();
-    match closest(name, all().map(|command| command.name)) {
+    match closest(name, ALL.iter().map(|command| command.name)) {
         Some(near) => error.help(format!("Did you mean `:{near}`? `:help` shows them all.")),
         None => error.help("`:help` shows them all."),
     }

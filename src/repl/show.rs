@@ -40,6 +40,7 @@ impl Repl<'_> {
             }
             Value::Str(text) => format!("{text:?}"),
             Value::Output(output) => self.output(output),
+            Value::Trace(trace) => trace.to_string(),
             Value::Pair(a, b) => {
                 let links = [Value::Link(a.clone()), Value::Link(b.clone())];
                 return self.list(lab, &links);
@@ -155,6 +156,7 @@ fn brief(value: &Value) -> String {
         Value::Rules(rules) => format!("rules {}", rules.what),
         Value::Vip(vip) => format!("vip {}", vip.endpoint),
         Value::Output(output) => format!("output of status {}", output.status),
+        Value::Trace(trace) => trace.question.clone(),
         Value::Reply(reply) => format!("reply after {}", time(reply.time)),
         Value::Error(error) => format!("error {}", error.0.code),
         Value::List(items) => format!("[{}]", all(items)),

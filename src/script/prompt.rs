@@ -185,7 +185,9 @@ impl Prompt {
     }
 
     fn explain(&self, failure: &EvalAltResult, entry: &Compiled) -> ScriptError {
-        explain::runtime(failure, &entry.source, self.cx(), &self.session.vocabulary())
+        let mut error = explain::runtime(failure, &entry.source, self.cx(), &self.session.vocabulary());
+        self.cx().lab.borrow_mut().explain_silence(&mut error);
+        error
     }
 
     /// Makes functions and imports of an entry last.

@@ -1,6 +1,6 @@
 //! Commands that only look.
 
-use super::all;
+use super::ALL;
 use crate::cli::engine::Trouble;
 use crate::cli::ls::{new_table, print};
 use crate::cli::style::Ink;
@@ -16,7 +16,7 @@ impl Repl<'_> {
         if name.is_empty() {
             let style = self.style();
             let mut text = String::new();
-            for command in all() {
+            for command in ALL {
                 let usage = format!(":{} {}", command.name, command.args);
                 text.push_str(&format!("{}  {}\n", style.paint(Ink::Strong, &format!("{usage:18}")), command.summary));
             }
@@ -28,8 +28,8 @@ impl Repl<'_> {
             return Ok(());
         }
         let name = name.trim_start_matches(':').trim_end_matches("()");
-        if let Some(command) = all().find(|command| command.name == name)
-            && !ops::all().any(|def| def.name == name)
+        if let Some(command) = ALL.iter().find(|command| command.name == name)
+            && ops::named(name).next().is_none()
         {
             self.show(&format!(":{} {}\n\n{}.", command.name, command.args, command.summary));
             return Ok(());
@@ -43,7 +43,7 @@ impl Repl<'_> {
     /// Runs the example of a function as an entry.
     pub(super) fn example(&mut self, name: &str) -> Result<(), Trouble> {
         let name = name.trim_end_matches("()");
-        let def: &FnDef = ops::all().find(|def| def.name == name).ok_or_else(|| unknown(name))?;
+        let def: &FnDef = ops::named(name).next().ok_or_else(|| unknown(name))?;
         self.show(&self.style().paint(Ink::Faint, def.example));
         self.enter_part(def.example)
     }

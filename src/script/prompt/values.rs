@@ -50,6 +50,7 @@ pub fn shape(value: &Dynamic) -> Shape {
         Value::Rate(_) => Ty::Rate,
         Value::Output(_) => Ty::Output,
         Value::Reply(_) => Ty::Reply,
+        Value::Trace(_) => Ty::Trace,
         Value::Process(_) => Ty::Process,
         Value::Rules(_) => Ty::Rules,
         Value::Vip(_) => Ty::Vip,
