@@ -6,7 +6,7 @@ use super::value::{Endpoint, Value};
 use crate::change::Change;
 use crate::error::{OpError, OpResult};
 use crate::kernel::{Errno, Refusal, Why};
-use crate::lab::stopped;
+use crate::lab::{STOPPED, stopped};
 use crate::names::Ns;
 use crate::observe::{Probe, Reply};
 use crate::terrain::{Carried, Question};
@@ -196,7 +196,10 @@ fn ask(call: &mut Call<'_>, probe: &Probe, what: &str) -> OpResult<Value> {
         Ok(reply) => Ok(Value::Reply(Rc::new(reply))),
         Err(refusal) => {
             let mut error = failed(&refusal, &ns, what);
-            error.0.asked = Some(question(ns, probe));
+            // What the kernel does not let out has gone nowhere, and what was stopped might have arrived.
+            if !matches!(error.0.code, STOPPED | "probe::denied") {
+                error.0.asked = Some(question(ns, probe));
+            }
             Err(error)
         }
     }
