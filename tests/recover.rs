@@ -300,7 +300,7 @@ fn without_a_journal_what_bears_a_mark_is_found_and_nothing_else() {
     let said = home.run(&["recover", "--by-tag"]);
     assert_eq!(said.err, "Nothing carries a lab's mark that no journal speaks of.\n", "the journals speak of all");
 
-    fs::remove_dir_all(home.path("state/labs/lab")).unwrap();
+    fs::remove_file(home.path("state/labs/lab/journal.jsonl")).unwrap();
     let complaint = home.run(&["recover", "--by-tag"]).assert_fails(2);
     for wanted in ["ip netns del web   # of lab `lab`", "ip link del dev br0", "sleep 1000", "`--yes`", "10.77.0.1/24"]
     {
@@ -310,6 +310,7 @@ fn without_a_journal_what_bears_a_mark_is_found_and_nothing_else() {
     home.run(&["recover", "--by-tag", "--yes", "-q"]);
     let now: Vec<String> = state().into_iter().filter(|line| !line.contains("etc/netns")).collect();
     assert_same("all that was marked is gone", &before, &now);
+    assert!(!home.path("state/labs/lab").exists(), "and the lab is no longer on record");
     eventually("its process is gone", || processes(home).is_empty());
     home.run(&["down", "other", "-q"]).assert_well();
 }

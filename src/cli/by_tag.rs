@@ -10,7 +10,7 @@ use crate::kernel::Done;
 use crate::kernel::linux::ledger::Ledger;
 use crate::kernel::linux::marked::Found;
 use crate::kernel::linux::spaces;
-use crate::lab::registry::Registry;
+use crate::lab::registry::{Life, Mode, Registry};
 use crate::lab::{Lab, Record, store};
 use crate::names::{LabName, Ns};
 use crate::render;
@@ -57,9 +57,23 @@ pub fn recover(registry: &Registry, yes: bool, output: OutputArgs, context: Cont
     let listener = Rc::clone(&progress);
     lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
     let left = lab.unwind();
-    let result = if left.is_empty() { Ok(0) } else { Err(leftover_error(&left)) };
+    let result = if left.is_empty() { forget_unknown(registry).map(|()| 0) } else { Err(leftover_error(&left)) };
     progress.borrow_mut().end(i32::from(result.is_err()) * Class::Leftover.exit_code(), false);
     result
+}
+
+/// Removes the folders of labs whose journals are gone: nothing of theirs is left.
+fn forget_unknown(registry: &Registry) -> OpResult<()> {
+    for place in registry.list()? {
+        let is_host = place.card()?.is_some_and(|card| card.mode == Mode::Host && card.life() != Life::Running);
+        if is_host
+            && !place.journal().exists()
+            && let Some(claim) = place.try_claim()?
+        {
+            claim.remove()?;
+        }
+    }
+    Ok(())
 }
 
 /// Sysctls bear no mark, but it is on record elsewhere which labs set them.

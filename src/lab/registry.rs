@@ -16,7 +16,7 @@ mod place;
 
 use super::sandbox::Holder;
 use crate::error::{Class, OpError, OpResult, io_words};
-use crate::kernel::linux::ledger::Ledger;
+use crate::kernel::linux::ledger::{JOURNAL, Ledger};
 use crate::names::{LabName, proposal};
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
@@ -143,7 +143,7 @@ impl Place {
 
     /// Its journal.
     pub fn journal(&self) -> PathBuf {
-        self.dir.join("journal.jsonl")
+        self.dir.join(JOURNAL)
     }
 
     /// The folder of its processes' output.

@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 /// The file in a lab's folder with the subnets that were chosen for it, one per line.
 const SUBNETS: &str = "subnets";
 
+/// The file in a lab's folder with what it has done.
+pub const JOURNAL: &str = "journal.jsonl";
+
 /// Where the labs of a machine are counted.
 #[derive(Debug, Clone)]
 pub struct Ledger {
@@ -83,7 +86,8 @@ impl Locked<'_> {
         };
         let entry = serde_json::from_slice::<Entry>(&text);
         let mut entry = entry.map_err(|e| Refusal::new(Why::Protocol, file.display().to_string(), e.to_string()))?;
-        entry.labs.retain(|lab, _| self.ledger.labs.join(lab.as_str()).exists());
+        // A lab without a journal is gone as well: nobody knows what it would put back.
+        entry.labs.retain(|lab, _| self.ledger.labs.join(lab.as_str()).join(JOURNAL).exists());
         Ok(Some(entry))
     }
 
