@@ -311,7 +311,7 @@ fn without_arguments_it_says_what_it_is_and_whether_the_machine_is_ready() {
     for user in users() {
         let text = Home::new(user).run(&[]).assert_well();
         for wanted in
-            ["rhailab doc", "rhailab plan RECIPE", "rhailab run first.rhai", "sandboxes can be made", "rhailab doctor"]
+            ["rhailab doc", "rhailab repl", "rhailab run first.rhai", "sandboxes can be made", "rhailab doctor"]
         {
             assert!(text.contains(wanted), "{user:?}: no {wanted} in {text}");
         }

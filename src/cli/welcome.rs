@@ -27,8 +27,8 @@ pub fn welcome(context: Context) -> Ended {
     for (command, what) in [
         (FIRST, "a first recipe"),
         ("rhailab run first.rhai -v", "make it, show how, undo it"),
-        ("rhailab plan RECIPE", "only show what it would do"),
-        ("rhailab up RECIPE", "make it and leave it up"),
+        ("rhailab repl", "build one line by line"),
+        ("rhailab up RECIPE", "make one and leave it up"),
         ("rhailab doc", "what a recipe can say"),
     ] {
         text.push_str(&format!("  {command:<WIDTH$}  {}\n", style.paint(Ink::Faint, what)));
