@@ -7,7 +7,7 @@ mod support;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rexpect::session::{PtySession, spawn_command};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use support::{Home, User, eventually, is_running, unique_seconds, users};
 
 /// What the editor writes when it is ready for a line (bracketed paste on, xterm's control sequences).
@@ -27,7 +27,10 @@ impl Terminal {
     }
 
     fn with(home: &Home, args: &[&str]) -> Terminal {
-        let mut command = home.rhailab(&[&["repl"], args].concat());
+        Terminal::of(home.rhailab(&[&["repl"], args].concat()))
+    }
+
+    fn of(mut command: Command) -> Terminal {
         command.env("TERM", "xterm").stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
         let session = spawn_command(command, Some(PATIENCE)).unwrap();
         let mut terminal = Terminal { session };
@@ -69,6 +72,7 @@ impl Terminal {
 
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
+const CTRL_Z: &str = "\x1a";
 
 #[test]
 fn tab_completes_what_there_is() {
@@ -176,6 +180,46 @@ fn a_shell_gives_the_terminal_back() {
         terminal.ends();
         assert_eq!(home.run(&["ls", "--json"]).assert_well(), "");
     }
+}
+
+#[test]
+fn ctrl_z_stops_nothing_for_good() {
+    let home = Home::new(User::Me);
+    let mut terminal = Terminal::open(&home, &[]);
+    // In a sandbox there is no shell to go on from, so that everything goes on.
+    terminal.keys("1 + 1");
+    terminal.keys(CTRL_Z);
+    terminal.ready();
+    assert!(terminal.enter("").contains('2'));
+    let seconds = unique_seconds();
+    terminal.keys(&format!("!timeout 1 sleep {seconds}; echo go''ne\r"));
+    eventually("it runs", || is_running(&seconds));
+    terminal.keys(CTRL_Z);
+    terminal.sees("gone\r\n");
+    terminal.ready();
+    terminal.enter(":keep kept");
+    terminal.keys(CTRL_D);
+    terminal.ends();
+    // Beside a lab that stands, the shell has the terminal until it goes on.
+    let shell = r#"set -m; ./rhailab --color never repl --lab kept; echo "stop""ped $?"; fg; echo "end""ed $?""#;
+    let mut terminal = Terminal::of(home.command(&["bash", "-c", shell]));
+    terminal.keys(CTRL_Z);
+    terminal.sees("stopped 148");
+    terminal.sees("kept> ");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(terminal.enter("40 + 2").contains("42"));
+    terminal.keys(CTRL_D);
+    terminal.sees("Leave the lab `kept` up?");
+    terminal.keys("\r");
+    terminal.sees("ended 0");
+    terminal.ends();
+    // Without such a shell, it goes on.
+    let mut terminal = Terminal::open(&home, &["--lab", "kept"]);
+    terminal.keys(CTRL_Z);
+    terminal.ready();
+    assert!(terminal.enter("40 + 2").contains("42"));
+    home.run(&["down", "kept"]).assert_well();
+    terminal.ends();
 }
 
 #[test]

@@ -6,8 +6,8 @@ use crate::error::OpResult;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
-use nix::sys::signal::{SigHandler, Signal, signal};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::signal::{SigHandler, Signal, killpg, raise, signal};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, setpgid};
 use std::env::{current_dir, set_current_dir};
 use std::fs::read_link;
@@ -52,7 +52,7 @@ pub fn join(holder: Holder, terminal: Terminal, act: impl FnOnce() -> i32) -> Op
     // A new pid namespace is for children only.
     match split().map_err(|errno| faults::join("fork into", errno))? {
         ForkResult::Parent { child } => {
-            let status = attend(child);
+            let status = attend(child, terminal);
             if terminal == Terminal::Theirs {
                 terminal::take();
             }
@@ -76,13 +76,25 @@ fn split() -> nix::Result<ForkResult> {
     unsafe { fork() }
 }
 
-/// Waits for the child. The keyboard's signals are for it: we get them too, as we share its terminal.
-fn attend(child: Pid) -> OpResult<i32> {
+/// Waits for the child. The keyboard's signals are for it: we get them too, as we share its terminal. If it is stopped
+/// (Ctrl-Z), so are we, for the shell that started us sees only us, and when we go on, so does it.
+fn attend(child: Pid, terminal: Terminal) -> OpResult<i32> {
     for number in [Signal::SIGINT, Signal::SIGQUIT] {
         ignore(number).map_err(|errno| faults::outer("ignore a signal", errno))?;
     }
+    // In our group, it is stopped together with us.
+    let flags = if terminal == Terminal::Theirs { WaitPidFlag::WUNTRACED } else { WaitPidFlag::empty() };
     loop {
-        match waitpid(child, None) {
+        match waitpid(child, Some(flags)) {
+            Ok(WaitStatus::Stopped(..)) => {
+                // Where no shell could let us go on, it is ignored (setpgid(2) on orphaned groups).
+                raise(Signal::SIGTSTP)
+                    .and_then(|()| {
+                        terminal::pass(child);
+                        killpg(child, Signal::SIGCONT)
+                    })
+                    .map_err(|errno| faults::outer("stop and go on", errno))?;
+            }
             Ok(WaitStatus::Exited(_, status)) => return Ok(status),
             Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(128 + signal as i32),
             Ok(_) | Err(Errno::EINTR) => {}

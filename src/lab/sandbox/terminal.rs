@@ -2,7 +2,7 @@
 
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::unistd::{Pid, getpgrp, setpgid, tcsetpgrp};
+use nix::unistd::{Pid, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
@@ -13,11 +13,22 @@ mod request {
 
 /// Makes our process group the one that the terminal's keys go to; without a terminal there is nothing to do.
 pub fn take() {
+    give(getpgrp());
+}
+
+/// Gives the terminal to another group of our session, if it is ours to give: in the background, it is the shell's.
+pub fn pass(group: Pid) {
+    if tcgetpgrp(std::io::stdin()) == Ok(getpgrp()) {
+        give(group);
+    }
+}
+
+fn give(group: Pid) {
     // A group in the background would be stopped for trying (tcsetpgrp(3)), and that only if SIGTTOU is not blocked.
     let mut set = SigSet::empty();
     set.add(Signal::SIGTTOU);
     if let Ok(before) = set.thread_swap_mask(SigmaskHow::SIG_BLOCK) {
-        let _ = tcsetpgrp(std::io::stdin(), getpgrp());
+        let _ = tcsetpgrp(std::io::stdin(), group);
         let _ = before.thread_set_mask();
     }
 }

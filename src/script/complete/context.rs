@@ -85,7 +85,8 @@ fn between<'p>(page: &'p Page, tokens: &[Token], before: Option<usize>, start: u
         }
         "import" => Context::Nothing,
         word if NAMING.contains(&word) && token.kind == Kind::Keyword => Context::Nothing,
-        "#{" | "," => match key_of(page, start) {
+        // Where nothing follows yet, what is open ends with the token.
+        "#{" | "," => match key_of(page, token.at.end) {
             Key::OfOptions(call) => Context::Key(call),
             // A map that is nobody's options has keys that only its author knows.
             Key::OfAMap => Context::Nothing,
@@ -114,7 +115,7 @@ enum Key<'p> {
     OfOptions(&'p Call),
 }
 
-/// The key of a map that can begin at `start`.
+/// The key of a map that can begin at `start`, after a bracket or a comma.
 fn key_of(page: &Page, start: usize) -> Key<'_> {
     let around = page.around(start);
     // What is written of the key, or of what follows it, may be an expression of its own.

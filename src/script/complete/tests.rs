@@ -114,6 +114,8 @@ fn modules_offer_their_functions_and_paths() {
 fn options_offer_the_keys_that_are_missing() {
     offers("bridge(\"b\", #{ ^ })", &["mtu", "mac", "stp"], &["peer"]);
     offers("bridge(\"b\", #{ mtu: 1400, ^ })", &["mac", "stp"], &["mtu"]);
+    offers("bridge(\"b\", #{ ^", &["mtu", "mac", "stp"], &["netns"]);
+    offers("bridge(\"b\", #{ mtu: 1400,  ^", &["mac", "stp"], &["mtu", "netns"]);
     offers("let web = netns(\"w\"); web.attach(br, \"10.0.0.1/24\", #{ m^", &["mtu"], &["name"]);
     offers("bridge(\"b\", #{ stp: ^ })", &["true", "false"], &["mtu"]);
     offers("bridge(\"b\", #{ mtu: [1, ^] })", &["netns"], &["mac"]);

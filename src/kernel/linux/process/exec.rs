@@ -10,8 +10,8 @@ use crate::observe::{Command, Output};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal};
-use nix::unistd;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg};
+use nix::unistd::{self, getpgrp};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,9 @@ const CHUNK: usize = 64 << 10;
 
 /// How long to go on reading once the command has ended but something that it started holds its output open.
 const DRAIN: Duration = Duration::from_millis(100);
+
+/// How often to look whether a command on our terminal was stopped.
+const STOPPED: Duration = Duration::from_millis(200);
 
 /// Runs a command and captures what it prints.
 pub fn capture(ns: &str, room: Option<Room>, command: &Command) -> Done<Output> {
@@ -221,13 +224,25 @@ pub fn interactive(ns: &str, room: Option<Room>, argv: &[String]) -> Done<i32> {
     let relation = Relation { stdio: None, own_session: false, outlives_us: false, held: false };
     let mut child = Child::start(ns, room, &Program { argv, env: &[], cwd: None }, relation)?;
     child.started()?;
-    if let Err(refusal) = interrupt::wait_readable(child.fd(), None) {
+    if let Err(refusal) = attend(&child) {
         // Not killed: an editor may want to save first. It may take its time, for if we are killed it dies too.
         let signal = interrupt::signal().ok_or(refusal)?;
         child.signal_group(signal);
         child.fd().wait_through(None)?;
     }
     child.reap().ok_or_else(|| Refusal::errno("waitpid", Errno::ECHILD as i32))
+}
+
+/// Waits until it has ended. Ctrl-Z would stop it for good: in a sandbox there is no shell that could let it go on, and
+/// we are pid 1, which does not stop. So it goes on at once.
+fn attend(child: &Child) -> Done<()> {
+    while !interrupt::wait_readable(child.fd(), Some(Instant::now() + STOPPED))? {
+        if child.is_stopped() {
+            // It is in our process group, as is what it has started.
+            killpg(getpgrp(), Signal::SIGCONT).map_err(|e| Refusal::errno("continue a command", e as i32))?;
+        }
+    }
+    Ok(())
 }
 
 /// While it lives, the keys that stop a command on the terminal do not stop us.

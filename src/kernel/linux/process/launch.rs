@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sched::CloneFlags;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{self, ForkResult, Pid, fork, getpid, pipe2};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -182,6 +182,12 @@ impl Child {
         if killpg(self.pid, signal).is_err() {
             let _ = self.fd.signal(signal as i32);
         }
+    }
+
+    /// Whether it was stopped (Ctrl-Z) since the last time.
+    pub fn is_stopped(&self) -> bool {
+        let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
+        matches!(waitid(Id::Pid(self.pid), flags), Ok(WaitStatus::Stopped(..)))
     }
 
     /// Its exit status, once it has ended, and the end of its zombie.
