@@ -197,7 +197,7 @@ impl Help {
     fn in_command(&self, line: &str, at: usize) -> rustyline::Result<(usize, Vec<Pair>)> {
         let typed = line.get(..at).unwrap_or(line);
         let Some((command, rest)) = typed.split_once(' ') else {
-            let fitting = commands::all().filter(|command| format!(":{}", command.name).starts_with(typed));
+            let fitting = commands::ALL.iter().filter(|command| format!(":{}", command.name).starts_with(typed));
             let pair = |command: &commands::Command| Pair {
                 display: format!(":{} {}", command.name, command.args).trim_end().to_owned(),
                 replacement: format!(":{}{}", command.name, if command.args.is_empty() { "" } else { " " }),
