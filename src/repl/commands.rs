@@ -50,7 +50,7 @@ const fn command(name: &'static str, args: &'static str, arg: Arg, summary: &'st
 }
 
 /// Every command.
-const ALL: &[Command] = &[
+pub(super) const ALL: &[Command] = &[
     command("help", "[NAME]", Arg::Function, "show the commands, or what a function does"),
     command("example", "NAME", Arg::Function, "run the example of a function in this lab"),
     command("ls", "", Arg::Other, "show what stands, checked against the kernel"),
