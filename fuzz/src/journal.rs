@@ -24,7 +24,7 @@ pub fn check(data: &[u8]) {
         panic!("there is no /dev/null")
     };
     // A journal that lies may have a sysctl set that never was; but whatever it says, it can be acted on.
-    let mut lab = Lab::resume(name, Box::new(FakeKernel::new()), journal, state.records());
+    let mut lab = Lab::resume(name, Box::new(FakeKernel::new()), Some(journal), state.records());
     let left: Vec<String> = lab.unwind().iter().map(Leftover::describe).collect();
     assert_eq!(left.len(), lab.records().len(), "{left:?}");
 }
