@@ -203,6 +203,7 @@ fn ctrl_z_stops_nothing_for_good() {
     // Beside a lab that stands, the shell has the terminal until it goes on.
     let shell = r#"set -m; ./rhailab --color never repl --lab kept; echo "stop""ped $?"; fg; echo "end""ed $?""#;
     let mut terminal = Terminal::of(home.command(&["bash", "-c", shell]));
+    terminal.sees("kept> ");
     terminal.keys(CTRL_Z);
     terminal.sees("stopped 148");
     terminal.sees("kept> ");

@@ -82,13 +82,20 @@ fn attend(child: Pid, terminal: Terminal) -> OpResult<i32> {
     for number in [Signal::SIGINT, Signal::SIGQUIT] {
         ignore(number).map_err(|errno| faults::outer("ignore a signal", errno))?;
     }
-    // In our group, it is stopped together with us.
-    let flags = if terminal == Terminal::Theirs { WaitPidFlag::WUNTRACED } else { WaitPidFlag::empty() };
+    let mut flags = WaitPidFlag::empty();
+    // In our group, it is stopped together with us. In its own it may just have taken the terminal when Ctrl-Z reaches us,
+    // and nobody would give it back to it.
+    if terminal == Terminal::Theirs {
+        ignore(Signal::SIGTSTP).map_err(|errno| faults::outer("ignore a signal", errno))?;
+        flags = WaitPidFlag::WUNTRACED;
+    }
     loop {
         match waitpid(child, Some(flags)) {
             Ok(WaitStatus::Stopped(..)) => {
                 // Where no shell could let us go on, it is ignored (setpgid(2) on orphaned groups).
-                raise(Signal::SIGTSTP)
+                handle(Signal::SIGTSTP, SigHandler::SigDfl)
+                    .and_then(|()| raise(Signal::SIGTSTP))
+                    .and_then(|()| ignore(Signal::SIGTSTP))
                     .and_then(|()| {
                         terminal::pass(child);
                         killpg(child, Signal::SIGCONT)
@@ -103,8 +110,12 @@ fn attend(child: Pid, terminal: Terminal) -> OpResult<i32> {
     }
 }
 
-#[expect(unsafe_code, reason = "signal(2) is unsafe in itself")]
 fn ignore(number: Signal) -> nix::Result<()> {
-    // SAFETY: ignoring runs no code of ours.
-    unsafe { signal(number, SigHandler::SigIgn) }.map(drop)
+    handle(number, SigHandler::SigIgn)
+}
+
+#[expect(unsafe_code, reason = "signal(2) is unsafe in itself")]
+fn handle(number: Signal, how: SigHandler) -> nix::Result<()> {
+    // SAFETY: neither ignoring nor the default runs any code of ours.
+    unsafe { signal(number, how) }.map(drop)
 }
