@@ -21,6 +21,7 @@ mod index;
 mod inquire;
 pub mod journal;
 pub mod machine;
+mod mend;
 mod neighbours;
 pub mod recover;
 pub mod registry;
@@ -33,6 +34,7 @@ mod unwind;
 pub use baseline::baseline;
 pub use confine::Right;
 pub use fault::Fault;
+pub use mend::{LinkAt, Moves, drops};
 pub use neighbours::Neighbours;
 pub use stop::{STOPPED, stopped};
 pub use unwind::teardown;
@@ -97,6 +99,8 @@ pub struct Lab {
     neighbours: Option<Neighbours>,
     fault: Option<Fault>,
     denied: BTreeSet<Right>,
+    /// The processes that were sent signals.
+    signalled: Vec<Identity>,
 }
 
 impl Lab {
@@ -115,6 +119,7 @@ impl Lab {
             neighbours: None,
             fault: None,
             denied: BTreeSet::new(),
+            signalled: Vec::new(),
         }
     }
 

@@ -29,6 +29,7 @@ pub fn welcome(context: Context) -> Ended {
         ("rhailab run first.rhai -v", "make it, show how, undo it"),
         ("rhailab plan RECIPE", "only show what it would do"),
         ("rhailab up RECIPE", "make it and leave it up"),
+        ("rhailab repl", "make it line by line"),
         ("rhailab doc", "what a recipe can say"),
     ] {
         text.push_str(&format!("  {command:<WIDTH$}  {}\n", style.paint(Ink::Faint, what)));
