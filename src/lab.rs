@@ -21,6 +21,7 @@ mod index;
 mod inquire;
 pub mod journal;
 pub mod machine;
+mod mend;
 mod neighbours;
 pub mod recover;
 pub mod registry;
@@ -34,6 +35,7 @@ pub mod why;
 pub use baseline::baseline;
 pub use confine::Right;
 pub use fault::Fault;
+pub use mend::{LinkAt, Moves, drops};
 pub use neighbours::Neighbours;
 pub use stop::{STOPPED, stopped};
 pub use unwind::teardown;
@@ -98,6 +100,8 @@ pub struct Lab {
     neighbours: Option<Neighbours>,
     fault: Option<Fault>,
     denied: BTreeSet<Right>,
+    /// The processes that were sent signals.
+    signalled: Vec<Identity>,
 }
 
 impl Lab {
@@ -116,6 +120,7 @@ impl Lab {
             neighbours: None,
             fault: None,
             denied: BTreeSet::new(),
+            signalled: Vec::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::change::{Change, Identity, LinkSet, RuleEdit};
 use crate::kernel::{Done, Errno, Kernel};
-use crate::lab::Record;
+use crate::lab::{LinkAt, Moves, Record};
 use crate::names::{IfName, Ns};
 use crate::observe::{LinkInfo, ProcState, Snapshot, ending};
 use std::collections::hash_map::Entry;
@@ -22,7 +22,7 @@ pub enum Standing {
 
 /// Asks for every change, in order.
 pub fn survey(kernel: &mut dyn Kernel, records: &[Record]) -> Vec<Standing> {
-    let (moves, replaced) = (moves(records), replaced(records));
+    let (moves, replaced) = (Moves::of(records), replaced(records));
     let mut survey = Survey { kernel, moves, replaced, networks: HashMap::new(), rules: HashMap::new() };
     let last: HashMap<Value<'_>, u64> =
         records.iter().filter_map(|record| Some((survey.value(record)?, record.n))).collect();
@@ -39,9 +39,6 @@ pub fn survey(kernel: &mut dyn Kernel, records: &[Record]) -> Vec<Standing> {
     all
 }
 
-/// An interface's namespace and name.
-type LinkAt = (Ns, IfName);
-
 /// Something that has one value at a time, of which the last one counts.
 #[derive(PartialEq, Eq, Hash)]
 enum Value<'a> {
@@ -51,29 +48,14 @@ enum Value<'a> {
 
 struct Survey<'a> {
     kernel: &'a mut dyn Kernel,
-    /// Renames and moves, by the number of the change.
-    moves: Vec<(u64, LinkAt, LinkAt)>,
+    /// Where interfaces went.
+    moves: Moves,
     /// The numbers of changes whose rules a later change took away to put others in their place.
     replaced: HashSet<u64>,
     /// Read once for each namespace.
     networks: HashMap<Ns, Snapshot>,
     /// Likewise, with rules.
     rules: HashMap<Ns, Snapshot>,
-}
-
-fn moves(records: &[Record]) -> Vec<(u64, LinkAt, LinkAt)> {
-    records
-        .iter()
-        .filter_map(|record| match &record.change {
-            Change::SetLink { ns, link, set: LinkSet::Name(name) } => {
-                Some((record.n, (ns.clone(), link.clone()), (ns.clone(), name.clone())))
-            }
-            Change::SetLink { ns, link, set: LinkSet::Ns(there) } => {
-                Some((record.n, (ns.clone(), link.clone()), (there.clone(), link.clone())))
-            }
-            _ => None,
-        })
-        .collect()
 }
 
 fn replaced(records: &[Record]) -> HashSet<u64> {
@@ -93,7 +75,7 @@ impl Survey<'_> {
     fn value<'r>(&self, Record { n, change, .. }: &'r Record) -> Option<Value<'r>> {
         match change {
             Change::SetLink { ns, link, set } => {
-                Some(Value::Link(self.now(n.saturating_sub(1), ns, link), discriminant(set)))
+                Some(Value::Link(self.moves.now(n.saturating_sub(1), ns, link), discriminant(set)))
             }
             Change::SetSysctl { ns, key, .. } => Some(Value::Sysctl(ns, key)),
             _ => None,
@@ -161,19 +143,8 @@ impl Survey<'_> {
 
     /// The interface that had this name after change number `n`, wherever it is now.
     fn link(&mut self, n: u64, ns: &Ns, name: &IfName) -> Done<LinkInfo> {
-        let (ns, name) = self.now(n, ns, name);
+        let (ns, name) = self.moves.now(n, ns, name);
         self.kernel.link(&ns, &name)
-    }
-
-    /// Where that interface is now.
-    fn now(&self, n: u64, ns: &Ns, name: &IfName) -> LinkAt {
-        let mut place = (ns.clone(), name.clone());
-        for (number, from, to) in &self.moves {
-            if *number > n && *from == place {
-                place = to.clone();
-            }
-        }
-        place
     }
 }
 

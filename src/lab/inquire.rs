@@ -70,7 +70,13 @@ impl Lab {
 
     /// Sends a started process a signal.
     pub fn signal(&mut self, process: &Identity, signal: i32) -> OpResult<()> {
+        self.signalled.push(process.clone());
         self.kernel.signal(process, signal).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
+    }
+
+    /// The processes that were sent signals since the last time that this was asked.
+    pub fn take_signalled(&mut self) -> Vec<Identity> {
+        std::mem::take(&mut self.signalled)
     }
 
     /// Forgets tracked connections to an original destination, so that packets meet the NAT rules anew.

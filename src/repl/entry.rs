@@ -9,13 +9,19 @@ use crate::cli::progress::{changes, write_err};
 use crate::cli::style::Ink;
 use crate::error::{Class, OpError};
 use crate::kernel::interrupt;
-use crate::lab::{Leftover, Record, STOPPED};
+use crate::lab::{Lab, Leftover, Record, STOPPED, drops};
 use crate::observe::ProcState;
 use crate::render;
 use crate::script::ScriptError;
 use crate::script::prompt::{Entry, Prompt};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
+
+/// How long to wait for processes to end that were sent signals: they need not.
+const DYING: Duration = Duration::from_millis(300);
+
+/// How often to look whether they have.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What going back, or forth, came to.
 #[derive(Default)]
@@ -24,8 +30,12 @@ pub(super) struct Balance {
     pub undone: usize,
     /// How many were made again.
     pub remade: usize,
+    /// Of how many something was put back that the kernel had dropped.
+    pub mended: usize,
     /// The processes that were started anew.
     pub restarted: Vec<String>,
+    /// The processes that were ended again.
+    pub ended: Vec<String>,
     /// What could not be undone or made again.
     pub left: Vec<String>,
 }
@@ -40,8 +50,14 @@ impl Balance {
         if self.remade > 0 {
             parts.push(format!("{} made again", changes(self.remade)));
         }
+        if self.mended > 0 {
+            parts.push(format!("{} put in place again", changes(self.mended)));
+        }
         if !self.restarted.is_empty() {
             parts.push(format!("started anew: {}", self.restarted.join(", ")));
+        }
+        if !self.ended.is_empty() {
+            parts.push(format!("ended: {}", self.ended.join(", ")));
         }
         if parts.is_empty() { None } else { Some(parts.join("; ")) }
     }
@@ -65,8 +81,10 @@ impl Repl<'_> {
         let before = self.lab.borrow().records().to_vec();
         let running = self.running(&before);
         let moment = self.prompt.borrow().moment();
+        self.lab.borrow_mut().take_signalled();
         let result = self.prompt.borrow_mut().run(&entry);
         self.progress.borrow_mut().pause();
+        let ended = self.ended_by_signals(&running);
         if interrupt::pending() && self.manner.is_interactive {
             // The terminal shows Ctrl-C as `^C`, which is no beginning of a report.
             write_err("");
@@ -88,9 +106,11 @@ impl Repl<'_> {
         if let Some(text) = value.filter(|_| !self.manner.context.json) {
             self.show(&text);
         }
-        if !made.is_empty() || !removed.is_empty() || moment.differs(&after) {
+        if !made.is_empty() || !removed.is_empty() || !ended.is_empty() || moment.differs(&after) {
             let here = self.prompt.borrow().here();
-            self.history.push(Group { text: entry.text, made, removed, before: moment, after, here });
+            let may_drop = !removed.is_empty() || made.iter().any(|record| drops(&record.change));
+            let dropped = if may_drop { self.history.dropped(&mut self.lab.borrow_mut()) } else { BTreeSet::new() };
+            self.history.push(Group { text: entry.text, made, removed, ended, dropped, before: moment, after, here });
         }
         if self.is_timed {
             self.tell_time(began.elapsed());
@@ -114,6 +134,22 @@ impl Repl<'_> {
         let started = records.iter().filter(|record| matches!(record.change, Change::Start { .. }));
         let runs = |record: &&Record| lab.process(&record.identity).is_ok_and(|state| state == ProcState::Running);
         started.filter(runs).cloned().collect()
+    }
+
+    /// Those of the processes that an entry has ended with signals. They may take a moment for it.
+    fn ended_by_signals(&self, running: &[Record]) -> Vec<Record> {
+        let mut lab = self.lab.borrow_mut();
+        let signalled = lab.take_signalled();
+        let mut ours: Vec<&Record> = running.iter().filter(|record| signalled.contains(&record.identity)).collect();
+        ours.retain(|record| lab.identity(record.n).is_some());
+        let has_ended = |record: &&&Record, lab: &mut Lab| {
+            lab.process(&record.identity).is_ok_and(|state| state != ProcState::Running)
+        };
+        let end = Instant::now() + DYING;
+        while !ours.iter().all(|record| has_ended(&record, &mut lab)) && Instant::now() < end {
+            std::thread::sleep(LOOK);
+        }
+        ours.into_iter().filter(|record| has_ended(&record, &mut lab)).cloned().collect()
     }
 
     fn roll_back(
@@ -152,6 +188,7 @@ impl Repl<'_> {
     /// Makes the lab as it was when it had these records, of which these processes ran.
     fn go_back(&self, before: &[Record], running: &[Record]) -> Balance {
         let mut lab = self.lab.borrow_mut();
+        let lab = &mut *lab;
         let made: Vec<u64> = missing(lab.records(), before).iter().map(|record| record.n).collect();
         let mut left: Vec<String> = lab.take_back(&made).iter().map(Leftover::describe).collect();
         let mut gone = missing(before, lab.records());
@@ -169,8 +206,15 @@ impl Repl<'_> {
             gone.extend(ended.iter().cloned());
         }
         gone.sort_by_key(|record| record.n);
+        // What is made again may need it; what needs something of that in turn comes after it.
+        let dropped = self.history.dropped(lab);
+        let (mut mended, _) = lab.mend(&dropped);
         left.extend(lab.remake(&gone).iter().map(lost));
-        Balance { undone: made.len(), remade: gone.len() - ended.len(), restarted, left }
+        let dropped = self.history.dropped(lab);
+        let (more, stuck) = lab.mend(&dropped);
+        mended += more;
+        left.extend(stuck.iter().map(lost));
+        Balance { undone: made.len(), remade: gone.len() - ended.len(), mended, restarted, ended: Vec::new(), left }
     }
 
     /// An error if something could not be undone or made again.
@@ -185,7 +229,8 @@ impl Repl<'_> {
     }
 }
 
-fn process_name(record: &Record) -> Option<String> {
+/// The name of a process that a change has started.
+pub(super) fn process_name(record: &Record) -> Option<String> {
     match &record.change {
         Change::Start { process, .. } => Some(process.name.clone()),
         _ => None,

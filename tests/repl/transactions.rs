@@ -80,3 +80,63 @@ print(C)
     assert_eq!(ran.out, "[1] 0 1 2\n25\n1\n3\n5\n", "{}", ran.err);
     assert!(ran.err.contains("There is no function `unknown`") || ran.err.contains("unknown"), "{}", ran.err);
 }
+
+#[test]
+fn what_the_kernel_drops_comes_back_with_what_it_went_with() {
+    let home = home(User::Me);
+    let (lab, _) = lab();
+    // Down, elsewhere, and without its address: with each go routes, addresses, or what bridge it is a port of.
+    let drops = [
+        "port.down();",
+        "port.move_to(third); db.del_route(\"10.9.0.0/16\");",
+        "iface(\"v-db\").move_to(third);",
+        "port.del_addr(\"10.0.0.3/24\");",
+        "br.down(); br.up();",
+    ];
+    let mut entries = format!(
+        "{lab}let third = netns(\"third\");\ndb.route(\"10.9.0.0/16\", \"10.0.0.1\");\niface(\"v-db\").hairpin(true);\nroute(\"10.8.0.0/16\", \"10.0.0.2\");\n\
+         !sh look.sh > out/before; bridge -d link > out/ports\n"
+    );
+    for (n, drop) in drops.iter().enumerate() {
+        entries += &format!("{drop} throw 1\n!sh look.sh > out/failed{n}\n{drop}\n!sh look.sh > out/done{n}\n");
+        entries += &format!(":undo\n!sh look.sh > out/undone{n}\n:redo\n!sh look.sh > out/redone{n}\n:undo\n");
+    }
+    entries += "!bridge -d link > out/ports-after\n:ls\n";
+    let ran = enter(&home, &["--keep-going"], &entries);
+    assert_eq!(ran.err.matches('×').count(), drops.len(), "{}", ran.err);
+    assert_eq!(ran.err.matches("put in place").count(), 3 * drops.len(), "{}", ran.err);
+    let before = read(&home, "before");
+    for (n, drop) in drops.iter().enumerate() {
+        let file = |name: &str| read(&home, &format!("out/{name}{n}"));
+        assert_eq!(file("failed"), before, "{drop}");
+        assert_ne!(file("done"), before, "{drop}");
+        assert_eq!(file("undone"), before, "{drop}");
+        assert_eq!(file("redone"), file("done"), "{drop}");
+    }
+    assert_eq!(read(&home, "ports").matches("hairpin on").count(), 1);
+    assert_eq!(read(&home, "ports-after").matches("hairpin on").count(), 1);
+    assert!(ran.out.contains("changes stand.") && !ran.out.contains("do not stand"), "{}", ran.out);
+}
+
+#[test]
+fn a_process_that_an_entry_killed_is_started_anew() {
+    let home = home(User::Me);
+    let (lab, seconds) = lab();
+    let count = format!("!pgrep -cf \"sleep {seconds}\" > out/N; true\n");
+    let count = |name: &str| count.replace("out/N", &format!("out/{name}"));
+    let entries = format!(
+        "{lab}p.kill(); throw 1\n{}p.running\np.kill();\n{}:undo\n{}p.running\n:redo\n{}p.running\n:undo\np.running\n",
+        count("failed"),
+        count("killed"),
+        count("undone"),
+        count("redone"),
+    );
+    let ran = enter(&home, &["--keep-going"], &entries);
+    assert_eq!(ran.out, "true\ntrue\nfalse\ntrue\n", "{}", ran.err);
+    assert_eq!(ran.err.matches("started anew: ").count(), 3, "{}", ran.err);
+    assert_eq!(ran.err.matches("ended: ").count(), 1, "{}", ran.err);
+    // The shell that counts has the words in its own, too.
+    assert_eq!(read(&home, "failed"), read(&home, "undone"));
+    assert_eq!(read(&home, "killed"), read(&home, "redone"));
+    assert_ne!(read(&home, "killed"), read(&home, "undone"));
+}
