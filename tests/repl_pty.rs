@@ -42,9 +42,13 @@ impl Terminal {
     #[track_caller]
     fn ready(&mut self) -> String {
         let seen = self.session.exp_string(READY).unwrap_or_else(|error| panic!("it is not ready: {error}"));
-        // Sent before the terminal is set, a key would be the line's and not the editor's.
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        Terminal::settles();
         seen
+    }
+
+    /// Sent before the terminal is set, a key would be the line's and not the editor's.
+    fn settles() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
     }
 
     fn keys(&mut self, keys: &str) {
@@ -204,10 +208,11 @@ fn ctrl_z_stops_nothing_for_good() {
     let shell = r#"set -m; ./rhailab --color never repl --lab kept; echo "stop""ped $?"; fg; echo "end""ed $?""#;
     let mut terminal = Terminal::of(home.command(&["bash", "-c", shell]));
     terminal.sees("kept> ");
+    Terminal::settles();
     terminal.keys(CTRL_Z);
     terminal.sees("stopped 148");
     terminal.sees("kept> ");
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    Terminal::settles();
     assert!(terminal.enter("40 + 2").contains("42"));
     terminal.keys(CTRL_D);
     terminal.sees("Leave the lab `kept` up?");
