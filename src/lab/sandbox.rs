@@ -27,7 +27,6 @@ use super::store::start_time;
 use crate::error::OpResult;
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
-use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{User, geteuid};
 use serde::{Deserialize, Serialize};
 use std::os::unix::net::UnixStream;
@@ -133,10 +132,6 @@ pub fn on_big_stack<T: Send>(act: impl FnOnce() -> T + Send) -> OpResult<T> {
     std::thread::scope(|scope| {
         let run = std::thread::Builder::new().name("run".into()).stack_size(STACK).spawn_scoped(scope, act);
         let run = run.map_err(|e| faults::outer("start a thread", wire::errno(&e)))?;
-        // A thread that stops its process (Ctrl-Z at a prompt) goes on for a moment if the signal is given to another one.
-        let mut stop = SigSet::empty();
-        stop.add(Signal::SIGTSTP);
-        stop.thread_block().map_err(|errno| faults::outer("block a signal", errno))?;
         run.join().map_err(|_| faults::defect())
     })
 }
