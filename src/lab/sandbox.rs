@@ -132,7 +132,10 @@ pub fn on_big_stack<T: Send>(act: impl FnOnce() -> T + Send) -> OpResult<T> {
     std::thread::scope(|scope| {
         let run = std::thread::Builder::new().name("run".into()).stack_size(STACK).spawn_scoped(scope, act);
         let run = run.map_err(|e| faults::outer("start a thread", wire::errno(&e)))?;
-        run.join().map_err(|_| faults::defect())
+        let before = terminal::leave_stopping().map_err(|errno| faults::outer("block a signal", errno))?;
+        let result = run.join().map_err(|_| faults::defect());
+        before.thread_set_mask().map_err(|errno| faults::outer("unblock a signal", errno))?;
+        result
     })
 }
 

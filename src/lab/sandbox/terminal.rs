@@ -40,6 +40,14 @@ pub fn own_group() -> nix::Result<()> {
     setpgid(Pid::from_raw(0), Pid::from_raw(0))
 }
 
+/// Leaves it to other threads to be stopped by SIGTSTP, with all of us, and returns what was blocked before. One that reads
+/// lines and stops itself at Ctrl-Z must not run on until this one is stopped: it would set the terminal once more.
+pub fn leave_stopping() -> nix::Result<SigSet> {
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGTSTP);
+    set.thread_swap_mask(SigmaskHow::SIG_BLOCK)
+}
+
 /// Lets go of the terminal for good; nothing where there is none.
 pub fn give_up() {
     let Ok(terminal) = File::open("/dev/tty") else { return };
