@@ -172,7 +172,7 @@ fn begin(start: &Start, claim: &Claim, holder: Holder) -> Ending {
         if start.mode == Mode::Host {
             lab.know(Neighbours::new(place.clone(), root));
         }
-        let scene = Scene::new(Registry::open()?, card, Some(claim));
+        let scene = Scene::new(place.registry(), card, Some(claim));
         Ok(live(start, lab, scene, &progress))
     };
     made().unwrap_or_else(|error| Ending::Down { code: fail(&error.into(), start.manner.context) })
@@ -261,7 +261,7 @@ fn resume(start: &Start, place: &Place, card: &str) -> i32 {
         if card.mode == Mode::Host {
             lab.know(Neighbours::new(place.clone(), card.root));
         }
-        let scene = Scene::new(Registry::open()?, card, None);
+        let scene = Scene::new(place.registry(), card, None);
         Ok(live(start, lab, scene, &progress))
     };
     match made() {

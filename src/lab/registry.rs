@@ -159,10 +159,14 @@ impl Place {
         Ok(Ledger::new(dir, labs, lab.clone()))
     }
 
+    /// The registry that it is in. Inside a sandbox, where everybody is root, there is no finding it anew.
+    pub fn registry(&self) -> Registry {
+        Registry { labs: self.dir.parent().unwrap_or(&self.dir).to_owned() }
+    }
+
     /// The folders of all labs, this one among them; none that cannot be listed.
     pub fn siblings(&self) -> Vec<Place> {
-        let labs = self.dir.parent().unwrap_or(&self.dir).to_owned();
-        Registry { labs }.list().unwrap_or_default()
+        self.registry().list().unwrap_or_default()
     }
 
     fn card_file(&self) -> PathBuf {

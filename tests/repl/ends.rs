@@ -101,3 +101,23 @@ fn a_kill_of_the_process_inside_leaves_nothing_either() {
     assert_ne!(running.0.wait().unwrap().code(), Some(0));
     eventually("nothing is left", || !is_running(&seconds));
 }
+
+#[test]
+fn the_state_folder_is_that_of_who_started_it() {
+    for user in users() {
+        let home = home(user);
+        let me = home.folder("me");
+        let mut command = home.rhailab(&["repl"]);
+        command.env_remove("RHAILAB_STATE_DIR").env("XDG_STATE_HOME", &me).stdin(Stdio::piped());
+        // Of root there is one for the whole machine, which no test touches.
+        if user == User::Me && crate::support::am_root() {
+            command.env("RHAILAB_STATE_DIR", me.join("rhailab"));
+        }
+        let mut running = command.spawn().unwrap();
+        running.stdin.take().unwrap().write_all(b"1 + 1\n").unwrap();
+        let output = running.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "2\n");
+        assert!(me.join("rhailab/labs").is_dir(), "{user:?}");
+    }
+}
