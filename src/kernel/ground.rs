@@ -20,6 +20,10 @@ pub trait Ground {
     /// Where sockets of a namespace listen.
     fn listeners(&mut self, ns: &Ns, carried: Carried) -> Done<Vec<SocketAddr>>;
 
+    /// To whom the tracked connections go that were addressed to `to`: those of a translation hold on to it, whatever the
+    /// rules say by now.
+    fn tracked(&mut self, ns: &Ns, to: SocketAddr, carried: Carried) -> Done<Vec<SocketAddr>>;
+
     /// What a sysctl is in a namespace.
     fn setting(&mut self, ns: &Ns, key: &str) -> Done<String>;
 

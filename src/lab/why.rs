@@ -216,10 +216,5 @@ fn maker(made: &[Record], is_it: impl Fn(&crate::change::Change) -> bool) -> Opt
     made.iter().rev().find(|record| is_it(&record.change)).map(|record| record.site.clone())
 }
 
-/// The kernel's answer to a question about the way, as the walk needs it.
-fn is(refusal: &Refusal, errno: Errno) -> bool {
-    refusal.is(errno)
-}
-
 #[cfg(test)]
 mod tests;

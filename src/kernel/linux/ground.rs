@@ -4,7 +4,7 @@ use crate::change::Family;
 use crate::kernel::linux::link::{self, Seen};
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::linux::{LinuxKernel, addr, netns, route, sysctl};
+use crate::kernel::linux::{LinuxKernel, addr, conntrack, netns, route, sysctl};
 use crate::kernel::{Done, Errno, Ground, Refusal};
 use crate::names::Ns;
 use crate::terrain::{Ask, Carried, Peer, Terrain, Way, Wire};
@@ -83,6 +83,18 @@ impl Ground for LinuxKernel {
             }
             Ok(found)
         })
+    }
+
+    fn tracked(&mut self, ns: &Ns, to: SocketAddr, carried: Carried) -> Done<Vec<SocketAddr>> {
+        // IANA protocol numbers.
+        let protocol = match carried {
+            Carried::Tcp => 6,
+            Carried::Udp => 17,
+            Carried::Echo => return Ok(Vec::new()),
+        };
+        let flows = conntrack::list(&self.spaces, ns)?;
+        let flows = flows.iter().filter(|flow| flow.destination == to && flow.protocol == protocol);
+        Ok(flows.map(|flow| flow.reply_source).collect())
     }
 
     fn setting(&mut self, ns: &Ns, key: &str) -> Done<String> {

@@ -7,7 +7,7 @@ use super::packet::Packet;
 use super::segment::{Place, Trouble, segment, wire};
 use super::tables::Blame;
 use super::walk::{End, Hole, Walk};
-use super::{Stop, is, maker};
+use super::{Stop, maker};
 use crate::change::{Change, LinkKind, LinkSet};
 use crate::error::Site;
 use crate::kernel::{Errno, Refusal};
@@ -48,7 +48,7 @@ impl Walk<'_> {
     pub fn no_way(&mut self, ns: &Ns, packet: &Packet, by: Option<u32>, refusal: &Refusal) -> End {
         // Newer kernels refuse with the same number what the reverse path filter drops and a source that cannot be.
         if let Some(by) = by
-            && (is(refusal, Errno::EXDEV) || is(refusal, Errno::EINVAL))
+            && (refusal.is(Errno::EXDEV) || refusal.is(Errno::EINVAL))
         {
             let keys = self.path_filters(ns, by);
             if !keys.is_empty() && self.map.get(ns).is_none_or(|there| there.owner(packet.src.ip()).is_none()) {
@@ -57,7 +57,7 @@ impl Walk<'_> {
             let reason = format!("the source {} cannot be that of a packet that comes in there", packet.src.ip());
             return stopped(stop_at("martian", ns, packet, reason));
         }
-        if !(is(refusal, Errno::ENETUNREACH) || is(refusal, Errno::EHOSTUNREACH) || is(refusal, Errno::ESRCH)) {
+        if !(refusal.is(Errno::ENETUNREACH) || refusal.is(Errno::EHOSTUNREACH) || refusal.is(Errno::ESRCH)) {
             return End::Failed(refusal.clone());
         }
         let to = packet.dst.ip();

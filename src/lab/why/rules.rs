@@ -99,6 +99,16 @@ impl Walk<'_> {
             ("source", packet.end(before.0), packet.end(packet.src))
         };
         self.hop(ns, packet, format!("{chain} replaces the {what} {from} by {to}"), site);
+        if is_destination {
+            let mut others = self.ground.tracked(ns, before.1, packet.carried)?;
+            others.retain(|other| *other != packet.dst);
+            if let Some(other) = others.first() {
+                let count = others.len();
+                let what =
+                    format!("tracked connections to {from} still go to others, such as {other} ({count} in all)");
+                self.hop(ns, packet, what, None);
+            }
+        }
         self.nats.push(Nat {
             ns: ns.clone(),
             before,

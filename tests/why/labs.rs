@@ -1,15 +1,7 @@
-//! `why`: that it names what stops a packet in labs that are broken in known ways, that the line it says is missing mends
-//! them, and that it finds nothing wrong where nothing is.
-
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
-
-mod support;
-
-use serde_json::Value;
-use support::{Home, User, users};
+//! Labs, and what breaks them.
 
 /// A client and a server, with a router between them.
-const ROUTED: &str = r#"let client = netns("client");
+pub const ROUTED: &str = r#"let client = netns("client");
 let r = netns("r");
 let server = netns("server");
 let left = client.veth("eth0", "left", r);
@@ -25,7 +17,7 @@ server.http_serve(80, "hello");
 "#;
 
 /// A client and a server on a bridge, with a virtual address.
-const BRIDGED: &str = r#"let br = bridge("br0").addr("10.0.0.1/24").up();
+pub const BRIDGED: &str = r#"let br = bridge("br0").addr("10.0.0.1/24").up();
 let client = netns("client");
 let server = netns("server");
 client.attach(br, "10.0.0.2/24");
@@ -35,22 +27,22 @@ server.http_serve(80, "hello");
 "#;
 
 /// A lab that is broken.
-struct Broken {
-    name: &'static str,
+pub struct Broken {
+    pub name: &'static str,
     /// The lab in order, and what is replaced in it; by a line added at its end where that is empty.
-    lab: &'static str,
-    breaks: (&'static str, &'static str),
-    to: &'static str,
+    pub lab: &'static str,
+    pub breaks: (&'static str, &'static str),
+    pub to: &'static str,
     /// What `why` must say: the code, the namespace, words of the reason.
-    stops: (&'static str, &'static str, &'static str),
+    pub stops: (&'static str, &'static str, &'static str),
     /// The recipe line to blame; none where something is missing that was never there.
-    blames: Option<&'static str>,
-    missing: &'static str,
+    pub blames: Option<&'static str>,
+    pub missing: &'static str,
 }
 
-const ROUTED_TO: &str = "10.0.2.2:80";
+pub const ROUTED_TO: &str = "10.0.2.2:80";
 
-const LABS: &[Broken] = &[
+pub const LABS: &[Broken] = &[
     Broken {
         name: "no forwarding",
         lab: ROUTED,
@@ -244,7 +236,7 @@ r.sysctl(\"net.ipv4.conf.all.rp_filter\", 1);",
     },
 ];
 
-const IPV6: &str = r#"let client = netns("client");
+pub const IPV6: &str = r#"let client = netns("client");
 let r = netns("r", #{ link_local: true });
 let server = netns("server");
 let left = client.veth("eth0", "left", r);
@@ -258,128 +250,3 @@ server.route("default", "fd00:2::1");
 r.ip_forward(true, #{ ipv6: true });
 server.http_serve(80, "hello");
 "#;
-
-/// Makes the lab, asks why, and takes it down.
-fn ask(home: &Home, recipe: &str, to: &str) -> Value {
-    home.write("lab.rhai", recipe);
-    home.run(&["up", "-q", "lab.rhai"]).assert_well();
-    let ran = home.run(&["why", "--json", "lab", "client", to]);
-    home.run(&["down", "-q", "lab"]).assert_well();
-    assert_eq!(ran.err, "");
-    let trace: Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!(ran.code == Some(0), trace["ok"].as_bool().unwrap(), "{trace}");
-    trace
-}
-
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
-    value[key].as_str().unwrap_or_default()
-}
-
-/// Follows the advice: the line is added, or takes the place of the one that is to blame.
-fn mended(recipe: &str, trace: &Value) -> String {
-    let stop = &trace["stop"];
-    let missing = text(stop, "missing");
-    assert!(!missing.is_empty(), "no advice: {recipe}\n{trace:#}");
-    if stop["instead"] == true {
-        let line = usize::try_from(stop["site"]["line"].as_u64().unwrap()).unwrap();
-        let lines = recipe.lines().enumerate().map(|(at, old)| if at + 1 == line { missing } else { old });
-        return lines.collect::<Vec<_>>().join("\n") + "\n";
-    }
-    format!("{recipe}{missing}\n")
-}
-
-#[test]
-fn what_is_broken_is_named_and_the_missing_line_mends_it() {
-    for broken in LABS {
-        let name = broken.name;
-        let home = Home::new(User::Me);
-        let recipe = match broken.breaks {
-            ("", added) => format!("{}{added}", broken.lab),
-            (old, new) => {
-                assert!(broken.lab.contains(old), "{name}");
-                broken.lab.replace(old, new)
-            }
-        };
-        let trace = ask(&home, &recipe, broken.to);
-        let stop = &trace["stop"];
-        let (code, ns, reason) = broken.stops;
-        assert_eq!((text(stop, "code"), text(stop, "ns")), (code, ns), "{name}: {trace:#}");
-        assert!(text(stop, "reason").contains(reason), "{name}: {trace:#}");
-        let blamed =
-            stop["site"]["line"].as_u64().map(|line| recipe.lines().nth(usize::try_from(line).unwrap() - 1).unwrap());
-        assert_eq!(blamed.is_some(), broken.blames.is_some(), "{name}: {trace:#}");
-        assert!(blamed.is_none_or(|line| line.contains(broken.blames.unwrap_or_default())), "{name}: {blamed:?}");
-        assert!(text(stop, "missing").contains(broken.missing), "{name}: {trace:#}");
-        // What stops large packets only lets the probe pass.
-        assert_eq!(text(&trace, "probe"), if code == "mtu" { "answered" } else { "failed" }, "{name}: {trace:#}");
-        let mut mending = mended(&recipe, &trace);
-        // One thing at a time: an interface that goes down takes its routes along.
-        let mut trace = ask(&home, &mending, broken.to);
-        for _ in 0..2 {
-            if trace["ok"] == false {
-                mending = mended(&mending, &trace);
-                trace = ask(&home, &mending, broken.to);
-            }
-        }
-        assert_eq!(trace["ok"], true, "{name}: {mending}\n{trace:#}");
-        home.write("proof.rhai", &format!("{mending}client.http_get(\"http://{}/\");\n", broken.to));
-        home.run(&["run", "-q", "proof.rhai"]).assert_well();
-    }
-}
-
-#[test]
-fn nothing_is_found_where_nothing_is_wrong() {
-    let recipe = r#"
-let br = bridge("br0").addr("10.0.0.1/24").up();
-let web = netns("web");
-let db = netns("db");
-web.attach(br, "10.0.0.2/24");
-db.attach(br, "10.0.0.3/24");
-let outside = netns("outside");
-let uplink = host().veth("up0", "eth0", outside);
-uplink.a.addr("192.0.2.1/24").up();
-uplink.b.addr("192.0.2.2/24").up();
-ip_forward(true);
-masquerade("10.0.0.0/24", #{ out: "up0" });
-web.http_serve(8080, "web");
-db.udp_serve(5353, "pong");
-outside.http_serve(80, "outside");
-vip("10.9.0.1:80", ["10.0.0.2:8080"]);
-vip("10.9.0.2:80", ["10.0.0.2:8080", "10.0.0.3:9090"]);
-db.http_serve(9090, "db");
-for (from, to) in [] {}
-let ways = [
-    [host(), "10.0.0.2:8080"], [host(), "10.9.0.1:80"], [host(), "10.0.0.2"], [host(), "10.0.0.1"], [host(), "127.0.0.1"],
-    [web, "10.0.0.3:5353/udp"], [web, "10.0.0.3"], [db, "10.9.0.1:80"], [web, "10.9.0.1:80"], [web, "192.0.2.2:80"],
-    [db, "192.0.2.2"], [outside, "192.0.2.1"], [web, "127.0.0.1:8080"], [db, "10.9.0.2:80"],
-];
-for way in ways {
-    let trace = way[0].why(way[1]);
-    assert(trace.ok, trace.text);
-    assert_eq(trace.code, ());
-    assert(trace.text.contains("a real packet did"), trace.text);
-    assert(!trace.text.contains("looked as if"), trace.text);
-}
-"#;
-    for user in users() {
-        let home = Home::new(user);
-        home.write("lab.rhai", &recipe.replace("for (from, to) in [] {}\n", ""));
-        home.run(&["run", "-q", "lab.rhai"]).assert_well();
-    }
-}
-
-#[test]
-fn it_is_told_in_a_recipe_and_in_a_rehearsal() {
-    let home = Home::new(User::Me);
-    home.write(
-        "lab.rhai",
-        "let a = netns(\"a\");\nprint(a.why(\"10.0.0.1:80\"));\nprint(a.why(\"10.0.0.1\").missing);\n",
-    );
-    let out = home.run(&["run", "-q", "lab.rhai"]).assert_well();
-    assert!(out.starts_with("TCP from `a` to 10.0.0.1:80\nIt stops in `a`: there is no route to 10.0.0.1.\n"), "{out}");
-    home.run(&["plan", "lab.rhai"]).assert_well();
-    home.write("bad.rhai", "netns(\"a\").why(\"nowhere\");\n");
-    let ran = home.run(&["run", "-q", "bad.rhai"]);
-    assert_eq!(ran.code, Some(2), "{}", ran.err);
-    assert!(ran.err.contains("A packet cannot be sent to \"nowhere\"."), "{}", ran.err);
-}
