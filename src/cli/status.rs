@@ -83,7 +83,7 @@ fn look(
     } else if args.json {
         as_json((card, life), records, &standing)
     } else {
-        as_text((card, life), records, &standing, &mut *kernel, style)?
+        as_text((card, life), place.journal().exists(), records, &standing, &mut *kernel, style)?
     };
     told(write!(stdout(), "{text}"))?;
     Ok(i32::from(standing.iter().any(|standing| matches!(standing, Standing::No(_)))))
@@ -107,13 +107,14 @@ fn as_json((card, life): (&Card, Life), records: &[Record], standing: &[Standing
 
 fn as_text(
     (card, life): (&Card, Life),
+    has_journal: bool,
     records: &[Record],
     standing: &[Standing],
     kernel: &mut dyn Kernel,
     style: Style,
 ) -> OpResult<String> {
     let mut text = heading(card, life, style);
-    if card.mode == Mode::Sandbox && !card.kept {
+    if !has_journal {
         text.push_str("Its recipe is running, without a journal; it will be taken down at the end.\n");
         return Ok(text);
     }

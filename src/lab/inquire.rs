@@ -70,7 +70,9 @@ impl Lab {
 
     /// Sends a started process a signal.
     pub fn signal(&mut self, process: &Identity, signal: i32) -> OpResult<()> {
-        self.signalled.push(process.clone());
+        if !self.signalled.contains(process) {
+            self.signalled.push(process.clone());
+        }
         self.kernel.signal(process, signal).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
     }
 

@@ -50,7 +50,7 @@ impl Moves {
 /// Whether a change that was made may have the kernel drop something that was there before.
 pub fn drops(change: &Change) -> bool {
     let Change::SetLink { set, .. } = change else { return false };
-    matches!(set, LinkSet::Up(false) | LinkSet::Ns(_) | LinkSet::Name(_) | LinkSet::Mtu(_))
+    matches!(set, LinkSet::Up(false) | LinkSet::Ns(_) | LinkSet::Name(_) | LinkSet::Mtu(_) | LinkSet::Master(_))
 }
 
 /// Something that a change on record has made.
@@ -179,9 +179,16 @@ fn made(Record { n, change, .. }: &Record, moves: &Moves) -> Vec<Change> {
             let dev = route.dev.as_ref().map(|dev| moves.now(*n, ns, dev).1);
             vec![Change::AddRoute { ns: ns.clone(), route: Route { dev, ..route.clone() } }]
         }
-        Change::SetSysctl { .. } => vec![change.clone()],
+        Change::SetSysctl { key, .. } if is_of_an_interface(key) => vec![change.clone()],
         _ => Vec::new(),
     }
+}
+
+/// Whether a sysctl is an interface's, with which it goes, such as `net.ipv4.conf.eth0.rp_filter`. Others stay as they
+/// are, or were set by somebody else.
+fn is_of_an_interface(key: &str) -> bool {
+    let mut parts = key.split(['.', '/']).skip(2);
+    matches!(parts.next(), Some("conf" | "neigh")) && !matches!(parts.next(), None | Some("all" | "default"))
 }
 
 #[cfg(test)]
@@ -192,6 +199,17 @@ mod tests {
     use crate::kernel::Entry;
     use crate::kernel::fake::FakeKernel;
     use crate::names::LabName;
+
+    #[test]
+    fn a_sysctl_of_an_interface_goes_with_it() {
+        assert!(
+            is_of_an_interface("net.ipv4.conf.eth0.rp_filter")
+                && is_of_an_interface("net/ipv6/neigh/a.1/gc_stale_time")
+        );
+        for key in ["net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "net/ipv4/conf/default/forwarding"] {
+            assert!(!is_of_an_interface(key), "{key}");
+        }
+    }
 
     #[test]
     fn what_was_dropped_is_found_where_it_is_now_and_put_back() {

@@ -189,7 +189,8 @@ impl Repl<'_> {
     fn go_back(&self, before: &[Record], running: &[Record]) -> Balance {
         let mut lab = self.lab.borrow_mut();
         let lab = &mut *lab;
-        let made: Vec<u64> = missing(lab.records(), before).iter().map(|record| record.n).collect();
+        let going = missing(lab.records(), before);
+        let made: Vec<u64> = going.iter().map(|record| record.n).collect();
         let mut left: Vec<String> = lab.take_back(&made).iter().map(Leftover::describe).collect();
         let mut gone = missing(before, lab.records());
         let mut restarted: Vec<String> = gone.iter().filter_map(process_name).collect();
@@ -206,15 +207,16 @@ impl Repl<'_> {
             gone.extend(ended.iter().cloned());
         }
         gone.sort_by_key(|record| record.n);
+        let may_drop = !gone.is_empty() || going.iter().any(|record| drops(&record.change));
+        let dropped = if may_drop { self.history.dropped(lab) } else { BTreeSet::new() };
         // What is made again may need it; what needs something of that in turn comes after it.
-        let dropped = self.history.dropped(lab);
-        let (mut mended, _) = lab.mend(&dropped);
+        let (first, _) = lab.mend(&dropped);
         left.extend(lab.remake(&gone).iter().map(lost));
-        let dropped = self.history.dropped(lab);
-        let (more, stuck) = lab.mend(&dropped);
-        mended += more;
+        let dropped = if may_drop { self.history.dropped(lab) } else { BTreeSet::new() };
+        let (then, stuck) = lab.mend(&dropped);
         left.extend(stuck.iter().map(lost));
-        Balance { undone: made.len(), remade: gone.len() - ended.len(), mended, restarted, ended: Vec::new(), left }
+        let remade = gone.len() - ended.len();
+        Balance { undone: made.len(), remade, mended: first + then, restarted, ended: Vec::new(), left }
     }
 
     /// An error if something could not be undone or made again.

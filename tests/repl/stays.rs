@@ -55,6 +55,15 @@ fn one_prompt_at_a_time_goes_on_with_a_lab() {
     drop(input);
     assert_eq!(first.0.wait().unwrap().code(), Some(0));
     enter(&home, &["--lab", "kept", "-q"], "1\n");
+    // A lab that is not kept can be looked at from elsewhere, too.
+    let mut command = home.rhailab(&["repl", "-q"]);
+    let mut own = crate::support::Running(command.stdin(std::process::Stdio::piped()).spawn().unwrap());
+    let mut input = own.0.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, b"netns(\"one\"); netns(\"two\");\n").unwrap();
+    eventually("it is seen", || home.run(&["status", "lab"]).out.contains("All of its 2 changes stand."));
+    assert!(home.run(&["exec", "lab", "two", "ip", "-o", "link"]).assert_well().contains("lo:"));
+    drop(input);
+    assert_eq!(own.0.wait().unwrap().code(), Some(0));
     let unknown = enter(&home, &["--lab", "kpet"], "1\n").assert_fails(2);
     assert!(unknown.contains("kept"), "{unknown}");
     let taken = enter(&home, &[], ":keep kept\n").assert_fails(2);

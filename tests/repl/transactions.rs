@@ -92,6 +92,7 @@ fn what_the_kernel_drops_comes_back_with_what_it_went_with() {
         "iface(\"v-db\").move_to(third);",
         "port.del_addr(\"10.0.0.3/24\");",
         "br.down(); br.up();",
+        "br.rename(\"br1\"); port.down();",
     ];
     let mut entries = format!(
         "{lab}let third = netns(\"third\");\ndb.route(\"10.9.0.0/16\", \"10.0.0.1\");\niface(\"v-db\").hairpin(true);\nroute(\"10.8.0.0/16\", \"10.0.0.2\");\n\
