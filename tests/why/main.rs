@@ -74,7 +74,9 @@ fn what_is_broken_is_named_and_the_missing_line_mends_it() {
             }
         }
         assert_eq!(trace["ok"], true, "{name}: {mending}\n{trace:#}");
-        home.write("proof.rhai", &format!("{mending}client.http_get(\"http://{}/\");\n", broken.to));
+        // IPv6 takes its time to find neighbours on links that have just come up.
+        let proof = format!("{mending}wait_until(\"8s\", || client.http_get(\"http://{}/\"));\n", broken.to);
+        home.write("proof.rhai", &proof);
         home.run(&["run", "-q", "proof.rhai"]).assert_well();
     }
 }
