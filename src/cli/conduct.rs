@@ -61,6 +61,11 @@ pub fn take_name(registry: &Registry, name: &LabName, exactly: bool) -> OpResult
 
 fn in_sandbox(job: &Job, claim: Claim) -> OpResult<i32> {
     let outcome = sandbox::enter(&Spec::default(), |inside| stage(job, &claim, inside.holder));
+    conclude(outcome, claim)
+}
+
+/// What is left to do with a lab's folder when its sandbox was left; returns the exit code.
+pub fn conclude(outcome: OpResult<Outcome>, claim: Claim) -> OpResult<i32> {
     match outcome {
         Ok(Outcome::Kept(_)) => Ok(0),
         Ok(Outcome::Ended(code)) => claim.remove().map(|()| code),

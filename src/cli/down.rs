@@ -9,7 +9,7 @@ use super::engine::{self, Ended, Trouble};
 use super::progress::{Progress, write_err};
 use crate::error::{Class, OpError, OpResult};
 use crate::lab::registry::{Life, Mode, Place, Registry};
-use crate::lab::sandbox::{Holder, Watch};
+use crate::lab::sandbox::Watch;
 use crate::names::LabName;
 use clap::Args;
 use std::cell::RefCell;
@@ -112,14 +112,14 @@ fn take_down(place: &Place, progress: &Rc<RefCell<Progress>>, elsewhere: Elsewhe
     let Some(card) = place.card()? else { return bury(place, progress, elsewhere) };
     match (card.life(), card.mode) {
         (Life::Dead, _) | (Life::Up, Mode::Host) => bury(place, progress, elsewhere),
-        (_, mode) => end(place, card.holder, mode),
+        (_, mode) => end(place, card.holder.map(Watch::find).transpose()?.flatten().as_ref(), mode),
     }
 }
 
 /// Asks the lab's process to end. A sandbox that does not is killed, which undoes it just as well; what a run on
 /// the machine made would stay.
-fn end(place: &Place, holder: Option<Holder>, mode: Mode) -> OpResult<()> {
-    if let Some(watch) = holder.map(Watch::find).transpose()?.flatten() {
+pub fn end(place: &Place, process: Option<&Watch>, mode: Mode) -> OpResult<()> {
+    if let Some(watch) = process {
         watch.ask_to_end()?;
         if !watch.wait(PATIENCE)? {
             if mode == Mode::Host {

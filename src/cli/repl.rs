@@ -3,7 +3,8 @@
 use super::args::{Context, GivenArgs, OutputArgs, RecipeArgs, default_name};
 use super::bury::{HANDOVER, make_way, watch_over};
 use super::completions;
-use super::conduct::{code_of, require_rights};
+use super::conduct::{code_of, conclude, require_rights};
+use super::down::end;
 use super::elsewhere::require_here;
 use super::engine::{self, Ended, Trouble};
 use super::exec::standing;
@@ -12,7 +13,7 @@ use super::progress::Progress;
 use super::recipe_help;
 use crate::error::{Class, OpError, OpResult};
 use crate::lab::registry::{Card, Claim, Mode, Place, Registry};
-use crate::lab::sandbox::{self, Holder, Outcome, Spec, Terminal, Verdict, Watch, join};
+use crate::lab::sandbox::{self, Holder, Spec, Terminal, Verdict, Watch, join};
 use crate::lab::store::{self, Journal};
 use crate::lab::{Lab, Neighbours};
 use crate::names::LabName;
@@ -24,7 +25,6 @@ use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
 
 /// The name of a lab that nobody has named.
 const NAME: &str = "lab";
@@ -34,9 +34,6 @@ const PROMPT: &str = "(prompt)";
 
 /// How the process inside a lab says that the lab is to be taken down: a status that is no exit code of ours.
 const DOOMED: i32 = 96;
-
-/// How long a lab may take to end by itself.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Build a lab line by line, at a prompt or from a pipe
 #[derive(Debug, Args)]
@@ -128,15 +125,7 @@ fn in_sandbox(start: &Start, claim: Claim) -> OpResult<i32> {
         Ending::Stays { .. } => Verdict::Keep,
         Ending::Down { code } | Ending::Doomed { code } => Verdict::End(code),
     });
-    match outcome {
-        Ok(Outcome::Kept(_)) => Ok(0),
-        Ok(Outcome::Ended(code)) => claim.remove().map(|()| code),
-        // What matters is why there is no lab.
-        Err(error) => {
-            let _ = claim.remove();
-            Err(error)
-        }
-    }
+    conclude(outcome, claim)
 }
 
 fn on_host(start: &Start, claim: Claim) -> OpResult<i32> {
@@ -233,7 +222,7 @@ fn go_on(start: &Start, name: &str) -> OpResult<i32> {
         };
         let status = join(holder, terminal(&start), act)?.status;
         return match watch {
-            Some(watch) if status == DOOMED => take_down(&place, &watch).map(|()| 0),
+            Some(watch) if status == DOOMED => end(&place, Some(&watch), Mode::Sandbox).map(|()| 0),
             _ => Ok(status),
         };
     }
@@ -272,19 +261,6 @@ fn resume(start: &Start, place: &Place, card: &str) -> i32 {
             progress.borrow_mut().error(&trouble.error, &engine::report(&trouble, start.manner.context.stderr()));
             code_of(&trouble.error)
         }
-    }
-}
-
-/// Ends the process that holds a sandbox, and removes what is on record of it.
-fn take_down(place: &Place, watch: &Watch) -> OpResult<()> {
-    watch.ask_to_end()?;
-    if !watch.wait(PATIENCE)? {
-        watch.kill()?;
-        watch.wait(HANDOVER)?;
-    }
-    match place.claim(HANDOVER)? {
-        Some(claim) => claim.remove(),
-        None => Ok(()),
     }
 }
 
