@@ -21,22 +21,10 @@ pub(super) fn saved(
     family: Family,
     backend: Backend,
 ) -> Done<Option<Saved>> {
-    if !spaces.within(ns, || Ok(has_tables(family, backend)))? {
-        return Ok(Some(Saved::default()));
-    }
-    if !tools.has(family, backend)? {
-        return Ok(None);
-    }
-    let program = tools.program(family, backend, Role::Save)?;
-    let save = spaces.within(ns, || child::run(&program, &[]))?;
-    if save.status != 0 {
-        let request = format!("{}-save", family.iptables());
-        return Err(Refusal::new(Why::Tool(save.status), request, words::clean(&save.stderr)));
-    }
-    Ok(Some(Saved::parse(&save.stdout)))
+    Ok(save(tools, spaces, ns, family, backend, &[])?.map(|text| Saved::parse(&text)))
 }
 
-/// The same as text, with counters; none where there is no table.
+/// The same as text, with counters.
 pub(super) fn counted(
     tools: &mut Tools,
     spaces: &Spaces,
@@ -44,11 +32,25 @@ pub(super) fn counted(
     family: Family,
     backend: Backend,
 ) -> Done<Option<String>> {
-    if !spaces.within(ns, || Ok(has_tables(family, backend)))? || !tools.has(family, backend)? {
+    save(tools, spaces, ns, family, backend, &["--counters"])
+}
+
+fn save(
+    tools: &mut Tools,
+    spaces: &Spaces,
+    ns: &Ns,
+    family: Family,
+    backend: Backend,
+    options: &[&str],
+) -> Done<Option<String>> {
+    if !spaces.within(ns, || Ok(has_tables(family, backend)))? {
+        return Ok(Some(String::new()));
+    }
+    if !tools.has(family, backend)? {
         return Ok(None);
     }
     let program = tools.program(family, backend, Role::Save)?;
-    let save = spaces.within(ns, || child::run(&program, &["--counters"]))?;
+    let save = spaces.within(ns, || child::run(&program, options))?;
     if save.status != 0 {
         let request = format!("{}-save", family.iptables());
         return Err(Refusal::new(Why::Tool(save.status), request, words::clean(&save.stderr)));
