@@ -49,6 +49,7 @@ pub fn runtime(failure: &Failure, main: &Rc<str>, cx: &Context, vocabulary: &Voc
     }
     error.0.calls.retain(|(call, _)| Some(call) != error.0.site.as_ref());
     locate(&mut error, &cx.sources);
+    cx.lab.borrow_mut().explain_silence(&mut error);
     for_each_index(error, cx)
 }
 

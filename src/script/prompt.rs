@@ -185,9 +185,7 @@ impl Prompt {
     }
 
     fn explain(&self, failure: &EvalAltResult, entry: &Compiled) -> ScriptError {
-        let mut error = explain::runtime(failure, &entry.source, self.cx(), &self.session.vocabulary());
-        self.cx().lab.borrow_mut().explain_silence(&mut error);
-        error
+        explain::runtime(failure, &entry.source, self.cx(), &self.session.vocabulary())
     }
 
     /// Makes functions and imports of an entry last.
