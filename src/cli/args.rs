@@ -123,8 +123,8 @@ impl RecipeArgs {
         for (name, value) in &self.given.param {
             words.extend(["--param".into(), format!("{name}={value}").into()]);
         }
-        for (option, path) in self.given.params.iter().map(|path| ("--params", path)) {
-            words.extend([option.into(), path.into()]);
+        if let Some(path) = &self.given.params {
+            words.extend(["--params".into(), path.into()]);
         }
         for path in &self.given.module_path {
             words.extend(["--module-path".into(), path.into()]);
