@@ -282,11 +282,7 @@ impl Session {
             cx.lab.borrow_mut().expect_rules();
         }
         let result = self.engine.run_ast_with_scope(&mut Scope::new(), &recipe.compiled.ast);
-        result.map_err(|failure| {
-            let mut error = explain::runtime(&failure, source, cx, &self.vocabulary());
-            cx.lab.borrow_mut().explain_silence(&mut error);
-            error
-        })?;
+        result.map_err(|failure| explain::runtime(&failure, source, cx, &self.vocabulary()))?;
         cx.lab.borrow_mut().settle().map_err(|mut error| {
             explain::locate(&mut error, &cx.sources);
             error

@@ -93,7 +93,7 @@ fn as_json(trace: &Trace) -> Value {
         trace.hops.iter().map(|hop| json!({ "ns": hop.ns, "what": hop.what, "site": hop.site, "back": hop.back }));
     let stop = trace.stop.as_ref().map(|stop| {
         json!({
-            "code": stop.code, "ns": stop.ns, "reason": stop.reason, "back": stop.back, "site": stop.site,
+            "code": stop.code, "ns": stop.ns.to_string(), "reason": stop.reason, "back": stop.back, "site": stop.site,
             "missing": stop.missing, "instead": stop.instead,
         })
     });

@@ -57,12 +57,12 @@ pub struct Hop {
 }
 
 /// What stops a packet.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Stop {
     /// A stable name, such as `no_route`.
     pub code: &'static str,
     /// The namespace where it happens.
-    pub ns: String,
+    pub ns: Ns,
     /// Why, as the end of a sentence that began with where.
     pub reason: String,
     /// The recipe line that made it so; none if what is missing was never there.
@@ -87,6 +87,14 @@ pub enum Proof {
     Answered,
     /// It was not, and this is what the kernel said. With the counter of the rule to blame before and after.
     Failed(String, Option<(u64, u64)>),
+}
+
+impl Stop {
+    /// A stop on the way there of which no more is known.
+    pub fn new(code: &'static str, ns: &Ns, reason: String) -> Stop {
+        let ns = ns.clone();
+        Stop { code, ns, reason, site: None, missing: None, instead: false, back: false, blame: None }
+    }
 }
 
 impl Trace {
@@ -117,7 +125,7 @@ impl Lab {
         if trace.proof == Proof::Answered && trace.stop.as_ref().is_some_and(|stop| stop.code != "mtu") {
             let stop = trace.stop.take();
             trace.hops.extend(stop.map(|stop| Hop {
-                ns: stop.ns,
+                ns: stop.ns.to_string(),
                 what: format!("it looked as if this would stop it: {}; but it did not", stop.reason),
                 site: stop.site,
                 back: stop.back,
@@ -185,7 +193,7 @@ impl Lab {
         for ((ns, dev), ip) in &trace.asked {
             if ground.is_silent(ns, *dev, *ip).map_err(|refusal| explain::plain(&refusal, ns))? {
                 let reason = format!("nobody answers for the address {ip} on the link, although it is there");
-                return Ok(Some(Stop { code: "neighbour", ns: ns.to_string(), reason, ..Stop::default() }));
+                return Ok(Some(Stop::new("neighbour", ns, reason)));
             }
         }
         Ok(None)
@@ -195,9 +203,7 @@ impl Lab {
     fn recount(&mut self, trace: &Trace, question: &Question) -> Option<(u64, u64)> {
         let stop = trace.stop.as_ref()?;
         let blame = stop.blame.as_ref()?;
-        let ns =
-            self.made.iter().map(|record| record.change.ns()).chain([Ns::Host]).find(|ns| ns.to_string() == stop.ns)?;
-        let texts = self.kernel.ground()?.rules(&ns, question.to.is_ipv6()).ok()?;
+        let texts = self.kernel.ground()?.rules(&stop.ns, question.to.is_ipv6()).ok()?;
         let now = texts.iter().find_map(|text| tables::Tables::parse(text).count(blame))?;
         Some((blame.packets, now))
     }

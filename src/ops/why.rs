@@ -81,7 +81,7 @@ assert(trace.ok, trace.text);"#,
         details: "",
         example: r#"print(netns("a").why("10.0.0.1").ns);"#,
         errors: &[],
-        run: Run::Op(|call| of_stop(call, |stop| Some(stop.ns.clone()))),
+        run: Run::Op(|call| of_stop(call, |stop| Some(stop.ns.to_string()))),
     },
     FnDef {
         name: "code",

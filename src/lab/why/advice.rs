@@ -233,17 +233,9 @@ impl Walk<'_> {
             Change::SetLink { ns: there, link, set: LinkSet::Mtu(_) } => there == ns && link.as_str() == name,
             _ => false,
         });
-        let stop = Stop {
-            code: "mtu",
-            ns: ns.to_string(),
-            reason,
-            site: site.or_else(|| self.site_of_link(ns, &name)),
-            missing: Some(format!("{}.mtu({wanted});", iface(ns, &name))),
-            instead: false,
-            back: false,
-            blame: None,
-        };
-        stopped(stop)
+        let site = site.or_else(|| self.site_of_link(ns, &name));
+        let missing = Some(format!("{}.mtu({wanted});", iface(ns, &name)));
+        stopped(Stop { site, missing, ..Stop::new("mtu", ns, reason) })
     }
 
     /// The change that carries a mark.
@@ -289,7 +281,7 @@ pub fn in_circles(ns: &Ns, packet: &Packet) -> End {
 
 /// A stop without more to say of it yet.
 fn stop_at(code: &'static str, ns: &Ns, packet: &Packet, reason: String) -> Stop {
-    Stop { code, ns: ns.to_string(), reason, back: packet.answers, ..Stop::default() }
+    Stop { back: packet.answers, ..Stop::new(code, ns, reason) }
 }
 
 fn stopped(stop: Stop) -> End {

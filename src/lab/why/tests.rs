@@ -1,19 +1,13 @@
 //! Traces as text.
 
 use super::*;
+use crate::names::NsName;
 
 #[test]
 fn a_verdict_says_where_why_and_what_is_missing() {
-    let stop = Stop {
-        code: "forwarding",
-        ns: "r".into(),
-        reason: "it does not forward packets".into(),
-        site: None,
-        missing: Some("ns(\"r\").ip_forward(true);".into()),
-        instead: false,
-        back: false,
-        blame: None,
-    };
+    let r = Ns::Named(NsName::new("r").unwrap());
+    let missing = Some("ns(\"r\").ip_forward(true);".into());
+    let stop = Stop { missing, ..Stop::new("forwarding", &r, "it does not forward packets".into()) };
     let trace = Trace { stop: Some(stop), proof: Proof::Failed("timed out".into(), Some((3, 4))), ..Trace::default() };
     assert_eq!(
         trace.verdict(),

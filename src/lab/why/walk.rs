@@ -109,10 +109,7 @@ impl<'a> Walk<'a> {
     fn travel(&mut self, from: &Ns, mut packet: Packet) -> Result<(Ns, Packet, Packet), End> {
         self.path_mtu = None;
         let ask = Ask { to: packet.dst.ip(), from: packet.answers.then(|| packet.src.ip()), by: None };
-        let mut way = match self.ground.way(from, &ask) {
-            Ok(way) => way,
-            Err(refusal) => return Err(self.no_way(from, &packet, None, &refusal)),
-        };
+        let mut way = self.way(from, &packet, ask)?;
         if !packet.answers {
             packet.src.set_ip(way.src.unwrap_or(if way.local { packet.dst.ip() } else { packet.src.ip() }));
         }
@@ -122,10 +119,7 @@ impl<'a> Walk<'a> {
         let loopback =
             if packet.dst.is_ipv4() { IpAddr::from([127, 0, 0, 1]) } else { IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]) };
         if self.translate(from, "OUTPUT", &mut packet, Some(loopback))? {
-            way = match self.ground.way(from, &Ask { to: packet.dst.ip(), from: None, by: None }) {
-                Ok(way) => way,
-                Err(refusal) => return Err(self.no_way(from, &packet, None, &refusal)),
-            };
+            way = self.way(from, &packet, Ask { to: packet.dst.ip(), from: None, by: None })?;
             self.leaves(from, &mut packet, &way);
         }
         self.filter(from, &["filter"], "OUTPUT", &packet)?;
@@ -143,6 +137,11 @@ impl<'a> Walk<'a> {
             here = there;
         }
         Err(in_circles(&here, &packet))
+    }
+
+    /// Where a packet goes from a namespace; the stop, if nowhere.
+    fn way(&mut self, ns: &Ns, packet: &Packet, ask: Ask) -> Result<Way, End> {
+        self.ground.way(ns, &ask).map_err(|refusal| self.no_way(ns, packet, ask.by, &refusal))
     }
 
     /// Notes where a packet goes from a namespace.
@@ -232,10 +231,7 @@ impl<'a> Walk<'a> {
         {
             return Err(self.no_forwarding(ns, packet));
         }
-        let way = match self.ground.way(ns, &ask) {
-            Ok(way) => way,
-            Err(refusal) => return Err(self.no_way(ns, packet, Some(by), &refusal)),
-        };
+        let way = self.way(ns, packet, ask)?;
         self.leaves(ns, packet, &way);
         if !way.local {
             self.filter(ns, &["mangle", "filter"], "FORWARD", packet)?;
