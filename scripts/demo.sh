@@ -6,5 +6,12 @@ cd "$(dirname "$0")/.."
 . scripts/lib/install.sh
 need cc ip iptables-nft newuidmap python3
 
-cargo build --release --locked --quiet
-exec "${CARGO_TARGET_DIR:-target}/release/rhailab" run --verbose "$@" scripts/labs/container-networking.rhai
+binary=${CARGO_TARGET_DIR:-target}/release/rhailab
+quiet=--quiet
+if [ ! -x "$binary" ]; then
+    echo "Building rhailab, which takes a few minutes the first time." >&2
+    quiet=
+fi
+# shellcheck disable=SC2086 # none or one word
+cargo build --release --locked $quiet
+exec "$binary" run --verbose "$@" scripts/labs/container-networking.rhai
