@@ -147,9 +147,6 @@ pub trait Kernel {
         Vec::new()
     }
 
-    /// Says that IPv4 rules will be made in the root namespace, so that the tool for it can start beside other work.
-    fn expect_rules(&mut self) {}
-
     /// Says that nothing more will be made, so that tools can end beside other work.
     fn rest(&mut self) {}
 

@@ -51,14 +51,11 @@ use rhai::{Dynamic, Engine, OptimizationLevel, Scope};
 use scan::{line_col, scan};
 use sources::Sources;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use vocabulary::Vocabulary;
-
-/// The functions that make rules in the lab's root namespace, as a rule.
-const NEEDS_IPTABLES: [&str; 6] = ["forward", "masquerade", "dnat", "snat", "vip", "iptables"];
 
 /// Why a recipe could not be read, or failed while it ran.
 pub type ScriptError = OpError;
@@ -96,7 +93,6 @@ impl Default for Config {
 pub struct Recipe {
     compiled: Rc<Compiled>,
     params: Vec<Param>,
-    called: BTreeSet<String>,
 }
 
 impl Recipe {
@@ -108,11 +104,6 @@ impl Recipe {
     /// Its description: the text of its `//!` comments.
     pub fn doc(&self, sources: &Sources) -> String {
         head(&sources.text(&self.compiled.source).unwrap_or_else(|| "".into()))
-    }
-
-    /// Whether it or one of its modules calls a function or method of that name.
-    pub fn calls(&self, name: &str) -> bool {
-        self.called.contains(name)
     }
 }
 
@@ -260,16 +251,15 @@ impl Session {
         }
         let mut units = library.load(&self.engine, sources, &compiled, &mut errors);
         units.push(Unit { compiled: Rc::clone(&compiled), via: Vec::new() });
-        let (mut params, mut called) = (Vec::new(), BTreeSet::new());
+        let mut params = Vec::new();
         for unit in &units {
-            called.extend(unit.compiled.calls.iter().map(|call| call.name.clone()));
             params.extend(params::collect(&unit.compiled, sources, &mut errors));
         }
         errors.extend(params::duplicates(&params, sources));
         let vocabulary = self.vocabulary();
         let mut findings: Vec<Finding> = errors.into_iter().map(Finding::error).collect();
         findings.extend(check::check(&Program { units: &units, library, sources, vocabulary: &vocabulary, live }));
-        Examined { recipe: Some(Recipe { compiled, params, called }), findings }
+        Examined { recipe: Some(Recipe { compiled, params }), findings }
     }
 
     /// Runs a recipe. What it made stays, whether it fails or not: undoing is the lab's.
@@ -278,9 +268,6 @@ impl Session {
         cx.params.replace(params::bind(&recipe.params, &self.given, &cx.sources)?);
         cx.library.forget();
         let source = &recipe.compiled.source;
-        if NEEDS_IPTABLES.iter().any(|name| recipe.calls(name)) {
-            cx.lab.borrow_mut().expect_rules();
-        }
         let result = self.engine.run_ast_with_scope(&mut Scope::new(), &recipe.compiled.ast);
         result.map_err(|failure| explain::runtime(&failure, source, cx, &self.vocabulary()))?;
         cx.lab.borrow_mut().settle().map_err(|mut error| {

@@ -1,6 +1,6 @@
 //! The real kernel of this machine.
 
-use crate::change::{Change, Family, Identity};
+use crate::change::{Change, Identity};
 use crate::kernel::{Done, Entry, Ground, Kernel, Refusal, Undone, Why, free_subnet};
 use crate::names::{IfName, LabName, Ns};
 use crate::observe::{Command, LinkInfo, NsSnapshot, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
@@ -128,8 +128,16 @@ impl LinuxKernel {
         for (ns, to) in redirected {
             // Without its rule a tracked connection would go on to where the rule sent it. That it cannot be forgotten
             // leaves nothing that needs undoing: it ends by itself.
-            let _ = conntrack::forget(&self.spaces, ns, &to);
+            let _ = self.forget(ns, &to);
         }
+    }
+
+    fn forget(&mut self, ns: &Ns, addressees: &BTreeSet<Addressee>) -> Done<usize> {
+        let forgotten = conntrack::forget(&self.spaces, ns, addressees)?;
+        if let Some(socket) = forgotten.socket {
+            self.netfilter.keep(ns, socket);
+        }
+        Ok(forgotten.count)
     }
 
     fn undo_one(&mut self, entry: Entry<'_>) -> Done<Undone> {
@@ -211,11 +219,6 @@ impl Kernel for LinuxKernel {
         let mut refused = self.files.flush();
         refused.extend(self.netfilter.flush(&self.spaces));
         refused
-    }
-
-    fn expect_rules(&mut self) {
-        // A failure comes back, with its reason, when a rule is made.
-        let _ = self.netfilter.prewarm(&self.spaces, &Ns::Host, Family::V4);
     }
 
     fn rest(&mut self) {
@@ -302,7 +305,7 @@ impl Kernel for LinuxKernel {
 
     fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<usize> {
         let to = SocketAddr::new(to, port);
-        conntrack::forget(&self.spaces, ns, &BTreeSet::from([Addressee { to, protocol }]))
+        self.forget(ns, &BTreeSet::from([Addressee { to, protocol }]))
     }
 
     fn reserve_subnet(&mut self, pool: IpNet, prefix: u8, taken: &[IpNet]) -> Done<Option<IpNet>> {

@@ -11,11 +11,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 impl Lab {
-    /// Says that rules will be made in the root namespace, so that the kernel can get ready beside other work.
-    pub fn expect_rules(&mut self) {
-        self.kernel.expect_rules();
-    }
-
     /// Runs a command to its end.
     pub fn exec(&mut self, ns: &Ns, command: &Command) -> OpResult<Output> {
         self.settle()?;

@@ -14,7 +14,7 @@ use super::scan::{Kind, Token, offset, scan};
 use super::sources::Sources;
 use super::syntax::{ExprKind, StatementKind};
 use super::vocabulary::Vocabulary;
-use super::{Context, Earlier, NEEDS_IPTABLES, Near, Recipe, ScriptError, Session, engine, explain, params, read};
+use super::{Context, Earlier, Near, Recipe, ScriptError, Session, engine, explain, params, read};
 use crate::change::Identity;
 use crate::lab::Lab;
 use crate::names::Ns;
@@ -156,9 +156,6 @@ impl Prompt {
         // What is given is for the recipe that the prompt began with.
         let given = std::mem::take(&mut self.session.given);
         cx.params.borrow_mut().extend(params::bind(&entry.recipe.params, &given, &cx.sources)?);
-        if NEEDS_IPTABLES.iter().any(|name| entry.recipe.calls(name)) {
-            cx.lab.borrow_mut().expect_rules();
-        }
         let mut ast = compiled.ast.clone();
         if let Some(constants) = self.constants(&entry.text) {
             ast = constants.merge(&ast);

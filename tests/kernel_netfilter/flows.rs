@@ -85,7 +85,7 @@ fn a_moved_vip_forgets_its_flows(family: Family) {
 
     let forget = |port, protocol| {
         let to = SocketAddr::new(vip.ip(), port);
-        conntrack::forget(&lab.spaces, &Ns::Host, &[Addressee { to, protocol }].into()).unwrap()
+        conntrack::forget(&lab.spaces, &Ns::Host, &[Addressee { to, protocol }].into()).unwrap().count
     };
     assert_eq!((forget(54, 17), forget(53, 6)), (0, 0), "other ports and protocols are left");
     assert_eq!(who_answers(&client, vip, &servers), "one");
@@ -114,5 +114,5 @@ fn a_namespace_without_traffic_has_no_flows() {
     let ns = netns("quiet");
     assert_eq!(conntrack::list(&lab.spaces, &ns).unwrap(), []);
     let to = "10.0.0.1:80".parse().unwrap();
-    assert_eq!(conntrack::forget(&lab.spaces, &ns, &[Addressee { to, protocol: 6 }].into()).unwrap(), 0);
+    assert_eq!(conntrack::forget(&lab.spaces, &ns, &[Addressee { to, protocol: 6 }].into()).unwrap().count, 0);
 }

@@ -80,6 +80,11 @@ impl Lab {
         Lab { family, backend, spaces, netfilter, made: Vec::new() }
     }
 
+    /// How many `iptables-restore` processes a lab's usual rules take.
+    pub fn processes(&self) -> u64 {
+        u64::from(self.backend == Backend::Legacy)
+    }
+
     /// The iptables of somebody else, of the same family and backend.
     pub fn iptables(&self, args: &str) -> String {
         sh(&format!("{}-{} {args}", self.family.iptables(), self.backend.as_str()))

@@ -1,5 +1,5 @@
-//! Rules and chains: made through one long-lived `iptables-restore` per namespace and family, taken back by
-//! the tag they carry.
+//! Rules and chains, taken back by the tag they carry: made by messages to `nf_tables` as iptables would send them
+//! ([`nft`]), or, where those do not know how, through one long-lived `iptables-restore` per namespace and family.
 //!
 //! Changes are made at once ([`Netfilter::apply`]) or together with others a little later
 //! ([`Netfilter::defer`]): committing to a table costs time in proportion to its size, in the kernel (`nf_tables`
@@ -7,6 +7,7 @@
 //! take twice to ten times as long as one large one.
 
 use crate::change::{Change, Family, Identity, RuleEdit, Table};
+use crate::kernel::linux::nfnetlink::Nfnetlink;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Entry, Refusal, Undone, Why};
 use crate::names::{LabName, Ns};
@@ -15,6 +16,7 @@ mod backend;
 pub mod census;
 mod child;
 mod deferred;
+mod nft;
 mod pool;
 mod read;
 pub mod redirects;
@@ -30,7 +32,7 @@ pub use restore::restores_started;
 
 use backend::{Role, Tools};
 use child::Patience;
-use deferred::{Batch, Deferred, is_foretold};
+use deferred::{Batch, Deferred};
 use pool::Pool;
 use restore::{Block, Fault};
 use undo::Item;
@@ -57,9 +59,15 @@ pub struct Netfilter {
     tools: Tools,
     chosen: Option<Backend>,
     pool: Pool,
+    /// Those in use last, newest first. Closing one waits until the kernel has freed what was deleted of rules, one
+    /// grace period (15 to 20 ms), which a teardown has better uses for.
+    sockets: Vec<(Ns, Nfnetlink)>,
     deferred: Vec<Deferred>,
     failed: Vec<(u64, Refusal)>,
 }
+
+/// How many sockets are kept, for as many namespaces that a teardown passes before anybody waits.
+const SOCKETS: usize = 64;
 
 impl Netfilter {
     /// For the lab of that name, whose tags mark its rules.
@@ -69,6 +77,7 @@ impl Netfilter {
             tools: Tools::default(),
             chosen: None,
             pool: Pool::default(),
+            sockets: Vec::new(),
             deferred: Vec::new(),
             failed: Vec::new(),
         }
@@ -90,12 +99,6 @@ impl Netfilter {
         let backend = self.backend(spaces)?;
         self.tools.program(family, backend, Role::Restore)?;
         Ok(Identity::Rules { tag: words::tag(&self.lab, n), backend: backend.as_str().to_owned() })
-    }
-
-    /// Starts the process that [`Netfilter::apply`] will need, so that it gets ready while other work is done.
-    pub fn prewarm(&mut self, spaces: &Spaces, ns: &Ns, family: Family) -> Done<()> {
-        let backend = self.backend(spaces)?;
-        self.pool.restore(spaces, &mut self.tools, &Target { ns: ns.clone(), family, backend }).map(|_| ())
     }
 
     /// Makes a change, all of it or nothing.
@@ -125,11 +128,6 @@ impl Netfilter {
         let (tag, backend) = marks(identity)?;
         let lines = edits.iter().map(|edit| words::line(edit, tag)).collect::<Done<Vec<String>>>()?;
         let target = Target { ns: ns.clone(), family: *family, backend };
-        if is_foretold(&target, *table) {
-            // What fails here fails again, and is told of, when it is committed.
-            let block = Block { table: *table, first: Some(n), lines: &lines };
-            let _ = self.pool.foretell((spaces, &mut self.tools), &target, block);
-        }
         let (edits, tag) = (edits.clone(), tag.to_owned());
         self.deferred.push(Deferred { n, target, table: *table, edits, lines, tag });
         Ok(())
@@ -152,6 +150,7 @@ impl Netfilter {
     /// Makes the deferred changes. Returns those that failed, by number; nothing is left of them, and the
     /// others are made.
     pub fn flush(&mut self, spaces: &Spaces) -> Vec<(u64, Refusal)> {
+        self.sockets.clear();
         while let Some(first) = self.deferred.first() {
             let target = first.target.clone();
             self.flush_target(spaces, &target);
@@ -181,9 +180,6 @@ impl Netfilter {
             let target = Target { ns: ns.clone(), family: *family, backend };
             if let Some(waiting) = self.deferred.iter().position(|d| d.target == target && d.tag == tag) {
                 self.deferred.remove(waiting);
-                if is_foretold(&target, *table) {
-                    self.pool.forget(&target);
-                }
                 answers[at] = Ok(Undone::Yes);
                 continue;
             }
@@ -232,15 +228,23 @@ impl Netfilter {
         read::chain(&mut self.tools, spaces, ns, (family, backend), table, chain)
     }
 
+    /// Keeps a socket, which is closed when the next changes have been made or the processes [rest](Netfilter::rest).
+    pub(super) fn keep(&mut self, ns: &Ns, socket: Nfnetlink) {
+        self.sockets.truncate(SOCKETS - 1);
+        self.sockets.insert(0, (ns.clone(), socket));
+    }
+
     /// Lets the processes end that make rules.
     pub fn rest(&mut self) {
+        self.sockets.clear();
         self.pool.rest();
     }
 
-    /// Forgets a namespace that is about to be removed: what was deferred for it, and the processes in it,
+    /// Forgets a namespace that is about to be removed: what was deferred for it, and the sockets and processes in it,
     /// which would keep it alive.
     pub fn close(&mut self, ns: &Ns) {
         self.deferred.retain(|deferred| deferred.target.ns != *ns);
+        self.sockets.retain(|(there, _)| there != ns);
         self.pool.close(ns);
     }
 
@@ -253,8 +257,29 @@ impl Netfilter {
         lines: &[String],
         patience: Patience,
     ) -> Result<(), Fault> {
-        let block = Block { table, first: None, lines };
-        self.pool.commit((spaces, &mut self.tools), target, &[block], patience).map_err(|(_, fault)| fault)
+        self.commit_all(spaces, target, &[Block { table, lines }], patience).map_err(|(_, fault)| fault)
+    }
+
+    /// Commits blocks in order, each of them all or none. A fault comes with the place of the block that it struck.
+    fn commit_all(
+        &mut self,
+        spaces: &Spaces,
+        target: &Target,
+        blocks: &[Block<'_>],
+        patience: Patience,
+    ) -> Result<(), (usize, Fault)> {
+        if target.backend == Backend::Nft {
+            let sent = spaces.within(&target.ns, || Ok(nft::commit(target.family, blocks)));
+            match sent.map_err(|refusal| (0, Fault::NotAsked(refusal)))? {
+                Ok(Some(socket)) => {
+                    self.keep(&target.ns, socket);
+                    return Ok(());
+                }
+                Ok(None) => {}
+                Err(refusal) => return Err((0, Fault::Lost(refusal))),
+            }
+        }
+        self.pool.commit((spaces, &mut self.tools), target, blocks, patience)
     }
 
     /// Makes one change.
@@ -289,10 +314,7 @@ impl Netfilter {
     /// Makes the deferred changes of one target, one commit for each table, all of them in one go.
     fn flush_target(&mut self, spaces: &Spaces, target: &Target) {
         let mut batches = Vec::new();
-        let mut tables = Table::ALL.map(|(table, _)| table);
-        // What was foretold is committed first.
-        tables.sort_by_key(|table| !is_foretold(target, *table));
-        for table in tables {
+        for (table, _) in Table::ALL {
             let mut changes: Vec<Deferred> =
                 self.deferred.extract_if(.., |d| d.target == *target && d.table == table).collect();
             let lines: Vec<String> = changes.iter_mut().flat_map(|change| change.lines.drain(..)).collect();
@@ -303,7 +325,7 @@ impl Netfilter {
         while !batches.is_empty() {
             let blocks: Vec<Block<'_>> = batches.iter().map(Batch::block).collect();
             let patience = Patience::making(batches.iter().map(|batch| batch.lines.len()).sum());
-            match self.pool.commit((spaces, &mut self.tools), target, &blocks, patience) {
+            match self.commit_all(spaces, target, &blocks, patience) {
                 Ok(()) => return,
                 Err((struck, fault)) => {
                     // Those before it are made, and those after it are for the next round.

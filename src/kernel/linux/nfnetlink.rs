@@ -4,6 +4,7 @@ use crate::kernel::{Done, Refusal, Why};
 use netlink_packet_core::{NLA_TYPE_MASK, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer};
 use netlink_sys::{Socket, SocketAddr, constants::NETLINK_NETFILTER};
 use nix::errno::Errno;
+use nix::sys::socket::{setsockopt, sockopt};
 use std::iter;
 
 /// `NFNL_SUBSYS_CTNETLINK`: connection tracking.
@@ -19,6 +20,12 @@ pub(super) const ANY_FAMILY: u8 = 0;
 pub(super) const IPV4: u8 = 2;
 /// `NFPROTO_IPV6`.
 pub(super) const IPV6: u8 = 10;
+
+/// `NFNL_MSG_BATCH_BEGIN` and `NFNL_MSG_BATCH_END`.
+const BATCH_BEGIN: u16 = 16;
+const BATCH_END: u16 = 17;
+/// `NFNL_BATCH_GENID`
+const BATCH_GENERATION: u16 = 1;
 
 /// The length of `struct nlmsghdr`.
 const HEADER: usize = 16;
@@ -64,6 +71,39 @@ pub(super) fn put(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
     request.resize(request.len().next_multiple_of(ATTRIBUTE), 0);
 }
 
+/// Adds an attribute that holds attributes, without the flag that says so: the kernel does not ask for it here
+/// (`nla_parse_nested_deprecated`) and does not set it in what it shows, with which this can then be compared.
+pub(super) fn nest(request: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>)) {
+    let start = request.len();
+    request.extend_from_slice(&[0; ATTRIBUTE]);
+    fill(request);
+    let length = u16::try_from(request.len() - start).unwrap_or(u16::MAX);
+    request[start..start + 2].copy_from_slice(&length.to_ne_bytes());
+    request[start + 2..start + ATTRIBUTE].copy_from_slice(&kind.to_ne_bytes());
+}
+
+/// One message of a transaction.
+#[derive(Debug)]
+pub(super) struct Message {
+    /// What it is, of its subsystem.
+    pub(super) kind: u8,
+    /// `NLM_F_CREATE` and the like.
+    pub(super) flags: u16,
+    /// Whose packets.
+    pub(super) family: u8,
+    /// The rest.
+    pub(super) attributes: Vec<u8>,
+}
+
+/// Why a transaction was not made.
+#[derive(Debug)]
+pub(super) enum BatchFault {
+    /// Nothing of it was done, for this reason.
+    Refused(i32),
+    /// There was no answer: it may or may not have been made.
+    Lost(Refusal),
+}
+
 /// A socket in the calling thread's namespace.
 #[derive(Debug)]
 pub(super) struct Nfnetlink {
@@ -81,14 +121,28 @@ impl Nfnetlink {
         Ok(Nfnetlink { socket, sequence: 0 })
     }
 
-    /// Reads a list: `each` gets the attributes of each item.
-    pub(super) fn dump(&mut self, subsystem: u8, message: u8, family: u8, mut each: impl FnMut(&[u8])) -> Done<()> {
-        self.exchange((subsystem, message), NLM_F_DUMP, family, &[], &mut each)
+    /// Reads a list, or those of its items that have these attributes: `each` gets the attributes of each item.
+    pub(super) fn dump(
+        &mut self,
+        subsystem: u8,
+        message: u8,
+        family: u8,
+        attributes: &[u8],
+        mut each: impl FnMut(&[u8]),
+    ) -> Done<()> {
+        self.exchange((subsystem, message), NLM_F_DUMP, family, attributes, &mut each)
     }
 
     /// Asks for something to be done.
     pub(super) fn request(&mut self, subsystem: u8, message: u8, family: u8, attributes: &[u8]) -> Done<()> {
         self.exchange((subsystem, message), NLM_F_ACK, family, attributes, &mut |_| {})
+    }
+
+    /// Asks for one thing: the attributes of the answer.
+    pub(super) fn query(&mut self, subsystem: u8, message: u8, family: u8, attributes: &[u8]) -> Done<Vec<u8>> {
+        let mut answer = Vec::new();
+        self.exchange((subsystem, message), NLM_F_ACK, family, attributes, &mut |item| answer = item.to_vec())?;
+        Ok(answer)
     }
 
     /// The kernel answers within the call that asks (netlink(7)), so reading does not wait for anybody.
@@ -101,40 +155,87 @@ impl Nfnetlink {
         each: &mut dyn FnMut(&[u8]),
     ) -> Done<()> {
         let name = format!("nfnetlink subsystem {subsystem} message {message}");
-        let refused = |e: std::io::Error| Refusal::io(name.as_str(), &e);
-        let nonsense = || Refusal::new(Why::Protocol, name.as_str(), "");
         self.sequence += 1;
+        let mut bytes = Vec::new();
+        let kind = u16::from(subsystem) << 8 | u16::from(message);
+        encode(&mut bytes, kind, NLM_F_REQUEST | flags, self.sequence, [family, 0, 0, 0], attributes);
+        self.socket.send(&bytes, 0).map_err(|e| Refusal::io(name.as_str(), &e))?;
+        let asked = self.sequence;
+        self.replies(&name, |sequence, kind, body| match kind {
+            _ if sequence != asked => None,
+            ERROR | DONE => Some(ended(body).map_err(|errno| Refusal::errno(name.as_str(), errno))),
+            _ => {
+                each(body.get(NFGENMSG..).unwrap_or_default());
+                None
+            }
+        })?
+    }
 
-        let mut bytes = vec![0; HEADER];
-        bytes.extend_from_slice(&[family, 0, 0, 0]);
-        bytes.extend_from_slice(attributes);
-        let length = u32::try_from(bytes.len()).map_err(|_| nonsense())?;
-        let mut request = NetlinkBuffer::new(&mut bytes);
-        request.set_length(length);
-        request.set_message_type(u16::from(subsystem) << 8 | u16::from(message));
-        request.set_flags(NLM_F_REQUEST | flags);
-        request.set_sequence_number(self.sequence);
-        self.socket.send(&bytes, 0).map_err(refused)?;
+    /// Has messages of a subsystem done as one transaction, all of them or none, provided that it is at this
+    /// generation still.
+    pub(super) fn batch(&mut self, subsystem: u8, generation: u32, messages: &[Message]) -> Result<(), BatchFault> {
+        let to_subsystem = [0, 0, 0, subsystem];
+        let mut known = Vec::new();
+        put(&mut known, BATCH_GENERATION, &generation.to_be_bytes());
+        let mut bytes = Vec::new();
+        let first = self.sequence + 1;
+        encode(&mut bytes, BATCH_BEGIN, NLM_F_REQUEST, first, to_subsystem, &known);
+        let mut last = first;
+        for (at, message) in messages.iter().enumerate() {
+            last += 1;
+            // An acknowledgement of the last one says that all went well.
+            let acknowledge = if at + 1 == messages.len() { NLM_F_ACK } else { 0 };
+            let kind = u16::from(subsystem) << 8 | u16::from(message.kind);
+            let flags = NLM_F_REQUEST | message.flags | acknowledge;
+            encode(&mut bytes, kind, flags, last, [message.family, 0, 0, 0], &message.attributes);
+        }
+        self.sequence = last + 1;
+        encode(&mut bytes, BATCH_END, NLM_F_REQUEST, self.sequence, to_subsystem, &[]);
 
+        // The default is 208 KiB. What the kernel does not grant makes the sending fail, before anything is done.
+        let _ = setsockopt(&self.socket, sockopt::SndBufForce, &(bytes.len() * 2));
+        self.socket.send(&bytes, 0).map_err(|e| BatchFault::Refused(e.raw_os_error().unwrap_or_default()))?;
+        let judged = self.replies("nfnetlink batch", |sequence, kind, body| match (kind, ended(body)) {
+            (ERROR, Err(errno)) if (first..=last).contains(&sequence) => Some(Err(BatchFault::Refused(errno))),
+            (ERROR, Ok(())) if sequence == last => Some(Ok(())),
+            _ => None,
+        });
+        judged.map_err(BatchFault::Lost)?
+    }
+
+    /// Reads what the kernel answers until `judge`, which gets sequence number, kind and body, has an outcome.
+    fn replies<T>(&mut self, name: &str, mut judge: impl FnMut(u32, u16, &[u8]) -> Option<T>) -> Done<T> {
+        let nonsense = || Refusal::new(Why::Protocol, name, "");
         let mut buffer = Vec::with_capacity(BUFFER);
         loop {
             buffer.clear();
-            self.socket.recv(&mut buffer, 0).map_err(refused)?;
+            self.socket.recv(&mut buffer, 0).map_err(|e| Refusal::io(name, &e))?;
             let mut rest = buffer.as_slice();
             while !rest.is_empty() {
                 let reply = NetlinkBuffer::new_checked(rest).map_err(|_| nonsense())?;
                 let length = usize::try_from(reply.length()).map_err(|_| nonsense())?;
                 let body = rest.get(HEADER..length).ok_or_else(nonsense)?;
-                if reply.sequence_number() == self.sequence {
-                    match reply.message_type() {
-                        ERROR | DONE => return ended(body).map_err(|errno| Refusal::errno(name.as_str(), errno)),
-                        _ => each(body.get(NFGENMSG..).unwrap_or_default()),
-                    }
+                if let Some(outcome) = judge(reply.sequence_number(), reply.message_type(), body) {
+                    return Ok(outcome);
                 }
                 rest = rest.get(length.next_multiple_of(ATTRIBUTE)..).unwrap_or_default();
             }
         }
     }
+}
+
+/// Adds a message: its header, `struct nfgenmsg`, and attributes.
+fn encode(bytes: &mut Vec<u8>, kind: u16, flags: u16, sequence: u32, nfgenmsg: [u8; NFGENMSG], attributes: &[u8]) {
+    let start = bytes.len();
+    bytes.resize(start + HEADER, 0);
+    bytes.extend_from_slice(&nfgenmsg);
+    bytes.extend_from_slice(attributes);
+    let length = u32::try_from(bytes.len() - start).unwrap_or(u32::MAX);
+    let mut header = NetlinkBuffer::new(&mut bytes[start..]);
+    header.set_length(length);
+    header.set_message_type(kind);
+    header.set_flags(flags);
+    header.set_sequence_number(sequence);
 }
 
 /// Both kinds of last message start with a negative error number or 0.

@@ -108,7 +108,7 @@ pub fn held(spaces: &Spaces) -> Done<Option<Vec<Held>>> {
 /// in a sandbox they are.)
 fn may_look() -> Done<bool> {
     let asked = Nfnetlink::open()
-        .and_then(|mut netlink| netlink.dump(nfnetlink::NFTABLES, nfnetlink::GET_TABLE, nfnetlink::IPV4, |_| {}));
+        .and_then(|mut netlink| netlink.dump(nfnetlink::NFTABLES, nfnetlink::GET_TABLE, nfnetlink::IPV4, &[], |_| {}));
     match asked {
         Ok(()) => Ok(true),
         Err(refusal) if is_denied(&refusal) => Ok(false),
@@ -130,7 +130,8 @@ pub fn drops() -> Done<Vec<Drop>> {
     let mut found = Vec::new();
     let mut netlink = Nfnetlink::open()?;
     for (number, family) in FAMILIES {
-        let asked = netlink.dump(nfnetlink::NFTABLES, GET_CHAIN, number, |chain| found.extend(drop_of(family, chain)));
+        let asked =
+            netlink.dump(nfnetlink::NFTABLES, GET_CHAIN, number, &[], |chain| found.extend(drop_of(family, chain)));
         match asked {
             Err(refusal) if is_denied(&refusal) || nfnetlink::is_unsupported(&refusal) => return Ok(Vec::new()),
             asked => asked?,

@@ -71,8 +71,6 @@ pub(super) struct Child {
     stdin: Option<OwnedFd>,
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
-    /// What its input had no room for.
-    unsent: Vec<u8>,
     said: Vec<u8>,
     complained: Vec<u8>,
 }
@@ -97,16 +95,7 @@ impl Child {
             if refusal.is(Errno::ENOENT) { Refusal::new(Why::NoTool, request.as_str(), "") } else { refusal }
         })?;
         let (stdin, stdout, stderr) = (Some(stdin), Some(stdout), Some(stderr));
-        Ok(Child {
-            request,
-            process,
-            stdin,
-            stdout,
-            stderr,
-            unsent: Vec::new(),
-            said: Vec::new(),
-            complained: Vec::new(),
-        })
+        Ok(Child { request, process, stdin, stdout, stderr, said: Vec::new(), complained: Vec::new() })
     }
 
     /// Ends its standard input.
@@ -119,20 +108,10 @@ impl Child {
         !self.process.has_ended()
     }
 
-    /// Writes as much as goes without a wait; the rest goes before the next input.
-    pub(super) fn say(&mut self, input: &[u8]) {
-        self.unsent.extend_from_slice(input);
-        // Where nobody reads it, `ask` will find that out.
-        let sent = write_some(&mut self.stdin, &self.unsent).unwrap_or(self.unsent.len());
-        self.unsent.drain(..sent);
-    }
-
     /// Writes `input` and reads until the tool has said `answer`, which is then forgotten with all before it:
     /// true. False when the tool closes its outputs first.
     pub(super) fn ask(&mut self, input: &[u8], answer: &[u8], patience: Patience) -> Done<bool> {
-        let mut all = std::mem::take(&mut self.unsent);
-        all.extend_from_slice(input);
-        let mut input = all.as_slice();
+        let mut input = input;
         let mut searched = 0;
         loop {
             if !answer.is_empty() && self.said[searched..].windows(answer.len()).any(|part| part == answer) {

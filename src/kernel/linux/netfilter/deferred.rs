@@ -1,8 +1,8 @@
 //! Changes that are made later, together.
 
+use super::Target;
 use super::restore::Block;
 use super::undo::Item;
-use super::{Backend, Target};
 use crate::change::{RuleEdit, Table};
 
 /// A change that is to be made with others.
@@ -32,12 +32,6 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn block(&self) -> Block<'_> {
-        Block { table: self.table, first: self.changes.first().map(|change| change.n), lines: &self.lines }
+        Block { table: self.table, lines: &self.lines }
     }
-}
-
-/// Whether `iptables-restore` hears of the table's lines as they come, and reads them while we go on: those of one table,
-/// as it cannot have two at once, and the one where a lab has most. The legacy tool would hold its lock meanwhile.
-pub(super) fn is_foretold(target: &Target, table: Table) -> bool {
-    table == Table::Nat && target.backend == Backend::Nft
 }

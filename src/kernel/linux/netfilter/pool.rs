@@ -32,7 +32,7 @@ pub(super) struct Pool {
 
 impl Pool {
     /// The process for a target, started if need be.
-    pub(super) fn restore(&mut self, spaces: &Spaces, tools: &mut Tools, target: &Target) -> Done<&mut Restore> {
+    fn restore(&mut self, spaces: &Spaces, tools: &mut Tools, target: &Target) -> Done<&mut Restore> {
         let inode = match spaces::path(&target.ns) {
             None => 0,
             Some(path) => {
@@ -66,9 +66,6 @@ impl Pool {
         blocks: &[Block<'_>],
         patience: Patience,
     ) -> Result<(), (usize, Fault)> {
-        if self.find(target).is_some_and(|kept| kept.restore.expects_other_than(blocks)) {
-            self.forget(target);
-        }
         let restore = self.restore(spaces, tools, target).map_err(|refusal| (0, Fault::NotAsked(refusal)))?;
         let committed = restore.commit(blocks, patience);
         if committed.is_err() {
@@ -77,26 +74,9 @@ impl Pool {
         committed
     }
 
-    /// Tells the process for a target what will be committed, unless it would drive another process out.
-    pub(super) fn foretell(
-        &mut self,
-        (spaces, tools): (&Spaces, &mut Tools),
-        target: &Target,
-        block: Block<'_>,
-    ) -> Done<()> {
-        if self.kept.len() < KEPT || self.find(target).is_some() {
-            self.restore(spaces, tools, target)?.foretell(block);
-        }
-        Ok(())
-    }
-
-    /// Ends the process for a target, with all that it was told and that is not committed.
-    pub(super) fn forget(&mut self, target: &Target) {
+    /// Ends the process for a target.
+    fn forget(&mut self, target: &Target) {
         self.kept.retain(|kept| kept.target != *target);
-    }
-
-    fn find(&self, target: &Target) -> Option<&Kept> {
-        self.kept.iter().find(|kept| kept.target == *target)
     }
 
     /// Tells all processes that nothing more will come.

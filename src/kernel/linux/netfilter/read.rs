@@ -77,7 +77,7 @@ fn has_tables(family: Family, backend: Backend) -> bool {
             let number = if family == Family::V4 { nfnetlink::IPV4 } else { nfnetlink::IPV6 };
             let mut some = false;
             let dumped = Nfnetlink::open().and_then(|mut netlink| {
-                netlink.dump(nfnetlink::NFTABLES, nfnetlink::GET_TABLE, number, |_| some = true)
+                netlink.dump(nfnetlink::NFTABLES, nfnetlink::GET_TABLE, number, &[], |_| some = true)
             });
             some || dumped.is_err_and(|refusal| !nfnetlink::is_unsupported(&refusal))
         }

@@ -10,6 +10,7 @@ use super::words;
 use crate::change::Table;
 use crate::kernel::{Done, Refusal, Why};
 use std::cell::Cell;
+use std::fmt::Write as _;
 use std::path::Path;
 
 thread_local! {
@@ -44,18 +45,8 @@ pub(super) enum Fault {
 pub(super) struct Block<'a> {
     /// The table.
     pub(super) table: Table,
-    /// The number of the change that the first line is of, where the lines may have been foretold.
-    pub(super) first: Option<u64>,
     /// The lines.
     pub(super) lines: &'a [String],
-}
-
-/// The block that is being told line by line.
-#[derive(Debug)]
-struct Open {
-    table: Table,
-    first: Option<u64>,
-    lines: usize,
 }
 
 /// The process. Of no use after a [`Fault`].
@@ -64,7 +55,6 @@ pub(super) struct Restore {
     child: Child,
     lines: u64,
     blocks: u64,
-    open: Option<Open>,
 }
 
 impl Restore {
@@ -73,7 +63,7 @@ impl Restore {
         // `-w`: the legacy tools share one lock; the others take none and ignore this.
         let child = Child::start(program, &["--noflush", "-w", "5", "-v"])?;
         STARTED.set(STARTED.get() + 1);
-        Ok(Restore { child, lines: 0, blocks: 0, open: None })
+        Ok(Restore { child, lines: 0, blocks: 0 })
     }
 
     /// Tells it that nothing more will come, so that it ends.
@@ -86,26 +76,8 @@ impl Restore {
         self.child.is_running()
     }
 
-    /// Tells it the first lines of the block that will be committed next, or more of them, so that it reads them while
-    /// the rest is not yet known.
-    pub(super) fn foretell(&mut self, Block { table, first, lines }: Block<'_>) {
-        let open = self.open.get_or_insert_with(|| {
-            self.child.say(header(table).as_bytes());
-            Open { table, first, lines: 0 }
-        });
-        open.lines += lines.len();
-        let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
-        self.child.say(text.as_bytes());
-    }
-
-    /// Whether it was told lines that these blocks do not begin with.
-    pub(super) fn expects_other_than(&self, blocks: &[Block<'_>]) -> bool {
-        let begins = |open: &Open| blocks.first().is_some_and(|b| (b.table, b.first) == (open.table, open.first));
-        self.open.as_ref().is_some_and(|open| !begins(open))
-    }
-
-    /// Commits blocks in order, in one go; the lines that were foretold must be the first ones of the first block. A fault comes with the place of the block that it struck: those before it are
-    /// committed, and those after it were not asked for.
+    /// Commits blocks in order, in one go. A fault comes with the place of the block that it struck: those before it
+    /// are committed, and those after it were not asked for.
     pub(super) fn commit(&mut self, blocks: &[Block<'_>], patience: Patience) -> Result<(), (usize, Fault)> {
         let mut input = String::new();
         let mut echoes = Vec::with_capacity(blocks.len());
@@ -114,11 +86,8 @@ impl Restore {
             self.blocks += 1;
             first_lines.push(self.lines + 2);
             self.lines += u64::try_from(lines.len()).unwrap_or(u64::MAX).saturating_add(3);
-            let told = self.open.take().map(|open| open.lines);
-            if told.is_none() {
-                input.push_str(&header(*table));
-            }
-            for line in lines.iter().skip(told.unwrap_or(0)) {
+            let _ = writeln!(input, "*{}", table.as_str());
+            for line in *lines {
                 input.push_str(line);
                 input.push('\n');
             }
@@ -150,9 +119,4 @@ impl Restore {
         let at = blamed.and_then(|line| usize::try_from(line.checked_sub(first)?).ok()).filter(|at| *at < count);
         Err((struck, Fault::Refused { at, status: ended.status, words: words::clean(&ended.stderr) }))
     }
-}
-
-/// The line that begins a block.
-fn header(table: Table) -> String {
-    format!("*{}\n", table.as_str())
 }

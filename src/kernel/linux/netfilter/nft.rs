@@ -1,0 +1,227 @@
+//! Rules by messages to `nf_tables`, as iptables-nft(8) would send them, without its process: a commit costs a tenth of
+//! what starting one does.
+//!
+//! Only what a lab is made of is known here ([`command`]). Whatever else a line says, and whatever the kernel refuses, is
+//! left to `iptables-restore`, which also has the words for an error; so this may say no to anything, as long as nothing
+//! was done then.
+
+use super::restore::Block;
+use crate::change::{Family, Table};
+use crate::kernel::Done;
+use crate::kernel::linux::nfnetlink::{self, BatchFault, Message, NFTABLES, Nfnetlink, attribute, nest, put};
+use command::{Command, Rule};
+use expressions::text;
+use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
+use nix::errno::Errno;
+use std::collections::{HashMap, HashSet};
+
+mod command;
+mod expressions;
+
+/// Messages (`linux/netfilter/nf_tables.h`).
+const NEW_TABLE: u8 = 0;
+const NEW_CHAIN: u8 = 3;
+const GET_CHAIN: u8 = 4;
+const DELETE_CHAIN: u8 = 5;
+const NEW_RULE: u8 = 6;
+const GET_RULE: u8 = 7;
+const DELETE_RULE: u8 = 8;
+const GET_GENERATION: u8 = 16;
+
+/// `NFTA_TABLE_NAME`, `NFTA_CHAIN_TABLE`, `NFTA_RULE_TABLE`, `NFTA_GEN_ID`.
+const FIRST: u16 = 1;
+const CHAIN_NAME: u16 = 3;
+const CHAIN_HOOK: u16 = 4;
+const CHAIN_TYPE: u16 = 7;
+const RULE_CHAIN: u16 = 2;
+const RULE_HANDLE: u16 = 3;
+const RULE_EXPRESSIONS: u16 = 4;
+const RULE_COMPAT: u16 = 5;
+
+/// `NLM_F_NONREC`: a chain that has rules is not to be deleted with them.
+const NOT_RECURSIVE: u16 = 0x100;
+
+/// How often to try again where somebody else has changed the rules meanwhile.
+const TRIES: u32 = 5;
+
+/// Commits blocks in the calling thread's namespace, all of them or none. The socket that it was done by is to be kept
+/// for a while: closing it waits until the kernel has freed what was deleted, one grace period (15 to 20 ms).
+///
+/// The answer is `None` where nothing was done and iptables is to be asked, and an error where the outcome is unknown.
+pub(super) fn commit(family: Family, blocks: &[Block<'_>]) -> Done<Option<Nfnetlink>> {
+    let Some(commands) = parse(family, blocks) else { return Ok(None) };
+    let number = if family == Family::V4 { nfnetlink::IPV4 } else { nfnetlink::IPV6 };
+    for _ in 0..TRIES {
+        // What cannot be asked or found has not been done.
+        let Ok(netlink) = Nfnetlink::open() else { return Ok(None) };
+        let mut tables = Tables { netlink, family: number, messages: Vec::new() };
+        let Ok(Some(generation)) = tables.write(&commands) else { return Ok(None) };
+        match tables.netlink.batch(NFTABLES, generation, &tables.messages) {
+            Ok(()) => return Ok(Some(tables.netlink)),
+            Err(BatchFault::Refused(errno)) if errno == Errno::ERESTART as i32 => {}
+            Err(BatchFault::Refused(_)) => return Ok(None),
+            Err(BatchFault::Lost(refusal)) => return Err(refusal),
+        }
+    }
+    Ok(None)
+}
+
+fn parse(family: Family, blocks: &[Block<'_>]) -> Option<Vec<(Table, Vec<Command>)>> {
+    let block = |block: &Block<'_>| {
+        let lines = block.lines.iter().map(|line| command::parse(family, block.table, line));
+        Some((block.table, lines.collect::<Option<Vec<Command>>>()?))
+    };
+    blocks.iter().map(block).collect()
+}
+
+/// The tables of one family, and what is to be sent to them.
+struct Tables {
+    netlink: Nfnetlink,
+    family: u8,
+    messages: Vec<Message>,
+}
+
+/// A rule that is there: its handle and expressions.
+type Shown = (Vec<u8>, Vec<u8>);
+
+impl Tables {
+    /// Writes the messages for commands, and says for which generation they are; none where something named in them is
+    /// not there.
+    fn write(&mut self, commands: &[(Table, Vec<Command>)]) -> Done<Option<u32>> {
+        let answer = self.netlink.query(NFTABLES, GET_GENERATION, nfnetlink::ANY_FAMILY, &[])?;
+        let generation = attribute(&answer, FIRST).and_then(|id| Some(u32::from_be_bytes(id.try_into().ok()?)));
+        for (table, commands) in commands {
+            if !self.write_table(*table, commands)? {
+                return Ok(None);
+            }
+        }
+        Ok(generation)
+    }
+
+    fn write_table(&mut self, table: Table, commands: &[Command]) -> Done<bool> {
+        self.say(NEW_TABLE, NLM_F_CREATE, table, |_| {});
+        let mut there: HashSet<&str> = HashSet::new();
+        let mut shown: HashMap<&str, Vec<Shown>> = HashMap::new();
+        for command in commands {
+            match command {
+                Command::NewChain(chain) => {
+                    there.insert(chain);
+                    self.say(NEW_CHAIN, NLM_F_CREATE | NLM_F_EXCL, table, |to| put(to, CHAIN_NAME, &text(chain)));
+                }
+                Command::DeleteChain(chain) => {
+                    self.say(DELETE_CHAIN, NOT_RECURSIVE, table, |to| put(to, CHAIN_NAME, &text(chain)));
+                }
+                Command::Append(rule) | Command::Insert(rule) => {
+                    for chain in iter_chains(rule) {
+                        if !there.contains(chain) && !self.has_chain(table, chain)? && !self.add_base(table, chain) {
+                            return Ok(false);
+                        }
+                        there.insert(chain);
+                    }
+                    let at_the_end = if matches!(command, Command::Append(_)) { NLM_F_APPEND } else { 0 };
+                    self.add_rule(table, rule, NLM_F_CREATE | at_the_end);
+                }
+                Command::Delete(rule) => {
+                    let rules = match shown.entry(&rule.chain) {
+                        std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+                        std::collections::hash_map::Entry::Vacant(new) => new.insert(self.rules(table, &rule.chain)?),
+                    };
+                    let Some(at) = rules.iter().position(|(_, shown)| rule.expressions.are(shown)) else {
+                        return Ok(false);
+                    };
+                    let (handle, _) = rules.remove(at);
+                    self.say(DELETE_RULE, 0, table, |to| {
+                        put(to, RULE_CHAIN, &text(&rule.chain));
+                        put(to, RULE_HANDLE, &handle);
+                    });
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn say(&mut self, kind: u8, flags: u16, table: Table, fill: impl FnOnce(&mut Vec<u8>)) {
+        let mut attributes = Vec::new();
+        put(&mut attributes, FIRST, &text(table.as_str()));
+        fill(&mut attributes);
+        self.messages.push(Message { kind, flags, family: self.family, attributes });
+    }
+
+    fn add_rule(&mut self, table: Table, rule: &Rule, flags: u16) {
+        self.say(NEW_RULE, flags, table, |to| {
+            put(to, RULE_CHAIN, &text(&rule.chain));
+            put(to, RULE_EXPRESSIONS, &rule.expressions.0);
+            if let Some(protocol) = rule.protocol {
+                // `NFTA_RULE_COMPAT_PROTO` and `NFTA_RULE_COMPAT_FLAGS`
+                nest(to, RULE_COMPAT, |compat| {
+                    put(compat, 1, &u32::from(protocol).to_be_bytes());
+                    put(compat, 2, &[0; 4]);
+                });
+            }
+        });
+    }
+
+    /// Makes a chain of iptables' own, where it is one. Its policy is the default, to accept.
+    fn add_base(&mut self, table: Table, chain: &str) -> bool {
+        let Some((kind, hook, priority)) = base_chain(table, chain) else { return false };
+        self.say(NEW_CHAIN, NLM_F_CREATE | NLM_F_EXCL, table, |to| {
+            put(to, CHAIN_NAME, &text(chain));
+            // `NFTA_HOOK_HOOKNUM` and `NFTA_HOOK_PRIORITY`
+            nest(to, CHAIN_HOOK, |nested| {
+                put(nested, 1, &hook.to_be_bytes());
+                put(nested, 2, &priority.to_be_bytes());
+            });
+            put(to, CHAIN_TYPE, &text(kind));
+        });
+        true
+    }
+
+    fn has_chain(&mut self, table: Table, chain: &str) -> Done<bool> {
+        let mut named = Vec::new();
+        put(&mut named, FIRST, &text(table.as_str()));
+        put(&mut named, CHAIN_NAME, &text(chain));
+        match self.netlink.query(NFTABLES, GET_CHAIN, self.family, &named) {
+            Ok(_) => Ok(true),
+            Err(refusal) if refusal.is(Errno::ENOENT) => Ok(false),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// The rules of a chain, in order.
+    fn rules(&mut self, table: Table, chain: &str) -> Done<Vec<Shown>> {
+        let mut named = Vec::new();
+        put(&mut named, FIRST, &text(table.as_str()));
+        put(&mut named, RULE_CHAIN, &text(chain));
+        let mut rules = Vec::new();
+        self.netlink.dump(NFTABLES, GET_RULE, self.family, &named, |rule| {
+            let is_it = |kind, name| attribute(rule, kind) == Some(text(name).as_slice());
+            if let (true, true) = (is_it(FIRST, table.as_str()), is_it(RULE_CHAIN, chain))
+                && let (Some(handle), Some(shown)) = (attribute(rule, RULE_HANDLE), attribute(rule, RULE_EXPRESSIONS))
+            {
+                rules.push((handle.to_vec(), shown.to_vec()));
+            }
+        })?;
+        Ok(rules)
+    }
+}
+
+/// The chains that must be there for a rule to be added.
+fn iter_chains(rule: &Rule) -> impl Iterator<Item = &str> {
+    std::iter::once(rule.chain.as_str()).chain(rule.jump.as_deref())
+}
+
+/// The type, hook (`NF_INET_…`) and priority (`NF_IP_PRI_…`) of a chain of iptables' own. Those of `security` are left to
+/// iptables, which gives them another priority than the kernel's header, and knows them by it.
+fn base_chain(table: Table, chain: &str) -> Option<(&'static str, u32, i32)> {
+    let hook = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"].iter().position(|name| *name == chain)?;
+    let hook = u32::try_from(hook).ok()?;
+    match (table, chain) {
+        (Table::Filter, "INPUT" | "FORWARD" | "OUTPUT") => Some(("filter", hook, 0)),
+        (Table::Nat, "PREROUTING" | "OUTPUT") => Some(("nat", hook, -100)),
+        (Table::Nat, "INPUT" | "POSTROUTING") => Some(("nat", hook, 100)),
+        (Table::Mangle, "OUTPUT") => Some(("route", hook, -150)),
+        (Table::Mangle, _) => Some(("filter", hook, -150)),
+        (Table::Raw, "PREROUTING" | "OUTPUT") => Some(("filter", hook, -300)),
+        _ => None,
+    }
+}
