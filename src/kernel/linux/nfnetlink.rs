@@ -27,6 +27,9 @@ const BATCH_END: u16 = 17;
 /// `NFNL_BATCH_GENID`
 const BATCH_GENERATION: u16 = 1;
 
+/// Where the sequence numbers of transactions begin, which other requests do not reach.
+const BATCH_SEQUENCE: u32 = 1 << 31;
+
 /// The length of `struct nlmsghdr`.
 const HEADER: usize = 16;
 /// The length of `struct nfgenmsg`: family, version, resource id.
@@ -82,17 +85,35 @@ pub(super) fn nest(request: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<
     request[start + 2..start + ATTRIBUTE].copy_from_slice(&kind.to_ne_bytes());
 }
 
-/// One message of a transaction.
+/// The messages of one transaction of a subsystem.
 #[derive(Debug)]
-pub(super) struct Message {
-    /// What it is, of its subsystem.
-    pub(super) kind: u8,
-    /// `NLM_F_CREATE` and the like.
-    pub(super) flags: u16,
-    /// Whose packets.
-    pub(super) family: u8,
-    /// The rest.
-    pub(super) attributes: Vec<u8>,
+pub(super) struct Batch {
+    bytes: Vec<u8>,
+    subsystem: u8,
+    /// The sequence numbers of its first and its last message.
+    first: u32,
+    last: u32,
+    /// Where the last one begins.
+    newest: usize,
+}
+
+impl Batch {
+    /// One that is to be made only if the subsystem is at this generation still.
+    pub(super) fn new(subsystem: u8, generation: u32) -> Batch {
+        let mut bytes = Vec::with_capacity(BUFFER);
+        encode(&mut bytes, BATCH_BEGIN, NLM_F_REQUEST, BATCH_SEQUENCE, [0, 0, 0, subsystem], |begin| {
+            put(begin, BATCH_GENERATION, &generation.to_be_bytes());
+        });
+        Batch { bytes, subsystem, first: BATCH_SEQUENCE, last: BATCH_SEQUENCE, newest: 0 }
+    }
+
+    /// Adds a message, whose attributes are put into what `fill` gets.
+    pub(super) fn add(&mut self, message: u8, flags: u16, family: u8, fill: impl FnOnce(&mut Vec<u8>)) {
+        self.newest = self.bytes.len();
+        self.last += 1;
+        let kind = u16::from(self.subsystem) << 8 | u16::from(message);
+        encode(&mut self.bytes, kind, NLM_F_REQUEST | flags, self.last, [family, 0, 0, 0], fill);
+    }
 }
 
 /// Why a transaction was not made.
@@ -158,7 +179,9 @@ impl Nfnetlink {
         self.sequence += 1;
         let mut bytes = Vec::new();
         let kind = u16::from(subsystem) << 8 | u16::from(message);
-        encode(&mut bytes, kind, NLM_F_REQUEST | flags, self.sequence, [family, 0, 0, 0], attributes);
+        encode(&mut bytes, kind, NLM_F_REQUEST | flags, self.sequence, [family, 0, 0, 0], |bytes| {
+            bytes.extend_from_slice(attributes);
+        });
         self.socket.send(&bytes, 0).map_err(|e| Refusal::io(name.as_str(), &e))?;
         let asked = self.sequence;
         self.replies(&name, |sequence, kind, body| match kind {
@@ -171,27 +194,13 @@ impl Nfnetlink {
         })?
     }
 
-    /// Has messages of a subsystem done as one transaction, all of them or none, provided that it is at this
-    /// generation still.
-    pub(super) fn batch(&mut self, subsystem: u8, generation: u32, messages: &[Message]) -> Result<(), BatchFault> {
-        let to_subsystem = [0, 0, 0, subsystem];
-        let mut known = Vec::new();
-        put(&mut known, BATCH_GENERATION, &generation.to_be_bytes());
-        let mut bytes = Vec::new();
-        let first = self.sequence + 1;
-        encode(&mut bytes, BATCH_BEGIN, NLM_F_REQUEST, first, to_subsystem, &known);
-        let mut last = first;
-        for (at, message) in messages.iter().enumerate() {
-            last += 1;
-            // An acknowledgement of the last one says that all went well.
-            let acknowledge = if at + 1 == messages.len() { NLM_F_ACK } else { 0 };
-            let kind = u16::from(subsystem) << 8 | u16::from(message.kind);
-            let flags = NLM_F_REQUEST | message.flags | acknowledge;
-            encode(&mut bytes, kind, flags, last, [message.family, 0, 0, 0], &message.attributes);
-        }
-        self.sequence = last + 1;
-        encode(&mut bytes, BATCH_END, NLM_F_REQUEST, self.sequence, to_subsystem, &[]);
-
+    /// Has all of a transaction done, or nothing.
+    pub(super) fn commit(&mut self, batch: Batch) -> Result<(), BatchFault> {
+        let Batch { mut bytes, subsystem, first, last, newest } = batch;
+        // An acknowledgement of the last message says that all went well.
+        let mut message = NetlinkBuffer::new(&mut bytes[newest..]);
+        message.set_flags(message.flags() | NLM_F_ACK);
+        encode(&mut bytes, BATCH_END, NLM_F_REQUEST, last + 1, [0, 0, 0, subsystem], |_| {});
         // The default is 208 KiB. What the kernel does not grant makes the sending fail, before anything is done.
         let _ = setsockopt(&self.socket, sockopt::SndBufForce, &(bytes.len() * 2));
         self.socket.send(&bytes, 0).map_err(|e| BatchFault::Refused(e.raw_os_error().unwrap_or_default()))?;
@@ -224,12 +233,19 @@ impl Nfnetlink {
     }
 }
 
-/// Adds a message: its header, `struct nfgenmsg`, and attributes.
-fn encode(bytes: &mut Vec<u8>, kind: u16, flags: u16, sequence: u32, nfgenmsg: [u8; NFGENMSG], attributes: &[u8]) {
+/// Adds a message: its header, `struct nfgenmsg`, and the attributes that `fill` puts.
+fn encode(
+    bytes: &mut Vec<u8>,
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    nfgenmsg: [u8; NFGENMSG],
+    fill: impl FnOnce(&mut Vec<u8>),
+) {
     let start = bytes.len();
     bytes.resize(start + HEADER, 0);
     bytes.extend_from_slice(&nfgenmsg);
-    bytes.extend_from_slice(attributes);
+    fill(bytes);
     let length = u32::try_from(bytes.len() - start).unwrap_or(u32::MAX);
     let mut header = NetlinkBuffer::new(&mut bytes[start..]);
     header.set_length(length);

@@ -7,8 +7,8 @@
 
 use super::restore::Block;
 use crate::change::{Family, Table};
-use crate::kernel::Done;
-use crate::kernel::linux::nfnetlink::{self, BatchFault, Message, NFTABLES, Nfnetlink, attribute, nest, put};
+use crate::kernel::linux::nfnetlink::{self, Batch, BatchFault, NFTABLES, Nfnetlink, attribute, nest, put};
+use crate::kernel::{Done, Refusal, Why};
 use command::{Command, Rule};
 use expressions::text;
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
@@ -53,11 +53,11 @@ pub(super) fn commit(family: Family, blocks: &[Block<'_>]) -> Done<Option<Nfnetl
     let number = if family == Family::V4 { nfnetlink::IPV4 } else { nfnetlink::IPV6 };
     for _ in 0..TRIES {
         // What cannot be asked or found has not been done.
-        let Ok(netlink) = Nfnetlink::open() else { return Ok(None) };
-        let mut tables = Tables { netlink, family: number, messages: Vec::new() };
-        let Ok(Some(generation)) = tables.write(&commands) else { return Ok(None) };
-        match tables.netlink.batch(NFTABLES, generation, &tables.messages) {
-            Ok(()) => return Ok(Some(tables.netlink)),
+        let Ok(mut tables) = Tables::open(number) else { return Ok(None) };
+        let Ok(true) = tables.write(&commands) else { return Ok(None) };
+        let Tables { mut netlink, batch, .. } = tables;
+        match netlink.commit(batch) {
+            Ok(()) => return Ok(Some(netlink)),
             Err(BatchFault::Refused(errno)) if errno == Errno::ERESTART as i32 => {}
             Err(BatchFault::Refused(_)) => return Ok(None),
             Err(BatchFault::Lost(refusal)) => return Err(refusal),
@@ -78,24 +78,30 @@ fn parse(family: Family, blocks: &[Block<'_>]) -> Option<Vec<(Table, Vec<Command
 struct Tables {
     netlink: Nfnetlink,
     family: u8,
-    messages: Vec<Message>,
+    batch: Batch,
 }
 
 /// A rule that is there: its handle and expressions.
 type Shown = (Vec<u8>, Vec<u8>);
 
 impl Tables {
-    /// Writes the messages for commands, and says for which generation they are; none where something named in them is
-    /// not there.
-    fn write(&mut self, commands: &[(Table, Vec<Command>)]) -> Done<Option<u32>> {
-        let answer = self.netlink.query(NFTABLES, GET_GENERATION, nfnetlink::ANY_FAMILY, &[])?;
+    /// As they are now.
+    fn open(family: u8) -> Done<Tables> {
+        let mut netlink = Nfnetlink::open()?;
+        let answer = netlink.query(NFTABLES, GET_GENERATION, nfnetlink::ANY_FAMILY, &[])?;
         let generation = attribute(&answer, FIRST).and_then(|id| Some(u32::from_be_bytes(id.try_into().ok()?)));
+        let generation = generation.ok_or_else(|| Refusal::new(Why::Protocol, "NFT_MSG_GETGEN", ""))?;
+        Ok(Tables { netlink, family, batch: Batch::new(NFTABLES, generation) })
+    }
+
+    /// Writes the messages for commands; false where something named in them is not there.
+    fn write(&mut self, commands: &[(Table, Vec<Command>)]) -> Done<bool> {
         for (table, commands) in commands {
             if !self.write_table(*table, commands)? {
-                return Ok(None);
+                return Ok(false);
             }
         }
-        Ok(generation)
+        Ok(true)
     }
 
     fn write_table(&mut self, table: Table, commands: &[Command]) -> Done<bool> {
@@ -141,10 +147,10 @@ impl Tables {
     }
 
     fn say(&mut self, kind: u8, flags: u16, table: Table, fill: impl FnOnce(&mut Vec<u8>)) {
-        let mut attributes = Vec::new();
-        put(&mut attributes, FIRST, &text(table.as_str()));
-        fill(&mut attributes);
-        self.messages.push(Message { kind, flags, family: self.family, attributes });
+        self.batch.add(kind, flags, self.family, |message| {
+            put(message, FIRST, &text(table.as_str()));
+            fill(message);
+        });
     }
 
     fn add_rule(&mut self, table: Table, rule: &Rule, flags: u16) {
