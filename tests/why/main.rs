@@ -82,6 +82,24 @@ fn what_is_broken_is_named_and_the_missing_line_mends_it() {
 }
 
 #[test]
+fn a_route_that_refuses_is_told_from_none() {
+    for (kind, ns, there) in [
+        ("prohibit", "client", "the sender"),
+        ("prohibit", "r", "a router"),
+        ("blackhole", "client", "the sender"),
+        ("blackhole", "r", "a router"),
+        ("unreachable", "client", "the sender"),
+        ("unreachable", "r", "a router"),
+    ] {
+        let recipe = format!("{ROUTED}{ns}.exec(\"ip route replace {kind} 10.0.2.2/32\");\n");
+        let trace = ask(&Home::new(User::Me), &recipe, labs::ROUTED_TO);
+        let stop = &trace["stop"];
+        assert_eq!((text(stop, "code"), text(stop, "ns")), ("refusing_route", ns), "{kind} at {there}: {trace:#}");
+        assert!(text(stop, "reason").contains(&format!("`{kind}`")), "{trace:#}");
+    }
+}
+
+#[test]
 fn nothing_is_found_where_nothing_is_wrong() {
     let recipe = r#"
 let br = bridge("br0").addr("10.0.0.1/24").up();

@@ -201,8 +201,11 @@ impl Nfnetlink {
         let mut message = NetlinkBuffer::new(&mut bytes[newest..]);
         message.set_flags(message.flags() | NLM_F_ACK);
         encode(&mut bytes, BATCH_END, NLM_F_REQUEST, last + 1, [0, 0, 0, subsystem], |_| {});
-        // The default is 208 KiB. What the kernel does not grant makes the sending fail, before anything is done.
-        let _ = setsockopt(&self.socket, sockopt::SndBufForce, &(bytes.len() * 2));
+        // The default is 208 KiB. More than twice that is for root outside of user namespaces; where the kernel does not
+        // grant it, the sending fails before anything is done.
+        let room = bytes.len() * 2;
+        let _ = setsockopt(&self.socket, sockopt::SndBufForce, &room)
+            .or_else(|_| setsockopt(&self.socket, sockopt::SndBuf, &room));
         self.socket.send(&bytes, 0).map_err(|e| BatchFault::Refused(e.raw_os_error().unwrap_or_default()))?;
         let judged = self.replies("nfnetlink batch", |sequence, kind, body| match (kind, ended(body)) {
             (ERROR, Err(errno)) if (first..=last).contains(&sequence) => Some(Err(BatchFault::Refused(errno))),

@@ -46,6 +46,11 @@ impl Walk<'_> {
 
     /// The kernel finds no way, or drops the packet before it has one.
     pub fn no_way(&mut self, ns: &Ns, packet: &Packet, by: Option<u32>, refusal: &Refusal) -> End {
+        if let Some(kind) = self.refusing_route(ns, packet.dst.ip()) {
+            let to = packet.dst.ip();
+            let reason = format!("a route of the kind `{kind}` refuses what goes to {to} (`ip route get {to}` there)");
+            return stopped(stop_at("refusing_route", ns, packet, reason));
+        }
         // Newer kernels refuse with the same number what the reverse path filter drops and a source that cannot be.
         if let Some(by) = by
             && (refusal.is(Errno::EXDEV) || refusal.is(Errno::EINVAL))
@@ -88,6 +93,14 @@ impl Walk<'_> {
             .map(|(router, target)| format!("{}.route(\"{target}\", \"{router}\");", at(ns)));
         let stop = stop_at("no_route", ns, packet, reason);
         stopped(Stop { missing, ..stop })
+    }
+
+    /// The kind of a route that is there to refuse what it is for (ip-route(8)), if that is the route to an address. It
+    /// tells by its error whatever comes from there; a packet that comes in can be refused with the same for its source.
+    fn refusing_route(&mut self, ns: &Ns, to: IpAddr) -> Option<&'static str> {
+        let refusal = self.ground.way(ns, &Ask { to, from: None, by: None }).err()?;
+        let kinds = [(Errno::EACCES, "prohibit"), (Errno::EINVAL, "blackhole"), (Errno::EHOSTUNREACH, "unreachable")];
+        kinds.into_iter().find(|(errno, _)| refusal.is(*errno)).map(|(_, kind)| kind)
     }
 
     /// A route that the recipe made there by an interface or a router beyond it.

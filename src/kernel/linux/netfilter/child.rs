@@ -110,8 +110,7 @@ impl Child {
 
     /// Writes `input` and reads until the tool has said `answer`, which is then forgotten with all before it:
     /// true. False when the tool closes its outputs first.
-    pub(super) fn ask(&mut self, input: &[u8], answer: &[u8], patience: Patience) -> Done<bool> {
-        let mut input = input;
+    pub(super) fn ask(&mut self, mut input: &[u8], answer: &[u8], patience: Patience) -> Done<bool> {
         let mut searched = 0;
         loop {
             if !answer.is_empty() && self.said[searched..].windows(answer.len()).any(|part| part == answer) {

@@ -13,7 +13,8 @@ use command::{Command, Rule};
 use expressions::text;
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
 use nix::errno::Errno;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 
 mod command;
 mod expressions;
@@ -118,7 +119,7 @@ impl Tables {
                     self.say(DELETE_CHAIN, NOT_RECURSIVE, table, |to| put(to, CHAIN_NAME, &text(chain)));
                 }
                 Command::Append(rule) | Command::Insert(rule) => {
-                    for chain in iter_chains(rule) {
+                    for chain in needed_chains(rule) {
                         if !there.contains(chain) && !self.has_chain(table, chain)? && !self.add_base(table, chain) {
                             return Ok(false);
                         }
@@ -129,10 +130,11 @@ impl Tables {
                 }
                 Command::Delete(rule) => {
                     let rules = match shown.entry(&rule.chain) {
-                        std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-                        std::collections::hash_map::Entry::Vacant(new) => new.insert(self.rules(table, &rule.chain)?),
+                        Entry::Occupied(known) => known.into_mut(),
+                        Entry::Vacant(new) => new.insert(self.rules(table, &rule.chain)?),
                     };
-                    let Some(at) = rules.iter().position(|(_, shown)| rule.expressions.are(shown)) else {
+                    // From the end, where what is undone first was made last.
+                    let Some(at) = rules.iter().rposition(|(_, shown)| rule.expressions.are(shown)) else {
                         return Ok(false);
                     };
                     let (handle, _) = rules.remove(at);
@@ -201,7 +203,8 @@ impl Tables {
         let mut rules = Vec::new();
         self.netlink.dump(NFTABLES, GET_RULE, self.family, &named, |rule| {
             let is_it = |kind, name| attribute(rule, kind) == Some(text(name).as_slice());
-            if let (true, true) = (is_it(FIRST, table.as_str()), is_it(RULE_CHAIN, chain))
+            if is_it(FIRST, table.as_str())
+                && is_it(RULE_CHAIN, chain)
                 && let (Some(handle), Some(shown)) = (attribute(rule, RULE_HANDLE), attribute(rule, RULE_EXPRESSIONS))
             {
                 rules.push((handle.to_vec(), shown.to_vec()));
@@ -212,7 +215,7 @@ impl Tables {
 }
 
 /// The chains that must be there for a rule to be added.
-fn iter_chains(rule: &Rule) -> impl Iterator<Item = &str> {
+fn needed_chains(rule: &Rule) -> impl Iterator<Item = &str> {
     std::iter::once(rule.chain.as_str()).chain(rule.jump.as_deref())
 }
 
