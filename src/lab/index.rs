@@ -1,15 +1,15 @@
 //! What a lab knows of its own network without reading all its changes.
 
-use crate::change::{Change, LinkKind, LinkSet, RuleEdit};
-use crate::names::{IfName, Ns};
+use crate::change::{Change, Family, LinkKind, LinkSet, RuleEdit, Table};
+use crate::names::{ChainName, IfName, Ns};
 use ipnet::IpNet;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// An interface: its namespace and its name there.
 type Place = (Ns, IfName);
 
-/// What the changes that stand say about addresses, veth pairs and masquerading.
+/// What the changes that stand say about addresses, veth pairs, masquerading and chains.
 #[derive(Debug, Default)]
 pub struct Index {
     /// The addresses that were given, by interface.
@@ -20,6 +20,8 @@ pub struct Index {
     peers: HashMap<Place, Place>,
     /// The subnets that a rule masquerades wherever their packets go.
     hidden: Vec<(Ns, IpNet)>,
+    /// The chains that were made.
+    chains: HashSet<(Ns, Family, Table, ChainName)>,
 }
 
 impl Index {
@@ -61,7 +63,11 @@ impl Index {
                 }
                 self.follow(&from, (there.clone(), link.clone()));
             }
-            Change::EditRules { ns, edits, .. } => {
+            Change::EditRules { ns, family, table, edits } => {
+                self.chains.extend(edits.iter().filter_map(|edit| match edit {
+                    RuleEdit::NewChain(chain) => Some((ns.clone(), *family, *table, chain.clone())),
+                    _ => None,
+                }));
                 self.hidden.extend(edits.iter().filter_map(masqueraded).map(|net| (ns.clone(), net)));
             }
             _ => {}
@@ -92,6 +98,11 @@ impl Index {
     /// Whether a rule masquerades all packets from a subnet.
     pub fn masquerades(&self, ns: &Ns, net: &IpNet) -> bool {
         self.hidden.iter().any(|(there, hidden)| there == ns && hidden.contains(net))
+    }
+
+    /// Whether a chain was made.
+    pub fn has_chain(&self, ns: &Ns, family: Family, table: Table, chain: &ChainName) -> bool {
+        self.chains.contains(&(ns.clone(), family, table, chain.clone()))
     }
 
     /// The other end of a veth pair.

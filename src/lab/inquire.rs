@@ -1,10 +1,10 @@
 //! What a lab can be asked: the kernel's answers, its refusals explained.
 
 use super::{Lab, explain};
-use crate::change::Identity;
+use crate::change::{Family, Identity, Table};
 use crate::error::OpResult;
 use crate::kernel::{Done, Errno};
-use crate::names::{IfName, Ns};
+use crate::names::{ChainName, IfName, Ns};
 use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -41,6 +41,11 @@ impl Lab {
     /// The other end of a veth pair of this lab.
     pub fn other_end(&self, ns: &Ns, link: &IfName) -> Option<(Ns, IfName)> {
         self.index.other_end(ns, link).cloned()
+    }
+
+    /// Whether a chain is one of this lab.
+    pub fn has_chain(&self, ns: &Ns, family: Family, table: Table, chain: &ChainName) -> bool {
+        self.index.has_chain(ns, family, table, chain)
     }
 
     /// Whether a namespace of that name is there.

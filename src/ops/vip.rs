@@ -237,10 +237,14 @@ fn commit(call: &mut Call<'_>, own: Vec<Change>, ports: Vec<Change>) -> OpResult
 
 /// A second chain of that name would be refused, but not before the rules are made, which may be put off.
 fn refuse_twice(call: &Call<'_>, ns: &Ns, endpoint: Endpoint, chain: &ChainName) -> OpResult<()> {
+    let (family, table) = (Family::of(endpoint.addr.ip()), Table::Nat);
+    if !call.lab.has_chain(ns, family, table, chain) {
+        return Ok(());
+    }
     let new = RuleEdit::NewChain(chain.clone());
     let is_it = |change: &Change| {
-        matches!(change, Change::EditRules { ns: there, family, edits, .. }
-            if there == ns && *family == Family::of(endpoint.addr.ip()) && edits.contains(&new))
+        matches!(change, Change::EditRules { ns: there, family: its, table: Table::Nat, edits }
+            if there == ns && *its == family && edits.contains(&new))
     };
     let Some(record) = call.lab.records().iter().find(|record| is_it(&record.change)) else { return Ok(()) };
     Err(OpError::new("vip::exists", format!("There is already a virtual IP with the chain `{chain}` in `{ns}`."))
