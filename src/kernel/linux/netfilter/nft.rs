@@ -185,10 +185,7 @@ impl Tables {
     }
 
     fn has_chain(&mut self, table: Table, chain: &str) -> Done<bool> {
-        let mut named = Vec::new();
-        put(&mut named, FIRST, &text(table.as_str()));
-        put(&mut named, CHAIN_NAME, &text(chain));
-        match self.netlink.query(NFTABLES, GET_CHAIN, self.family, &named) {
+        match self.netlink.query(NFTABLES, GET_CHAIN, self.family, &named(table, CHAIN_NAME, chain)) {
             Ok(_) => Ok(true),
             Err(refusal) if refusal.is(Errno::ENOENT) => Ok(false),
             Err(refusal) => Err(refusal),
@@ -197,14 +194,12 @@ impl Tables {
 
     /// The rules of a chain, in order.
     fn rules(&mut self, table: Table, chain: &str) -> Done<Vec<Shown>> {
-        let mut named = Vec::new();
-        put(&mut named, FIRST, &text(table.as_str()));
-        put(&mut named, RULE_CHAIN, &text(chain));
+        let named = named(table, RULE_CHAIN, chain);
         let mut rules = Vec::new();
         self.netlink.dump(NFTABLES, GET_RULE, self.family, &named, |rule| {
-            let is_it = |kind, name| attribute(rule, kind) == Some(text(name).as_slice());
-            if is_it(FIRST, table.as_str())
-                && is_it(RULE_CHAIN, chain)
+            let has = |kind| attribute(rule, kind) == attribute(&named, kind);
+            if has(FIRST)
+                && has(RULE_CHAIN)
                 && let (Some(handle), Some(shown)) = (attribute(rule, RULE_HANDLE), attribute(rule, RULE_EXPRESSIONS))
             {
                 rules.push((handle.to_vec(), shown.to_vec()));
@@ -212,6 +207,14 @@ impl Tables {
         })?;
         Ok(rules)
     }
+}
+
+/// The attributes that name a chain of a table, whose own is of this kind.
+fn named(table: Table, kind: u16, chain: &str) -> Vec<u8> {
+    let mut attributes = Vec::new();
+    put(&mut attributes, FIRST, &text(table.as_str()));
+    put(&mut attributes, kind, &text(chain));
+    attributes
 }
 
 /// The chains that must be there for a rule to be added.
