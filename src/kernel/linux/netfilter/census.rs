@@ -1,6 +1,7 @@
 //! Which iptables there is on this machine, and what its root namespace has in its tables: facts, without judgement.
 
 use super::backend::{Backend, Tools};
+use super::nft::{CHAIN_HOOK, CHAIN_NAME, GET_CHAIN};
 use super::{child, read};
 use crate::change::Family;
 use crate::kernel::linux::nfnetlink::{self, Nfnetlink, attribute};
@@ -48,11 +49,8 @@ pub struct Drop {
     pub chain: String,
 }
 
-/// `NFT_MSG_GETCHAIN`, and attributes of its answers (`linux/netfilter/nf_tables.h`).
-const GET_CHAIN: u8 = 4;
+/// Attributes of chains (`linux/netfilter/nf_tables.h`).
 const CHAIN_TABLE: u16 = 1;
-const CHAIN_NAME: u16 = 3;
-const CHAIN_HOOK: u16 = 4;
 const CHAIN_POLICY: u16 = 5;
 const HOOK_NUMBER: u16 = 1;
 /// `NF_INET_FORWARD` and `NF_BR_FORWARD`.

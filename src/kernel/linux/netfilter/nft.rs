@@ -22,7 +22,7 @@ mod expressions;
 /// Messages (`linux/netfilter/nf_tables.h`).
 const NEW_TABLE: u8 = 0;
 const NEW_CHAIN: u8 = 3;
-const GET_CHAIN: u8 = 4;
+pub(super) const GET_CHAIN: u8 = 4;
 const DELETE_CHAIN: u8 = 5;
 const NEW_RULE: u8 = 6;
 const GET_RULE: u8 = 7;
@@ -31,8 +31,8 @@ const GET_GENERATION: u8 = 16;
 
 /// `NFTA_TABLE_NAME`, `NFTA_CHAIN_TABLE`, `NFTA_RULE_TABLE`, `NFTA_GEN_ID`.
 const FIRST: u16 = 1;
-const CHAIN_NAME: u16 = 3;
-const CHAIN_HOOK: u16 = 4;
+pub(super) const CHAIN_NAME: u16 = 3;
+pub(super) const CHAIN_HOOK: u16 = 4;
 const CHAIN_TYPE: u16 = 7;
 const RULE_CHAIN: u16 = 2;
 const RULE_HANDLE: u16 = 3;
