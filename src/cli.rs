@@ -15,7 +15,9 @@ pub(crate) mod events;
 pub(crate) mod exec;
 mod fmt;
 pub(crate) mod foretell;
+mod guard;
 pub(crate) mod journal;
+mod lean;
 mod logs;
 pub(crate) mod ls;
 mod lsp;
@@ -41,9 +43,10 @@ use crate::kernel::memory;
 use args::Context;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue};
-use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 use engine::Trouble;
 use events::Json;
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
@@ -55,6 +58,15 @@ const CLOSED: &str = "output::closed";
 #[derive(Debug, Parser)]
 #[command(name = "rhailab", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
 struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What every subcommand takes.
+#[derive(Debug, Args)]
+struct Global {
     /// When to use colours: always, never, or auto
     #[arg(
         long,
@@ -66,8 +78,6 @@ struct Cli {
         display_order = 900
     )]
     color: ColorChoice,
-    #[command(subcommand)]
-    command: Option<Command>,
 }
 
 const AFTER_HELP: &str = "\
@@ -115,6 +125,8 @@ enum Command {
     #[command(hide = true)]
     Manual,
     #[command(hide = true)]
+    Guard(guard::GuardArgs),
+    #[command(hide = true)]
     HttpServe(serve::ServeArgs),
     #[command(hide = true)]
     UdpServe(serve::ServeArgs),
@@ -152,7 +164,8 @@ impl Command {
 pub fn main() -> ExitCode {
     memory::tune();
     completions::answer();
-    let cli = match Cli::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let cli = match lean::parse(&words).map_or_else(|| Cli::try_parse_from(words), Ok) {
         Ok(cli) => cli,
         Err(error) => {
             let error = advise(error);
@@ -161,7 +174,7 @@ pub fn main() -> ExitCode {
             return exit(error.exit_code());
         }
     };
-    let context = Context { color: cli.color, json: cli.command.as_ref().is_some_and(Command::is_json) };
+    let context = Context { color: cli.global.color, json: cli.command.as_ref().is_some_and(Command::is_json) };
     let done = match &cli.command {
         None => welcome::welcome(context),
         Some(Command::Run(args)) => run::run(args, context),
@@ -189,6 +202,7 @@ pub fn main() -> ExitCode {
         Some(Command::Definitions(args)) => reference::definitions(args),
         Some(Command::Completions(args)) => completions::completions(args),
         Some(Command::Manual) => manual::print(),
+        Some(Command::Guard(args)) => guard::guard(args, context),
         Some(Command::HttpServe(args)) => Ok(serve::http(args)),
         Some(Command::UdpServe(args)) => Ok(serve::udp(args)),
     };

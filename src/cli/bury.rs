@@ -4,10 +4,9 @@ use super::args::{Context, OutputArgs};
 use super::conduct::leftover_error;
 use super::elsewhere::{is_here_or_gone, require_here};
 use super::engine;
-use super::progress::{Progress, changes, write_err};
+use super::progress::Progress;
 use crate::change::Change;
 use crate::error::OpResult;
-use crate::kernel::linux::process::guardian;
 use crate::lab::recover::{Verdict, judge};
 use crate::lab::registry::{Card, Life, Mode, Place};
 use crate::lab::store::{self, Journal};
@@ -86,37 +85,4 @@ pub fn make_way(place: &Place, output: OutputArgs, context: Context) -> OpResult
     let progress = Rc::new(RefCell::new(Progress::new(place.name(), output, context)));
     progress.borrow_mut().recovery(&card.started);
     bury(place, &progress, Elsewhere::Refuse)
-}
-
-/// Removes the folder of a run that was killed before it had said what it is, and so before it had made anything.
-fn remove_unbegun(place: &Place) -> OpResult<()> {
-    match place.try_claim()? {
-        Some(claim) if place.card()?.is_none() => claim.remove(),
-        _ => Ok(()),
-    }
-}
-
-/// Leaves somebody behind who undoes what this process makes, should it be killed. To be called while it has one thread.
-pub fn watch_over(place: &Place, context: Context) -> OpResult<()> {
-    let place = place.clone();
-    let act = move || {
-        match place.card() {
-            Ok(Some(card)) if card.life() == Life::Dead && !card.ended => {}
-            // It had not even begun, unless its name is another run's by now.
-            Ok(None) => return i32::from(remove_unbegun(&place).is_err()),
-            // It has ended in order.
-            _ => return 0,
-        }
-        let output = OutputArgs { verbose: false, quiet: true, json: false };
-        let progress = Rc::new(RefCell::new(Progress::new(place.name(), output, context)));
-        match bury(&place, &progress, Elsewhere::Refuse) {
-            Ok(()) => {
-                let count = changes(progress.borrow().undone());
-                write_err(&format!("The run of `{}` was killed. What it had made was undone: {count}.", place.name()));
-                0
-            }
-            Err(error) => super::fail(&error.into(), context),
-        }
-    };
-    guardian::when_we_end(act).map_err(|refusal| engine::refused(&refusal))
 }

@@ -1,13 +1,14 @@
 //! Running a recipe in a lab, from taking the lab's name to leaving it up or taking it down.
 
 use super::args::{Context, OutputArgs};
-use super::bury::watch_over;
 use super::engine::{self, Order, Stage, Trouble};
 use super::foretell;
+use super::guard::{await_guardian, watch_over};
 use super::progress::Progress;
 use crate::change::Change;
 use crate::error::{Class, OpError, OpResult};
 use crate::kernel::interrupt;
+use crate::kernel::linux::process::guardian::Guardian;
 use crate::lab::registry::{Card, Claim, Mode, Registry};
 use crate::lab::sandbox::{self, Holder, Outcome, Spec, Verdict};
 use crate::lab::store::Journal;
@@ -60,7 +61,7 @@ pub fn take_name(registry: &Registry, name: &LabName, exactly: bool) -> OpResult
 }
 
 fn in_sandbox(job: &Job, claim: Claim) -> OpResult<i32> {
-    let outcome = sandbox::enter(&Spec::default(), |inside| stage(job, &claim, inside.holder));
+    let outcome = sandbox::enter(&Spec::default(), |inside| stage(job, &claim, inside.holder, None));
     conclude(outcome, claim)
 }
 
@@ -78,12 +79,14 @@ pub fn conclude(outcome: OpResult<Outcome>, claim: Claim) -> OpResult<i32> {
 }
 
 fn on_host(job: &Job, claim: Claim) -> OpResult<i32> {
-    if job.guarded {
-        watch_over(claim.place(), job.context)?;
-    }
+    let guardian = if job.guarded { Some(watch_over(claim.place(), job.context)?) } else { None };
     let pid = i32::try_from(std::process::id()).unwrap_or(0);
     let holder = Holder::of(pid).unwrap_or(Holder { pid, start: 0 });
-    match sandbox::on_big_stack(|| stage(job, &claim, holder))? {
+    let verdict = sandbox::on_big_stack(|| stage(job, &claim, holder, guardian.as_ref()))?;
+    if let Some(guardian) = guardian {
+        guardian.discharge();
+    }
+    match verdict {
         Verdict::Keep => Ok(0),
         // What could not be undone stays on record.
         Verdict::End(code) if code == Class::Leftover.exit_code() => Ok(code),
@@ -92,13 +95,13 @@ fn on_host(job: &Job, claim: Claim) -> OpResult<i32> {
 }
 
 /// The whole run, on its thread.
-fn stage(job: &Job, claim: &Claim, holder: Holder) -> Verdict {
+fn stage(job: &Job, claim: &Claim, holder: Holder, guardian: Option<&Guardian>) -> Verdict {
     let progress = Rc::new(RefCell::new(Progress::new(claim.place().name(), job.output, job.context)));
     let fail = |trouble: &Trouble| {
         progress.borrow_mut().error(&trouble.error, &engine::report(trouble, job.context.stderr()));
         code_of(&trouble.error)
     };
-    let (code, kept) = match play(job, claim, holder, &progress, &fail) {
+    let (code, kept) = match play(job, claim, holder, guardian, &progress, &fail) {
         Ok(ending) => ending,
         Err(error) => (fail(&error.into()), false),
     };
@@ -112,6 +115,7 @@ fn play(
     job: &Job,
     claim: &Claim,
     holder: Holder,
+    guardian: Option<&Guardian>,
     progress: &Rc<RefCell<Progress>>,
     fail: &dyn Fn(&Trouble) -> i32,
 ) -> OpResult<(i32, bool)> {
@@ -150,6 +154,7 @@ fn play(
     }
     let listener = Rc::clone(progress);
     lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
+    await_guardian(guardian)?;
     let (mut lab, result) = stage.perform(lab);
     if !(job.keep && job.mode == Mode::Sandbox) {
         // The process is about to end, and to take the engine apart takes nearly as long as to make it.

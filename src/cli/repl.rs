@@ -1,7 +1,7 @@
 //! `rhailab repl`: a lab at a prompt.
 
 use super::args::{Context, GivenArgs, OutputArgs, RecipeArgs, default_name};
-use super::bury::{HANDOVER, make_way, watch_over};
+use super::bury::{HANDOVER, make_way};
 use super::completions;
 use super::conduct::{code_of, conclude, require_rights};
 use super::down::end;
@@ -9,6 +9,7 @@ use super::elsewhere::require_here;
 use super::engine::{self, Ended, Trouble};
 use super::exec::standing;
 use super::fail;
+use super::guard::{await_guardian, watch_over};
 use super::progress::Progress;
 use super::recipe_help;
 use crate::error::{Class, OpError, OpResult};
@@ -129,10 +130,12 @@ fn in_sandbox(start: &Start, claim: Claim) -> OpResult<i32> {
 }
 
 fn on_host(start: &Start, claim: Claim) -> OpResult<i32> {
-    watch_over(claim.place(), start.manner.context)?;
+    let guardian = watch_over(claim.place(), start.manner.context)?;
+    await_guardian(Some(&guardian))?;
     let pid = i32::try_from(std::process::id()).unwrap_or(0);
     let holder = Holder::of(pid).unwrap_or(Holder { pid, start: 0 });
     let ending = sandbox::on_big_stack(|| begin(start, &claim, holder))?;
+    guardian.discharge();
     match ending {
         // Kept under this name, or under another one, and then nothing is left of this one.
         Ending::Stays { code } if claim.place().card()?.is_some_and(|card| card.kept) => Ok(code),

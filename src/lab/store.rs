@@ -14,6 +14,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
 /// A journal being written.
@@ -26,15 +27,22 @@ pub struct Journal {
     sync: Sync,
 }
 
-/// How much of the journal is on the disk itself.
+/// How the journal gets to the disk itself.
 #[derive(Debug, Default)]
 struct Sync {
     /// Whether there is anything on the disk to be recorded: not in a sandbox, whose files go with it.
     is_needed: bool,
-    /// What was written is on its way.
-    running: Option<JoinHandle<io::Result<()>>>,
-    /// Something was written after that which has to go there too.
+    /// Who sees to it, beside other work.
+    clerk: Option<Clerk>,
+    /// Something was written that nobody sees to.
     is_behind: bool,
+}
+
+/// A thread that brings to the disk what was written by the time it is asked to.
+#[derive(Debug)]
+struct Clerk {
+    requests: Sender<()>,
+    thread: JoinHandle<io::Result<()>>,
 }
 
 impl Journal {
@@ -129,24 +137,21 @@ impl Journal {
         done.map_err(|e| failed("flush", &self.path, &e))
     }
 
-    /// Begins to bring what was written to the disk, unless that is going on already.
+    /// Begins to bring what was written to the disk.
     fn start_sync(&mut self) -> OpResult<()> {
-        self.sync.is_behind = true;
-        if self.sync.running.as_ref().is_some_and(|running| !running.is_finished()) {
-            return Ok(());
+        if self.sync.clerk.is_none() {
+            self.sync.clerk = self.file.try_clone().and_then(Clerk::new).ok();
         }
-        self.end_sync().map_err(|e| failed("flush", &self.path, &e))?;
-        if let Ok(file) = self.file.try_clone() {
-            self.sync.running = thread::Builder::new().name("sync".into()).spawn(move || file.sync_data()).ok();
-            self.sync.is_behind = self.sync.running.is_none();
+        let asked = self.sync.clerk.as_ref().is_some_and(|clerk| clerk.requests.send(()).is_ok());
+        if !asked {
+            self.sync.is_behind = true;
+            self.end_sync().map_err(|e| failed("flush", &self.path, &e))?;
         }
         Ok(())
     }
 
     fn end_sync(&mut self) -> io::Result<()> {
-        let Some(running) = self.sync.running.take() else { return Ok(()) };
-        // A thread that died has synced nothing.
-        running.join().unwrap_or_else(|_| Err(io::Error::other("it was broken off")))
+        self.sync.clerk.take().map_or(Ok(()), Clerk::end)
     }
 
     /// Takes half a line back, lest the next one follow it, should there be space again by then.
@@ -154,6 +159,28 @@ impl Journal {
         let length = self.file.metadata().map(|about| about.len().saturating_sub(bytes as u64));
         // A reader takes a torn last line for what it is.
         let _ = length.and_then(|length| self.file.set_len(length));
+    }
+}
+
+impl Clerk {
+    fn new(file: File) -> io::Result<Clerk> {
+        let (requests, inbox) = mpsc::channel();
+        let work = move || {
+            while inbox.recv().is_ok() {
+                // One flush is enough for all that has been asked for so far.
+                while inbox.try_recv().is_ok() {}
+                file.sync_data()?;
+            }
+            Ok(())
+        };
+        thread::Builder::new().name("sync".into()).spawn(work).map(|thread| Clerk { requests, thread })
+    }
+
+    /// Waits until all is there that it was asked for.
+    fn end(self) -> io::Result<()> {
+        drop(self.requests);
+        // A thread that died has synced nothing.
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("it was broken off")))
     }
 }
 

@@ -23,7 +23,8 @@ pub fn read(spaces: &Spaces, ns: &Ns, key: &str) -> Done<String> {
 /// Reads what a parameter is now. With a ledger the namespace is one that other labs use too.
 pub fn prepare(spaces: &Spaces, ledger: Option<&Ledger>, ns: &Ns, key: &str, value: &str) -> Done<Identity> {
     if let Some(ledger) = ledger {
-        return spaces.within(ns, || counted::prepare(ledger, key, value));
+        let netns = spaces.cookie(ns)?;
+        return spaces.within(ns, || counted::prepare(ledger, netns, key, value));
     }
     let now = read(spaces, ns, key)?;
     Ok(if same(&now, value) { Identity::Already } else { Identity::WasText(now) })
@@ -32,7 +33,8 @@ pub fn prepare(spaces: &Spaces, ledger: Option<&Ledger>, ns: &Ns, key: &str, val
 /// Sets a parameter in a namespace.
 pub fn apply(spaces: &Spaces, ledger: Option<&Ledger>, ns: &Ns, key: &str, value: &str) -> Done<()> {
     if let Some(ledger) = ledger {
-        return spaces.within(ns, || counted::apply(ledger, key, value));
+        let netns = spaces.cookie(ns)?;
+        return spaces.within(ns, || counted::apply(ledger, netns, key, value));
     }
     let path = path(key)?;
     spaces.within(ns, || put(&path, value))

@@ -204,7 +204,7 @@ fn close_range(first: RawFd, last: RawFd) -> nix::Result<()> {
 }
 
 /// Ends the child at once: the parent's buffers and exit handlers are not its own to run.
-fn exit(status: i32) -> ! {
+pub(super) fn exit(status: i32) -> ! {
     #[allow(unsafe_code)]
     // SAFETY: has no preconditions.
     unsafe {

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The stack of a child that shares our memory, in bytes.
-const STACK: usize = 16 << 10;
+pub(super) const STACK: usize = 16 << 10;
 
 /// How long a killed process may take to be gone; only one that is stuck in the kernel takes longer.
 pub const KILL_WAIT: Duration = Duration::from_secs(2);

@@ -8,12 +8,13 @@ use crate::kernel::{Done, Errno, Undone};
 use std::fs;
 use std::path::Path;
 
-/// Reads what a sysctl is now, in the calling thread's namespace, and whether another lab keeps it from being set.
-pub fn prepare(ledger: &Ledger, key: &str, value: &str) -> Done<Identity> {
+/// Reads what a sysctl is now, in the calling thread's namespace, whose cookie that is, and whether another lab keeps it
+/// from being set.
+pub fn prepare(ledger: &Ledger, netns: u64, key: &str, value: &str) -> Done<Identity> {
     let path = path(key)?;
     let ledger = ledger.lock()?;
     let now = get(&path)?;
-    match ledger.entry(spaces::cookie()?, &path)? {
+    match ledger.entry(netns, &path)? {
         // To be counted in, although there may be nothing to set.
         Some(entry) if !entry.others(ledger.me()).is_empty() => match entry.conflict(ledger.me(), key) {
             Some(refusal) if !same(&entry.value, value) => Err(refusal),
@@ -25,9 +26,9 @@ pub fn prepare(ledger: &Ledger, key: &str, value: &str) -> Done<Identity> {
 }
 
 /// Sets a sysctl and counts the lab in.
-pub fn apply(ledger: &Ledger, key: &str, value: &str) -> Done<()> {
+pub fn apply(ledger: &Ledger, netns: u64, key: &str, value: &str) -> Done<()> {
     let path = path(key)?;
-    let (ledger, netns) = (ledger.lock()?, spaces::cookie()?);
+    let ledger = ledger.lock()?;
     let now = get(&path)?;
     let mut entry = match ledger.entry(netns, &path)? {
         Some(entry) => entry,
