@@ -12,7 +12,7 @@ use crate::kernel::linux::process::guardian::Guardian;
 use crate::lab::registry::{Card, Claim, Mode, Registry};
 use crate::lab::sandbox::{self, Holder, Outcome, Spec, Verdict};
 use crate::lab::store::Journal;
-use crate::lab::{Fault, Lab, Leftover, Neighbours, Record};
+use crate::lab::{Fault, Lab, Leftover, Neighbours, Record, baseline};
 use crate::names::LabName;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -133,6 +133,10 @@ fn play(
         Ok(stage) => stage,
         Err(trouble) => return Ok((fail(&trouble), false)),
     };
+    let mut kernel = engine::kernel(&name, place, job.mode, job.keep)?;
+    if stage.has_call("netns") {
+        kernel.expect_netns(&baseline());
+    }
     if job.mode == Mode::Host {
         foretell::host(&name, &stage, &place.journal(), &mut progress.borrow_mut());
     }
@@ -143,7 +147,6 @@ fn play(
     } else {
         None
     };
-    let kernel = engine::kernel(&name, place, job.mode, job.keep)?;
     let mut lab = Lab::new(name, kernel, journal);
     if job.mode == Mode::Host {
         lab.know(Neighbours::new(place.clone(), root));

@@ -139,6 +139,11 @@ impl Stage {
         }
     }
 
+    /// Whether the recipe or one of its modules calls a function.
+    pub fn has_call(&self, function: &str) -> bool {
+        self.session.sources().has_call(function)
+    }
+
     /// Runs the recipe in memory, and calls `listener` for what would happen.
     pub fn rehearse(&self, listener: Listener) -> Result<(), Trouble> {
         self.lab.borrow_mut().listen(listener);

@@ -25,6 +25,7 @@ pub mod netfilter;
 pub mod netlink;
 pub mod netns;
 mod nfnetlink;
+mod nursery;
 pub mod observe;
 pub mod ours;
 pub mod probe;
@@ -215,7 +216,12 @@ impl Kernel for LinuxKernel {
         Ok(())
     }
 
+    fn expect_netns(&mut self, sysctls: &[(String, String)]) {
+        self.unnamed.expect(sysctls);
+    }
+
     fn settle(&mut self) -> Vec<(u64, Refusal)> {
+        self.unnamed.rest();
         let mut refused = self.files.flush();
         refused.extend(self.netfilter.flush(&self.spaces));
         refused

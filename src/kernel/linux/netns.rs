@@ -1,7 +1,8 @@
 //! Named network namespaces as ip-netns(8) has them: files under `/run/netns` with a namespace bound on each.
 
 use crate::change::Identity;
-use crate::kernel::linux::spaces::{self, NETNS_DIR, Spaces, Visit};
+use crate::kernel::linux::nursery::Nursery;
+use crate::kernel::linux::spaces::{self, Fresh, NETNS_DIR, Spaces};
 use crate::kernel::linux::{link, sysctl};
 use crate::kernel::{Done, Refusal, Undone, Why};
 use crate::names::{LabName, Ns, NsName};
@@ -24,31 +25,44 @@ const LOOPBACK: u32 = 1;
 /// The namespaces that are made but not named yet.
 #[derive(Debug)]
 pub struct Unnamed {
-    lab: LabName,
-    made: HashMap<u64, Visit>,
+    mark: String,
+    nursery: Option<Nursery>,
+    made: HashMap<u64, Fresh>,
     folder_is_ready: bool,
 }
 
 /// How the alias of `lo` begins in a namespace that a lab has made; the lab's name follows.
 const MARK: &str = "rhailab:";
 
-/// Makes the calling thread's new namespace ready for use: sysctls with known values, and `lo` up, with the mark of a lab
-/// where it is to have a name.
-pub fn furnish(sysctls: &[(String, String)], lab: Option<&LabName>) -> Done<Visit> {
+/// Makes the calling thread's new namespace ready for use: sysctls with known values, and `lo` up, with a mark where it is
+/// to have a name.
+pub fn furnish(sysctls: &[(String, String)], mark: Option<&str>) -> Done<Fresh> {
     for (key, value) in sysctls {
         sysctl::preset(key, value)?;
     }
-    let mut visit = Visit::here()?;
+    let mut fresh = Fresh::here()?;
     let mut up = LinkUnspec::new_with_index(LOOPBACK).up().build();
-    up.attributes.extend(lab.map(|lab| LinkAttribute::IfAlias(format!("{MARK}{lab}"))));
-    visit.socket.act(RouteNetlinkMessage::SetLink(up), 0)?;
-    Ok(visit)
+    up.attributes.extend(mark.map(|mark| LinkAttribute::IfAlias(mark.to_owned())));
+    fresh.socket.act(RouteNetlinkMessage::SetLink(up), 0)?;
+    Ok(fresh)
 }
 
 impl Unnamed {
     /// For a lab, whose mark they get.
     pub fn new(lab: &LabName) -> Unnamed {
-        Unnamed { lab: lab.clone(), made: HashMap::new(), folder_is_ready: false }
+        Unnamed { mark: format!("{MARK}{lab}"), nursery: None, made: HashMap::new(), folder_is_ready: false }
+    }
+
+    /// Begins to make one with these sysctls ahead of the one that will be asked for.
+    pub fn expect(&mut self, sysctls: &[(String, String)]) {
+        if self.nursery.is_none() {
+            self.nursery = Nursery::open(sysctls, &self.mark);
+        }
+    }
+
+    /// Lets go of what was made ahead.
+    pub fn rest(&mut self) {
+        self.nursery = None;
     }
 
     /// Makes a namespace that nobody can see, as number `n`, and sets it up, so that nobody will find it half done.
@@ -58,23 +72,27 @@ impl Unnamed {
         if place.symlink_metadata().is_ok() {
             return Err(Refusal::errno(format!("create {}", place.display()), Errno::EEXIST as i32));
         }
-        let visit = spaces.inside_new(|| furnish(sysctls, Some(&self.lab)))?;
-        let cookie = spaces::cookie_of(visit.socket.fd())?;
-        self.made.insert(n, visit);
+        let ready = self.nursery.as_ref().and_then(|nursery| nursery.take(sysctls));
+        let make = || spaces.inside_new(|| furnish(sysctls, Some(&self.mark)));
+        let fresh = ready.map_or_else(make, Ok)?;
+        // Where one is made, others often follow.
+        self.expect(sysctls);
+        let cookie = spaces::cookie_of(fresh.socket.fd())?;
+        self.made.insert(n, fresh);
         Ok(Identity::Netns { cookie })
     }
 
     /// Names namespace number `n`.
     pub fn apply(&mut self, spaces: &Spaces, n: u64, name: &NsName) -> Done<()> {
-        let Some(visit) = self.made.remove(&n) else {
+        let Some(fresh) = self.made.remove(&n) else {
             return Err(Refusal::new(Why::Protocol, "unshare", "the change was not prepared as a namespace"));
         };
         if !self.folder_is_ready {
             share_folder()?;
             self.folder_is_ready = true;
         }
-        bind(&visit.file, &place(name))?;
-        spaces.named(visit, name);
+        bind(&fresh.file, &place(name))?;
+        spaces.named(fresh, name);
         Ok(())
     }
 

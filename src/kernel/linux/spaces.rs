@@ -35,18 +35,25 @@ pub struct Spaces {
 
 /// A namespace that was spoken to.
 #[derive(Debug)]
-pub struct Visit {
-    /// The namespace.
-    pub file: Rc<File>,
-    /// A socket that was opened in it.
-    pub socket: Socket,
-    name: Option<NsName>,
+struct Visit {
+    name: NsName,
+    file: Rc<File>,
+    socket: Socket,
 }
 
-impl Visit {
+/// A namespace that has no name yet.
+#[derive(Debug)]
+pub struct Fresh {
+    /// The namespace.
+    pub file: File,
+    /// A socket that was opened in it.
+    pub socket: Socket,
+}
+
+impl Fresh {
     /// The calling thread's namespace.
-    pub fn here() -> Done<Visit> {
-        Ok(Visit { file: Rc::new(own()?), socket: Socket::open()?, name: None })
+    pub fn here() -> Done<Fresh> {
+        Ok(Fresh { file: own()?, socket: Socket::open()? })
     }
 }
 
@@ -118,7 +125,7 @@ impl Spaces {
     /// Opens a namespace: for `setns` in a child, or for a netlink attribute that names it.
     pub fn open(&self, ns: &Ns) -> Done<Rc<File>> {
         let Some(path) = path(ns) else { return Ok(Rc::clone(&self.home)) };
-        if let Some(visit) = self.last.borrow().as_ref().filter(|visit| visit.name.as_ref() == ns.name()) {
+        if let Some(visit) = self.last.borrow().as_ref().filter(|visit| Some(&visit.name) == ns.name()) {
             return Ok(Rc::clone(&visit.file));
         }
         File::open(&path).map(Rc::new).map_err(|e| Refusal::io(format!("open {}", path.display()), &e))
@@ -135,7 +142,7 @@ impl Spaces {
             self.home_socket.replace(result.is_ok().then_some(socket));
             return result;
         };
-        let known = self.last.take().filter(|visit| visit.name.as_ref() == Some(name));
+        let known = self.last.take().filter(|visit| visit.name == *name);
         let mut visit = known.map_or_else(|| self.visit(ns, name), Ok)?;
         let result = act(&mut visit.socket);
         if result.is_ok() {
@@ -147,12 +154,12 @@ impl Spaces {
     fn visit(&self, ns: &Ns, name: &NsName) -> Done<Visit> {
         let file = self.open(ns)?;
         let socket = self.inside(&file, Socket::open)?;
-        Ok(Visit { file, socket, name: Some(name.clone()) })
+        Ok(Visit { name: name.clone(), file, socket })
     }
 
     /// Takes note that a namespace which was just made has got its name.
-    pub fn named(&self, visit: Visit, name: &NsName) {
-        self.last.replace(Some(Visit { name: Some(name.clone()), ..visit }));
+    pub fn named(&self, Fresh { file, socket }: Fresh, name: &NsName) {
+        self.last.replace(Some(Visit { name: name.clone(), file: Rc::new(file), socket }));
     }
 
     /// Lets go of the namespace that was spoken to last. To be called before anything that could take a name away, or

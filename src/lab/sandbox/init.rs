@@ -98,8 +98,7 @@ fn build(socket: &UnixStream, user_ns: bool) -> Result<Holder, Failure> {
 /// then cannot read.
 fn own_network() -> nix::Result<File> {
     unshare(CloneFlags::CLONE_NEWNET)?;
-    let network = netns::furnish(&baseline(), None).map_err(|refusal| wire::errno_of(&refusal))?;
-    network.file.try_clone().map_err(|e| wire::errno(&e))
+    netns::furnish(&baseline(), None).map(|network| network.file).map_err(|refusal| wire::errno_of(&refusal))
 }
 
 /// Runs the recipe on its thread. This thread meanwhile reaps the orphans that pid 1 inherits, and those only:
