@@ -129,15 +129,17 @@ fn play(
     progress.borrow_mut().start(job.mode, &recipe);
     let printer = Rc::clone(progress);
     let print = Rc::new(move |text: &str| printer.borrow_mut().print(text));
-    let stage = match Stage::load(&name, &job.order, print) {
+    let text = engine::text(&job.order)?;
+    let mut kernel = engine::kernel(&name, place, job.mode, job.keep)?;
+    if text.contains("netns(") {
+        // As good a guess as any: it has to be made before the recipe is understood to be of use.
+        kernel.expect_netns(&baseline());
+    }
+    let stage = match Stage::compile(&name, &job.order, &text, print) {
         Ok(stage) => stage,
         Err(trouble) => return Ok((fail(&trouble), false)),
     };
-    let mut kernel = engine::kernel(&name, place, job.mode, job.keep)?;
-    if stage.has_call("netns") {
-        kernel.expect_netns(&baseline());
-    }
-    if job.mode == Mode::Host {
+    if job.mode == Mode::Host && progress.borrow().takes_notes() {
         foretell::host(&name, &stage, &place.journal(), &mut progress.borrow_mut());
     }
     // A sandbox that ends with its process needs no journal: the kernel itself undoes all of it.

@@ -14,7 +14,7 @@ use crate::lab::{Lab, Listener, Right};
 use crate::names::{LabName, Ns, NsName};
 use crate::observe::{Command, Output};
 use crate::script::sources::Sources;
-use crate::script::{Config, Finding, Param, ParamValue, Print, Recipe, Session, limits};
+use crate::script::{Config, Finding, Param, ParamValue, Print, Recipe, Session, limits, read_text};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -117,6 +117,11 @@ impl Stage {
     /// Reads and checks a recipe. What it prints in a rehearsal is kept quiet: it would be made of made-up
     /// observations.
     pub fn load(name: &LabName, order: &Order, print: Print) -> Result<Stage, Trouble> {
+        Stage::compile(name, order, &text(order)?, print)
+    }
+
+    /// The same of a recipe whose text was read already.
+    pub fn compile(name: &LabName, order: &Order, text: &str, print: Print) -> Result<Stage, Trouble> {
         let programs = Programs::default();
         let mut lab = Lab::new(name.clone(), Box::new(FakeKernel::noting(&programs)), None);
         lab.deny(&order.deny);
@@ -133,15 +138,10 @@ impl Stage {
             }),
         };
         let session = Session::new(Rc::clone(&lab), config);
-        match session.load_file(&order.recipe) {
+        match session.load_as(&order.recipe, text) {
             Ok(recipe) => Ok(Stage { session, lab, recipe, programs, given: order.values() }),
             Err(error) => Err(Trouble { error, sources: session.sources().clone() }),
         }
-    }
-
-    /// Whether the recipe or one of its modules calls a function.
-    pub fn has_call(&self, function: &str) -> bool {
-        self.session.sources().has_call(function)
     }
 
     /// Runs the recipe in memory, and calls `listener` for what would happen.
@@ -179,6 +179,11 @@ impl Stage {
     pub fn about(&self) -> About {
         About { doc: self.recipe.doc(self.session.sources()), params: self.recipe.params().to_vec() }
     }
+}
+
+/// A recipe's text.
+pub fn text(order: &Order) -> OpResult<String> {
+    read_text(&order.recipe)
 }
 
 /// What a recipe says about itself, without running it.

@@ -59,11 +59,6 @@ impl Sources {
         self.0.borrow_mut().calls.entry(key).or_default().insert(Rc::clone(&site.source));
     }
 
-    /// Whether a function is called anywhere.
-    pub fn has_call(&self, function: &str) -> bool {
-        self.0.borrow().calls.keys().any(|(_, _, name)| name == function)
-    }
-
     /// The source that calls a function at the line and column of a place whose source Rhai may have wrong: in a
     /// callback it is that of the module that calls it.
     pub fn caller(&self, function: &str, site: &Site) -> Rc<str> {
