@@ -140,8 +140,9 @@ pub trait Kernel {
     /// Makes the change that was prepared as number `n`. When it fails, nothing of it is left.
     fn apply(&mut self, n: u64, change: &Change, identity: &Identity) -> Done<()>;
 
-    /// Says that a namespace with these sysctls will probably be made soon, so that one may be made ready beside other work.
-    fn expect_netns(&mut self, _sysctls: &[(String, String)]) {}
+    /// Says that namespaces with these sysctls will probably be made soon, and how many, where that is known, so that one
+    /// may be made ready beside other work.
+    fn expect_netns(&mut self, _sysctls: &[(String, String)], _count: Option<usize>) {}
 
     /// Makes what was put off: a kernel may make rules together with later ones, because a commit takes time in
     /// proportion to its table, and write files when the journal is on the disk. Called before anything that could tell

@@ -133,14 +133,15 @@ fn play(
     let mut kernel = engine::kernel(&name, place, job.mode, job.keep)?;
     if text.contains("netns(") {
         // As good a guess as any: it has to be made before the recipe is understood to be of use.
-        kernel.expect_netns(&baseline());
+        kernel.expect_netns(&baseline(), None);
     }
     let stage = match Stage::compile(&name, &job.order, &text, print) {
         Ok(stage) => stage,
         Err(trouble) => return Ok((fail(&trouble), false)),
     };
-    if job.mode == Mode::Host && progress.borrow().takes_notes() {
-        foretell::host(&name, &stage, &place.journal(), &mut progress.borrow_mut());
+    if job.mode == Mode::Host {
+        let spaces = foretell::host(&name, &stage, &place.journal(), &mut progress.borrow_mut());
+        kernel.expect_netns(&baseline(), spaces);
     }
     // A sandbox that ends with its process needs no journal: the kernel itself undoes all of it.
     let needs_journal = job.keep || job.mode == Mode::Host;

@@ -34,8 +34,9 @@ pub(crate) fn step(event: &Event<'_>) -> Option<Step> {
     Some(Step { record: record.clone(), deed })
 }
 
-/// Says what a recipe will touch on this machine, before it does.
-pub fn host(name: &LabName, stage: &Stage, journal: &Path, progress: &mut Progress) {
+/// Says what a recipe will touch on this machine, before it does. Returns how many namespaces it will make, if its rehearsal
+/// came to the end.
+pub fn host(name: &LabName, stage: &Stage, journal: &Path, progress: &mut Progress) -> Option<usize> {
     let touched = Rc::new(RefCell::new(Touched::default()));
     let listener = Rc::clone(&touched);
     let result = stage.rehearse(Box::new(move |event| {
@@ -47,6 +48,8 @@ pub fn host(name: &LabName, stage: &Stage, journal: &Path, progress: &mut Progre
     for line in touched.borrow().lines() {
         text.push_str(&format!("  {line}\n"));
     }
+    let spaces = touched.borrow().spaces();
+    let spaces = result.is_ok().then_some(spaces);
     if let Err(trouble) = result {
         let place = trouble.error.0.site.as_ref().map_or_else(String::new, |site| format!(" at {site}"));
         text.push_str(&format!(
@@ -56,6 +59,7 @@ pub fn host(name: &LabName, stage: &Stage, journal: &Path, progress: &mut Progre
     }
     text.push_str(&format!("Every change is journalled before it is made, in {}.", journal.display()));
     progress.note(&text);
+    spaces
 }
 
 /// What changes touch: names, by the kind of object.
@@ -90,6 +94,11 @@ impl Touched {
             Change::WriteFile { path, .. } => files.insert(path.display().to_string()),
             Change::Start { ns, process } => processes.insert(at(ns, &process.name)),
         };
+    }
+
+    /// How many namespaces.
+    fn spaces(&self) -> usize {
+        self.0[0].len()
     }
 
     /// One line for each kind of object.

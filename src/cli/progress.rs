@@ -166,15 +166,10 @@ impl Progress {
         }
     }
 
-    /// Whether the user wants remarks.
-    pub fn takes_notes(&self) -> bool {
-        matches!(self.manner, Manner::Brief | Manner::Verbose)
-    }
-
     /// A remark to the user, unless they want none.
     pub fn note(&mut self, text: &str) {
         self.erase();
-        if self.takes_notes() {
+        if matches!(self.manner, Manner::Brief | Manner::Verbose) {
             write_err(text);
         }
     }

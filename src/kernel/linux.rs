@@ -216,8 +216,8 @@ impl Kernel for LinuxKernel {
         Ok(())
     }
 
-    fn expect_netns(&mut self, sysctls: &[(String, String)]) {
-        self.unnamed.expect(sysctls);
+    fn expect_netns(&mut self, sysctls: &[(String, String)], count: Option<usize>) {
+        self.unnamed.expect(sysctls, count);
     }
 
     fn settle(&mut self) -> Vec<(u64, Refusal)> {

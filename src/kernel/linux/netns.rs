@@ -53,10 +53,14 @@ impl Unnamed {
         Unnamed { mark: format!("{MARK}{lab}"), nursery: None, made: HashMap::new(), folder_is_ready: false }
     }
 
-    /// Begins to make one with these sysctls ahead of the one that will be asked for.
-    pub fn expect(&mut self, sysctls: &[(String, String)]) {
-        if self.nursery.is_none() {
+    /// Begins to make one with these sysctls ahead of the one that will be asked for; so many will be in all, if that is
+    /// known.
+    pub fn expect(&mut self, sysctls: &[(String, String)], count: Option<usize>) {
+        if self.nursery.is_none() && count != Some(0) {
             self.nursery = Nursery::open(sysctls, &self.mark);
+        }
+        if let (Some(nursery), Some(count)) = (&self.nursery, count) {
+            nursery.limit(count);
         }
     }
 
@@ -76,7 +80,7 @@ impl Unnamed {
         let make = || spaces.inside_new(|| furnish(sysctls, Some(&self.mark)));
         let fresh = ready.map_or_else(make, Ok)?;
         // Where one is made, others often follow.
-        self.expect(sysctls);
+        self.expect(sysctls, None);
         let cookie = spaces::cookie_of(fresh.socket.fd())?;
         self.made.insert(n, fresh);
         Ok(Identity::Netns { cookie })

@@ -5,6 +5,8 @@
 
 use super::netns::furnish;
 use super::spaces::{Fresh, Spaces};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
@@ -13,24 +15,37 @@ use std::thread;
 pub struct Nursery {
     sysctls: Vec<(String, String)>,
     made: Receiver<Fresh>,
+    /// How many are made in all.
+    limit: Arc<AtomicUsize>,
 }
 
 impl Nursery {
-    /// Begins to make one with these sysctls, and with a mark on its `lo`; nothing where there can be no thread.
+    /// Begins to make one with these sysctls, and with a mark on its `lo`, and then one for each that is taken; nothing
+    /// where there can be no thread.
     pub fn open(sysctls: &[(String, String)], mark: &str) -> Option<Nursery> {
         let (send, made) = sync_channel(0);
-        let (all, mark) = (sysctls.to_vec(), mark.to_owned());
+        let limit = Arc::new(AtomicUsize::new(usize::MAX));
+        let (all, mark, end) = (sysctls.to_vec(), mark.to_owned(), Arc::clone(&limit));
         let work = move || {
             let Ok(spaces) = Spaces::new() else { return };
-            // An error is left to whoever wants a namespace then, and meets it too.
-            while let Ok(fresh) = spaces.inside_new(|| furnish(&all, Some(&mark))) {
+            for n in 0.. {
+                if n >= end.load(Ordering::Relaxed) {
+                    break;
+                }
+                // An error is left to whoever wants a namespace then, and meets it too.
+                let Ok(fresh) = spaces.inside_new(|| furnish(&all, Some(&mark))) else { break };
                 if send.send(fresh).is_err() {
                     break;
                 }
             }
         };
         let thread = thread::Builder::new().name("nursery".into()).spawn(work);
-        thread.ok().map(|_| Nursery { sysctls: sysctls.to_vec(), made })
+        thread.ok().map(|_| Nursery { sysctls: sysctls.to_vec(), made, limit })
+    }
+
+    /// Says how many will be wanted in all.
+    pub fn limit(&self, count: usize) {
+        self.limit.store(count, Ordering::Relaxed);
     }
 
     /// One with just these sysctls, if they are what is made here.
