@@ -176,7 +176,13 @@ fn play(
         Ok(())
     });
     let code = match result {
-        Ok(()) if job.keep => return Ok((0, true)),
+        Ok(()) if job.keep => {
+            if job.mode == Mode::Host {
+                // As with the engine: the process is about to end.
+                std::mem::forget(lab);
+            }
+            return Ok((0, true));
+        }
         Ok(()) => 0,
         Err(Trouble { error, sources }) => {
             let error = progress.borrow().why_stopped(error);

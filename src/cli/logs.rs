@@ -12,7 +12,7 @@ use crate::names::LabName;
 use clap::Args;
 use serde::Serialize;
 use std::fs::{File, read_dir};
-use std::io::{self, Read, Write, stdout};
+use std::io::{self, ErrorKind, Read, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -124,7 +124,11 @@ fn is_over(place: &Place) -> OpResult<bool> {
 
 /// The processes that have a log in a folder.
 pub(super) fn names(dir: &Path) -> OpResult<Vec<String>> {
-    let entries = read_dir(dir).map_err(|e| unreadable(dir, &e))?;
+    let entries = match read_dir(dir) {
+        // No process was ever started.
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|e| unreadable(dir, &e))?,
+    };
     let mut names = Vec::new();
     for entry in entries {
         let path = entry.map_err(|e| unreadable(dir, &e))?.path();

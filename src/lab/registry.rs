@@ -73,7 +73,6 @@ impl Registry {
             match DirBuilder::new().mode(0o700).create(&place.dir) {
                 Ok(()) => {
                     if let Some(claim) = place.try_claim()? {
-                        place::own_dir(&place.logs())?;
                         return Ok(claim);
                     }
                 }

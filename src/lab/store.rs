@@ -14,8 +14,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Sender};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 /// A journal being written.
 #[derive(Debug)]
@@ -40,9 +40,25 @@ struct Sync {
 
 /// A thread that brings to the disk what was written by the time it is asked to.
 #[derive(Debug)]
-struct Clerk {
-    requests: Sender<()>,
-    thread: JoinHandle<io::Result<()>>,
+struct Clerk(Arc<Desk>);
+
+/// Where the clerk is asked, and answers.
+#[derive(Debug, Default)]
+struct Desk {
+    state: Mutex<Requests>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Requests {
+    /// How often it was asked.
+    asked: u64,
+    /// How many of these requests are met.
+    met: u64,
+    /// Why it has given up.
+    error: Option<io::Error>,
+    /// Nobody will ask any more.
+    is_closed: bool,
 }
 
 impl Journal {
@@ -96,7 +112,7 @@ impl Journal {
         self.remark(line)?;
         self.flush()?;
         if self.sync.is_needed && matches!(line, Line::Intent { change, .. } if change.is_on_disk()) {
-            self.start_sync()?;
+            self.start_sync();
         }
         Ok(())
     }
@@ -130,7 +146,7 @@ impl Journal {
     /// Writes everything, and waits until what speaks of things on the disk is on the disk.
     pub fn settle(&mut self) -> OpResult<()> {
         self.flush()?;
-        let mut done = self.end_sync();
+        let mut done = self.sync.clerk.as_ref().map_or(Ok(()), Clerk::wait);
         if std::mem::take(&mut self.sync.is_behind) {
             done = done.and_then(|()| self.file.sync_data());
         }
@@ -138,20 +154,14 @@ impl Journal {
     }
 
     /// Begins to bring what was written to the disk.
-    fn start_sync(&mut self) -> OpResult<()> {
+    fn start_sync(&mut self) {
         if self.sync.clerk.is_none() {
             self.sync.clerk = self.file.try_clone().and_then(Clerk::new).ok();
         }
-        let asked = self.sync.clerk.as_ref().is_some_and(|clerk| clerk.requests.send(()).is_ok());
-        if !asked {
-            self.sync.is_behind = true;
-            self.end_sync().map_err(|e| failed("flush", &self.path, &e))?;
+        match &self.sync.clerk {
+            Some(clerk) => clerk.ask(),
+            None => self.sync.is_behind = true,
         }
-        Ok(())
-    }
-
-    fn end_sync(&mut self) -> io::Result<()> {
-        self.sync.clerk.take().map_or(Ok(()), Clerk::end)
     }
 
     /// Takes half a line back, lest the next one follow it, should there be space again by then.
@@ -164,23 +174,57 @@ impl Journal {
 
 impl Clerk {
     fn new(file: File) -> io::Result<Clerk> {
-        let (requests, inbox) = mpsc::channel();
-        let work = move || {
-            while inbox.recv().is_ok() {
-                // One flush is enough for all that has been asked for so far.
-                while inbox.try_recv().is_ok() {}
-                file.sync_data()?;
-            }
-            Ok(())
-        };
-        thread::Builder::new().name("sync".into()).spawn(work).map(|thread| Clerk { requests, thread })
+        let desk = Arc::new(Desk::default());
+        let shared = Arc::clone(&desk);
+        thread::Builder::new().name("sync".into()).spawn(move || shared.serve(&file)).map(|_| Clerk(desk))
+    }
+
+    fn ask(&self) {
+        self.0.lock().asked += 1;
+        self.0.changed.notify_all();
     }
 
     /// Waits until all is there that it was asked for.
-    fn end(self) -> io::Result<()> {
-        drop(self.requests);
-        // A thread that died has synced nothing.
-        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("it was broken off")))
+    fn wait(&self) -> io::Result<()> {
+        let is_busy = |state: &mut Requests| state.met < state.asked && state.error.is_none();
+        let mut state = self.0.wait_while(is_busy);
+        state.error.take().map_or(Ok(()), Err)
+    }
+}
+
+impl Drop for Clerk {
+    fn drop(&mut self) {
+        self.0.lock().is_closed = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Desk {
+    fn serve(&self, file: &File) {
+        loop {
+            let state = self.wait_while(|state| state.met == state.asked && !state.is_closed);
+            // One flush is enough for all that has been asked for so far.
+            let (asked, is_closed) = (state.asked, state.is_closed);
+            drop(state);
+            if is_closed {
+                return;
+            }
+            let done = file.sync_data();
+            let mut state = self.lock();
+            state.error = done.err();
+            state.met = asked;
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Requests> {
+        // A thread that panics while it has it leaves nothing half done there.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_while(&self, is_wanting: impl FnMut(&mut Requests) -> bool) -> MutexGuard<'_, Requests> {
+        self.changed.wait_while(self.lock(), is_wanting).unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,8 +4,11 @@ use super::{get, path, put, same};
 use crate::change::Identity;
 use crate::kernel::linux::ledger::{Entry, Ledger};
 use crate::kernel::linux::spaces;
-use crate::kernel::{Done, Errno, Undone};
-use std::fs;
+use crate::kernel::{Done, Errno, Refusal, Undone};
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 /// Reads what a sysctl is now, in the calling thread's namespace, whose cookie that is, and whether another lab keeps it
@@ -115,19 +118,28 @@ fn along(path: &Path) -> Done<Vec<(String, String)>> {
         _ => return Ok(Vec::new()),
     };
     let mut along = Vec::new();
-    let entries = fs::read_dir(conf).map_err(|e| crate::kernel::Refusal::io(format!("read {conf}"), &e))?;
-    for entry in entries.flatten() {
-        let file = entry.path().join("forwarding");
+    let refuse = |e: io::Error| Refusal::io(format!("read {conf}"), &e);
+    // Opened by way of this, because to walk down to each of them takes four times as long.
+    let folder = File::open(conf).map_err(refuse)?;
+    for entry in fs::read_dir(conf).map_err(refuse)?.flatten() {
+        let Ok(interface) = entry.file_name().into_string() else { continue };
+        let file = format!("{interface}/forwarding");
         // An interface that goes meanwhile has nothing to be put back.
-        if entry.file_name() != "all"
-            && let Ok(value) = get(&file)
+        if interface != "all"
+            && let Ok(value) = get_in(&folder, &file)
         {
-            along.push((file.display().to_string(), value));
+            along.push((format!("{conf}/{file}"), value));
         }
     }
-    let redirects = Path::new(conf).join("all/accept_redirects");
     if conf.contains("ipv4") {
-        along.push((redirects.display().to_string(), get(&redirects)?));
+        let redirects = "all/accept_redirects";
+        along.push((format!("{conf}/{redirects}"), get_in(&folder, redirects).map_err(refuse)?));
     }
     Ok(along)
+}
+
+fn get_in(folder: &File, path: &str) -> io::Result<String> {
+    let mut text = String::new();
+    File::from(openat(folder, path, OFlag::O_CLOEXEC, Mode::empty())?).read_to_string(&mut text)?;
+    Ok(text.trim_end_matches('\n').to_owned())
 }
