@@ -144,10 +144,15 @@ pub trait Kernel {
     /// may be made ready beside other work.
     fn expect_netns(&mut self, _sysctls: &[(String, String)], _count: Option<usize>) {}
 
-    /// Makes what was put off: a kernel may make rules together with later ones, because a commit takes time in
-    /// proportion to its table, and write files when the journal is on the disk. Called before anything that could tell
-    /// the difference. Returns the changes that were refused; nothing is left of them.
+    /// Makes what was put off, except files: a kernel may make rules together with later ones, because a commit takes time
+    /// in proportion to its table. Called before anything that could tell the difference. Returns the changes that were
+    /// refused; nothing is left of them.
     fn settle(&mut self) -> Vec<(u64, Refusal)> {
+        Vec::new()
+    }
+
+    /// The same with files, once the journal is on the disk that they will be on.
+    fn settle_files(&mut self) -> Vec<(u64, Refusal)> {
         Vec::new()
     }
 

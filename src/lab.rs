@@ -234,12 +234,15 @@ impl Lab {
     /// Makes what the kernel has put off, before anything looks at it. An error carries the line that asked for
     /// the change that was refused, which is taken back.
     pub fn settle(&mut self) -> OpResult<()> {
-        if let Some(journal) = &mut self.journal {
-            journal.settle()?;
+        let mut refused = self.kernel.settle();
+        // The disk takes its time, which by now is nearly over.
+        let is_on_disk = self.journal.as_mut().map_or(Ok(()), Journal::settle);
+        if is_on_disk.is_ok() {
+            refused.extend(self.kernel.settle_files());
         }
         let mut errors = Vec::new();
         let mut is_stopped = false;
-        for (n, refusal) in self.kernel.settle() {
+        for (n, refusal) in refused {
             is_stopped |= refusal.why == Why::Interrupted;
             let Some(at) = self.made.iter().rposition(|record| record.n == n) else { continue };
             let record = self.made.remove(at);
@@ -250,7 +253,7 @@ impl Lab {
             self.tell(&Event::Undone(&record, Undone::AlreadyGone));
         }
         if errors.is_empty() {
-            return Ok(());
+            return is_on_disk;
         }
         self.reindex();
         if is_stopped {

@@ -222,9 +222,11 @@ impl Kernel for LinuxKernel {
 
     fn settle(&mut self) -> Vec<(u64, Refusal)> {
         self.unnamed.rest();
-        let mut refused = self.files.flush();
-        refused.extend(self.netfilter.flush(&self.spaces));
-        refused
+        self.netfilter.flush(&self.spaces)
+    }
+
+    fn settle_files(&mut self) -> Vec<(u64, Refusal)> {
+        self.files.flush()
     }
 
     fn rest(&mut self) {

@@ -146,7 +146,8 @@ impl Journal {
     /// Writes everything, and waits until what speaks of things on the disk is on the disk.
     pub fn settle(&mut self) -> OpResult<()> {
         self.flush()?;
-        let mut done = self.sync.clerk.as_ref().map_or(Ok(()), Clerk::wait);
+        // The thread ends by itself then; to wait for its end as well would take longer than to make another.
+        let mut done = self.sync.clerk.take().map_or(Ok(()), |clerk| clerk.wait());
         if std::mem::take(&mut self.sync.is_behind) {
             done = done.and_then(|()| self.file.sync_data());
         }

@@ -79,7 +79,7 @@ impl Lab {
         let n = self.made.len() as u64;
         let identity = self.kernel.prepare(n, &change)?;
         self.kernel.apply(n, &change, &identity)?;
-        if let Some((_, refusal)) = self.kernel.settle().pop() {
+        if let Some((_, refusal)) = self.kernel.settle_files().pop() {
             return Err(refusal);
         }
         self.made.push((change, identity.clone()));

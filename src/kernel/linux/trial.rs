@@ -42,7 +42,7 @@ fn make(changes: &[Change]) -> Done<()> {
     for (n, change) in (1..).zip(changes) {
         let identity = kernel.prepare(n, change)?;
         kernel.apply(n, change, &identity)?;
-        if let Some((_, refusal)) = kernel.settle().into_iter().next() {
+        if let Some((_, refusal)) = kernel.settle().into_iter().chain(kernel.settle_files()).next() {
             return Err(refusal);
         }
     }

@@ -74,8 +74,8 @@ impl Guardian {
         let program = open("/proc/self/exe", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
         let program = program.map_err(refuse("open /proc/self/exe"))?;
         let words: Vec<CString> = ["rhailab"].iter().chain(args).map(c_string).collect::<Done<_>>()?;
-        let (env, shared) = (environment(&[]), Arc::clone(&pact));
-        let lend = move || match env_strings(&env) {
+        let shared = Arc::clone(&pact);
+        let lend = move || match env_strings(&environment(&[])) {
             Ok(env) => Post { us, program, argv: Strings::new(words), env, pact: shared }.lend(),
             Err(_) => shared.settle(Err(Errno::EINVAL)),
         };
