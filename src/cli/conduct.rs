@@ -8,7 +8,6 @@ use super::progress::Progress;
 use crate::change::Change;
 use crate::error::{Class, OpError, OpResult};
 use crate::kernel::interrupt;
-use crate::kernel::linux::process::guardian::Guardian;
 use crate::lab::registry::{Card, Claim, Mode, Registry};
 use crate::lab::sandbox::{self, Holder, Outcome, Spec, Verdict};
 use crate::lab::store::Journal;
@@ -61,7 +60,7 @@ pub fn take_name(registry: &Registry, name: &LabName, exactly: bool) -> OpResult
 }
 
 fn in_sandbox(job: &Job, claim: Claim) -> OpResult<i32> {
-    let outcome = sandbox::enter(&Spec::default(), |inside| stage(job, &claim, inside.holder, None));
+    let outcome = sandbox::enter(&Spec::default(), |inside| stage(job, &claim, inside.holder));
     conclude(outcome, claim)
 }
 
@@ -79,14 +78,9 @@ pub fn conclude(outcome: OpResult<Outcome>, claim: Claim) -> OpResult<i32> {
 }
 
 fn on_host(job: &Job, claim: Claim) -> OpResult<i32> {
-    let guardian = if job.guarded { Some(watch_over(claim.place(), job.context)?) } else { None };
     let pid = i32::try_from(std::process::id()).unwrap_or(0);
     let holder = Holder::of(pid).unwrap_or(Holder { pid, start: 0 });
-    let verdict = sandbox::on_big_stack(|| stage(job, &claim, holder, guardian.as_ref()))?;
-    if let Some(guardian) = guardian {
-        guardian.discharge();
-    }
-    match verdict {
+    match sandbox::on_big_stack(|| stage(job, &claim, holder))? {
         Verdict::Keep => Ok(0),
         // What could not be undone stays on record.
         Verdict::End(code) if code == Class::Leftover.exit_code() => Ok(code),
@@ -95,13 +89,13 @@ fn on_host(job: &Job, claim: Claim) -> OpResult<i32> {
 }
 
 /// The whole run, on its thread.
-fn stage(job: &Job, claim: &Claim, holder: Holder, guardian: Option<&Guardian>) -> Verdict {
+fn stage(job: &Job, claim: &Claim, holder: Holder) -> Verdict {
     let progress = Rc::new(RefCell::new(Progress::new(claim.place().name(), job.output, job.context)));
     let fail = |trouble: &Trouble| {
         progress.borrow_mut().error(&trouble.error, &engine::report(trouble, job.context.stderr()));
         code_of(&trouble.error)
     };
-    let (code, kept) = match play(job, claim, holder, guardian, &progress, &fail) {
+    let (code, kept) = match play(job, claim, holder, &progress, &fail) {
         Ok(ending) => ending,
         Err(error) => (fail(&error.into()), false),
     };
@@ -115,7 +109,6 @@ fn play(
     job: &Job,
     claim: &Claim,
     holder: Holder,
-    guardian: Option<&Guardian>,
     progress: &Rc<RefCell<Progress>>,
     fail: &dyn Fn(&Trouble) -> i32,
 ) -> OpResult<(i32, bool)> {
@@ -123,15 +116,12 @@ fn play(
     let place = claim.place();
     let name = LabName::new(place.name())?;
     let recipe = absolute(&job.order.recipe);
-    let root = if job.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
-    let mut card = Card { holder: Some(holder), root, ..Card::new(&name, job.mode, &recipe, job.order.values()) };
-    claim.write(&card)?;
     progress.borrow_mut().start(job.mode, &recipe);
     let printer = Rc::clone(progress);
     let print = Rc::new(move |text: &str| printer.borrow_mut().print(text));
     let text = engine::text(&job.order)?;
     let mut kernel = engine::kernel(&name, place, job.mode, job.keep)?;
-    if text.contains("netns(") {
+    if ["netns(", "import "].iter().any(|hint| text.contains(hint)) {
         // As good a guess as any: it has to be made before the recipe is understood to be of use.
         kernel.expect_netns(&baseline(), None);
     }
@@ -139,6 +129,11 @@ fn play(
         Ok(stage) => stage,
         Err(trouble) => return Ok((fail(&trouble), false)),
     };
+    // Only now, because a process that has a guardian is slower at everything that it does with its memory.
+    let guardian = if job.guarded { Some(watch_over(place, job.context)?) } else { None };
+    let root = if job.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
+    let mut card = Card { holder: Some(holder), root, ..Card::new(&name, job.mode, &recipe, job.order.values()) };
+    claim.write(&card)?;
     if job.mode == Mode::Host {
         let spaces = foretell::host(&name, &stage, &place.journal(), &mut progress.borrow_mut());
         kernel.expect_netns(&baseline(), spaces);
@@ -160,7 +155,7 @@ fn play(
     }
     let listener = Rc::clone(progress);
     lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
-    await_guardian(guardian)?;
+    await_guardian(guardian.as_ref())?;
     let (mut lab, result) = stage.perform(lab);
     if !(job.keep && job.mode == Mode::Sandbox) {
         // The process is about to end, and to take the engine apart takes nearly as long as to make it.

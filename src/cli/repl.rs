@@ -135,7 +135,7 @@ fn on_host(start: &Start, claim: Claim) -> OpResult<i32> {
     let pid = i32::try_from(std::process::id()).unwrap_or(0);
     let holder = Holder::of(pid).unwrap_or(Holder { pid, start: 0 });
     let ending = sandbox::on_big_stack(|| begin(start, &claim, holder))?;
-    guardian.discharge();
+    drop(guardian);
     match ending {
         // Kept under this name, or under another one, and then nothing is left of this one.
         Ending::Stays { code } if claim.place().card()?.is_some_and(|card| card.kept) => Ok(code),

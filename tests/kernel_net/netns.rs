@@ -7,6 +7,7 @@ use rhailab::kernel::{Entry, Kernel, Undone};
 use rhailab::names::{Ns, NsName};
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 fn is_named(name: &str) -> bool {
     sh("ip netns list").lines().any(|line| line.split(' ').next() == Some(name))
@@ -122,4 +123,47 @@ fn a_namespace_that_is_not_applied_ends() {
     assert_ne!(namespaces(), before);
     lab.kernel.abandon(3);
     assert_eq!(namespaces(), before);
+}
+
+/// The network namespaces that this process holds open.
+fn held() -> usize {
+    sh("ls -l /proc/$PPID/fd | grep -c 'net:\\[' || true").trim().parse().unwrap()
+}
+
+/// Waits for what another thread is doing.
+fn soon(what: &str, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !is_so() {
+        assert!(Instant::now() < end, "still not so: {what}");
+    }
+}
+
+#[test]
+fn namespaces_made_ahead_are_like_all_others_and_none_is_left() {
+    let Some(mut lab) = lone_lab() else { return };
+    let before = held();
+    for count in [None, Some(4)] {
+        lab.kernel.expect_netns(&rhailab::lab::baseline(), count);
+        soon("one is made before it is asked for", || held() > before);
+        let made = [91, 92, 93].map(|n| lab.kernel.prepare(n, &add_netns(&format!("ns{n}"))).unwrap());
+        let [Identity::Netns { cookie: a }, Identity::Netns { cookie: b }, Identity::Netns { cookie: c }] = made else {
+            panic!("{made:?}")
+        };
+        assert!(a != b && b != c && a != c);
+        // One with other settings is made for itself.
+        let key = "net.ipv4.conf.all.rp_filter";
+        let strict =
+            Change::AddNetns { name: NsName::new("strict").unwrap(), sysctls: [(key.into(), "1".into())].into() };
+        let strict = lab.make(strict);
+        assert_eq!(lab.kernel.sysctl(&ns("strict"), key).unwrap(), "1");
+        let web = lab.make(add_netns("web"));
+        assert_eq!(lab.kernel.sysctl(&ns("web"), key).unwrap(), "0");
+        assert_eq!(lab.kernel.sysctl(&ns("web"), "net.ipv6.conf.default.addr_gen_mode").unwrap(), "1");
+        assert!(lab.link(&ns("web"), "lo").up && sh("ip -n web link show lo").contains("alias rhailab:"));
+        lab.undo_twice(web);
+        lab.undo_twice(strict);
+        [91, 92, 93].into_iter().for_each(|n| lab.kernel.abandon(n));
+        lab.kernel.settle();
+        soon("none is left", || held() == before);
+    }
 }

@@ -27,6 +27,8 @@ const LOOPBACK: u32 = 1;
 pub struct Unnamed {
     mark: String,
     nursery: Option<Nursery>,
+    /// How many are still to be asked for, as far as that is known; 0 where nothing is.
+    expected: usize,
     made: HashMap<u64, Fresh>,
     folder_is_ready: bool,
 }
@@ -50,17 +52,24 @@ pub fn furnish(sysctls: &[(String, String)], mark: Option<&str>) -> Done<Fresh> 
 impl Unnamed {
     /// For a lab, whose mark they get.
     pub fn new(lab: &LabName) -> Unnamed {
-        Unnamed { mark: format!("{MARK}{lab}"), nursery: None, made: HashMap::new(), folder_is_ready: false }
+        Unnamed {
+            mark: format!("{MARK}{lab}"),
+            nursery: None,
+            expected: 0,
+            made: HashMap::new(),
+            folder_is_ready: false,
+        }
     }
 
     /// Begins to make one with these sysctls ahead of the one that will be asked for; so many will be in all, if that is
     /// known.
     pub fn expect(&mut self, sysctls: &[(String, String)], count: Option<usize>) {
-        if self.nursery.is_none() && count != Some(0) {
+        self.expected = count.unwrap_or(usize::MAX);
+        if self.expected > 0 && self.nursery.is_none() {
             self.nursery = Nursery::open(sysctls, &self.mark);
         }
-        if let (Some(nursery), Some(count)) = (&self.nursery, count) {
-            nursery.limit(count);
+        if let Some(nursery) = &self.nursery {
+            nursery.limit(self.expected);
         }
     }
 
@@ -79,8 +88,10 @@ impl Unnamed {
         let ready = self.nursery.as_ref().and_then(|nursery| nursery.take(sysctls));
         let make = || spaces.inside_new(|| furnish(sysctls, Some(&self.mark)));
         let fresh = ready.map_or_else(make, Ok)?;
-        // Where one is made, others often follow.
-        self.expect(sysctls, None);
+        self.expected = self.expected.saturating_sub(1);
+        if self.nursery.is_none() && self.expected > 0 {
+            self.expect(sysctls, Some(self.expected));
+        }
         let cookie = spaces::cookie_of(fresh.socket.fd())?;
         self.made.insert(n, fresh);
         Ok(Identity::Netns { cookie })

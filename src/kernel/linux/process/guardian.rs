@@ -63,8 +63,7 @@ struct Post {
 }
 
 impl Guardian {
-    /// Has this program called with these arguments as soon as we have ended, unless it was
-    /// [discharged](Guardian::discharge). What it says goes to our standard error; neither Ctrl-C nor the end of our
+    /// Has this program called with these arguments as soon as we have ended, unless this was dropped before. What it says goes to our standard error; neither Ctrl-C nor the end of our
     /// terminal reaches it.
     pub fn post(args: &[&str]) -> Done<Guardian> {
         let settled = EventFd::from_flags(EfdFlags::EFD_CLOEXEC).map_err(refuse("eventfd"))?;
@@ -96,10 +95,14 @@ impl Guardian {
             errno => Err(Refusal::errno("clone", errno)),
         }
     }
+}
 
+impl Drop for Guardian {
     /// Tells it that we end in order. (What it would do otherwise comes to the same, but takes longer.)
-    pub fn discharge(&self) {
-        self.0.discharged.store(true, Ordering::Release);
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            self.0.discharged.store(true, Ordering::Release);
+        }
     }
 }
 
