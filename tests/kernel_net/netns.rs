@@ -162,7 +162,9 @@ fn namespaces_made_ahead_are_like_all_others_and_none_is_left() {
         assert!(lab.link(&ns("web"), "lo").up && sh("ip -n web link show lo").contains("alias rhailab:"));
         lab.undo_twice(web);
         lab.undo_twice(strict);
-        [91, 92, 93].into_iter().for_each(|n| lab.kernel.abandon(n));
+        for n in [91, 92, 93] {
+            lab.kernel.abandon(n);
+        }
         lab.kernel.settle();
         soon("none is left", || held() == before);
     }

@@ -63,8 +63,8 @@ struct Post {
 }
 
 impl Guardian {
-    /// Has this program called with these arguments as soon as we have ended, unless this was dropped before. What it says goes to our standard error; neither Ctrl-C nor the end of our
-    /// terminal reaches it.
+    /// Has this program called with these arguments as soon as we have ended, unless this was dropped before. What it
+    /// says goes to our standard error; neither Ctrl-C nor the end of our terminal reaches it.
     pub fn post(args: &[&str]) -> Done<Guardian> {
         let settled = EventFd::from_flags(EfdFlags::EFD_CLOEXEC).map_err(refuse("eventfd"))?;
         let pact = Arc::new(Pact { settled, errno: AtomicI32::new(0), discharged: AtomicBool::new(false) });
