@@ -235,7 +235,6 @@ impl Lab {
     /// the change that was refused, which is taken back.
     pub fn settle(&mut self) -> OpResult<()> {
         let mut refused = self.kernel.settle();
-        // The disk takes its time, which by now is nearly over.
         let is_on_disk = self.journal.as_mut().map_or(Ok(()), Journal::settle);
         if is_on_disk.is_ok() {
             refused.extend(self.kernel.settle_files());

@@ -103,7 +103,7 @@ pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Verdict + Send) -> OpRe
         let user_ns = flags.contains(CloneFlags::CLONE_NEWUSER);
         let setting = init::Setting { user_ns, terminal: spec.terminal };
         let born = || init::main(&ours, &theirs, &signals, setting, inside.take());
-        outer::clone(Box::new(born), &mut stack, flags)
+        outer::clone(born, &mut stack, flags)
     };
     let all = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
     // A root without CAP_SYS_ADMIN, as in a container, is no better off than an ordinary user.

@@ -44,7 +44,7 @@ pub fn main<F: FnOnce(Inside) -> Verdict + Send>(
     signals: &Signals,
     setting: Setting,
     inside: Option<F>,
-) -> isize {
+) -> i32 {
     // Without our copy, the socket tells when the outer process is gone.
     let closed = close(outer.as_raw_fd()).and_then(|()| signals.restore());
     let (Ok(()), Some(inside)) = (closed, inside) else { return finish(DEFECT) };
@@ -135,10 +135,10 @@ fn reap(flags: WaitPidFlag) -> bool {
 }
 
 /// What a lab's pid 1 returns does not pass through `exit`, so what is buffered is written here.
-fn finish(code: i32) -> isize {
+fn finish(code: i32) -> i32 {
     // Standard output may be closed, and there is nobody else to tell.
     let _ = std::io::stdout().flush();
-    code.try_into().unwrap_or(1)
+    code
 }
 
 /// Cuts the lab loose from the process and the terminal that it was started from, and says that it stays.
@@ -161,7 +161,7 @@ fn settle(socket: &UnixStream) -> Result<(), Failure> {
 
 /// Reaps until SIGTERM comes, then asks every process of the lab to end and gives them some time. The kernel
 /// kills the rest with us, and takes the network down.
-fn hold() -> isize {
+fn hold() -> i32 {
     let mut set = SigSet::empty();
     set.add(Signal::SIGCHLD);
     set.add(Signal::SIGTERM);
