@@ -48,8 +48,7 @@ pub fn host(name: &LabName, stage: &Stage, journal: &Path, progress: &mut Progre
     for line in touched.borrow().lines() {
         text.push_str(&format!("  {line}\n"));
     }
-    let spaces = touched.borrow().spaces();
-    let spaces = result.is_ok().then_some(spaces);
+    let spaces = result.is_ok().then(|| touched.borrow().spaces());
     if let Err(trouble) = result {
         let place = trouble.error.0.site.as_ref().map_or_else(String::new, |site| format!(" at {site}"));
         text.push_str(&format!(

@@ -14,7 +14,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 /// A journal being written.
@@ -40,25 +40,11 @@ struct Sync {
 
 /// A thread that brings to the disk what was written by the time it is asked to.
 #[derive(Debug)]
-struct Clerk(Arc<Desk>);
-
-/// Where the clerk is asked, and answers.
-#[derive(Debug, Default)]
-struct Desk {
-    state: Mutex<Requests>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Requests {
-    /// How often it was asked.
-    asked: u64,
-    /// How many of these requests are met.
-    met: u64,
-    /// Why it has given up.
-    error: Option<io::Error>,
-    /// Nobody will ask any more.
-    is_closed: bool,
+struct Clerk {
+    requests: Sender<()>,
+    /// How many requests each flush has met, or why it has given up.
+    answers: Receiver<io::Result<usize>>,
+    asked: usize,
 }
 
 impl Journal {
@@ -147,10 +133,12 @@ impl Journal {
     pub fn settle(&mut self) -> OpResult<()> {
         self.flush()?;
         // The thread ends by itself then; to wait for its end as well would take longer than to make another.
-        let mut done = self.sync.clerk.take().map_or(Ok(()), |clerk| clerk.wait());
+        let mut done = self.sync.clerk.take().map_or(Ok(()), Clerk::wait);
         if std::mem::take(&mut self.sync.is_behind) {
             done = done.and_then(|()| self.file.sync_data());
         }
+        // What waits for it must go on waiting.
+        self.sync.is_behind = done.is_err();
         done.map_err(|e| failed("flush", &self.path, &e))
     }
 
@@ -159,7 +147,7 @@ impl Journal {
         if self.sync.clerk.is_none() {
             self.sync.clerk = self.file.try_clone().and_then(Clerk::new).ok();
         }
-        match &self.sync.clerk {
+        match &mut self.sync.clerk {
             Some(clerk) => clerk.ask(),
             None => self.sync.is_behind = true,
         }
@@ -175,57 +163,35 @@ impl Journal {
 
 impl Clerk {
     fn new(file: File) -> io::Result<Clerk> {
-        let desk = Arc::new(Desk::default());
-        let shared = Arc::clone(&desk);
-        thread::Builder::new().name("sync".into()).spawn(move || shared.serve(&file)).map(|_| Clerk(desk))
+        let (requests, inbox) = mpsc::channel();
+        let (outbox, answers) = mpsc::channel();
+        let work = move || {
+            while inbox.recv().is_ok() {
+                // One flush is enough for all that has been asked for so far.
+                let count = 1 + inbox.try_iter().count();
+                let done = file.sync_data().map(|()| count);
+                if done.is_err() | outbox.send(done).is_err() {
+                    break;
+                }
+            }
+        };
+        thread::Builder::new().name("sync".into()).spawn(work).map(|_| Clerk { requests, answers, asked: 0 })
     }
 
-    fn ask(&self) {
-        self.0.lock().asked += 1;
-        self.0.changed.notify_all();
+    fn ask(&mut self) {
+        // Nobody is there any more after an error, which is among the answers.
+        let _ = self.requests.send(());
+        self.asked += 1;
     }
 
     /// Waits until all is there that it was asked for.
-    fn wait(&self) -> io::Result<()> {
-        let is_busy = |state: &mut Requests| state.met < state.asked && state.error.is_none();
-        let mut state = self.0.wait_while(is_busy);
-        state.error.take().map_or(Ok(()), Err)
-    }
-}
-
-impl Drop for Clerk {
-    fn drop(&mut self) {
-        self.0.lock().is_closed = true;
-        self.0.changed.notify_all();
-    }
-}
-
-impl Desk {
-    fn serve(&self, file: &File) {
-        loop {
-            let state = self.wait_while(|state| state.met == state.asked && !state.is_closed);
-            // One flush is enough for all that has been asked for so far.
-            let (asked, is_closed) = (state.asked, state.is_closed);
-            drop(state);
-            if is_closed {
-                return;
-            }
-            let done = file.sync_data();
-            let mut state = self.lock();
-            state.error = done.err();
-            state.met = asked;
-            drop(state);
-            self.changed.notify_all();
+    fn wait(self) -> io::Result<()> {
+        let mut met = 0;
+        while met < self.asked {
+            // A thread that died has synced nothing.
+            met += self.answers.recv().unwrap_or_else(|_| Err(io::Error::other("it was broken off")))?;
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Requests> {
-        // A thread that panics while it has it leaves nothing half done there.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait_while(&self, is_wanting: impl FnMut(&mut Requests) -> bool) -> MutexGuard<'_, Requests> {
-        self.changed.wait_while(self.lock(), is_wanting).unwrap_or_else(PoisonError::into_inner)
+        Ok(())
     }
 }
 

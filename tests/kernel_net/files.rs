@@ -68,7 +68,7 @@ fn a_file_that_is_there_is_never_taken_over() {
     fs::create_dir_all("/run/a/b").unwrap();
     fs::write("/run/a/b/late", "theirs").unwrap();
     lab.kernel.apply(1, &late, &identity).unwrap();
-    let refused = lab.kernel.settle_files();
+    let refused = lab.settle();
     assert!(matches!(&refused[..], [(1, refusal)] if refusal.is(Errno::EEXIST)), "{refused:?}");
     assert_eq!(fs::read_to_string("/run/a/b/late").unwrap(), "theirs");
     // A folder only, as another lab may make it: it is used, and goes with the last file in it.
@@ -77,7 +77,7 @@ fn a_file_that_is_there_is_never_taken_over() {
     fs::create_dir_all("/run/c").unwrap();
     fs::write("/run/c/theirs", "").unwrap();
     lab.kernel.apply(2, &beside, &identity).unwrap();
-    assert_eq!(lab.kernel.settle_files(), []);
+    assert_eq!(lab.settle(), []);
     assert_eq!(lab.kernel.undo(Entry { change: &beside, identity: &identity }), Ok(Undone::Yes));
     assert!(!Path::new("/run/c/d").exists() && Path::new("/run/c/theirs").exists());
     fs::remove_file("/run/c/theirs").unwrap();

@@ -6,7 +6,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::geteuid;
 use rhailab::change::{Change, Identity, LinkKind, LinkSet, Mac, NewLink, Route};
 use rhailab::kernel::linux::{LinuxKernel, Setup};
-use rhailab::kernel::{Done, Entry, Kernel, Undone};
+use rhailab::kernel::{Done, Entry, Kernel, Refusal, Undone};
 use rhailab::names::{IfName, LabName, Ns, NsName};
 use rhailab::observe::LinkInfo;
 use std::net::IpAddr;
@@ -79,11 +79,18 @@ impl Lab {
         let n = self.made.len() as u64;
         let identity = self.kernel.prepare(n, &change)?;
         self.kernel.apply(n, &change, &identity)?;
-        if let Some((_, refusal)) = self.kernel.settle_files().pop() {
+        if let Some((_, refusal)) = self.settle().pop() {
             return Err(refusal);
         }
         self.made.push((change, identity.clone()));
         Ok(identity)
+    }
+
+    /// Makes what was put off, and returns what was refused.
+    pub fn settle(&mut self) -> Vec<(u64, Refusal)> {
+        let mut refused = self.kernel.settle();
+        refused.extend(self.kernel.settle_files());
+        refused
     }
 
     /// Undoes one of the changes made.
