@@ -89,8 +89,8 @@ Exit codes:
   4  something could not be undone, and is listed
 
 Environment:
-  RHAILAB_STATE_DIR  where labs are kept; where it is not set, that is
-                     /var/lib/rhailab for root, ~/.local/state/rhailab for others
+  RHAILAB_STATE_DIR  where labs are kept; where it is not set, that is /run/rhailab
+                     and /var/lib/rhailab for root, ~/.local/state/rhailab for others
   NO_COLOR           turns colours off";
 
 #[derive(Debug, Subcommand)]

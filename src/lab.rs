@@ -27,6 +27,7 @@ pub mod recover;
 pub mod registry;
 mod remake;
 pub mod sandbox;
+pub mod state;
 mod stop;
 pub mod store;
 mod unwind;
@@ -38,7 +39,7 @@ pub use fault::Fault;
 pub use mend::{LinkAt, Moves, drops};
 pub use neighbours::Neighbours;
 pub use stop::{STOPPED, stopped};
-pub use unwind::teardown;
+pub use unwind::{Leftover, teardown};
 
 /// A change that was made, with where the recipe asked for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,24 +67,6 @@ pub enum Event<'a> {
 
 /// Who is told of [`Event`]s.
 pub type Listener = Box<dyn FnMut(&Event<'_>)>;
-
-/// A change that stands although it should not, and why.
-#[derive(Debug)]
-pub struct Leftover {
-    /// The change.
-    pub record: Record,
-    /// Why it could not be undone.
-    pub error: OpError,
-}
-
-impl Leftover {
-    /// What is left, why, and the commands that remove it by hand.
-    pub fn describe(&self) -> String {
-        let Record { change, identity, .. } = &self.record;
-        let commands = render::undo_commands(change, identity).join("; ");
-        format!("{} To undo it by hand: {commands}", self.error)
-    }
-}
 
 /// A lab in progress.
 pub struct Lab {
@@ -129,6 +112,9 @@ impl Lab {
         let mut lab = Lab::new(name, kernel, journal);
         for Record { change, identity, .. } in &made {
             lab.kernel.recall(Entry { change, identity });
+        }
+        if let Some(journal) = &mut lab.journal {
+            journal.recall(&made);
         }
         lab.next = made.last().map_or(1, |record| record.n + 1);
         lab.made = made;

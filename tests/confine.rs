@@ -61,7 +61,10 @@ fn what_is_denied_is_refused_where_it_is_asked_for() {
 fn nobody_but_its_owner_can_look_at_the_state_or_lead_it_elsewhere() {
     let Some(machine) = machine::enter(false) else { return };
     let home = &machine.home;
-    home.write("lab.rhai", "netns(\"web\").start(\"sleep 1000\");\nip_forward(true);");
+    home.write(
+        "lab.rhai",
+        "let web = netns(\"web\");\nweb.dns([\"8.8.8.8\"]);\nweb.start(\"sleep 1000\");\nip_forward(true);",
+    );
     home.run(&["up", "--host", "-q", "lab.rhai"]).assert_well();
     let state = home.path("state");
     let mut seen = 0;
@@ -83,15 +86,15 @@ fn nobody_but_its_owner_can_look_at_the_state_or_lead_it_elsewhere() {
             if path.is_dir() { folders.push(path) } else { look(&path) }
         }
     }
-    assert!(seen >= 4, "labs, the lab, its logs, and what is shared");
-    for file in ["labs/lab/journal.jsonl", "labs/lab/logs/"] {
+    assert!(seen >= 6, "labs, the lab, logs, its logs, what is shared, and records of files");
+    for file in ["labs/lab/journal.jsonl", "logs/lab/", "files/lab.jsonl"] {
         assert_eq!(fs::metadata(state.join(file)).unwrap().permissions().mode() & 0o077, 0, "{file}");
     }
     home.run(&["down", "-q", "lab"]).assert_well();
 
     // Led elsewhere by links, it is refused.
     let elsewhere = home.folder("elsewhere");
-    for part in ["labs", "shared"] {
+    for part in ["labs", "shared", "files"] {
         let path = state.join(part);
         fs::remove_dir_all(&path).unwrap();
         symlink(&elsewhere, &path).unwrap();

@@ -12,7 +12,7 @@ use rhailab::kernel::linux::netfilter::restores_started;
 use rhailab::kernel::linux::netlink::{Counts, counts};
 use rhailab::kernel::linux::{LinuxKernel, Setup};
 use rhailab::lab::Lab;
-use rhailab::lab::store::Journal;
+use rhailab::lab::store::{self, Journal};
 use rhailab::names::LabName;
 use rhailab::script::{Config, Session};
 use std::cell::RefCell;
@@ -136,18 +136,46 @@ fn no_tool_is_run_for_a_change() {
 }
 
 #[test]
-fn the_journal_is_flushed_for_files_only() {
-    // Of all that a journal does, /dev/null refuses one thing only: to be flushed.
-    let journal = || Some(Journal::open(Path::new("/dev/null")).unwrap());
-    let fake = || Box::new(FakeKernel::new());
-    let lab = run(fake(), journal(), &star(50));
+fn only_what_is_about_files_goes_to_the_disk_and_before_they_are_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let make = |name: &str, files: &Path, text: &str| {
+        let path = dir.path().join(name);
+        let journal = Journal::create(&path, &LabName::new("test").unwrap(), "test.rhai", Some(files)).unwrap();
+        let lab =
+            Rc::new(RefCell::new(Lab::new(LabName::new("test").unwrap(), Box::new(FakeKernel::new()), Some(journal))));
+        let session = Session::new(Rc::clone(&lab), Config::default());
+        let done = session.run(&session.load_text("test.rhai", text).unwrap());
+        (lab, done)
+    };
+    let files = dir.path().join("state/files/test.jsonl");
+    let (lab, done) = make("star", &files, &star(50));
+    done.unwrap();
     assert!(lab.borrow_mut().unwind().is_empty());
+    assert!(!dir.path().join("state").exists());
 
-    let lab = Rc::new(RefCell::new(Lab::new(LabName::new("test").unwrap(), fake(), journal())));
-    let session = Session::new(lab, Config::default());
-    let recipe = session.load_text("test.rhai", "netns(\"web\").dns([\"8.8.8.8\"]);").unwrap();
-    let error = session.run(&recipe).unwrap_err();
-    assert!(error.to_string().contains("Cannot flush"), "a file is on disk, so its intent must be too: {error}");
+    let recipe = "let web = netns(\"web\"); web.dns([\"8.8.8.8\"]); netns(\"db\");";
+    let (lab, done) = make("dns", &files, recipe);
+    done.unwrap();
+    let on_record = || store::read(&files).unwrap().records();
+    let standing = lab.borrow().records().to_vec();
+    assert_eq!(on_record(), [standing[1].clone()]);
+    assert!(store::read(&files).unwrap().start.is_some_and(|start| start.lab == "test"));
+    // That it was undone is put there with what comes next.
+    lab.borrow_mut().revert(standing[1].n).unwrap();
+    lab.borrow_mut().settle().unwrap();
+    assert_eq!(on_record(), []);
+
+    // Where that cannot be, no file is made: whether its folder cannot be made, or it cannot be written beside other work.
+    fs::write(dir.path().join("taken"), "").unwrap();
+    fs::create_dir_all(dir.path().join("state/files/folder.jsonl")).unwrap();
+    for (name, path) in [("early", "taken/files/test.jsonl"), ("late", "state/files/folder.jsonl")] {
+        let path = dir.path().join(path);
+        let (lab, done) = make(name, &path, recipe);
+        let error = done.unwrap_err().to_string();
+        assert!(error.contains(path.parent().unwrap().parent().unwrap().to_str().unwrap()), "{error}");
+        let spaces = lab.borrow().records().iter().filter(|record| !record.change.is_on_disk()).count();
+        assert!(name == "late" || spaces == 1, "it went on");
+    }
 }
 
 #[test]
@@ -155,7 +183,7 @@ fn the_journal_grows_with_the_lab_and_no_faster() {
     let dir = tempfile::tempdir().unwrap();
     let size = |hosts: u64| {
         let path = dir.path().join(format!("{hosts}.jsonl"));
-        let journal = Journal::create(&path, &LabName::new("test").unwrap(), "test.rhai", true).unwrap();
+        let journal = Journal::create(&path, &LabName::new("test").unwrap(), "test.rhai", None).unwrap();
         run(Box::new(FakeKernel::new()), Some(journal), &star(hosts));
         let text = fs::read_to_string(path).unwrap();
         (text.lines().count(), text.len())

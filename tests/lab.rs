@@ -189,7 +189,7 @@ fn a_journal_tells_what_stands_whatever_line_it_ends_at() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.jsonl");
     let lab = LabName::new("t").unwrap();
-    let journal = store::Journal::create(&path, &lab, "test.rhai", true).unwrap();
+    let journal = store::Journal::create(&path, &lab, "test.rhai", None).unwrap();
     let mut lab = Lab::new(lab, Box::new(FakeKernel::new()), Some(journal));
     let made = lab.commit(&site(1), changes()).unwrap();
     lab.keep().unwrap();
@@ -214,12 +214,12 @@ fn a_journal_tells_what_stands_whatever_line_it_ends_at() {
 fn a_journal_goes_on_after_a_torn_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.jsonl");
-    let journal = store::Journal::create(&path, &LabName::new("t").unwrap(), "test.rhai", true).unwrap();
+    let journal = store::Journal::create(&path, &LabName::new("t").unwrap(), "test.rhai", None).unwrap();
     drop(journal);
     let mut torn = std::fs::read(&path).unwrap();
     torn.extend_from_slice(b"{\"at\":\"inte");
     std::fs::write(&path, torn).unwrap();
-    let mut journal = store::Journal::open(&path).unwrap();
+    let mut journal = store::Journal::open(&path, None).unwrap();
     journal.append(&journal::Line::End).unwrap();
     assert!(store::read(&path).unwrap().ended);
 }

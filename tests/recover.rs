@@ -9,6 +9,7 @@ mod support;
 use machine::{assert_same, lines, processes, state};
 use std::fs;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::{Home, Ran, Running, eventually};
@@ -42,7 +43,11 @@ fn start_and_kill(home: &Home) {
 
 /// The file of the lab's folder, with its text changed.
 fn edit(home: &Home, file: &str, change: impl Fn(&str) -> String) {
-    let path = home.path("state/labs/lab").join(file);
+    edit_state(home, &format!("labs/lab/{file}"), change);
+}
+
+fn edit_state(home: &Home, file: &str, change: impl Fn(&str) -> String) {
+    let path = home.path("state").join(file);
     let text = fs::read_to_string(&path).unwrap();
     let edited = change(&text);
     assert!(text != edited, "nothing to change in {text}");
@@ -219,28 +224,85 @@ fn what_was_in_a_namespace_that_is_gone_can_be_given_up() {
     no_labs(home);
 }
 
+/// What a reboot does to what is kept in a folder on the disk: it is another boot's then.
+fn pretend_reboot(home: &Home) {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let another = |text: &str| text.replace(boot.trim(), "00000000-0000-0000-0000-000000000000");
+    for file in ["boot", "files/lab.jsonl", "labs/lab/journal.jsonl", "labs/lab/lab.json"] {
+        edit_state(home, file, another);
+    }
+}
+
+/// This machine was not restarted, so what is still there is for the test to remove.
+fn remove_by_hand(home: &Home) {
+    let by_hand = "ip netns del web; ip link del br0; sysctl -qw net.ipv4.ip_forward=0; iptables -F; iptables -t nat -F; \
+                   iptables -t nat -X; ip route flush proto 98; rmdir /etc/netns 2>/dev/null; true";
+    assert!(home.command(&["sh", "-c", by_hand]).status().unwrap().success());
+}
+
 #[test]
 fn after_a_reboot_its_files_are_undone_and_the_rest_is_forgotten() {
     let Some(machine) = machine::enter(false) else { return };
     let home = &machine.home;
     let before = state();
-    start_and_kill(home);
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    let another = |text: &str| text.replace(boot.trim(), "00000000-0000-0000-0000-000000000000");
-    edit(home, "journal.jsonl", another);
-    edit(home, "lab.json", another);
-    let during = state();
-    let ran = home.run(&["recover", "-v"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(ran.err.contains("/etc/netns/web/resolv.conf"), "{}", ran.err);
-    let changed = machine::difference(&during, &state());
-    assert!(!changed.is_empty() && changed.iter().all(|line| line.contains("/etc/netns")), "{changed:?}");
-    no_labs(home);
-    // This machine was not restarted, so what is still there is for the test to remove.
-    let by_hand = "ip netns del web; ip link del br0; sysctl -qw net.ipv4.ip_forward=0; iptables -F; iptables -t nat -F; \
-                   iptables -t nat -X; ip route flush proto 98; rmdir /etc/netns 2>/dev/null; true";
-    assert!(home.command(&["sh", "-c", by_hand]).status().unwrap().success());
-    assert_same("by hand", &before, &state());
+    // Of what was not brought to the disk itself, all or nothing may be there.
+    for is_lost in [false, true] {
+        start_and_kill(home);
+        pretend_reboot(home);
+        if is_lost {
+            for file in ["labs/lab/journal.jsonl", "labs/lab/lab.json"] {
+                fs::write(home.path("state").join(file), "").unwrap();
+            }
+        }
+        let during = state();
+        let told = home.run(&["ls"]).assert_well();
+        assert!(told.contains("lab.rhai"), "{told}");
+        let ran = home.run(&["recover", "-v"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert!(ran.err.contains("/etc/netns/web/resolv.conf"), "{}", ran.err);
+        let changed = machine::difference(&during, &state());
+        assert!(!changed.is_empty() && changed.iter().all(|line| line.contains("/etc/netns")), "{changed:?}");
+        no_labs(home);
+        assert_eq!(fs::read_dir(home.path("state/files")).unwrap().count(), 0);
+        remove_by_hand(home);
+        assert_same("by hand", &before, &state());
+    }
+}
+
+#[test]
+fn where_nothing_else_is_said_a_lab_is_in_memory_and_what_is_on_the_disk_is_on_record_there() {
+    let Some(machine) = machine::enter(false) else { return };
+    let home = &machine.home;
+    assert!(Command::new("mount").args(["-t", "tmpfs", "tmpfs", "/var/lib"]).status().unwrap().success());
+    let run = |words: &[&str]| Ran::of(&home.rhailab(words).env_remove("RHAILAB_STATE_DIR").output().unwrap());
+    let before = state();
+    let (run_dir, files) = (Path::new("/run/rhailab"), Path::new("/var/lib/rhailab/files"));
+
+    // In a sandbox, whose /run is another one, as on the machine.
+    home.write("idle.rhai", "let idle = netns(\"idle\"); idle.dns([\"8.8.8.8\"]); idle.start(\"sleep 1000\");");
+    run(&["up", "-q", "idle.rhai"]).assert_well();
+    assert!(run_dir.join("labs/idle/journal.jsonl").exists() && !files.exists());
+    assert!(Path::new("/var/lib/rhailab/logs/idle").is_dir());
+    let inner = format!("{} ls", home.path("rhailab").display());
+    let seen = run(&["exec", "idle", "idle", "--", "sh", "-c", &inner]).assert_well();
+    assert!(seen.contains("idle"), "a lab's own folder is there inside it: {seen}");
+    run(&["down", "-q", "idle"]).assert_well();
+    assert!(!Path::new("/var/lib/rhailab/logs/idle").exists());
+
+    home.write("lab.rhai", "netns(\"web\").dns([\"8.8.8.8\"]);");
+    run(&["up", "-q", "--host", "lab.rhai"]).assert_well();
+    assert!(run_dir.join("labs/lab/lab.json").exists() && files.join("lab.jsonl").exists());
+    // As somebody leaves it who removes the folder, and as a reboot does.
+    fs::remove_dir_all(run_dir.join("labs/lab")).unwrap();
+    let complaint = run(&["up", "-q", "--host", "lab.rhai"]).assert_fails(2);
+    assert!(complaint.contains("`rhailab recover` undoes what it left"), "{complaint}");
+    fs::remove_dir_all(run_dir).unwrap();
+    assert!(run(&["ls"]).assert_well().contains("lab.rhai"));
+    let told = run(&["recover", "-v"]);
+    assert!(told.code == Some(0) && told.err.contains("/etc/netns/web/resolv.conf"), "{}", told.err);
+    assert_eq!(fs::read_dir(files).unwrap().count(), 0);
+    remove_by_hand(home);
+    assert_same("all of it", &before, &state());
 }
 
 #[test]

@@ -61,7 +61,12 @@ fn undo(place: &Place, card: &Card, progress: &Rc<RefCell<Progress>>, elsewhere:
     };
     records.sort_by_key(|record: &Record| record.n);
     let kernel = engine::kernel(&card.name, place, card.mode, true)?;
-    let mut lab = Lab::resume(card.name.clone(), kernel, Some(Journal::open(&path)?), records);
+    let mut lab = Lab::resume(
+        card.name.clone(),
+        kernel,
+        Some(Journal::open(&path, place.durable(card.mode).as_deref())?),
+        records,
+    );
     let listener = Rc::clone(progress);
     lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
     let left = lab.unwind();

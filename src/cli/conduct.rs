@@ -4,10 +4,11 @@ use super::args::{Context, OutputArgs};
 use super::engine::{self, Order, Stage, Trouble};
 use super::foretell;
 use super::guard::{await_guardian, watch_over};
-use super::progress::Progress;
+use super::progress::{Progress, write_err};
 use crate::change::Change;
 use crate::error::{Class, OpError, OpResult};
 use crate::kernel::interrupt;
+use crate::kernel::linux::process::guardian::Guardian;
 use crate::lab::registry::{Card, Claim, Mode, Registry};
 use crate::lab::sandbox::{self, Holder, Outcome, Spec, Verdict};
 use crate::lab::store::Journal;
@@ -60,8 +61,11 @@ pub fn take_name(registry: &Registry, name: &LabName, exactly: bool) -> OpResult
 }
 
 fn in_sandbox(job: &Job, claim: Claim) -> OpResult<i32> {
-    let outcome = sandbox::enter(&Spec::default(), |inside| stage(job, &claim, inside.holder));
-    conclude(outcome, claim)
+    let name = claim.place().name().to_owned();
+    let outcome = sandbox::enter(&Spec::default(), |inside| stage(job, &claim, inside.holder, &mut None));
+    let code = conclude(outcome, claim)?;
+    welcome(job, &name, code);
+    Ok(code)
 }
 
 /// What is left to do with a lab's folder when its sandbox was left; returns the exit code.
@@ -80,22 +84,41 @@ pub fn conclude(outcome: OpResult<Outcome>, claim: Claim) -> OpResult<i32> {
 fn on_host(job: &Job, claim: Claim) -> OpResult<i32> {
     let pid = i32::try_from(std::process::id()).unwrap_or(0);
     let holder = Holder::of(pid).unwrap_or(Holder { pid, start: 0 });
-    match sandbox::on_big_stack(|| stage(job, &claim, holder))? {
-        Verdict::Keep => Ok(0),
-        // What could not be undone stays on record.
-        Verdict::End(code) if code == Class::Leftover.exit_code() => Ok(code),
-        Verdict::End(code) => claim.remove().map(|()| code),
+    sandbox::on_big_stack(|| {
+        let name = claim.place().name().to_owned();
+        let mut guardian = None;
+        let code = match stage(job, &claim, holder, &mut guardian) {
+            Verdict::Keep => 0,
+            // What could not be undone stays on record.
+            Verdict::End(code) if code == Class::Leftover.exit_code() => code,
+            Verdict::End(code) => {
+                claim.remove().map_or_else(|error| super::fail(&error.into(), job.context), |()| code)
+            }
+        };
+        welcome(job, &name, code);
+        drop(guardian);
+        // From here: to wake the thread that waits for this one, only for it to do the same, takes as long as some changes.
+        std::process::exit(code)
+    })
+}
+
+/// Says that a lab stays, and what can be done with it.
+fn welcome(job: &Job, name: &str, code: i32) {
+    if code == 0 && job.keep && !job.output.quiet && !job.output.json {
+        write_err(&format!(
+            "The lab `{name}` is up. Look at it with `rhailab status {name}`, take it down with `rhailab down {name}`."
+        ));
     }
 }
 
-/// The whole run, on its thread.
-fn stage(job: &Job, claim: &Claim, holder: Holder) -> Verdict {
+/// The whole run, on its thread. The guardian that is posted is to watch until nothing is left to be done.
+fn stage(job: &Job, claim: &Claim, holder: Holder, guardian: &mut Option<Guardian>) -> Verdict {
     let progress = Rc::new(RefCell::new(Progress::new(claim.place().name(), job.output, job.context)));
     let fail = |trouble: &Trouble| {
         progress.borrow_mut().error(&trouble.error, &engine::report(trouble, job.context.stderr()));
         code_of(&trouble.error)
     };
-    let (code, kept) = match play(job, claim, holder, &progress, &fail) {
+    let (code, kept) = match play(job, claim, holder, guardian, &progress, &fail) {
         Ok(ending) => ending,
         Err(error) => (fail(&error.into()), false),
     };
@@ -109,6 +132,7 @@ fn play(
     job: &Job,
     claim: &Claim,
     holder: Holder,
+    guardian: &mut Option<Guardian>,
     progress: &Rc<RefCell<Progress>>,
     fail: &dyn Fn(&Trouble) -> i32,
 ) -> OpResult<(i32, bool)> {
@@ -130,10 +154,11 @@ fn play(
         Err(trouble) => return Ok((fail(&trouble), false)),
     };
     // Only now, because a process that has a guardian is slower at everything that it does with its memory.
-    let guardian = if job.guarded { Some(watch_over(place, job.context)?) } else { None };
+    if job.guarded {
+        *guardian = Some(watch_over(place, job.context)?);
+    }
     let root = if job.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
     let mut card = Card { holder: Some(holder), root, ..Card::new(&name, job.mode, &recipe, job.order.values()) };
-    claim.write(&card)?;
     if job.mode == Mode::Host {
         let spaces = foretell::host(&name, &stage, &place.journal(), &mut progress.borrow_mut());
         kernel.expect_netns(&baseline(), spaces);
@@ -141,7 +166,8 @@ fn play(
     // A sandbox that ends with its process needs no journal: the kernel itself undoes all of it.
     let needs_journal = job.keep || job.mode == Mode::Host;
     let journal = if needs_journal {
-        Some(Journal::create(&place.journal(), &name, &recipe.to_string_lossy(), job.mode == Mode::Host)?)
+        let files = place.durable(job.mode);
+        Some(Journal::create(&place.journal(), &name, &recipe.to_string_lossy(), files.as_deref())?)
     } else {
         None
     };
@@ -156,6 +182,8 @@ fn play(
     let listener = Rc::clone(progress);
     lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
     await_guardian(guardian.as_ref())?;
+    // Not before, or a run that is killed in between would leave a lab with nothing in it.
+    claim.write(&card)?;
     let (mut lab, result) = stage.perform(lab);
     if !(job.keep && job.mode == Mode::Sandbox) {
         // The process is about to end, and to take the engine apart takes nearly as long as to make it.

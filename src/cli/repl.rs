@@ -158,7 +158,7 @@ fn begin(start: &Start, claim: &Claim, holder: Holder) -> Ending {
         let card = Card { holder: Some(holder), root, ..Card::new(&name, start.mode, &recipe, params) };
         claim.write(&card)?;
         let recipe_name = recipe.display().to_string();
-        let journal = Journal::create(&place.journal(), &name, &recipe_name, start.mode == Mode::Host)?;
+        let journal = Journal::create(&place.journal(), &name, &recipe_name, place.durable(start.mode).as_deref())?;
         let kernel = engine::kernel(&name, place, start.mode, true)?;
         let mut lab = Lab::new(name, kernel, Some(journal));
         if start.mode == Mode::Host {
@@ -243,7 +243,7 @@ fn resume(start: &Start, place: &Place, card: &str) -> i32 {
         let card =
             Card::parse(card).map_err(|why| OpError::new("lab::card", format!("The lab's card is garbled: {why}.")))?;
         let path = place.journal();
-        let journal = Journal::open(&path)?;
+        let journal = Journal::open(&path, place.durable(card.mode).as_deref())?;
         if !journal.lock()? {
             return Err(busy(place.name()));
         }

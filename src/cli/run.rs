@@ -4,7 +4,6 @@ use super::args::{Context, OutputArgs, RecipeArgs, default_name};
 use super::bury::make_way;
 use super::conduct::{Job, conduct, require_rights, take_name};
 use super::engine::{Ended, Order, Trouble};
-use super::progress::write_err;
 use super::prove;
 use super::recipe_help;
 use crate::error::OpError;
@@ -119,16 +118,9 @@ fn start(
         make_way(&registry.place(&name), output, context)?;
     }
     let claim = take_name(&registry, &name, keep)?;
-    let name = claim.place().name().to_owned();
     let guarded = place.host && !place.no_guardian;
     let job = Job { order, mode, guarded, fault, keep, output, context };
-    let code = conduct(&job, claim)?;
-    if code == 0 && job.keep && !output.quiet && !output.json {
-        write_err(&format!(
-            "The lab `{name}` is up. Look at it with `rhailab status {name}`, take it down with `rhailab down {name}`."
-        ));
-    }
-    Ok(code)
+    Ok(conduct(&job, claim)?)
 }
 
 /// What the script engine needs to know.

@@ -4,6 +4,7 @@
 use super::explain::reason;
 use super::registry::Registry;
 use super::sandbox::{self, Grants, Settings, Spec};
+use super::state::own_dir;
 use crate::error::OpResult;
 use crate::kernel::linux::machine::{Network, network};
 use crate::kernel::linux::netfilter::census::{Tool, tools};
@@ -133,6 +134,7 @@ fn keep_one() -> OpResult<PathBuf> {
     let registry = Registry::open()?;
     let claim = registry.create_near(&LabName::new(LAB)?)?;
     let folder = claim.place().dir().parent().map(Path::to_owned).unwrap_or_default();
+    own_dir(claim.place().disk())?;
     claim.remove()?;
     Ok(folder)
 }

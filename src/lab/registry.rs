@@ -1,21 +1,23 @@
-//! The labs of one user, as folders on disk.
+//! The labs of one user, as folders.
 //!
 //! ```text
-//! STATE/labs/NAME/lab.json        what the lab is and who holds it
-//! STATE/labs/NAME/journal.jsonl   its changes, for a lab that can outlive its process
-//! STATE/labs/NAME/logs/           what its processes print
-//! STATE/shared/                   sysctls of the machine, and which labs set them
+//! RUN/labs/NAME/lab.json        what the lab is and who holds it
+//! RUN/labs/NAME/journal.jsonl   its changes, for a lab that can outlive its process
 //! ```
+//!
+//! What else there is of it: [`state`](super::state).
 //!
 //! A folder is made exclusively, so a name is taken by one process only, and locked (flock(2)) by whoever works
 //! on the lab: the process that runs it, then its holder, or who takes it down. The lock goes with its process,
 //! however that ends. Whether a lab stands is told by its holder's pid and start time, never by the lock.
 
 mod card;
-mod place;
+mod claim;
+mod revive;
 
 use super::sandbox::Holder;
-use crate::error::{Class, OpError, OpResult, io_words};
+use super::state::{State, failed, own_dir};
+use crate::error::{Class, OpError, OpResult};
 use crate::kernel::linux::ledger::{JOURNAL, Ledger};
 use crate::names::{LabName, proposal};
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -25,11 +27,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use card::{Card, Life, Mode};
+pub use claim::Claim;
+
+/// The folder of records that outlive a reboot, one file for each lab, and how their names end.
+const FILES: &str = "files";
+const FILE: &str = "jsonl";
 
 /// The labs of one user.
 #[derive(Debug, Clone)]
 pub struct Registry {
     labs: PathBuf,
+    disk: PathBuf,
 }
 
 /// A lab's folder. (Its name is plain text, so that a place can be taken to another thread.)
@@ -37,33 +45,28 @@ pub struct Registry {
 pub struct Place {
     name: String,
     dir: PathBuf,
-}
-
-/// A lab's folder, locked until this is dropped in every process that has it.
-#[derive(Debug)]
-pub struct Claim {
-    place: Place,
-    /// Open is locked.
-    lock: File,
+    disk: PathBuf,
 }
 
 impl Registry {
     /// The registry in `RHAILAB_STATE_DIR`, or where the user's state belongs; made where it is missing.
     pub fn open() -> OpResult<Registry> {
-        Registry::at(&place::state_dir()?)
+        Registry::at(State::of_user()?)
     }
 
-    /// The registry in a given state directory.
-    pub fn at(state: &Path) -> OpResult<Registry> {
-        place::own_dir(state)?;
-        let labs = state.join("labs");
-        place::own_dir(&labs)?;
-        Ok(Registry { labs })
+    /// The registry of a given state.
+    pub fn at(State { run, disk }: State) -> OpResult<Registry> {
+        own_dir(&run)?;
+        let labs = run.join("labs");
+        own_dir(&labs)?;
+        let registry = Registry { labs, disk };
+        registry.revive_after_reboot(&run)?;
+        Ok(registry)
     }
 
     /// The folder of a name, whether or not there is such a lab.
     pub fn place(&self, name: &LabName) -> Place {
-        Place { name: name.to_string(), dir: self.labs.join(name.as_str()) }
+        Place { name: name.to_string(), dir: self.labs.join(name.as_str()), disk: self.disk.clone() }
     }
 
     /// Takes a name. What a dead sandbox left under it is removed, because it is nothing but files.
@@ -71,6 +74,8 @@ impl Registry {
         let place = self.place(name);
         for _ in 0..8 {
             match DirBuilder::new().mode(0o700).create(&place.dir) {
+                // Its folder was removed by hand: what is on record on the disk is all that is known of it.
+                Ok(()) if place.files().exists() => place.revive()?,
                 Ok(()) => {
                     if let Some(claim) = place.try_claim()? {
                         return Ok(claim);
@@ -145,22 +150,37 @@ impl Place {
         self.dir.join(JOURNAL)
     }
 
+    /// What must outlive a reboot: the part of its journal that is about files on the disk.
+    pub fn files(&self) -> PathBuf {
+        self.disk.join(FILES).join(&self.name).with_added_extension(FILE)
+    }
+
+    /// The same, of a lab that makes files on the disk.
+    pub fn durable(&self, mode: Mode) -> Option<PathBuf> {
+        (mode == Mode::Host).then(|| self.files())
+    }
+
     /// The folder of its processes' output.
     pub fn logs(&self) -> PathBuf {
-        self.dir.join("logs")
+        self.disk.join("logs").join(&self.name)
+    }
+
+    /// A folder on the disk for what is no lab's.
+    pub fn disk(&self) -> &Path {
+        &self.disk
     }
 
     /// Where all labs of this user are counted that share the machine.
     pub fn ledger(&self, lab: &LabName) -> OpResult<Ledger> {
         let labs = self.dir.parent().unwrap_or(&self.dir).to_owned();
         let dir = labs.with_file_name("shared");
-        place::own_dir(&dir)?;
+        own_dir(&dir)?;
         Ok(Ledger::new(dir, labs, lab.clone()))
     }
 
     /// The registry that it is in. Inside a sandbox, where everybody is root, there is no finding it anew.
     pub fn registry(&self) -> Registry {
-        Registry { labs: self.dir.parent().unwrap_or(&self.dir).to_owned() }
+        Registry { labs: self.dir.parent().unwrap_or(&self.dir).to_owned(), disk: self.disk.clone() }
     }
 
     /// The folders of all labs, this one among them; none that cannot be listed.
@@ -239,53 +259,6 @@ impl Place {
     }
 }
 
-impl Claim {
-    /// The folder.
-    pub fn place(&self) -> &Place {
-        &self.place
-    }
-
-    /// Writes what the lab is: all of it or nothing, whenever somebody reads it.
-    pub fn write(&self, card: &Card) -> OpResult<()> {
-        let path = self.place.card_file();
-        let new = self.place.dir.join("lab.json.new");
-        fs::write(&new, card.to_text()).and_then(|()| fs::rename(&new, &path)).map_err(|e| failed("write", &path, &e))
-    }
-
-    /// Gives the folder another name, which nobody may have.
-    pub fn rename(&self, registry: &Registry, name: &LabName) -> OpResult<Claim> {
-        let (old, place) = (&self.place.dir, registry.place(name));
-        let lock = self.lock.try_clone().map_err(|e| failed("lock", old, &e))?;
-        // Whether a lab that has the name still stands cannot be told from within a sandbox, where pids are others.
-        DirBuilder::new().mode(0o700).create(&place.dir).map_err(|e| match e.kind() {
-            ErrorKind::AlreadyExists => {
-                OpError::new("lab::exists", format!("The name `{name}` is taken by another lab."))
-                    .help("Choose another one. `rhailab ls` shows the labs, `down` and `recover` free their names.")
-                    .class(Class::Usage)
-            }
-            _ => failed("create", &place.dir, &e),
-        })?;
-        // rename(2) replaces a folder if there is nothing in it.
-        fs::rename(old, &place.dir).map_err(|e| failed("rename", old, &e))?;
-        Ok(Claim { place, lock })
-    }
-
-    /// Removes the folder with all that is in it, and frees the name. A folder that is not the one that was locked is
-    /// another lab's: ours has another name by now.
-    pub fn remove(self) -> OpResult<()> {
-        if let (Ok(there), Ok(ours)) = (fs::symlink_metadata(&self.place.dir), self.lock.metadata())
-            && (there.dev(), there.ino()) != (ours.dev(), ours.ino())
-        {
-            return Ok(());
-        }
-        match fs::remove_dir_all(&self.place.dir) {
-            Ok(()) => Ok(()),
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(failed("remove", &self.place.dir, &e)),
-        }
-    }
-}
-
 fn exists(name: &str, card: &Card) -> OpError {
     let Card { recipe, started, .. } = card;
     let since = format!("since {started}, made by {}", recipe.display());
@@ -314,19 +287,13 @@ fn busy(name: &str) -> OpError {
         .class(Class::Usage)
 }
 
-fn failed(verb: &str, path: &Path, error: &std::io::Error) -> OpError {
-    OpError::new("state::io", format!("Cannot {verb} {}: {}.", path.display(), io_words(error)))
-        .help("Set RHAILAB_STATE_DIR to a folder of yours that can be written.")
-        .class(Class::Machine)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn registry() -> (tempfile::TempDir, Registry) {
         let dir = tempfile::tempdir().unwrap();
-        let registry = Registry::at(&dir.path().join("state")).unwrap();
+        let registry = Registry::at(State::at(&dir.path().join("state"))).unwrap();
         (dir, registry)
     }
 
@@ -392,9 +359,9 @@ mod tests {
         let open = dir.path().join("open");
         fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-        assert_eq!(Registry::at(&open).unwrap_err().0.code, "state::open");
+        assert_eq!(Registry::at(State::at(&open)).unwrap_err().0.code, "state::open");
         let link = dir.path().join("link");
         symlink(dir.path(), &link).unwrap();
-        assert_eq!(Registry::at(&link).unwrap_err().0.code, "state::kind");
+        assert_eq!(Registry::at(State::at(&link)).unwrap_err().0.code, "state::kind");
     }
 }

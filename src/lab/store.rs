@@ -2,20 +2,22 @@
 //!
 //! That something was done is written with the next intent: where it is missing, the change is taken for one that may have
 //! been made, which is looked into anyway. The page cache survives a killed process and kernel objects do not survive a
-//! reboot, so only records of things on disk are flushed to the disk itself; that takes long, so it goes on beside other
-//! work, and is waited for before these things are made ([`Journal::settle`]).
+//! reboot, so nothing of it is flushed to the disk. What is about files on the disk is written there as well
+//! ([`durable`]), and waited for before these files are made ([`Journal::settle`]).
 
+mod durable;
+
+use super::Record;
 use super::journal::{Line, Misfit, State, VERSION};
 use crate::error::{Class, OpError, OpResult, io_words};
 use crate::kernel::Errno;
 use crate::kernel::linux::boot::boot_id;
 use crate::names::LabName;
+use durable::Durable;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
 
 /// A journal being written.
 #[derive(Debug)]
@@ -24,43 +26,23 @@ pub struct Journal {
     path: PathBuf,
     /// Lines that go with the next one.
     waiting: Vec<u8>,
-    sync: Sync,
-}
-
-/// How the journal gets to the disk itself.
-#[derive(Debug, Default)]
-struct Sync {
-    /// Whether there is anything on the disk to be recorded: not in a sandbox, whose files go with it.
-    is_needed: bool,
-    /// Who sees to it, beside other work.
-    clerk: Option<Clerk>,
-    /// Something was written that nobody sees to.
-    is_behind: bool,
-}
-
-/// A thread that brings to the disk what was written by the time it is asked to.
-#[derive(Debug)]
-struct Clerk {
-    requests: Sender<()>,
-    /// How many requests each flush has met, or why it has given up.
-    answers: Receiver<io::Result<usize>>,
-    asked: usize,
+    /// What must outlive a reboot; nothing in a sandbox, whose files go with it.
+    durable: Option<Durable>,
 }
 
 impl Journal {
-    /// Starts a journal at a path where there is none, readable by its owner only. `durable` says that the files of the
-    /// lab outlive a reboot.
-    pub fn create(path: &Path, lab: &LabName, recipe: &str, durable: bool) -> OpResult<Journal> {
+    /// Starts a journal at a path where there is none, readable by its owner only. What must outlive a reboot goes to
+    /// `files` as well.
+    pub fn create(path: &Path, lab: &LabName, recipe: &str, files: Option<&Path>) -> OpResult<Journal> {
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
             .mode(0o600)
             .open(path)
             .map_err(|e| failed("create", path, &e))?;
-        let sync = Sync { is_needed: durable, ..Sync::default() };
-        let mut journal = Journal { file, path: path.to_owned(), waiting: Vec::new(), sync };
+        let mut journal = Journal { file, path: path.to_owned(), waiting: Vec::new(), durable: None };
         let pid = std::process::id();
-        journal.append(&Line::Start {
+        journal.remark(&Line::Start {
             version: VERSION,
             lab: lab.to_string(),
             recipe: recipe.to_owned(),
@@ -68,19 +50,24 @@ impl Journal {
             pid: i32::try_from(pid).unwrap_or(0),
             pid_start: start_time(pid).unwrap_or(0),
         })?;
+        journal.durable = files.map(|files| Durable::new(files, &journal.waiting));
+        journal.flush()?;
         Ok(journal)
     }
 
     /// Opens a journal to go on writing it. A torn last line is cut off, so that the next one stands alone.
-    pub fn open(path: &Path) -> OpResult<Journal> {
+    pub fn open(path: &Path, files: Option<&Path>) -> OpResult<Journal> {
         let file = OpenOptions::new().append(true).open(path).map_err(|e| failed("open", path, &e))?;
         let bytes = std::fs::read(path).map_err(|e| failed("read", path, &e))?;
-        let whole = whole_lines(&bytes).len();
-        if whole < bytes.len() {
-            file.set_len(whole as u64).map_err(|e| failed("mend", path, &e))?;
+        let whole = whole_lines(&bytes);
+        if whole.len() < bytes.len() {
+            file.set_len(whole.len() as u64).map_err(|e| failed("mend", path, &e))?;
         }
-        let sync = Sync { is_needed: true, ..Sync::default() };
-        Ok(Journal { file, path: path.to_owned(), waiting: Vec::new(), sync })
+        let durable = files.map(|files| {
+            let start = whole.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+            Durable::new(files, start)
+        });
+        Ok(Journal { file, path: path.to_owned(), waiting: Vec::new(), durable })
     }
 
     /// Locks it for as long as this is open, and says whether nobody else has: a lab that stays is held by its own
@@ -95,12 +82,19 @@ impl Journal {
 
     /// Appends a line, after those that wait.
     pub fn append(&mut self, line: &Line) -> OpResult<()> {
+        let start = self.waiting.len();
         self.remark(line)?;
+        let outlives = match line {
+            Line::Intent { n, change, .. } if change.is_on_disk() && self.durable.is_some() => {
+                Some((*n, self.waiting.get(start..).unwrap_or_default().to_owned()))
+            }
+            _ => None,
+        };
         self.flush()?;
-        if self.sync.is_needed && matches!(line, Line::Intent { change, .. } if change.is_on_disk()) {
-            self.start_sync();
+        match (&mut self.durable, outlives) {
+            (Some(durable), Some((n, text))) => durable.intend(n, &text),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Appends a line together with the next one that is appended.
@@ -111,7 +105,17 @@ impl Journal {
             return Err(failed("encode", &self.path, &error.into()));
         }
         self.waiting.push(b'\n');
+        if let (Some(durable), Line::Undone { n }) = (&mut self.durable, line) {
+            durable.undone(*n, self.waiting.get(length..).unwrap_or_default());
+        }
         Ok(())
+    }
+
+    /// Says which changes stand, of a journal that is gone on with.
+    pub fn recall(&mut self, records: &[Record]) {
+        if let Some(durable) = &mut self.durable {
+            durable.recall(records.iter().filter(|record| record.change.is_on_disk()).map(|record| record.n));
+        }
     }
 
     /// Writes the lines that wait.
@@ -129,28 +133,10 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes everything, and waits until what speaks of things on the disk is on the disk.
+    /// Writes everything, and waits until what is about files on the disk is on the disk.
     pub fn settle(&mut self) -> OpResult<()> {
         self.flush()?;
-        // The thread ends by itself then; to wait for its end as well would take longer than to make another.
-        let mut done = self.sync.clerk.take().map_or(Ok(()), Clerk::wait);
-        if std::mem::take(&mut self.sync.is_behind) {
-            done = done.and_then(|()| self.file.sync_data());
-        }
-        // What waits for it must go on waiting.
-        self.sync.is_behind = done.is_err();
-        done.map_err(|e| failed("flush", &self.path, &e))
-    }
-
-    /// Begins to bring what was written to the disk.
-    fn start_sync(&mut self) {
-        if self.sync.clerk.is_none() {
-            self.sync.clerk = self.file.try_clone().and_then(Clerk::new).ok();
-        }
-        match &mut self.sync.clerk {
-            Some(clerk) => clerk.ask(),
-            None => self.sync.is_behind = true,
-        }
+        self.durable.as_mut().map_or(Ok(()), Durable::settle)
     }
 
     /// Takes half a line back, lest the next one follow it, should there be space again by then.
@@ -158,40 +144,6 @@ impl Journal {
         let length = self.file.metadata().map(|about| about.len().saturating_sub(bytes as u64));
         // A reader takes a torn last line for what it is.
         let _ = length.and_then(|length| self.file.set_len(length));
-    }
-}
-
-impl Clerk {
-    fn new(file: File) -> io::Result<Clerk> {
-        let (requests, inbox) = mpsc::channel();
-        let (outbox, answers) = mpsc::channel();
-        let work = move || {
-            while inbox.recv().is_ok() {
-                // One flush is enough for all that has been asked for so far.
-                let count = 1 + inbox.try_iter().count();
-                let done = file.sync_data().map(|()| count);
-                if done.is_err() | outbox.send(done).is_err() {
-                    break;
-                }
-            }
-        };
-        thread::Builder::new().name("sync".into()).spawn(work).map(|_| Clerk { requests, answers, asked: 0 })
-    }
-
-    fn ask(&mut self) {
-        // Nobody is there any more after an error, which is among the answers.
-        let _ = self.requests.send(());
-        self.asked += 1;
-    }
-
-    /// Waits until all is there that it was asked for.
-    fn wait(self) -> io::Result<()> {
-        let mut met = 0;
-        while met < self.asked {
-            // A thread that died has synced nothing.
-            met += self.answers.recv().unwrap_or_else(|_| Err(io::Error::other("it was broken off")))?;
-        }
-        Ok(())
     }
 }
 
@@ -279,7 +231,7 @@ mod tests {
     fn on_a_full_disk_a_change_is_not_made() -> OpResult<()> {
         let path = PathBuf::from("/dev/full");
         let file = OpenOptions::new().append(true).open(&path).map_err(|e| failed("open", &path, &e))?;
-        let journal = Journal { file, path, waiting: Vec::new(), sync: Sync::default() };
+        let journal = Journal { file, path, waiting: Vec::new(), durable: None };
         let mut lab = Lab::new(LabName::new("t")?, Box::new(FakeKernel::new()), Some(journal));
         let (site, name) = (Site { source: "t".into(), line: 1, col: 1 }, NsName::new("web")?);
         let made = lab.commit(&site, vec![Change::AddNetns { name: name.clone(), sysctls: [].into() }]);

@@ -6,8 +6,28 @@
 
 use super::Record;
 use crate::change::{Change, LinkKind, LinkSet};
+use crate::error::OpError;
 use crate::names::{IfName, Ns};
+use crate::render;
 use std::collections::{HashMap, HashSet};
+
+/// A change that stands although it should not, and why.
+#[derive(Debug)]
+pub struct Leftover {
+    /// The change.
+    pub record: Record,
+    /// Why it could not be undone.
+    pub error: OpError,
+}
+
+impl Leftover {
+    /// What is left, why, and the commands that remove it by hand.
+    pub fn describe(&self) -> String {
+        let Record { change, identity, .. } = &self.record;
+        let commands = render::undo_commands(change, identity).join("; ");
+        format!("{} To undo it by hand: {commands}", self.error)
+    }
+}
 
 /// What to do, as indexes into the records that the plan was made from.
 #[derive(Debug, PartialEq, Eq, Default)]

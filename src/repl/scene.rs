@@ -5,6 +5,7 @@ use crate::cli::style::{Ink, Style};
 use crate::error::OpResult;
 use crate::kernel::Kernel;
 use crate::lab::registry::{Card, Claim, Mode, Place, Registry};
+use crate::lab::state::own_dir;
 use crate::names::{LabName, Ns};
 use std::path::PathBuf;
 
@@ -107,8 +108,9 @@ impl<'s> Scene<'s> {
 
     /// Where to keep what was entered.
     pub(super) fn history_file(&self) -> Option<PathBuf> {
-        let state = self.place().dir().parent()?.parent()?.to_owned();
-        Some(state.join(HISTORY))
+        let place = self.place();
+        own_dir(place.disk()).ok()?;
+        Some(place.disk().join(HISTORY))
     }
 
     /// What stands before a line.

@@ -16,7 +16,7 @@ fn a_kept_lab_is_there_for_everybody() {
         let ran = enter(&home, &[], &entries);
         assert_eq!(ran.code, Some(0), "{}\n{}", ran.out, ran.err);
         assert!(ran.err.contains("The lab `kept` is up."), "{}", ran.err);
-        assert!(ran.out.contains("state/labs/kept/logs/"), "{}", ran.out);
+        assert!(ran.out.contains("state/logs/kept/"), "{}", ran.out);
         let told = status(&home);
         assert!(told.contains("changes stand.") && told.contains("late") && told.contains(&seconds), "{told}");
         assert!(home.run(&["exec", "kept", "web", "ip", "-o", "addr"]).assert_well().contains("10.0.0.2/24"));

@@ -9,6 +9,7 @@ use crate::kernel::linux::LinuxKernel;
 use crate::kernel::linux::footprint;
 use crate::lab::registry::Registry;
 use crate::lab::sandbox::{self, Spec, Verdict};
+use crate::lab::state::State;
 use crate::names::LabName;
 use clap::Args;
 use serde_json::Value;
@@ -55,7 +56,7 @@ pub fn trial(args: &TrialArgs, context: Context) -> Ended {
 }
 
 fn inside(args: &TrialArgs) -> OpResult<Outcome> {
-    let registry = Registry::at(Path::new(STATE))?;
+    let registry = Registry::at(State::at(Path::new(STATE)))?;
     let mut kernel = engine::linux_kernel(&LabName::new("prove")?, &registry)?;
     // The first look makes what looking makes.
     footprint(&mut kernel)?;

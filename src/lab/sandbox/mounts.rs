@@ -1,6 +1,7 @@
 //! The file system of a sandbox: the machine's, with `/run`, `/proc`, `/sys` and `/etc` of its own.
 
 use super::wire::{Failure, Step, errno};
+use crate::lab::state::RUN;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use std::fs::{create_dir, read_dir, read_link, read_to_string};
@@ -22,10 +23,11 @@ const OWN: &str = ".etc";
 /// In a mirrored folder: the folder itself as the machine has it.
 const HOST: &str = ".host";
 
-/// What of the machine's `/run` a lab must not see: its namespaces, its iptables lock, and the sockets of
+/// What of the machine's `/run` a lab must not see: its labs, namespaces and iptables lock, and the sockets of
 /// resolvers, which would answer with the machine's names whatever the lab's `resolv.conf` says.
 const HIDDEN_RUN: &[&str] = &[
     OWN,
+    RUN,
     "netns",
     "xtables.lock",
     "nscd",
@@ -41,14 +43,20 @@ pub fn make(user_ns: bool) -> Result<(), Failure> {
     // that stays does not keep a removed disk or a deleted namespace alive.
     // https://docs.kernel.org/filesystems/sharedsubtree.html
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE).map_err(at(Step::Private))?;
-    run().map_err(at(Step::Run))?;
+    run(user_ns).map_err(at(Step::Run))?;
     etc(user_ns).map_err(at(Step::Etc))?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), "/proc", Some("proc"), flags, NONE).map_err(at(Step::Proc))
 }
 
-fn run() -> nix::Result<()> {
+fn run(user_ns: bool) -> nix::Result<()> {
     mirror("/run", STAGE_FOR_RUN, HIDDEN_RUN)?;
+    let (labs, here) = (format!("/run/{HOST}/{RUN}"), format!("/run/{RUN}"));
+    if !user_ns && Path::new(&labs).exists() {
+        // The lab's own folder is in it. Not a link, which a lab in this one would take for a trap.
+        make_dir(&here)?;
+        bind(&labs, &here)?;
+    }
     make_dir("/run/netns")?;
     // Shared, as ip-netns(8) makes it: a namespace deleted here must also vanish from the mount namespaces of
     // the processes started earlier, or they would keep it alive.

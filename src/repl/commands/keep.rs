@@ -62,7 +62,7 @@ impl Repl<'_> {
                 format!("Cannot replace {}: {}.", journal.display(), crate::error::io_words(&e)),
             )
         })?;
-        let journal = Journal::create(&journal, name, &self.recipe_name(), false)?;
+        let journal = Journal::create(&journal, name, &self.recipe_name(), None)?;
         let kernel = engine::kernel(name, &new, Mode::Sandbox, true)?;
         let mut lab = Lab::resume(name.clone(), kernel, None, records);
         lab.rejournal(journal)?;
@@ -76,7 +76,7 @@ impl Repl<'_> {
         let claim = self.scene.registry.create(name)?;
         let place: Place = claim.place().clone();
         claim.write(&crate::lab::registry::Card { name: name.clone(), ..self.scene.card.clone() })?;
-        let journal = Journal::create(&place.journal(), name, &self.recipe_name(), true)?;
+        let journal = Journal::create(&place.journal(), name, &self.recipe_name(), Some(&place.files()))?;
         let kernel = engine::kernel(name, &place, Mode::Host, true)?;
         let records = self.lab.borrow().records().to_vec();
         let left = self.lab.borrow_mut().unwind();

@@ -14,8 +14,9 @@ use std::time::Instant;
 /// Builds a lab with a tool, checks it, removes it, checks that nothing is left, and returns what was measured.
 /// Moves this process into a sandbox first.
 pub fn run(tool: Tool, lab: Lab, paths: &Paths) -> Result<Value> {
-    fs::create_dir_all(&paths.scratch).context(paths.scratch.display())?;
-    sandbox::enter()?;
+    let disk = paths.scratch.join("lib");
+    fs::create_dir_all(&disk).context(disk.display())?;
+    sandbox::enter(&disk)?;
     sandbox::settle()?;
     let plan = tool::plan(tool, lab, paths)?;
     let before = verify::state()?;

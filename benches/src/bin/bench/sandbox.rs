@@ -1,5 +1,5 @@
 //! A place of its own for every run: user (where needed), network and mount namespaces, `/run` empty, `/etc`
-//! writable without being written.
+//! writable without being written, `/var/lib` a folder on the disk.
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -8,13 +8,14 @@ use rhailab_bench::netlink::{End, LOOPBACK, Requests, Socket};
 use rhailab_bench::{Context as _, Result, spaces};
 use std::fs;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::os::fd::AsFd as _;
 use std::process::{Command, Stdio};
 
 const UPLINK: u32 = 3_000_000;
 
-/// Moves this process, which must have one thread, into a sandbox.
-pub fn enter() -> Result<()> {
+/// Moves this process, which must have one thread, into a sandbox, where `disk` is `/var/lib`.
+pub fn enter(disk: &Path) -> Result<()> {
     let (uid, gid) = (Uid::effective(), Gid::effective());
     let mut flags = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS;
     if !uid.is_root() {
@@ -37,6 +38,7 @@ pub fn enter() -> Result<()> {
     // ordinary user cannot read is left out.
     Command::new("cp").args(["-a", "/etc/.", "/run/etc"]).stderr(Stdio::null()).status().context("cp")?;
     mount(Some("/run/etc"), "/etc", None::<&str>, MsFlags::MS_BIND, None::<&str>).context("private /etc")?;
+    mount(Some(disk), "/var/lib", None::<&str>, MsFlags::MS_BIND, None::<&str>).context("private /var/lib")?;
     // A new namespace copies the machine's value; labs are compared from the same start.
     fs::write("/proc/sys/net/ipv4/ip_forward", "0").context("ip_forward")?;
     let mut requests = Requests::default();

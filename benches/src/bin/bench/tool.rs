@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 /// A way to build a lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tool {
-    /// `rhailab up --host` and `rhailab down`, state on disk.
+    /// `rhailab up --host` and `rhailab down`.
     Ours,
-    /// The same, state on a tmpfs.
+    /// The same, with nothing on the disk.
     OursInMemory,
     /// `rhailab run`: built and removed by one process, in the sandbox that it makes for itself.
     OursRun,
@@ -54,7 +54,7 @@ impl fmt::Display for Tool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Tool::Ours => "**rhailab up / down**",
-            Tool::OursInMemory => "rhailab, state on tmpfs",
+            Tool::OursInMemory => "rhailab, nothing on disk",
             Tool::OursRun => "rhailab run (own sandbox, up and down)",
             Tool::Raw => "raw netlink",
             Tool::Batch => "ip -batch, one restore",
@@ -72,7 +72,7 @@ pub struct Paths {
     pub raw: PathBuf,
     /// The folder of our recipes.
     pub recipes: PathBuf,
-    /// A folder on disk for the files of runs.
+    /// A folder on the disk for the files of runs.
     pub scratch: PathBuf,
 }
 
@@ -94,9 +94,9 @@ pub fn plan(tool: Tool, lab: Lab, paths: &Paths) -> Result<Plan> {
     let size = lab.size().to_string();
     let plan = |up, down| Plan { up, down, env: Vec::new() };
     Ok(match tool {
-        Tool::Ours => ours(lab, paths, &paths.scratch.join("state")),
-        Tool::OursInMemory => ours(lab, paths, &private.join("state")),
-        Tool::OursRun => Plan { up: recipe(lab, paths, "run"), down: None, env: state(&paths.scratch.join("state")) },
+        Tool::Ours => ours(lab, paths, Vec::new()),
+        Tool::OursInMemory => ours(lab, paths, vec![("RHAILAB_STATE_DIR".into(), "/run/bench/state".into())]),
+        Tool::OursRun => plan(recipe(lab, paths, "run"), None),
         Tool::Raw => {
             let raw = paths.raw.to_string_lossy();
             plan(words(&[&raw, "up", lab.kind(), &size]), Some(words(&[&raw, "down", lab.kind(), &size])))
@@ -111,12 +111,12 @@ pub fn plan(tool: Tool, lab: Lab, paths: &Paths) -> Result<Plan> {
     })
 }
 
-fn ours(lab: Lab, paths: &Paths, folder: &Path) -> Plan {
+fn ours(lab: Lab, paths: &Paths, env: Vec<(String, String)>) -> Plan {
     let mut up = recipe(lab, paths, "up");
     up.extend(["--name", "bench", "--host"].map(String::from));
     let program = paths.rhailab.to_string_lossy().into_owned();
     let down = vec![program, "down".into(), "bench".into()];
-    Plan { up, down: Some(down), env: state(folder) }
+    Plan { up, down: Some(down), env }
 }
 
 fn recipe(lab: Lab, paths: &Paths, command: &str) -> Vec<String> {
@@ -127,8 +127,4 @@ fn recipe(lab: Lab, paths: &Paths, command: &str) -> Vec<String> {
         argv.extend(["-p".into(), format!("n={n}")]);
     }
     argv
-}
-
-fn state(folder: &Path) -> Vec<(String, String)> {
-    vec![("RHAILAB_STATE_DIR".into(), folder.to_string_lossy().into_owned())]
 }

@@ -1,0 +1,80 @@
+//! What is left of labs after a reboot: the files that they made on the disk.
+
+use super::{Card, FILE, FILES, Mode, Place, Registry};
+use crate::error::OpResult;
+use crate::kernel::linux::boot::boot_id;
+use crate::lab::journal::Start;
+use crate::lab::sandbox::Holder;
+use crate::lab::state::{failed, own_dir};
+use crate::lab::store;
+use crate::names::LabName;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// The file that says which boot the labs are of.
+const BOOT: &str = "boot";
+
+impl Registry {
+    /// Makes a lab again of each that had files on the disk, one whose process is gone, so that it is seen and recovered;
+    /// once in each boot.
+    pub(super) fn revive_after_reboot(&self, run: &Path) -> OpResult<()> {
+        let marker = run.join(BOOT);
+        if fs::read(&marker).is_ok_and(|boot| boot == boot_id().as_bytes()) {
+            return Ok(());
+        }
+        let files = self.disk.join(FILES);
+        match fs::read_dir(&files) {
+            Ok(entries) => {
+                own_dir(&self.disk)?;
+                own_dir(&files)?;
+                for entry in entries {
+                    let name = entry.map_err(|e| failed("read", &files, &e))?.file_name();
+                    let name = name.to_str().and_then(|name| name.strip_suffix(FILE)?.strip_suffix('.'));
+                    if let Some(Ok(name)) = name.map(LabName::new) {
+                        self.place(&name).revive()?;
+                    }
+                }
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(failed("read", &files, &e)),
+        }
+        fs::write(&marker, boot_id()).map_err(|e| failed("write", &marker, &e))
+    }
+}
+
+impl Place {
+    /// Makes the lab again of what outlived a reboot, unless it is there.
+    pub(super) fn revive(&self) -> OpResult<()> {
+        own_dir(&self.dir)?;
+        // Whoever works on it has found it.
+        let Some(claim) = self.try_claim()? else { return Ok(()) };
+        let card = self.card().ok().flatten();
+        if card.as_ref().is_some_and(|card| card.boot_id == boot_id()) {
+            return Ok(());
+        }
+        // What else was on record about it was not meant to survive, and need not be whole.
+        let file = self.files();
+        let text = fs::read(&file).map_err(|e| failed("read", &file, &e))?;
+        fs::write(self.journal(), &text).map_err(|e| failed("write", &self.journal(), &e))?;
+        // One that cannot be read is reported when it is recovered.
+        let start = store::parse(&text, &file).ok().and_then(|state| state.start);
+        let card = match card {
+            Some(card) => card,
+            None => self.card_again(&file, start)?,
+        };
+        claim.write(&card)
+    }
+
+    /// A card like the one that was lost.
+    fn card_again(&self, file: &Path, start: Option<Start>) -> OpResult<Card> {
+        let recipe = start.as_ref().map_or("", |start| &start.recipe);
+        let mut card = Card::new(&LabName::new(&self.name)?, Mode::Host, Path::new(recipe), Vec::new());
+        if let Ok(written) = fs::metadata(file).and_then(|about| about.modified()) {
+            card.started = humantime::format_rfc3339_seconds(written).to_string();
+        }
+        card.boot_id = start.as_ref().map_or_else(String::new, |start| start.boot_id.clone());
+        card.holder = start.map(|start| Holder { pid: start.pid, start: start.pid_start });
+        Ok(card)
+    }
+}

@@ -1,0 +1,169 @@
+//! The part of a journal that outlives a reboot: the intents of changes on the disk, and that they were undone.
+//!
+//! It is a file of its own with the journal's first line, and readable as a journal. To write to the disk itself takes as
+//! long as many changes, so it goes on beside other work.
+
+use super::failed;
+use crate::error::OpResult;
+use crate::lab::state::own_dir;
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+/// The records of one lab. There is no file before there is one.
+#[derive(Debug)]
+pub struct Durable {
+    file: Lines,
+    /// The changes on record that have not been undone.
+    standing: BTreeSet<u64>,
+    /// Lines that were not on the disk when it was last waited for.
+    unsettled: Vec<u8>,
+    /// How many bytes of them the clerk has been given.
+    given: usize,
+    clerk: Option<Clerk>,
+}
+
+/// The file.
+#[derive(Debug, Clone)]
+struct Lines {
+    path: PathBuf,
+    /// What it begins with.
+    start: Vec<u8>,
+}
+
+/// A thread that brings lines to the disk, beside other work.
+#[derive(Debug)]
+struct Clerk {
+    lines: Sender<Vec<u8>>,
+    /// How many bytes are there now that were not before, or why it has given up.
+    answers: Receiver<io::Result<usize>>,
+}
+
+impl Durable {
+    /// Records in the file at `path`, which begins with the line `start`.
+    pub fn new(path: &Path, start: &[u8]) -> Durable {
+        let file = Lines { path: path.to_owned(), start: start.to_owned() };
+        Durable { file, standing: BTreeSet::new(), unsettled: Vec::new(), given: 0, clerk: None }
+    }
+
+    /// Which changes are on record.
+    pub fn recall(&mut self, numbers: impl Iterator<Item = u64>) {
+        self.standing.extend(numbers);
+    }
+
+    /// Begins to put an intent on record; the change may be made when this has [settled](Durable::settle).
+    pub fn intend(&mut self, n: u64, line: &[u8]) -> OpResult<()> {
+        if let Some(folder) = self.file.path.parent() {
+            folder.parent().map_or(Ok(()), own_dir)?;
+            own_dir(folder)?;
+        }
+        self.unsettled.extend_from_slice(line);
+        self.standing.insert(n);
+        self.give();
+        Ok(())
+    }
+
+    /// Notes that a change was undone, if it is on record here: with the next intent, or when it is waited for.
+    pub fn undone(&mut self, n: u64, line: &[u8]) {
+        if self.standing.remove(&n) {
+            self.unsettled.extend_from_slice(line);
+        }
+    }
+
+    /// Waits until everything is on the disk.
+    pub fn settle(&mut self) -> OpResult<()> {
+        if self.unsettled.is_empty() {
+            return Ok(());
+        }
+        self.give();
+        // The thread ends by itself then; to wait for its end as well would take longer than to make another.
+        let (count, written) = if let Some(clerk) = self.clerk.take() {
+            clerk.wait(std::mem::take(&mut self.given))
+        } else {
+            let written = self.file.append(&mut None, &self.unsettled);
+            (if written.is_ok() { self.unsettled.len() } else { 0 }, written)
+        };
+        self.unsettled.drain(..count);
+        written.map_err(|e| failed("write", &self.file.path, &e))
+    }
+
+    /// Gives the clerk what it does not have yet.
+    fn give(&mut self) {
+        if self.clerk.is_none() {
+            self.clerk = Clerk::new(self.file.clone()).ok();
+        }
+        let text = self.unsettled.get(self.given..).unwrap_or_default();
+        if let Some(clerk) = &mut self.clerk
+            && !text.is_empty()
+        {
+            // Nobody is there any more after an error, which is among the answers.
+            let _ = clerk.lines.send(text.to_owned());
+            self.given = self.unsettled.len();
+        }
+    }
+}
+
+impl Lines {
+    /// Appends lines to the file, which is opened or made if it is not `open` yet, and brings it to the disk: all of them
+    /// or none.
+    fn append(&self, open: &mut Option<File>, text: &[u8]) -> io::Result<()> {
+        let options = OpenOptions::new().append(true).mode(0o600).clone();
+        let (file, text) = match open {
+            Some(file) => (file, text.to_owned()),
+            None => match options.clone().create_new(true).open(&self.path) {
+                Ok(file) => (open.insert(file), [&self.start, text].concat()),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                    (open.insert(options.open(&self.path)?), text.to_owned())
+                }
+                Err(e) => return Err(e),
+            },
+        };
+        let before = file.metadata()?.len();
+        let written = file.write_all(&text).and_then(|()| file.sync_data()).and_then(|()| match before {
+            // Its name is on the disk with its folder (fsync(2)).
+            0 => self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all()),
+            _ => Ok(()),
+        });
+        if written.is_err() {
+            // Half a line must not stand before the next try; a reader ignores it at the end.
+            let _ = file.set_len(before);
+        }
+        written
+    }
+}
+
+impl Clerk {
+    fn new(file: Lines) -> io::Result<Clerk> {
+        let (lines, inbox) = mpsc::channel::<Vec<u8>>();
+        let (outbox, answers) = mpsc::channel();
+        let work = move || {
+            let mut open = None;
+            while let Ok(mut text) = inbox.recv() {
+                // One flush is enough for all that there is by now.
+                text.extend(inbox.try_iter().flatten());
+                let done = file.append(&mut open, &text).map(|()| text.len());
+                if done.is_err() | outbox.send(done).is_err() {
+                    break;
+                }
+            }
+        };
+        thread::Builder::new().name("sync".into()).spawn(work).map(|_| Clerk { lines, answers })
+    }
+
+    /// Waits until all that it was given is there; how many bytes are, and why not all.
+    fn wait(self, given: usize) -> (usize, io::Result<()>) {
+        let mut count = 0;
+        while count < given {
+            // A thread that died has written nothing more.
+            match self.answers.recv().unwrap_or_else(|_| Err(io::Error::other("it was broken off"))) {
+                Ok(more) => count += more,
+                Err(error) => return (count, Err(error)),
+            }
+        }
+        (count, Ok(()))
+    }
+}
