@@ -3,12 +3,11 @@
 use super::args::{Context, OutputArgs};
 use super::engine::{self, Order, Stage, Trouble};
 use super::foretell;
-use super::guard::{await_guardian, watch_over};
+use super::guard::{Watch, under_watch};
 use super::progress::{Progress, write_err};
 use crate::change::Change;
 use crate::error::{Class, OpError, OpResult};
 use crate::kernel::interrupt;
-use crate::kernel::linux::process::guardian::Guardian;
 use crate::lab::registry::{Card, Claim, Mode, Registry};
 use crate::lab::sandbox::{self, Holder, Outcome, Spec, Verdict};
 use crate::lab::store::Journal;
@@ -62,7 +61,7 @@ pub fn take_name(registry: &Registry, name: &LabName, exactly: bool) -> OpResult
 
 fn in_sandbox(job: &Job, claim: Claim) -> OpResult<i32> {
     let name = claim.place().name().to_owned();
-    let outcome = sandbox::enter(&Spec::default(), |inside| stage(job, &claim, inside.holder, &mut None));
+    let outcome = sandbox::enter(&Spec::default(), |inside| stage(job, &claim, inside.holder, &mut Watch::default()));
     let code = conclude(outcome, claim)?;
     welcome(job, &name, code);
     Ok(code)
@@ -84,21 +83,16 @@ pub fn conclude(outcome: OpResult<Outcome>, claim: Claim) -> OpResult<i32> {
 fn on_host(job: &Job, claim: Claim) -> OpResult<i32> {
     let pid = i32::try_from(std::process::id()).unwrap_or(0);
     let holder = Holder::of(pid).unwrap_or(Holder { pid, start: 0 });
-    sandbox::on_big_stack(|| {
+    under_watch(job.context, |watch| {
         let name = claim.place().name().to_owned();
-        let mut guardian = None;
-        let code = match stage(job, &claim, holder, &mut guardian) {
+        let code = match stage(job, &claim, holder, watch) {
             Verdict::Keep => 0,
             // What could not be undone stays on record.
             Verdict::End(code) if code == Class::Leftover.exit_code() => code,
-            Verdict::End(code) => {
-                claim.remove().map_or_else(|error| super::fail(&error.into(), job.context), |()| code)
-            }
+            Verdict::End(code) => claim.remove().map(|()| code)?,
         };
         welcome(job, &name, code);
-        drop(guardian);
-        // From here: to wake the thread that waits for this one, only for it to do the same, takes as long as some changes.
-        std::process::exit(code)
+        Ok(code)
     })
 }
 
@@ -111,14 +105,14 @@ fn welcome(job: &Job, name: &str, code: i32) {
     }
 }
 
-/// The whole run, on its thread. The guardian that is posted is to watch until nothing is left to be done.
-fn stage(job: &Job, claim: &Claim, holder: Holder, guardian: &mut Option<Guardian>) -> Verdict {
+/// The whole run, on its thread.
+fn stage(job: &Job, claim: &Claim, holder: Holder, watch: &mut Watch<'_>) -> Verdict {
     let progress = Rc::new(RefCell::new(Progress::new(claim.place().name(), job.output, job.context)));
     let fail = |trouble: &Trouble| {
         progress.borrow_mut().error(&trouble.error, &engine::report(trouble, job.context.stderr()));
         code_of(&trouble.error)
     };
-    let (code, kept) = match play(job, claim, holder, guardian, &progress, &fail) {
+    let (code, kept) = match play(job, claim, holder, watch, &progress, &fail) {
         Ok(ending) => ending,
         Err(error) => (fail(&error.into()), false),
     };
@@ -132,7 +126,7 @@ fn play(
     job: &Job,
     claim: &Claim,
     holder: Holder,
-    guardian: &mut Option<Guardian>,
+    watch: &mut Watch<'_>,
     progress: &Rc<RefCell<Progress>>,
     fail: &dyn Fn(&Trouble) -> i32,
 ) -> OpResult<(i32, bool)> {
@@ -155,7 +149,7 @@ fn play(
     };
     // Only now, because a process that has a guardian is slower at everything that it does with its memory.
     if job.guarded {
-        *guardian = Some(watch_over(place, job.context)?);
+        watch.begin(place, job.context)?;
     }
     let root = if job.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
     let mut card = Card { holder: Some(holder), root, ..Card::new(&name, job.mode, &recipe, job.order.values()) };
@@ -181,7 +175,7 @@ fn play(
     }
     let listener = Rc::clone(progress);
     lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
-    await_guardian(guardian.as_ref())?;
+    watch.stands()?;
     // Not before, or a run that is killed in between would leave a lab with nothing in it.
     claim.write(&card)?;
     let (mut lab, result) = stage.perform(lab);

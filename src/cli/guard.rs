@@ -7,6 +7,7 @@ use super::progress::{Progress, changes, write_err};
 use crate::error::OpResult;
 use crate::kernel::linux::process::guardian::{self, Guardian};
 use crate::lab::registry::{Life, Place, Registry};
+use crate::lab::sandbox::{self, Waiting};
 use crate::names::LabName;
 use clap::Args;
 use std::cell::RefCell;
@@ -19,15 +20,41 @@ pub struct GuardArgs {
     name: String,
 }
 
-/// Posts a guardian that calls [`guard`] when this process has ended.
-pub fn watch_over(place: &Place, context: Context) -> OpResult<Guardian> {
-    let color = context.color.to_string();
-    Guardian::post(&["--color", &color, "guard", place.name()]).map_err(|refusal| engine::refused(&refusal))
+/// Who watches over a run: nobody at first, and nobody over what goes with its process anyway.
+#[derive(Debug, Default)]
+pub struct Watch<'a> {
+    waiting: Option<&'a Waiting>,
+    guardian: Option<Guardian>,
 }
 
-/// Waits until it stands, if one was posted; nothing may be made before.
-pub fn await_guardian(guardian: Option<&Guardian>) -> OpResult<()> {
-    guardian.map_or(Ok(()), Guardian::stands).map_err(|refusal| engine::refused(&refusal))
+/// Has `run` do all that this process is there for, on a thread with a big stack and until nothing is left to be done; the
+/// process ends with the exit code that it returns.
+pub fn under_watch(context: Context, run: impl FnOnce(&mut Watch<'_>) -> OpResult<i32> + Send) -> OpResult<i32> {
+    sandbox::on_big_stack(|waiting| {
+        let mut watch = Watch { waiting: Some(waiting), guardian: None };
+        let code = run(&mut watch).unwrap_or_else(|error| super::fail(&error.into(), context));
+        drop(watch);
+        // From here: to wake the thread that waits for this one, only for it to do the same, takes as long as some changes.
+        // And the guardian has its place.
+        std::process::exit(code)
+    })
+}
+
+impl Watch<'_> {
+    /// Posts a guardian that calls [`guard`] when this process has ended.
+    pub fn begin(&mut self, place: &Place, context: Context) -> OpResult<()> {
+        if let Some(waiting) = self.waiting {
+            let color = context.color.to_string();
+            let guardian = Guardian::post(&["--color", &color, "guard", place.name()], |lend| waiting.ask(lend));
+            self.guardian = Some(guardian.map_err(|refusal| engine::refused(&refusal))?);
+        }
+        Ok(())
+    }
+
+    /// Waits until it stands, if one was posted; nothing may be made before.
+    pub fn stands(&self) -> OpResult<()> {
+        self.guardian.as_ref().map_or(Ok(()), Guardian::stands).map_err(|refusal| engine::refused(&refusal))
+    }
 }
 
 /// `guard`.

@@ -9,7 +9,7 @@ use super::elsewhere::require_here;
 use super::engine::{self, Ended, Trouble};
 use super::exec::standing;
 use super::fail;
-use super::guard::{await_guardian, watch_over};
+use super::guard::under_watch;
 use super::progress::Progress;
 use super::recipe_help;
 use crate::error::{Class, OpError, OpResult};
@@ -130,19 +130,19 @@ fn in_sandbox(start: &Start, claim: Claim) -> OpResult<i32> {
 }
 
 fn on_host(start: &Start, claim: Claim) -> OpResult<i32> {
-    let guardian = watch_over(claim.place(), start.manner.context)?;
-    await_guardian(Some(&guardian))?;
     let pid = i32::try_from(std::process::id()).unwrap_or(0);
     let holder = Holder::of(pid).unwrap_or(Holder { pid, start: 0 });
-    let ending = sandbox::on_big_stack(|| begin(start, &claim, holder))?;
-    drop(guardian);
-    match ending {
-        // Kept under this name, or under another one, and then nothing is left of this one.
-        Ending::Stays { code } if claim.place().card()?.is_some_and(|card| card.kept) => Ok(code),
-        // What could not be undone stays on record.
-        Ending::Down { code } if code == Class::Leftover.exit_code() => Ok(code),
-        Ending::Down { code } | Ending::Stays { code } | Ending::Doomed { code } => claim.remove().map(|()| code),
-    }
+    under_watch(start.manner.context, |watch| {
+        watch.begin(claim.place(), start.manner.context)?;
+        watch.stands()?;
+        match begin(start, &claim, holder) {
+            // Kept under this name, or under another one, and then nothing is left of this one.
+            Ending::Stays { code } if claim.place().card()?.is_some_and(|card| card.kept) => Ok(code),
+            // What could not be undone stays on record.
+            Ending::Down { code } if code == Class::Leftover.exit_code() => Ok(code),
+            Ending::Down { code } | Ending::Stays { code } | Ending::Doomed { code } => claim.remove().map(|()| code),
+        }
+    })
 }
 
 /// A prompt with a new lab.
@@ -220,7 +220,7 @@ fn go_on(start: &Start, name: &str) -> OpResult<i32> {
         let watch = Watch::find(holder)?;
         let act = || {
             // Scripts nest deeply.
-            let code = sandbox::on_big_stack(|| resume(&start, &place, &text));
+            let code = sandbox::on_big_stack(|_| resume(&start, &place, &text));
             code.unwrap_or_else(|error| fail(&error.into(), start.manner.context))
         };
         let status = join(holder, terminal(&start), act)?.status;
@@ -231,7 +231,7 @@ fn go_on(start: &Start, name: &str) -> OpResult<i32> {
     }
     require_here(&card)?;
     let claim = place.claim(HANDOVER)?.ok_or_else(|| busy(name))?;
-    let code = sandbox::on_big_stack(|| resume(&start, &place, &text))?;
+    let code = sandbox::on_big_stack(|_| resume(&start, &place, &text))?;
     if code == DOOMED { claim.remove().map(|()| 0) } else { Ok(code) }
 }
 

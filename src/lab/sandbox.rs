@@ -31,6 +31,7 @@ use nix::unistd::{User, geteuid};
 use serde::{Deserialize, Serialize};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::mpsc::{self, Sender};
 
 pub use ask::ask;
 pub use barrier::{Barrier, Settings};
@@ -127,12 +128,32 @@ pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Verdict + Send) -> OpRe
     outcome
 }
 
+/// Something for a thread that has nothing else to do.
+pub type Errand = Box<dyn FnOnce() + Send>;
+
+/// The thread that waits for [`on_big_stack`] to end.
+#[derive(Debug)]
+pub struct Waiting(Sender<Errand>);
+
+impl Waiting {
+    /// Has it do something, which takes less than to make a thread for it.
+    pub fn ask(&self, errand: Errand) {
+        // It waits as long as there is somebody to wait for.
+        let _ = self.0.send(errand);
+    }
+}
+
 /// Runs `act` on a thread with a stack as big as the one inside a sandbox has, and waits for it.
-pub fn on_big_stack<T: Send>(act: impl FnOnce() -> T + Send) -> OpResult<T> {
+pub fn on_big_stack<T: Send>(act: impl FnOnce(&Waiting) -> T + Send) -> OpResult<T> {
+    let (sender, errands) = mpsc::channel::<Errand>();
     std::thread::scope(|scope| {
+        let act = move || act(&Waiting(sender));
         let run = std::thread::Builder::new().name("run".into()).stack_size(STACK).spawn_scoped(scope, act);
         let run = run.map_err(|e| faults::outer("start a thread", wire::errno(&e)))?;
         let before = terminal::leave_stopping().map_err(|errno| faults::outer("block a signal", errno))?;
+        while let Ok(errand) = errands.recv() {
+            errand();
+        }
         let result = run.join().map_err(|_| faults::defect());
         before.thread_set_mask().map_err(|errno| faults::outer("unblock a signal", errno))?;
         result

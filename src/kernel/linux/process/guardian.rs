@@ -1,9 +1,9 @@
 //! A process that outlives us by a moment, to see that what we made is undone should we be killed.
 //!
 //! Until then it is our own memory on another stack: a copy would take half a millisecond, and more for the pages that are
-//! copied when we go on. A thread of ours lends it its place in the C library, and sleeps for the rest of our life. (With
-//! `CLONE_VFORK` the kernel would see to that, but then Ctrl-Z and debuggers would wait for that thread in vain.) When we
-//! have been killed, it becomes this program anew, which knows nothing but what is on record.
+//! copied when we go on. A thread of ours that has nothing else to do lends it its place in the C library, and sleeps for
+//! the rest of our life. (With `CLONE_VFORK` the kernel would see to that, but then Ctrl-Z and debuggers would wait for that
+//! thread in vain.) When we have been killed, it becomes this program anew, which knows nothing but what is on record.
 //!
 //! Before Linux 5.16 a signal that dumps core, such as SIGQUIT or SIGABRT, ends all processes that share a memory; then
 //! `recover` is left. So it is where the memory runs out, and we are what the kernel picks to be killed.
@@ -64,8 +64,9 @@ struct Post {
 
 impl Guardian {
     /// Has this program called with these arguments as soon as we have ended, unless this was dropped before. What it
-    /// says goes to our standard error; neither Ctrl-C nor the end of our terminal reaches it.
-    pub fn post(args: &[&str]) -> Done<Guardian> {
+    /// says goes to our standard error; neither Ctrl-C nor the end of our terminal reaches it. `lend` has another thread run
+    /// what it is given, which does not return.
+    pub fn post(args: &[&str], lend: impl FnOnce(Box<dyn FnOnce() + Send>)) -> Done<Guardian> {
         let settled = EventFd::from_flags(EfdFlags::EFD_CLOEXEC).map_err(refuse("eventfd"))?;
         let pact = Arc::new(Pact { settled, errno: AtomicI32::new(0), discharged: AtomicBool::new(false) });
         let us = PidFd::open(getpid().as_raw()).map_err(refuse("pidfd_open"))?;
@@ -74,14 +75,11 @@ impl Guardian {
         let program = program.map_err(refuse("open /proc/self/exe"))?;
         let words: Vec<CString> = ["rhailab"].iter().chain(args).map(c_string).collect::<Done<_>>()?;
         let shared = Arc::clone(&pact);
-        let lend = move || match env_strings(&environment(&[])) {
+        lend(Box::new(move || match env_strings(&environment(&[])) {
             Ok(env) => Post { us, program, argv: Strings::new(words), env, pact: shared }.lend(),
             Err(_) => shared.settle(Err(Errno::EINVAL)),
-        };
-        let lender = thread::Builder::new().name("guardian".into()).spawn(lend);
-        lender
-            .map(|_| Guardian(pact))
-            .map_err(|e| refuse("start a thread")(Errno::from_raw(e.raw_os_error().unwrap_or(0))))
+        }));
+        Ok(Guardian(pact))
     }
 
     /// Waits until it stands, before what it is there for.
@@ -100,9 +98,11 @@ impl Guardian {
 impl Drop for Guardian {
     /// Tells it that we end in order. (What it would do otherwise comes to the same, but takes longer.)
     fn drop(&mut self) {
-        if !thread::panicking() {
-            self.0.discharged.store(true, Ordering::Release);
+        if thread::panicking() {
+            // Who would wait for this thread sleeps for good.
+            std::process::exit(101);
         }
+        self.0.discharged.store(true, Ordering::Release);
     }
 }
 
