@@ -39,9 +39,7 @@ const MARK: &str = "rhailab:";
 /// Makes the calling thread's new namespace ready for use: sysctls with known values, and `lo` up, with a mark where it is
 /// to have a name.
 pub fn furnish(sysctls: &[(String, String)], mark: Option<&str>) -> Done<Fresh> {
-    for (key, value) in sysctls {
-        sysctl::preset(key, value)?;
-    }
+    sysctl::preset(sysctls)?;
     let mut fresh = Fresh::here()?;
     let mut up = LinkUnspec::new_with_index(LOOPBACK).up().build();
     up.attributes.extend(mark.map(|mark| LinkAttribute::IfAlias(mark.to_owned())));
@@ -68,8 +66,8 @@ impl Unnamed {
         if self.expected > 0 && self.nursery.is_none() {
             self.nursery = Nursery::open(sysctls, &self.mark);
         }
-        if let Some(nursery) = &self.nursery {
-            nursery.limit(self.expected);
+        if let (Some(nursery), Some(count)) = (&self.nursery, count) {
+            nursery.limit(count);
         }
     }
 

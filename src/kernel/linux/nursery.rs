@@ -1,55 +1,127 @@
 //! Namespaces made ahead, by a thread beside other work: to make one and to set it up takes as long as to link it, and the
 //! next is likely to be like the last.
 //!
-//! There is never more than one in reserve. Nobody can see it before it is named, and it ends when it is let go.
+//! Nobody can see one before it is named, and it ends when it is let go. There is one in reserve as long as it is a guess
+//! that it will be wanted, and two once that is known, so that they are made while nothing is linked: the kernel does much
+//! of both under one lock.
 
 use super::netns::furnish;
 use super::spaces::{Fresh, Spaces};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// Where they are made.
 #[derive(Debug)]
 pub struct Nursery {
     sysctls: Vec<(String, String)>,
-    made: Receiver<Fresh>,
-    /// How many are made in all.
-    limit: Arc<AtomicUsize>,
+    shelf: Arc<Shelf>,
+}
+
+/// Where those that are ready are taken from.
+#[derive(Debug, Default)]
+struct Shelf {
+    stock: Mutex<Stock>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Stock {
+    ready: VecDeque<Fresh>,
+    /// How many were begun.
+    begun: usize,
+    /// How many will be wanted in all, once that is known.
+    wanted: Option<usize>,
+    /// No more will be made.
+    is_over: bool,
+}
+
+impl Stock {
+    /// Whether no other will be wanted.
+    fn is_enough(&self) -> bool {
+        self.is_over || self.wanted.is_some_and(|wanted| self.begun >= wanted)
+    }
+
+    fn is_full(&self) -> bool {
+        self.ready.len() > usize::from(self.wanted.is_some())
+    }
+}
+
+impl Shelf {
+    fn stock(&self) -> MutexGuard<'_, Stock> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'s>(&self, stock: MutexGuard<'s, Stock>) -> MutexGuard<'s, Stock> {
+        self.changed.wait(stock).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes one after the other, as long as they may be wanted.
+    fn fill(&self, make: impl Fn() -> Option<Fresh>) {
+        loop {
+            let mut stock = self.stock();
+            while stock.is_full() && !stock.is_enough() {
+                stock = self.wait(stock);
+            }
+            if stock.is_enough() {
+                break;
+            }
+            stock.begun += 1;
+            drop(stock);
+            // An error is left to whoever wants a namespace then, and meets it too.
+            let Some(fresh) = make() else { break };
+            self.stock().ready.push_back(fresh);
+            self.changed.notify_all();
+        }
+        self.stock().is_over = true;
+        self.changed.notify_all();
+    }
 }
 
 impl Nursery {
-    /// Begins to make one with these sysctls, and with a mark on its `lo`, and then one for each that is taken; nothing
-    /// where there can be no thread.
+    /// Begins to make namespaces with these sysctls, and with a mark on their `lo`; nothing where there can be no thread.
     pub fn open(sysctls: &[(String, String)], mark: &str) -> Option<Nursery> {
-        let (send, made) = sync_channel(0);
-        let limit = Arc::new(AtomicUsize::new(usize::MAX));
-        let (all, mark, end) = (sysctls.to_vec(), mark.to_owned(), Arc::clone(&limit));
+        let shelf = Arc::<Shelf>::default();
+        let (all, mark, filled) = (sysctls.to_vec(), mark.to_owned(), Arc::clone(&shelf));
         let work = move || {
-            let Ok(spaces) = Spaces::new() else { return };
-            for n in 0.. {
-                if n >= end.load(Ordering::Relaxed) {
-                    break;
-                }
-                // An error is left to whoever wants a namespace then, and meets it too.
-                let Ok(fresh) = spaces.inside_new(|| furnish(&all, Some(&mark))) else { break };
-                if send.send(fresh).is_err() {
-                    break;
-                }
-            }
+            let spaces = Spaces::new();
+            filled.fill(|| spaces.as_ref().ok()?.inside_new(|| furnish(&all, Some(&mark))).ok());
         };
         let thread = thread::Builder::new().name("nursery".into()).spawn(work);
-        thread.ok().map(|_| Nursery { sysctls: sysctls.to_vec(), made, limit })
+        thread.ok().map(|_| Nursery { sysctls: sysctls.to_vec(), shelf })
     }
 
     /// Says how many will be wanted in all.
     pub fn limit(&self, count: usize) {
-        self.limit.store(count, Ordering::Relaxed);
+        self.shelf.stock().wanted = Some(count);
+        self.shelf.changed.notify_all();
     }
 
     /// One with just these sysctls, if they are what is made here.
     pub fn take(&self, sysctls: &[(String, String)]) -> Option<Fresh> {
-        (self.sysctls == sysctls).then(|| self.made.recv().ok()).flatten()
+        if self.sysctls != sysctls {
+            return None;
+        }
+        let mut stock = self.shelf.stock();
+        loop {
+            if let Some(fresh) = stock.ready.pop_front() {
+                self.shelf.changed.notify_all();
+                return Some(fresh);
+            }
+            if stock.is_over {
+                return None;
+            }
+            stock = self.shelf.wait(stock);
+        }
+    }
+}
+
+impl Drop for Nursery {
+    /// Lets go of those that nobody has taken.
+    fn drop(&mut self) {
+        let mut stock = self.shelf.stock();
+        stock.is_over = true;
+        stock.ready.clear();
+        self.shelf.changed.notify_all();
     }
 }

@@ -8,8 +8,12 @@ use crate::kernel::linux::ledger::Ledger;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
 use crate::names::Ns;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 const ROOT: &str = "/proc/sys";
@@ -73,16 +77,46 @@ pub fn undo(ledger: Option<&Ledger>, key: &str, value: &str, was: &str) -> Done<
     Ok(Undone::Yes)
 }
 
-/// Sets a parameter of a new namespace, the calling thread's. What the kernel is built without needs no value.
-pub fn preset(key: &str, value: &str) -> Done<()> {
-    let path = path(key)?;
-    let optional = |folder: &str, is_there: bool| path.starts_with(Path::new(ROOT).join(folder)) && !is_there;
-    match put(&path, value) {
-        // The module br_netfilter is not loaded, or IPv6 is off.
-        Err(_) if optional("net/bridge", path.exists()) => Ok(()),
-        Err(_) if optional("net/ipv6", Path::new(ROOT).join("net/ipv6").exists()) => Ok(()),
-        done => done,
+/// Sets parameters of a new namespace, the calling thread's. What the kernel is built without needs no value.
+pub fn preset(settings: &[(String, String)]) -> Done<()> {
+    let mut folders = BTreeMap::new();
+    for (key, value) in settings {
+        let path = path(key)?;
+        let done = match under_net(&path) {
+            Some((folder, rest)) => put_in(&mut folders, folder, rest, value),
+            None => write(&path, value),
+        };
+        let optional = |folder: &str, is_there: bool| path.starts_with(Path::new(ROOT).join(folder)) && !is_there;
+        match done {
+            // The module br_netfilter is not loaded, or IPv6 is off.
+            Err(_) if optional("net/bridge", path.exists()) => {}
+            Err(_) if optional("net/ipv6", Path::new(ROOT).join("net/ipv6").exists()) => {}
+            done => done.map_err(|e| Refusal::io(format!("write {}", path.display()), &e))?,
+        }
     }
+    Ok(())
+}
+
+/// The folder in `/proc/sys/net` that a parameter is in, and where in it.
+fn under_net(path: &Path) -> Option<(PathBuf, &Path)> {
+    let net = Path::new(ROOT).join("net");
+    let below = path.strip_prefix(&net).ok()?;
+    let first = below.components().next()?;
+    Some((net.join(first), below.strip_prefix(first).ok()?))
+}
+
+/// Sets a parameter by way of its folder, which is opened once: all namespaces have theirs under the same name, so that to
+/// find it takes the longer the more of them there are.
+fn put_in(folders: &mut BTreeMap<PathBuf, File>, folder: PathBuf, rest: &Path, value: &str) -> io::Result<()> {
+    let folder = match folders.entry(folder) {
+        Entry::Occupied(there) => there.into_mut(),
+        Entry::Vacant(place) => {
+            let opened = File::open(place.key())?;
+            place.insert(opened)
+        }
+    };
+    let file = openat(folder, rest, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    File::from(file).write_all(value.as_bytes())
 }
 
 /// The file of a parameter. In a key whose first separator is a dot, dots separate and a slash stands for a dot
@@ -107,14 +141,31 @@ fn path(key: &str) -> Done<PathBuf> {
 }
 
 fn get(path: &Path) -> Done<String> {
-    let text = fs::read_to_string(path).map_err(|e| Refusal::io(format!("read {}", path.display()), &e))?;
-    Ok(text.trim_end_matches('\n').to_owned())
+    File::open(path).and_then(text).map_err(|e| Refusal::io(format!("read {}", path.display()), &e))
+}
+
+/// What a parameter's file says. The kernel gives all of it to one read(2) with room for it, so that nothing else need be
+/// asked about the file.
+fn text(mut file: File) -> io::Result<String> {
+    let mut bytes = vec![0; 256];
+    let count = file.read(&mut bytes)?;
+    if count == bytes.len() {
+        file.read_to_end(&mut bytes)?;
+    } else {
+        bytes.truncate(count);
+    }
+    let mut text = String::from_utf8(bytes).map_err(io::Error::other)?;
+    text.truncate(text.trim_end_matches('\n').len());
+    Ok(text)
 }
 
 /// Writes a value in one write(2), which is how the kernel wants it.
 fn put(path: &Path, value: &str) -> Done<()> {
-    let write = || OpenOptions::new().write(true).open(path)?.write_all(value.as_bytes());
-    write().map_err(|e| Refusal::io(format!("write {}", path.display()), &e))
+    write(path, value).map_err(|e| Refusal::io(format!("write {}", path.display()), &e))
+}
+
+fn write(path: &Path, value: &str) -> io::Result<()> {
+    OpenOptions::new().write(true).open(path)?.write_all(value.as_bytes())
 }
 
 /// Whether two texts are one value: the kernel answers `4096\t131072` to `4096 131072`, and `1` to `01`.

@@ -1,6 +1,6 @@
 //! Setting sysctls of a namespace that other labs use too: see [`ledger`](crate::kernel::linux::ledger).
 
-use super::{get, path, put, same};
+use super::{get, path, put, same, text};
 use crate::change::Identity;
 use crate::kernel::linux::ledger::{Entry, Ledger};
 use crate::kernel::linux::spaces;
@@ -8,7 +8,7 @@ use crate::kernel::{Done, Errno, Refusal, Undone};
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 /// Reads what a sysctl is now, in the calling thread's namespace, whose cookie that is, and whether another lab keeps it
@@ -139,7 +139,5 @@ fn along(path: &Path) -> Done<Vec<(String, String)>> {
 }
 
 fn get_in(folder: &File, path: &str) -> io::Result<String> {
-    let mut text = String::new();
-    File::from(openat(folder, path, OFlag::O_CLOEXEC, Mode::empty())?).read_to_string(&mut text)?;
-    Ok(text.trim_end_matches('\n').to_owned())
+    text(openat(folder, path, OFlag::O_CLOEXEC, Mode::empty())?.into())
 }
