@@ -296,11 +296,13 @@ fn where_nothing_else_is_said_a_lab_is_in_memory_and_what_is_on_the_disk_is_on_r
     fs::remove_dir_all(run_dir.join("labs/lab")).unwrap();
     let complaint = run(&["up", "-q", "--host", "lab.rhai"]).assert_fails(2);
     assert!(complaint.contains("`rhailab recover` undoes what it left"), "{complaint}");
+    let logs = Path::new("/var/lib/rhailab/logs/idle");
+    fs::create_dir(logs).unwrap();
     fs::remove_dir_all(run_dir).unwrap();
     assert!(run(&["ls"]).assert_well().contains("lab.rhai"));
     let told = run(&["recover", "-v"]);
     assert!(told.code == Some(0) && told.err.contains("/etc/netns/web/resolv.conf"), "{}", told.err);
-    assert_eq!(fs::read_dir(files).unwrap().count(), 0);
+    assert!(fs::read_dir(files).unwrap().count() == 0 && !logs.exists());
     remove_by_hand(home);
     assert_same("all of it", &before, &state());
 }

@@ -13,6 +13,10 @@ if [ "${1-}" = --inside ]; then
     cp -a /etc/. /run/etc 2>/dev/null || :
     mount --bind /run/etc /etc
     ip link set lo up
+    # Where Ctrl-C was ignored from the start, as in the background of a script, tests that press it would wait for ever.
+    if env --default-signal=INT true 2>/dev/null; then
+        exec env --default-signal=INT "$@"
+    fi
     exec "$@"
 fi
 

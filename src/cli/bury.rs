@@ -61,12 +61,8 @@ fn undo(place: &Place, card: &Card, progress: &Rc<RefCell<Progress>>, elsewhere:
     };
     records.sort_by_key(|record: &Record| record.n);
     let kernel = engine::kernel(&card.name, place, card.mode, true)?;
-    let mut lab = Lab::resume(
-        card.name.clone(),
-        kernel,
-        Some(Journal::open(&path, place.durable(card.mode).as_deref())?),
-        records,
-    );
+    let journal = Journal::open(&path, place.durable(card.mode).as_deref())?;
+    let mut lab = Lab::resume(card.name.clone(), kernel, Some(journal), records);
     let listener = Rc::clone(progress);
     lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
     let left = lab.unwind();

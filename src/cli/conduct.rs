@@ -63,7 +63,7 @@ fn in_sandbox(job: &Job, claim: Claim) -> OpResult<i32> {
     let name = claim.place().name().to_owned();
     let outcome = sandbox::enter(&Spec::default(), |inside| stage(job, &claim, inside.holder, &mut Watch::default()));
     let code = conclude(outcome, claim)?;
-    welcome(job, &name, code);
+    announce(job, &name, code);
     Ok(code)
 }
 
@@ -81,8 +81,7 @@ pub fn conclude(outcome: OpResult<Outcome>, claim: Claim) -> OpResult<i32> {
 }
 
 fn on_host(job: &Job, claim: Claim) -> OpResult<i32> {
-    let pid = i32::try_from(std::process::id()).unwrap_or(0);
-    let holder = Holder::of(pid).unwrap_or(Holder { pid, start: 0 });
+    let holder = Holder::me();
     under_watch(job.context, |watch| {
         let name = claim.place().name().to_owned();
         let code = match stage(job, &claim, holder, watch) {
@@ -91,13 +90,13 @@ fn on_host(job: &Job, claim: Claim) -> OpResult<i32> {
             Verdict::End(code) if code == Class::Leftover.exit_code() => code,
             Verdict::End(code) => claim.remove().map(|()| code)?,
         };
-        welcome(job, &name, code);
+        announce(job, &name, code);
         Ok(code)
     })
 }
 
 /// Says that a lab stays, and what can be done with it.
-fn welcome(job: &Job, name: &str, code: i32) {
+fn announce(job: &Job, name: &str, code: i32) {
     if code == 0 && job.keep && !job.output.quiet && !job.output.json {
         write_err(&format!(
             "The lab `{name}` is up. Look at it with `rhailab status {name}`, take it down with `rhailab down {name}`."

@@ -130,8 +130,7 @@ fn in_sandbox(start: &Start, claim: Claim) -> OpResult<i32> {
 }
 
 fn on_host(start: &Start, claim: Claim) -> OpResult<i32> {
-    let pid = i32::try_from(std::process::id()).unwrap_or(0);
-    let holder = Holder::of(pid).unwrap_or(Holder { pid, start: 0 });
+    let holder = Holder::me();
     under_watch(start.manner.context, |watch| {
         watch.begin(claim.place(), start.manner.context)?;
         watch.stands()?;

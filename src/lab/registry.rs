@@ -33,6 +33,9 @@ pub use claim::Claim;
 const FILES: &str = "files";
 const FILE: &str = "jsonl";
 
+/// The folder of logs, with a folder for each lab.
+const LOGS: &str = "logs";
+
 /// The labs of one user.
 #[derive(Debug, Clone)]
 pub struct Registry {
@@ -162,7 +165,7 @@ impl Place {
 
     /// The folder of its processes' output.
     pub fn logs(&self) -> PathBuf {
-        self.disk.join("logs").join(&self.name)
+        self.disk.join(LOGS).join(&self.name)
     }
 
     /// A folder on the disk for what is no lab's.

@@ -161,6 +161,12 @@ pub fn on_big_stack<T: Send>(act: impl FnOnce(&Waiting) -> T + Send) -> OpResult
 }
 
 impl Holder {
+    /// This process.
+    pub fn me() -> Holder {
+        let pid = i32::try_from(std::process::id()).unwrap_or(0);
+        Holder::of(pid).unwrap_or(Holder { pid, start: 0 })
+    }
+
     /// The process of that pid, if there is one.
     pub fn of(pid: i32) -> Option<Holder> {
         let start = start_time(pid.unsigned_abs())?;

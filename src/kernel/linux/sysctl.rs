@@ -102,7 +102,8 @@ fn under_net(path: &Path) -> Option<(PathBuf, &Path)> {
     let net = Path::new(ROOT).join("net");
     let below = path.strip_prefix(&net).ok()?;
     let first = below.components().next()?;
-    Some((net.join(first), below.strip_prefix(first).ok()?))
+    let rest = below.strip_prefix(first).ok()?;
+    (!rest.as_os_str().is_empty()).then(|| (net.join(first), rest))
 }
 
 /// Sets a parameter by way of its folder, which is opened once: all namespaces have theirs under the same name, so that to

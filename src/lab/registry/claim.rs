@@ -65,7 +65,7 @@ impl Claim {
 }
 
 /// Does something to what is there; it may be gone.
-fn gone(verb: &str, path: &Path, act: impl FnOnce(&Path) -> io::Result<()>) -> OpResult<()> {
+pub(super) fn gone(verb: &str, path: &Path, act: impl FnOnce(&Path) -> io::Result<()>) -> OpResult<()> {
     match act(path) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(failed(verb, path, &e)),
         _ => Ok(()),

@@ -1,6 +1,7 @@
 //! What is left of labs after a reboot: the files that they made on the disk.
 
-use super::{Card, FILE, FILES, Mode, Place, Registry};
+use super::claim::gone;
+use super::{Card, FILE, FILES, LOGS, Mode, Place, Registry};
 use crate::error::OpResult;
 use crate::kernel::linux::boot::boot_id;
 use crate::lab::journal::Start;
@@ -16,30 +17,43 @@ use std::path::Path;
 const BOOT: &str = "boot";
 
 impl Registry {
-    /// Makes a lab again of each that had files on the disk, one whose process is gone, so that it is seen and recovered;
-    /// once in each boot.
+    /// Makes a lab again of each that had files on the disk, one whose process is gone, so that it is seen and recovered,
+    /// and removes the logs of the others; once in each boot.
     pub(super) fn revive_after_reboot(&self, run: &Path) -> OpResult<()> {
         let marker = run.join(BOOT);
         if fs::read(&marker).is_ok_and(|boot| boot == boot_id().as_bytes()) {
             return Ok(());
         }
-        let files = self.disk.join(FILES);
-        match fs::read_dir(&files) {
+        for name in self.on_disk(FILES)? {
+            let name = name.strip_suffix(FILE).and_then(|name| name.strip_suffix('.')).map(LabName::new);
+            if let Some(Ok(name)) = name {
+                self.place(&name).revive()?;
+            }
+        }
+        for name in self.on_disk(LOGS)?.iter().filter_map(|name| LabName::new(name).ok()) {
+            let place = self.place(&name);
+            if !place.dir.exists() {
+                gone("remove", &place.logs(), |path| fs::remove_dir_all(path))?;
+            }
+        }
+        // If that fails, the same is done again.
+        let _ = fs::write(&marker, boot_id());
+        Ok(())
+    }
+
+    /// The names in a folder on the disk, if it is there and ours.
+    fn on_disk(&self, folder: &str) -> OpResult<Vec<String>> {
+        let folder = self.disk.join(folder);
+        match fs::read_dir(&folder) {
             Ok(entries) => {
                 own_dir(&self.disk)?;
-                own_dir(&files)?;
-                for entry in entries {
-                    let name = entry.map_err(|e| failed("read", &files, &e))?.file_name();
-                    let name = name.to_str().and_then(|name| name.strip_suffix(FILE)?.strip_suffix('.'));
-                    if let Some(Ok(name)) = name.map(LabName::new) {
-                        self.place(&name).revive()?;
-                    }
-                }
+                own_dir(&folder)?;
+                let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+                names.collect::<Result<_, _>>().map_err(|e| failed("read", &folder, &e))
             }
-            Err(e) if e.kind() == ErrorKind::NotFound => {}
-            Err(e) => return Err(failed("read", &files, &e)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Err(failed("read", &folder, &e)),
         }
-        fs::write(&marker, boot_id()).map_err(|e| failed("write", &marker, &e))
     }
 }
 
