@@ -20,7 +20,7 @@ pub fn check(data: &[u8]) {
     for record in state.records() {
         let _ = (render::commands(&record.change), render::undo_commands(&record.change, &record.identity));
     }
-    let (Ok(name), Ok(journal)) = (LabName::new("fuzz"), store::Journal::open(Path::new("/dev/null"))) else {
+    let (Ok(name), Ok(journal)) = (LabName::new("fuzz"), store::Journal::open(Path::new("/dev/null"), None)) else {
         panic!("there is no /dev/null")
     };
     // A journal that lies may have a sysctl set that never was; but whatever it says, it can be acted on.
@@ -54,7 +54,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let journal = |(number, recipe): (usize, &Vec<u8>)| {
         let path = folder.path().join(number.to_string());
         let name = LabName::new("seed").ok()?;
-        let journal = store::Journal::create(&path, &name, "seed.rhai", false).ok()?;
+        let journal = store::Journal::create(&path, &name, "seed.rhai", None).ok()?;
         let text = std::str::from_utf8(recipe).ok()?;
         let mut lab = Lab::new(name, Box::new(FakeKernel::new()), Some(journal));
         let result = crate::recipe::run(text, &mut lab);
