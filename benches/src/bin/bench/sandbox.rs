@@ -8,8 +8,8 @@ use rhailab_bench::netlink::{End, LOOPBACK, Requests, Socket};
 use rhailab_bench::{Context as _, Result, spaces};
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 const UPLINK: u32 = 3_000_000;
