@@ -49,6 +49,8 @@ check "format of the benchmark" cargo fmt --check --manifest-path benches/Cargo.
 check "lints" cargo clippy --locked --all-targets --quiet -- -D warnings
 # shellcheck disable=SC2086
 check "lints of the benchmark" cargo clippy --locked --all-targets --quiet $benches -- -D warnings
+# shellcheck disable=SC2086
+check "tests of the benchmark" cargo test --locked --quiet $benches
 check "format of the fuzzers" cargo fmt --check --manifest-path fuzz/Cargo.toml
 if [ -n "${FUZZ_SECONDS-}" ]; then
     # shellcheck disable=SC2086

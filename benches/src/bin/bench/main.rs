@@ -1,8 +1,8 @@
 //! `bench quick|full`: builds the same labs with several tools, each run in a sandbox of its own, and prints what it
 //! cost.
 //!
-//! Whole processes are timed, from spawn to wait4(2). Tools take turns (A B C A B C …), so that a machine that gets
-//! busy or warm meets all of them alike. Every network is checked before its removal counts as one.
+//! Whole processes are timed, from spawn to wait4(2). Tools take turns, so that a machine that gets busy or warm meets
+//! all of them alike, and so does what the tool before has left in the processor's caches. Every network is checked before its removal counts as one.
 
 mod commands;
 mod measure;
@@ -114,13 +114,14 @@ fn compare(options: &Options, full: bool) -> ExitCode {
             if std::io::stderr().is_terminal() {
                 eprint!("\r\x1b[K{}: round {round} of {}", set.lab, set.rounds);
             }
-            // A tool that fails once has nothing to compare.
-            tools.retain(|tool| {
-                let row = sandboxed(options, *tool, set.lab);
-                let works = row["error"].is_null();
+            for tool in schedule::turns(&tools, round) {
+                let row = sandboxed(options, tool, set.lab);
+                if !row["error"].is_null() {
+                    // It has nothing to compare.
+                    tools.retain(|other| *other != tool);
+                }
                 rows.0.push(row);
-                works
-            });
+            }
         }
     }
     if std::io::stderr().is_terminal() {

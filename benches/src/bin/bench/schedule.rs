@@ -9,7 +9,7 @@ pub struct Set {
     pub lab: Lab,
     /// How many rounds.
     pub rounds: u32,
-    /// The tools of a round, in order.
+    /// The tools of a round.
     pub tools: Vec<Tool>,
     /// The tool whose figures are 1.
     pub base: Tool,
@@ -39,4 +39,39 @@ pub fn sets(full: bool) -> Vec<Set> {
         set(Lab::Vips(10), 5, 11, &rules, Tool::Batch),
         set(Lab::Vips(100), 3, 7, &rules, Tool::Batch),
     ]
+}
+
+/// The tools in the order of a round (counted from 1): so that over the rounds each follows each other equally often, as
+/// one that comes after its like finds the kernel's code and data warm (E. J. Williams, "Experimental designs balanced for
+/// the estimation of residual effects of treatments", 1949).
+pub fn turns(tools: &[Tool], round: u32) -> Vec<Tool> {
+    let (count, round) = (tools.len(), round as usize - 1);
+    let zigzag = (0..count).map(|at| if at % 2 == 1 { at.div_ceil(2) } else { count - at / 2 });
+    let mut turns: Vec<Tool> = zigzag.filter_map(|at| tools.get((at + round) % count)).copied().collect();
+    // For an odd number of tools only both directions together are balanced.
+    if round / count.max(1) % 2 == 1 {
+        turns.reverse();
+    }
+    turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn each_tool_follows_each_other_equally_often() {
+        for count in 2..=Tool::ALL.len() {
+            let mut pairs = BTreeMap::new();
+            for round in 1..=2 * count {
+                let turns = turns(&Tool::ALL[..count], u32::try_from(round).unwrap());
+                for pair in turns.windows(2) {
+                    *pairs.entry((pair[0].word(), pair[1].word())).or_insert(0) += 1;
+                }
+            }
+            assert_eq!(pairs.len(), count * (count - 1));
+            assert!(pairs.values().all(|times| *times == 2), "{count} tools: {pairs:?}");
+        }
+    }
 }
