@@ -77,7 +77,7 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
     };
     let error = finish(error, refusal);
     // Of no help where the tool itself is missing, or nothing was wrong but the moment.
-    if matches!(refusal.why, Why::NoTool | Why::Interrupted) {
+    if matches!(refusal.why, Why::NoTool | Why::Interrupted) || error.0.code == sysctl::UNRECORDED {
         return error;
     }
     error.command(render::headlines(change).join("\n"))

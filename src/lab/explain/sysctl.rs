@@ -1,7 +1,7 @@
 //! Why a sysctl could not be read or written.
 
 use super::{finish, place, reason};
-use crate::error::{OpError, closest};
+use crate::error::{Class, OpError, closest};
 use crate::kernel::{Errno, Refusal};
 use crate::names::Ns;
 use crate::render::sysctl_path;
@@ -14,6 +14,13 @@ const HIDDEN: &str =
 /// Why a sysctl could not be read or written.
 pub fn sysctl(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
     let here = place(ns);
+    if is_of_state(refusal) {
+        let message = format!("The sysctl `{key}` in {here} could not be put on record: {}.", reason(refusal));
+        let error = OpError::new(UNRECORDED, message)
+            .help("It is counted which labs have set it, or it could not be put back. Free some space, or set RHAILAB_STATE_DIR to a folder that can be written.")
+            .class(Class::Machine);
+        return finish(error, refusal);
+    }
     let error = match refusal.number().map(Errno::from_raw) {
         Some(Errno::ENOENT) => {
             let error = OpError::new("sysctl::unknown", format!("There is no sysctl `{key}` in {here}.")).arg("key");
@@ -46,6 +53,15 @@ pub fn sysctl(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
     finish(error, refusal)
 }
 
+/// The code of the error that it cannot be noted that a lab has set a sysctl.
+pub const UNRECORDED: &str = "sysctl::unrecorded";
+
+/// Whether a file of ours was refused, not one of the kernel's.
+fn is_of_state(refusal: &Refusal) -> bool {
+    let path = refusal.request.split_once(' ').map_or("", |(_, path)| path);
+    path.starts_with('/') && !path.starts_with("/proc/")
+}
+
 fn folder(key: &str) -> std::path::PathBuf {
     Path::new(&sysctl_path(key)).parent().unwrap_or(Path::new("/proc/sys")).to_owned()
 }
@@ -57,4 +73,18 @@ fn near(key: &str) -> Option<String> {
     let (start, last) = key.rsplit_once(['.', '/'])?;
     let near = closest(last, names.iter().map(String::as_str))?;
     Some(format!("{}{}{near}", start, &key[start.len()..=start.len()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_of_ours_is_not_blamed_on_the_sysctl() {
+        let full = std::io::Error::from_raw_os_error(Errno::ENOSPC as i32);
+        let told = |path: &str| sysctl(&Refusal::io(format!("write {path}"), &full), &Ns::Host, "net.ipv4.ip_forward");
+        let ours = told("/run/rhailab/shared/1%2fproc%2fsys%2fnet%2fipv4%2fip_forward.json");
+        assert_eq!((ours.0.code, ours.0.class), (UNRECORDED, Class::Machine));
+        assert_eq!(told("/proc/sys/net/ipv4/ip_forward").0.code, "sysctl::refused");
+    }
 }
