@@ -19,6 +19,7 @@ pub use link::link;
 use link::{add_link, no_link, set_link};
 use rules::{chain_exists, rules};
 pub use sysctl::sysctl;
+use sysctl::{is_of_record, unrecorded};
 
 /// Why a change was refused.
 pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
@@ -58,6 +59,8 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
             ),
         },
         Change::AddRoute { ns, route } => add_route(refusal, ns, route, made),
+        // Nothing to be done by hand: the sysctl itself was not refused.
+        Change::SetSysctl { ns, key, .. } if is_of_record(refusal) => return unrecorded(refusal, ns, key),
         Change::SetSysctl { ns, key, .. } => sysctl(refusal, ns, key),
         Change::EditRules { edits, .. } if refusal.words.contains("Chain already exists") => {
             chain_exists(change, edits, made)
@@ -77,7 +80,7 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
     };
     let error = finish(error, refusal);
     // Of no help where the tool itself is missing, or nothing was wrong but the moment.
-    if matches!(refusal.why, Why::NoTool | Why::Interrupted) || error.0.code == sysctl::UNRECORDED {
+    if matches!(refusal.why, Why::NoTool | Why::Interrupted) {
         return error;
     }
     error.command(render::headlines(change).join("\n"))

@@ -154,7 +154,7 @@ impl Place {
     }
 
     /// What must outlive a reboot: the part of its journal that is about files on the disk.
-    pub fn files(&self) -> PathBuf {
+    fn files(&self) -> PathBuf {
         self.disk.join(FILES).join(&self.name).with_added_extension(FILE)
     }
 

@@ -14,13 +14,6 @@ const HIDDEN: &str =
 /// Why a sysctl could not be read or written.
 pub fn sysctl(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
     let here = place(ns);
-    if is_of_state(refusal) {
-        let message = format!("The sysctl `{key}` in {here} could not be put on record: {}.", reason(refusal));
-        let error = OpError::new(UNRECORDED, message)
-            .help("It is counted which labs have set it, or it could not be put back. Free some space, or set RHAILAB_STATE_DIR to a folder that can be written.")
-            .class(Class::Machine);
-        return finish(error, refusal);
-    }
     let error = match refusal.number().map(Errno::from_raw) {
         Some(Errno::ENOENT) => {
             let error = OpError::new("sysctl::unknown", format!("There is no sysctl `{key}` in {here}.")).arg("key");
@@ -53,11 +46,17 @@ pub fn sysctl(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
     finish(error, refusal)
 }
 
-/// The code of the error that it cannot be noted that a lab has set a sysctl.
-pub const UNRECORDED: &str = "sysctl::unrecorded";
+/// Why it could not be noted that a lab has set a sysctl.
+pub fn unrecorded(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
+    let message = format!("The sysctl `{key}` in {} could not be put on record: {}.", place(ns), reason(refusal));
+    let error = OpError::new("sysctl::unrecorded", message)
+        .help("It is counted which labs have set it, or it could not be put back. Free some space, or set RHAILAB_STATE_DIR to a folder that can be written.")
+        .class(Class::Machine);
+    finish(error, refusal)
+}
 
 /// Whether a file of ours was refused, not one of the kernel's.
-fn is_of_state(refusal: &Refusal) -> bool {
+pub fn is_of_record(refusal: &Refusal) -> bool {
     let path = refusal.request.split_once(' ').map_or("", |(_, path)| path);
     path.starts_with('/') && !path.starts_with("/proc/")
 }
@@ -77,14 +76,18 @@ fn near(key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::change;
     use super::*;
+    use crate::change::Change;
 
     #[test]
     fn a_full_disk_of_ours_is_not_blamed_on_the_sysctl() {
         let full = std::io::Error::from_raw_os_error(Errno::ENOSPC as i32);
-        let told = |path: &str| sysctl(&Refusal::io(format!("write {path}"), &full), &Ns::Host, "net.ipv4.ip_forward");
+        let (key, value) = ("net.ipv4.ip_forward".to_owned(), "1".to_owned());
+        let set = Change::SetSysctl { ns: Ns::Host, key, value };
+        let told = |path: &str| change(&Refusal::io(format!("write {path}"), &full), &set, &[]);
         let ours = told("/run/rhailab/shared/1%2fproc%2fsys%2fnet%2fipv4%2fip_forward.json");
-        assert_eq!((ours.0.code, ours.0.class), (UNRECORDED, Class::Machine));
+        assert_eq!((ours.0.code, ours.0.class), ("sysctl::unrecorded", Class::Machine));
         assert_eq!(told("/proc/sys/net/ipv4/ip_forward").0.code, "sysctl::refused");
     }
 }

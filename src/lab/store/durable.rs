@@ -111,23 +111,18 @@ impl Lines {
     /// Appends lines to the file, which is opened or made if it is not `open` yet, and brings it to the disk: all of them
     /// or none.
     fn append(&self, open: &mut Option<File>, text: &[u8]) -> io::Result<()> {
-        let options = OpenOptions::new().append(true).mode(0o600).clone();
-        let (file, text) = match open {
-            Some(file) => (file, text.to_owned()),
-            None => match options.clone().create_new(true).open(&self.path) {
-                Ok(file) => (open.insert(file), [&self.start, text].concat()),
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                    (open.insert(options.open(&self.path)?), text.to_owned())
-                }
-                Err(e) => return Err(e),
-            },
+        let file = match open {
+            Some(file) => file,
+            None => open.insert(OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?),
         };
         let before = file.metadata()?.len();
-        let written = file.write_all(&text).and_then(|()| file.sync_data()).and_then(|()| match before {
-            // Its name is on the disk with its folder (fsync(2)).
-            0 => self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all()),
-            _ => Ok(()),
-        });
+        let start: &[u8] = if before == 0 { &self.start } else { &[] };
+        let written =
+            file.write_all(&[start, text].concat()).and_then(|()| file.sync_data()).and_then(|()| match before {
+                // Its name is on the disk with its folder (fsync(2)).
+                0 => self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all()),
+                _ => Ok(()),
+            });
         if written.is_err() {
             // Half a line must not stand before the next try; a reader ignores it at the end.
             let _ = file.set_len(before);

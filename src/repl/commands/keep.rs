@@ -76,7 +76,8 @@ impl Repl<'_> {
         let claim = self.scene.registry.create(name)?;
         let place: Place = claim.place().clone();
         claim.write(&crate::lab::registry::Card { name: name.clone(), ..self.scene.card.clone() })?;
-        let journal = Journal::create(&place.journal(), name, &self.recipe_name(), Some(&place.files()))?;
+        let journal =
+            Journal::create(&place.journal(), name, &self.recipe_name(), place.durable(Mode::Host).as_deref())?;
         let kernel = engine::kernel(name, &place, Mode::Host, true)?;
         let records = self.lab.borrow().records().to_vec();
         let left = self.lab.borrow_mut().unwind();
