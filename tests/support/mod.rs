@@ -46,8 +46,8 @@ pub fn ordinary() -> User {
         Some(User::Ordinary(fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     };
     ids().unwrap_or_else(|| {
-        // Another test may have made it meanwhile.
-        let _ = Command::new("useradd").args(["-m", ORDINARY]).status();
+        // Another test may have made it meanwhile. Without a home: `/home` is the machine's, where it would stay.
+        let _ = Command::new("useradd").args(["--no-create-home", ORDINARY]).status();
         ids().unwrap()
     })
 }
