@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// One kernel change. A closed set: a new kind of kernel object adds a variant, and every `match` names a
 /// place to fill in.
@@ -94,7 +94,7 @@ pub enum Change {
 }
 
 /// Sysctls with their values. Many namespaces share one list.
-pub type Settings = Rc<[(String, String)]>;
+pub type Settings = Arc<[(String, String)]>;
 
 /// An interface to be made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -25,6 +25,7 @@ mod manual;
 mod pager;
 mod params;
 mod plan;
+mod play;
 pub(crate) mod progress;
 mod prove;
 mod recipe_help;

@@ -4,13 +4,13 @@ use crate::terrain::Question;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A place in a recipe, a module or a REPL entry: 1-based line and column (in characters).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Site {
     /// The source's id: a path as the user wrote it, `std/NAME`, or `repl:N`.
-    pub source: Rc<str>,
+    pub source: Arc<str>,
     /// 1-based line.
     pub line: u32,
     /// 1-based column, in characters.

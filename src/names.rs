@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a name names: its limits and how to speak of it.
 pub trait NameKind {
@@ -81,7 +81,7 @@ impl NameKind for Lab {
 /// A checked name of kind `K`.
 #[derive(Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String", bound = "K: NameKind")]
-pub struct Name<K>(Rc<str>, PhantomData<K>);
+pub struct Name<K>(Arc<str>, PhantomData<K>);
 
 /// The name of a network interface.
 pub type IfName = Name<Interface>;
@@ -169,7 +169,7 @@ pub fn proposal(text: &str, max: usize) -> String {
 
 impl<K> Clone for Name<K> {
     fn clone(&self) -> Self {
-        Name(Rc::clone(&self.0), PhantomData)
+        Name(Arc::clone(&self.0), PhantomData)
     }
 }
 impl<K> PartialEq for Name<K> {

@@ -55,6 +55,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use vocabulary::Vocabulary;
 
 /// Why a recipe could not be read, or failed while it ran.
@@ -217,7 +218,7 @@ impl Session {
             (None, None) => Err(OpError::new("internal::recipe", "The recipe was not compiled, and nothing is wrong.")
                 .help("This is a defect of rhailab, not of the recipe; please report it.")),
             (Some(Finding { error: first, .. }), _) => {
-                let source = first.0.site.as_ref().map(|site| Rc::clone(&site.source));
+                let source = first.0.site.as_ref().map(|site| Arc::clone(&site.source));
                 let told = errors
                     .filter(|more| more.error.0.site.as_ref().map(|site| &site.source) == source.as_ref())
                     .filter_map(|more| Some((self.place(&more)?, more.error.0.message)))

@@ -73,7 +73,7 @@ pub struct About {
 }
 
 /// The kernel of this machine, for the lab in `place`. `persistent` says that processes outlive the caller.
-pub fn kernel(lab: &LabName, place: &Place, mode: Mode, persistent: bool) -> OpResult<Box<dyn Kernel>> {
+pub fn kernel(lab: &LabName, place: &Place, mode: Mode, persistent: bool) -> OpResult<Box<dyn Kernel + Send>> {
     let (lab, log_dir, etc_netns) = (lab.clone(), place.logs(), ETC_NETNS.into());
     // A sandbox is one lab's alone.
     let ledger = if mode == Mode::Host { Some(place.ledger(&lab)?) } else { None };
@@ -103,25 +103,25 @@ pub fn heed_signals() -> OpResult<()> {
     interrupt::install().map_err(|refusal| refused(&refusal))
 }
 
+/// An engine that waits for its recipe. To make one takes longer than to read and check most recipes.
+pub struct EmptyStage {
+    session: Session,
+    lab: Rc<RefCell<Lab>>,
+    programs: Programs,
+}
+
 /// A recipe with the engine that runs it. It begins on the kernel in memory, where it can be rehearsed;
 /// [`perform`](Stage::perform) runs it on another lab.
 pub struct Stage {
-    session: Session,
-    lab: Rc<RefCell<Lab>>,
+    empty: EmptyStage,
     recipe: Recipe,
-    programs: Programs,
     given: Vec<(String, String)>,
 }
 
-impl Stage {
-    /// Reads and checks a recipe. What it prints in a rehearsal is kept quiet: it would be made of made-up
+impl EmptyStage {
+    /// An engine for what `order` names. What is printed in a rehearsal is kept quiet: it would be made of made-up
     /// observations.
-    pub fn load(name: &LabName, order: &Order, print: Print) -> Result<Stage, Trouble> {
-        Stage::compile(name, order, &text(order)?, print)
-    }
-
-    /// The same of a recipe whose text was read already.
-    pub fn compile(name: &LabName, order: &Order, text: &str, print: Print) -> Result<Stage, Trouble> {
+    pub fn new(name: &LabName, order: &Order, print: Print) -> EmptyStage {
         let programs = Programs::default();
         let mut lab = Lab::new(name.clone(), Box::new(FakeKernel::noting(&programs)), None);
         lab.deny(&order.deny);
@@ -137,33 +137,48 @@ impl Stage {
                 }
             }),
         };
-        let session = Session::new(Rc::clone(&lab), config);
-        match session.load_as(&order.recipe, text) {
-            Ok(recipe) => Ok(Stage { session, lab, recipe, programs, given: order.values() }),
-            Err(error) => Err(Trouble { error, sources: session.sources().clone() }),
+        EmptyStage { session: Session::new(Rc::clone(&lab), config), lab, programs }
+    }
+
+    /// Checks the recipe's text.
+    pub fn set(self, order: &Order, text: &str) -> Result<Stage, Trouble> {
+        match self.session.load_as(&order.recipe, text) {
+            Ok(recipe) => Ok(Stage { empty: self, recipe, given: order.values() }),
+            Err(error) => Err(self.trouble(error)),
         }
+    }
+
+    fn trouble(&self, error: OpError) -> Trouble {
+        Trouble { error, sources: self.session.sources().clone() }
+    }
+}
+
+impl Stage {
+    /// Reads and checks a recipe.
+    pub fn load(name: &LabName, order: &Order, print: Print) -> Result<Stage, Trouble> {
+        EmptyStage::new(name, order, print).set(order, &text(order)?)
     }
 
     /// Runs the recipe in memory, and calls `listener` for what would happen.
     pub fn rehearse(&self, listener: Listener) -> Result<(), Trouble> {
-        self.lab.borrow_mut().listen(listener);
+        self.empty.lab.borrow_mut().listen(listener);
         self.run()
     }
 
     /// Runs the recipe on another lab, and gives that back.
     pub fn perform(&self, lab: Lab) -> (Lab, Result<(), Trouble>) {
-        let rehearsed = self.lab.replace(lab);
+        let rehearsed = self.empty.lab.replace(lab);
         let result = self.run();
-        (self.lab.replace(rehearsed), result)
+        (self.empty.lab.replace(rehearsed), result)
     }
 
     fn run(&self) -> Result<(), Trouble> {
-        self.session.run(&self.recipe).map_err(|error| Trouble { error, sources: self.session.sources().clone() })
+        self.empty.session.run(&self.recipe).map_err(|error| self.empty.trouble(error))
     }
 
     /// The programs that the recipe has run so far in a rehearsal.
     pub fn programs(&self) -> BTreeSet<String> {
-        self.programs.borrow().clone()
+        self.empty.programs.borrow().clone()
     }
 
     /// The recipe's parameters with their values, as a user would write them.
@@ -177,7 +192,7 @@ impl Stage {
 
     /// What the recipe says about itself.
     pub fn about(&self) -> About {
-        About { doc: self.recipe.doc(self.session.sources()), params: self.recipe.params().to_vec() }
+        About { doc: self.recipe.doc(self.empty.session.sources()), params: self.recipe.params().to_vec() }
     }
 }
 

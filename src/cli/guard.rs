@@ -6,8 +6,8 @@ use super::engine::{self, Ended};
 use super::progress::{Progress, changes, write_err};
 use crate::error::OpResult;
 use crate::kernel::linux::process::guardian::{self, Guardian};
-use crate::lab::registry::{Life, Place, Registry};
-use crate::lab::sandbox::{self, Waiting};
+use crate::lab::registry::{Claim, Life, Place, Registry};
+use crate::lab::sandbox::{self, Later, Waiting};
 use crate::names::LabName;
 use clap::Args;
 use std::cell::RefCell;
@@ -20,18 +20,19 @@ pub struct GuardArgs {
     name: String,
 }
 
-/// Who watches over a run: nobody at first, and nobody over what goes with its process anyway.
-#[derive(Debug, Default)]
-pub struct Watch<'a> {
-    waiting: Option<&'a Waiting>,
+/// Who watches over a run on the machine: nobody at first.
+#[derive(Debug)]
+pub struct Watch<'e> {
+    waiting: Waiting<'e>,
+    context: Context,
     guardian: Option<Guardian>,
 }
 
 /// Has `run` do all that this process is there for, on a thread with a big stack and until nothing is left to be done; the
 /// process ends with the exit code that it returns.
-pub fn under_watch(context: Context, run: impl FnOnce(&mut Watch<'_>) -> OpResult<i32> + Send) -> OpResult<i32> {
+pub fn under_watch<'e>(context: Context, run: impl FnOnce(&mut Watch<'e>) -> OpResult<i32> + Send) -> OpResult<i32> {
     sandbox::on_big_stack(|waiting| {
-        let mut watch = Watch { waiting: Some(waiting), guardian: None };
+        let mut watch = Watch { waiting, context, guardian: None };
         let code = run(&mut watch).unwrap_or_else(|error| super::fail(&error.into(), context));
         drop(watch);
         // From here: to wake the thread that waits for this one, only for it to do the same, takes as long as some changes.
@@ -40,18 +41,38 @@ pub fn under_watch(context: Context, run: impl FnOnce(&mut Watch<'_>) -> OpResul
     })
 }
 
-impl Watch<'_> {
-    /// Posts a guardian that calls [`guard`] when this process has ended.
-    pub fn begin(&mut self, place: &Place, context: Context) -> OpResult<()> {
-        if let Some(waiting) = self.waiting {
-            let color = context.color.to_string();
-            let guardian = Guardian::post(&["--color", &color, "guard", place.name()], |lend| waiting.ask(lend));
-            self.guardian = Some(guardian.map_err(|refusal| engine::refused(&refusal))?);
+/// A lab's name that is taken, with what else was found.
+pub type Taken<T> = OpResult<(Claim, T)>;
+
+impl<'e> Watch<'e> {
+    /// Has the thread that waits take a lab's name, and then, if it is to, post a guardian that calls [`guard`] when this
+    /// process has ended.
+    pub fn meanwhile<T>(
+        &mut self,
+        guarded: bool,
+        take: impl FnOnce() -> Taken<T> + Send + 'e,
+    ) -> OpResult<Later<Taken<T>>>
+    where
+        T: Send + 'e,
+    {
+        let mut vacancy = None;
+        if guarded {
+            let (guardian, wanted) = Guardian::wanted().map_err(|refusal| engine::refused(&refusal))?;
+            (self.guardian, vacancy) = (Some(guardian), Some(wanted));
         }
-        Ok(())
+        let color = self.context.color.to_string();
+        Ok(self.waiting.make(move |found| {
+            let taken = take();
+            let place = taken.as_ref().ok().map(|(claim, _)| claim.place().clone());
+            // Whoever has asked waits for it.
+            let _ = found.send(taken);
+            if let (Some(vacancy), Some(place)) = (vacancy, place) {
+                vacancy.fill(&["--color", &color, "guard", place.name()]);
+            }
+        }))
     }
 
-    /// Waits until it stands, if one was posted; nothing may be made before.
+    /// Waits until the guardian stands, if there is to be one; nothing may be made before.
     pub fn stands(&self) -> OpResult<()> {
         self.guardian.as_ref().map_or(Ok(()), Guardian::stands).map_err(|refusal| engine::refused(&refusal))
     }

@@ -71,6 +71,11 @@ impl Progress {
         }
     }
 
+    /// The lab has come by another name.
+    pub fn rename(&mut self, lab: &str) {
+        lab.clone_into(&mut self.lab);
+    }
+
     /// The lab begins.
     pub fn start(&mut self, mode: Mode, recipe: &std::path::Path) {
         let event = Json::Start { lab: &self.lab, mode, recipe: recipe.display().to_string() }.line();

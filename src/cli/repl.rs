@@ -109,10 +109,10 @@ pub fn repl(args: &ReplArgs, context: Context) -> Ended {
     if start.mode == Mode::Host {
         make_way(&registry.place(&name), args.output, context)?;
     }
-    let claim = registry.create_near(&name)?;
+    let take = || registry.create_near(&name);
     Ok(match start.mode {
-        Mode::Sandbox => in_sandbox(&start, claim)?,
-        Mode::Host => on_host(&start, claim)?,
+        Mode::Sandbox => in_sandbox(&start, take()?)?,
+        Mode::Host => on_host(&start, take)?,
     })
 }
 
@@ -129,10 +129,10 @@ fn in_sandbox(start: &Start, claim: Claim) -> OpResult<i32> {
     conclude(outcome, claim)
 }
 
-fn on_host(start: &Start, claim: Claim) -> OpResult<i32> {
+fn on_host(start: &Start, take: impl FnOnce() -> OpResult<Claim> + Send) -> OpResult<i32> {
     let holder = Holder::me();
     under_watch(start.manner.context, |watch| {
-        watch.begin(claim.place(), start.manner.context)?;
+        let (claim, ()) = watch.meanwhile(true, || take().map(|claim| (claim, ())))?.get()??;
         watch.stands()?;
         match begin(start, &claim, holder) {
             // Kept under this name, or under another one, and then nothing is left of this one.

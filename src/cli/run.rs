@@ -1,14 +1,13 @@
 //! `rhailab run` and `rhailab up`: a recipe from beginning to end.
 
 use super::args::{Context, OutputArgs, RecipeArgs, default_name};
-use super::bury::make_way;
-use super::conduct::{Job, conduct, require_rights, take_name};
+use super::conduct::{Job, conduct, require_rights};
 use super::engine::{Ended, Order, Trouble};
 use super::prove;
 use super::recipe_help;
 use crate::error::OpError;
 use crate::lab::Fault;
-use crate::lab::registry::{Mode, Registry};
+use crate::lab::registry::Mode;
 use crate::names::LabName;
 use clap::Args;
 
@@ -113,14 +112,9 @@ fn start(
             return Ok(code);
         }
     }
-    let registry = Registry::open()?;
-    if mode == Mode::Host {
-        make_way(&registry.place(&name), output, context)?;
-    }
-    let claim = take_name(&registry, &name, keep)?;
     let guarded = place.host && !place.no_guardian;
     let job = Job { order, mode, guarded, fault, keep, output, context };
-    Ok(conduct(&job, claim)?)
+    Ok(conduct(&job, &name)?)
 }
 
 /// What the script engine needs to know.

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The in-memory kernel.
@@ -147,7 +148,7 @@ impl Kernel for FakeKernel {
                     return Err(Refusal::errno(format!("create /run/netns/{name}"), Errno::EEXIST as i32));
                 }
                 let mut space = Space::new(*cookie);
-                space.base = Rc::clone(sysctls);
+                space.base = Arc::clone(sysctls);
                 self.spaces.insert(ns, space);
             }
             (Change::AddLink { ns, link }, Identity::Link { mac, peer, .. }) => self.add_link(ns, link, *mac, *peer)?,

@@ -1,15 +1,14 @@
 //! What every namespace of a lab begins with.
 
 use crate::change::Settings;
-use std::rc::Rc;
+use std::sync::{Arc, LazyLock};
 
 /// The sysctls that every namespace of a lab starts with, so that a recipe means the same on every machine: a
 /// new namespace copies the host's IPv4 settings, and its bridges pass their frames to iptables.
 pub fn baseline() -> Settings {
-    thread_local! {
-        static BASELINE: Settings = BASE.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    }
-    BASELINE.with(Rc::clone)
+    static BASELINE: LazyLock<Settings> =
+        LazyLock::new(|| BASE.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect());
+    Arc::clone(&BASELINE)
 }
 
 const BASE: [(&str, &str); 10] = [

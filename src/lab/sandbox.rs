@@ -31,7 +31,7 @@ use nix::unistd::{User, geteuid};
 use serde::{Deserialize, Serialize};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 
 pub use ask::ask;
 pub use barrier::{Barrier, Settings};
@@ -129,25 +129,38 @@ pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Verdict + Send) -> OpRe
 }
 
 /// Something for a thread that has nothing else to do.
-pub type Errand = Box<dyn FnOnce() + Send>;
+type Errand<'e> = Box<dyn FnOnce() + Send + 'e>;
 
-/// The thread that waits for [`on_big_stack`] to end.
+/// The thread that waits for [`on_big_stack`] to end. To have it do something takes less than to make a thread for that.
 #[derive(Debug)]
-pub struct Waiting(Sender<Errand>);
+pub struct Waiting<'e>(Sender<Errand<'e>>);
 
-impl Waiting {
-    /// Has it do something, which takes less than to make a thread for it.
-    pub fn ask(&self, errand: Errand) {
+/// What that thread was asked for.
+#[derive(Debug)]
+pub struct Later<T>(Receiver<T>);
+
+impl<'e> Waiting<'e> {
+    /// Has it make something while this thread goes on: `make` is told where to send that, and may do more then.
+    pub fn make<T: Send + 'e>(&self, make: impl FnOnce(Sender<T>) + Send + 'e) -> Later<T> {
+        let (sender, later) = mpsc::channel();
         // It waits as long as there is somebody to wait for.
-        let _ = self.0.send(errand);
+        let _ = self.0.send(Box::new(move || make(sender)));
+        Later(later)
+    }
+}
+
+impl<T> Later<T> {
+    /// Waits until it is there.
+    pub fn get(self) -> OpResult<T> {
+        self.0.recv().map_err(|_| faults::defect())
     }
 }
 
 /// Runs `act` on a thread with a stack as big as the one inside a sandbox has, and waits for it.
-pub fn on_big_stack<T: Send>(act: impl FnOnce(&Waiting) -> T + Send) -> OpResult<T> {
-    let (sender, errands) = mpsc::channel::<Errand>();
+pub fn on_big_stack<'e, T: Send>(act: impl FnOnce(Waiting<'e>) -> T + Send) -> OpResult<T> {
+    let (sender, errands) = mpsc::channel::<Errand<'e>>();
     std::thread::scope(|scope| {
-        let act = move || act(&Waiting(sender));
+        let act = move || act(Waiting(sender));
         let run = std::thread::Builder::new().name("run".into()).stack_size(STACK).spawn_scoped(scope, act);
         let run = run.map_err(|e| faults::outer("start a thread", wire::errno(&e)))?;
         let before = terminal::leave_stopping().map_err(|errno| faults::outer("block a signal", errno))?;

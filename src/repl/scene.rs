@@ -103,7 +103,7 @@ impl<'s> Scene<'s> {
 
     /// A kernel to look at the lab with.
     pub(super) fn kernel(&self) -> OpResult<Box<dyn Kernel>> {
-        engine::kernel(&self.card.name, &self.place(), self.card.mode, true)
+        Ok(engine::kernel(&self.card.name, &self.place(), self.card.mode, true)?)
     }
 
     /// Where to keep what was entered.

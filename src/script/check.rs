@@ -23,6 +23,7 @@ use crate::error::{Class, Mark, OpError, Site};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,7 +140,7 @@ impl<'c> Checked<'c> {
     /// An error at some bytes of the text.
     fn at(&self, mut error: OpError, start: usize, range: Range<usize>, label: &str) -> OpError {
         let (line, col) = line_col(self.text, start);
-        error.0.site = Some(Site { source: Rc::clone(&self.compiled.source), line, col });
+        error.0.site = Some(Site { source: Arc::clone(&self.compiled.source), line, col });
         error.0.mark = Some(Mark { range, label: label.into() });
         error
     }
@@ -147,7 +148,7 @@ impl<'c> Checked<'c> {
     /// The place of some bytes of the text.
     fn site(&self, start: usize) -> Site {
         let (line, col) = line_col(self.text, start);
-        Site { source: Rc::clone(&self.compiled.source), line, col }
+        Site { source: Arc::clone(&self.compiled.source), line, col }
     }
 
     /// Calls `see` for every call whose failure nobody catches.

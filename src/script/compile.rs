@@ -8,7 +8,7 @@ use super::syntax::{Statement, StatementKind, Tree, parse};
 use crate::error::{Class, OpError, Site, closest};
 use rhai::{AST, ASTNode, Engine, Expr, FnAccess, FnCallExpr, ParseError, ParseErrorType, Position, Scope, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// How many variables that are not declared are told of one text; each takes another compilation.
 const UNDECLARED: usize = 20;
@@ -17,7 +17,7 @@ const UNDECLARED: usize = 20;
 #[derive(Debug, Clone)]
 pub struct Compiled {
     /// Its source's id.
-    pub source: Rc<str>,
+    pub source: Arc<str>,
     /// Rhai's syntax tree.
     pub ast: AST,
     /// Our own, which knows the bytes of everything.
@@ -111,7 +111,7 @@ pub fn compile_after(engine: &Engine, sources: &Sources, id: &str, text: &str, k
     }
     ast.set_source(&*source);
     let mut compiled = Compiled {
-        source: Rc::clone(&source),
+        source: Arc::clone(&source),
         tree: parse(text),
         undeclared,
         calls: Vec::new(),
@@ -173,7 +173,7 @@ fn walk(compiled: &mut Compiled, sources: &Sources) -> Vec<OpError> {
     unclear.into_iter().map(refuse).collect()
 }
 
-fn call_site(call: &FnCallExpr, at: Position, is_method: bool, source: &Rc<str>) -> Option<CallSite> {
+fn call_site(call: &FnCallExpr, at: Position, is_method: bool, source: &Arc<str>) -> Option<CallSite> {
     if call.is_operator_call() || is_closure(&call.name) {
         return None;
     }

@@ -11,6 +11,7 @@ use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Where the text that a recipe prints goes.
 pub type Print = Rc<dyn Fn(&str)>;
@@ -80,9 +81,9 @@ impl Context {
 }
 
 /// The place at a position of a source; the start of the source where Rhai lost the position.
-pub fn site(source: &Rc<str>, position: Position) -> Site {
+pub fn site(source: &Arc<str>, position: Position) -> Site {
     let number = |place: Option<usize>| place.and_then(|place| u32::try_from(place).ok()).unwrap_or(1);
-    Site { source: Rc::clone(source), line: number(position.line()), col: number(position.position()) }
+    Site { source: Arc::clone(source), line: number(position.line()), col: number(position.position()) }
 }
 
 /// What to say at the place where a function is called.

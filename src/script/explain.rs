@@ -18,12 +18,12 @@ use functions::{a, nice_type};
 pub use mark::locate;
 use mark::{Part, mark};
 use rhai::{EvalAltResult as Failure, Map, Position};
-use std::rc::Rc;
+use std::sync::Arc;
 pub use syntax::{syntax, unclosed};
 
 /// Explains why a recipe ended.
-pub fn runtime(failure: &Failure, main: &Rc<str>, cx: &Context, vocabulary: &Vocabulary<'_>) -> OpError {
-    let mut walk = Walk { source: Rc::clone(main), calls: Vec::new() };
+pub fn runtime(failure: &Failure, main: &Arc<str>, cx: &Context, vocabulary: &Vocabulary<'_>) -> OpError {
+    let mut walk = Walk { source: Arc::clone(main), calls: Vec::new() };
     let inner = walk.down(failure, cx);
     let place = site(&walk.source, inner.position());
     walk.calls.reverse();
@@ -82,7 +82,7 @@ fn capital(text: &str) -> String {
 
 /// The way down through the frames. A frame's position is in the source that encloses it.
 struct Walk {
-    source: Rc<str>,
+    source: Arc<str>,
     calls: Vec<(Site, String)>,
 }
 

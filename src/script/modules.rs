@@ -17,6 +17,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The modules of a run.
 #[derive(Default)]
@@ -30,7 +31,7 @@ pub struct Library {
     /// Texts in place of those in files, by the file's real path.
     unsaved: RefCell<HashMap<PathBuf, String>>,
     /// What was evaluated, by its source.
-    evaluated: RefCell<HashMap<Rc<str>, Shared<Module>>>,
+    evaluated: RefCell<HashMap<Arc<str>, Shared<Module>>>,
 }
 
 /// A module that was found.
@@ -210,7 +211,7 @@ impl Library {
             return Ok(Shared::clone(module));
         }
         let module: Shared<Module> = Module::eval_ast_as_new(Scope::new(), &compiled.ast, engine)?.into();
-        self.evaluated.borrow_mut().insert(Rc::clone(&compiled.source), Shared::clone(&module));
+        self.evaluated.borrow_mut().insert(Arc::clone(&compiled.source), Shared::clone(&module));
         Ok(module)
     }
 }
@@ -315,7 +316,7 @@ pub struct Resolver(pub Rc<Context>);
 impl ModuleResolver for Resolver {
     fn resolve(&self, engine: &Engine, source: Option<&str>, path: &str, pos: Position) -> Raised<Shared<Module>> {
         let cx = &self.0;
-        let importer: Rc<str> = source.unwrap_or_default().into();
+        let importer: Arc<str> = source.unwrap_or_default().into();
         let place = site(&importer, pos);
         let found = cx.library.find(&importer, path).and_then(|found| {
             let known = cx.library.compiled.borrow().get(&found.real).cloned();

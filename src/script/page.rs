@@ -6,12 +6,13 @@ use super::syntax::{Call, Expr, ExprKind, Tree, each, parse};
 use super::vocabulary::Vocabulary;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// A text with its tree.
 #[derive(Debug, Clone)]
 pub struct Page {
     /// The text.
-    pub text: Rc<str>,
+    pub text: Arc<str>,
     /// Its tree.
     pub tree: Tree,
 }

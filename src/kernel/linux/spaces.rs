@@ -18,7 +18,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Where named namespaces are (ip-netns(8)).
 pub const NETNS_DIR: &str = "/run/netns";
@@ -27,7 +27,7 @@ pub const NETNS_DIR: &str = "/run/netns";
 /// by the thread that calls.
 #[derive(Debug)]
 pub struct Spaces {
-    home: Rc<File>,
+    home: Arc<File>,
     /// The socket in the lab's root namespace, which nobody can delete as long as we are in it.
     home_socket: RefCell<Option<Socket>>,
     last: RefCell<Option<Visit>>,
@@ -37,7 +37,7 @@ pub struct Spaces {
 #[derive(Debug)]
 struct Visit {
     name: NsName,
-    file: Rc<File>,
+    file: Arc<File>,
     socket: Socket,
 }
 
@@ -118,17 +118,17 @@ fn numbers(folder: &str) -> Vec<i32> {
 impl Spaces {
     /// Takes the calling thread's network namespace as the lab's root, `host()`.
     pub fn new() -> Done<Spaces> {
-        let home = Rc::new(own()?);
+        let home = Arc::new(own()?);
         Ok(Spaces { home, home_socket: RefCell::default(), last: RefCell::default() })
     }
 
     /// Opens a namespace: for `setns` in a child, or for a netlink attribute that names it.
-    pub fn open(&self, ns: &Ns) -> Done<Rc<File>> {
-        let Some(path) = path(ns) else { return Ok(Rc::clone(&self.home)) };
+    pub fn open(&self, ns: &Ns) -> Done<Arc<File>> {
+        let Some(path) = path(ns) else { return Ok(Arc::clone(&self.home)) };
         if let Some(visit) = self.last.borrow().as_ref().filter(|visit| Some(&visit.name) == ns.name()) {
-            return Ok(Rc::clone(&visit.file));
+            return Ok(Arc::clone(&visit.file));
         }
-        File::open(&path).map(Rc::new).map_err(|e| Refusal::io(format!("open {}", path.display()), &e))
+        File::open(&path).map(Arc::new).map_err(|e| Refusal::io(format!("open {}", path.display()), &e))
     }
 
     /// Talks to a namespace through a netlink socket in it. (What `act` needs to be done in the namespace itself, such as
@@ -159,7 +159,7 @@ impl Spaces {
 
     /// Takes note that a namespace which was just made has got its name.
     pub fn named(&self, Fresh { file, socket }: Fresh, name: &NsName) {
-        self.last.replace(Some(Visit { name: name.clone(), file: Rc::new(file), socket }));
+        self.last.replace(Some(Visit { name: name.clone(), file: Arc::new(file), socket }));
     }
 
     /// Lets go of the namespace that was spoken to last. To be called before anything that could take a name away, or

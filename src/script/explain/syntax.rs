@@ -7,10 +7,10 @@ use crate::script::context::site;
 use crate::script::scan::{KEYWORDS, Kind, RESERVED, Token, line_col, offset, scan};
 use crate::script::sources::Sources;
 use rhai::{LexError, ParseError, ParseErrorType};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Explains a parse error of a source.
-pub fn syntax(error: &ParseError, source: &Rc<str>, sources: &Sources) -> OpError {
+pub fn syntax(error: &ParseError, source: &Arc<str>, sources: &Sources) -> OpError {
     let text = sources.text(source).unwrap_or_else(|| "".into());
     // At the end of the text there is nothing to point at: point at the last thing before it.
     let place = site(source, error.position());
@@ -29,14 +29,14 @@ pub fn syntax(error: &ParseError, source: &Rc<str>, sources: &Sources) -> OpErro
 }
 
 /// A comment that is not closed, which for Rhai just ends the text.
-pub fn unclosed(text: &str, source: &Rc<str>) -> Option<OpError> {
+pub fn unclosed(text: &str, source: &Arc<str>) -> Option<OpError> {
     let mut scan = scan(text);
     let last = scan.tokens.pop().filter(|last| scan.unfinished && last.text(text).starts_with("/*"))?;
     let (line, col) = line_col(text, last.at.start);
     let mut error = OpError::new("script::syntax", "A comment is not closed.")
         .help("Close it with `*/`; comments may be nested.")
         .class(Class::Usage);
-    error.0.site = Some(Site { source: Rc::clone(source), line, col });
+    error.0.site = Some(Site { source: Arc::clone(source), line, col });
     error.0.mark = Some(Mark { range: last.at.start..last.at.start + 2, label: "starts here".into() });
     Some(error)
 }

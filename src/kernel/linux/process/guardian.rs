@@ -22,10 +22,11 @@ use nix::sys::prctl;
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::stat::Mode;
 use nix::unistd::{self, getpid};
+use std::convert::Infallible;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,11 +43,17 @@ const NAME: &CStr = c"rhailab-guard";
 #[derive(Debug)]
 pub struct Guardian(Arc<Pact>);
 
+/// The place of one who was not found yet.
+#[derive(Debug)]
+pub struct Vacancy(Arc<Pact>);
+
 /// What both sides know.
 #[derive(Debug)]
 struct Pact {
     /// Readable once the guardian stands, or cannot.
     settled: EventFd,
+    /// Why there is none.
+    refused: OnceLock<Refusal>,
     /// Why it cannot; 0 where it can.
     errno: AtomicI32,
     /// Whether we have ended in order, so that it has nothing to do.
@@ -63,35 +70,39 @@ struct Post {
 }
 
 impl Guardian {
-    /// Has this program called with these arguments as soon as we have ended, unless this was dropped before. What it
-    /// says goes to our standard error; neither Ctrl-C nor the end of our terminal reaches it. `lend` has another thread run
-    /// what it is given, which does not return.
-    pub fn post(args: &[&str], lend: impl FnOnce(Box<dyn FnOnce() + Send>)) -> Done<Guardian> {
+    /// Somebody who is to be [posted](Vacancy::fill), and where.
+    pub fn wanted() -> Done<(Guardian, Vacancy)> {
         let settled = EventFd::from_flags(EfdFlags::EFD_CLOEXEC).map_err(refuse("eventfd"))?;
-        let pact = Arc::new(Pact { settled, errno: AtomicI32::new(0), discharged: AtomicBool::new(false) });
-        let us = PidFd::open(getpid().as_raw()).map_err(refuse("pidfd_open"))?;
-        // By descriptor: the file may have been replaced by then.
-        let program = open("/proc/self/exe", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
-        let program = program.map_err(refuse("open /proc/self/exe"))?;
-        let words: Vec<CString> = ["rhailab"].iter().chain(args).map(c_string).collect::<Done<_>>()?;
-        let shared = Arc::clone(&pact);
-        lend(Box::new(move || match env_strings(&environment(&[])) {
-            Ok(env) => Post { us, program, argv: Strings::new(words), env, pact: shared }.lend(),
-            Err(_) => shared.settle(Err(Errno::EINVAL)),
-        }));
-        Ok(Guardian(pact))
+        let (refused, errno, discharged) = (OnceLock::new(), AtomicI32::new(0), AtomicBool::new(false));
+        let pact = Arc::new(Pact { settled, refused, errno, discharged });
+        Ok((Guardian(Arc::clone(&pact)), Vacancy(pact)))
     }
 
     /// Waits until it stands, before what it is there for.
     pub fn stands(&self) -> Done<()> {
         let mut settled = [PollFd::new(self.0.settled.as_fd(), PollFlags::POLLIN)];
         let settled = interrupt::wait_through(&mut settled, Some(Instant::now() + PATIENCE))?;
+        if let Some(refusal) = self.0.refused.get() {
+            return Err(refusal.clone());
+        }
         match self.0.errno.load(Ordering::Acquire) {
             0 if settled => Ok(()),
             // Somebody has killed it.
             0 => Err(refuse("clone")(Errno::ESRCH)),
             errno => Err(Refusal::errno("clone", errno)),
         }
+    }
+}
+
+impl Vacancy {
+    /// Has this program called with these arguments as soon as we have ended, unless the [`Guardian`] was dropped before.
+    /// What it says goes to our standard error; neither Ctrl-C nor the end of our terminal reaches it. It has this thread's
+    /// place from then on: only where there can be no guardian, this returns.
+    pub fn fill(self, args: &[&str]) {
+        let Err(refusal) = Post::new(args, Arc::clone(&self.0)).and_then(|post| post.lend());
+        // Nobody else sets it.
+        let _ = self.0.refused.set(refusal);
+        self.0.settle(Ok(()));
     }
 }
 
@@ -115,21 +126,27 @@ impl Pact {
 }
 
 impl Post {
+    fn new(args: &[&str], pact: Arc<Pact>) -> Done<Post> {
+        let us = PidFd::open(getpid().as_raw()).map_err(refuse("pidfd_open"))?;
+        // By descriptor: the file may have been replaced by then.
+        let program = open("/proc/self/exe", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
+        let program = program.map_err(refuse("open /proc/self/exe"))?;
+        let words: Vec<CString> = ["rhailab"].iter().chain(args).map(c_string).collect::<Done<_>>()?;
+        let env = env_strings(&environment(&[]))?;
+        Ok(Post { us, program, argv: Strings::new(words), env, pact })
+    }
+
     /// Makes the guardian, which has this thread's place from then on.
-    fn lend(&self) {
+    fn lend(&self) -> Done<Infallible> {
         // No handler may run in the guardian, nor on a thread whose place is lent.
-        if let Err(errno) = SigSet::all().thread_set_mask() {
-            return self.pact.settle(Err(errno));
-        }
+        SigSet::all().thread_set_mask().map_err(refuse("block signals"))?;
         // The C library's own function: nix's leaves the child with a pointer into a frame that is gone when it returns.
         let mut stack = vec![0_u128; STACK / size_of::<u128>()];
         let (top, us) = (stack.as_mut_ptr_range().end.cast(), std::ptr::from_ref(self).cast_mut().cast());
         #[allow(unsafe_code)]
         // SAFETY: it has a stack of its own, and all that it reads is this thread's, which never returns from here.
         let made = unsafe { libc::clone(live, top, libc::CLONE_VM | libc::SIGCHLD, us) };
-        if let Err(errno) = Errno::result(made) {
-            return self.pact.settle(Err(errno));
-        }
+        Errno::result(made).map_err(refuse("clone"))?;
         loop {
             thread::park();
         }

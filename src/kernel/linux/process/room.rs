@@ -13,12 +13,12 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A namespace to be entered. Everything is opened and resolved by [`Room::open`]; [`Room::enter`] only makes
 /// system calls.
 pub struct Room {
-    net: Rc<File>,
+    net: Arc<File>,
     binds: Vec<Bind>,
 }
 

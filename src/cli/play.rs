@@ -1,0 +1,186 @@
+//! A run on its thread: the engine, the rehearsal, the recipe, the teardown.
+
+use super::conduct::{Job, code_of, leftover_error};
+use super::engine::{self, EmptyStage, Trouble};
+use super::foretell;
+use super::guard::Watch;
+use super::progress::Progress;
+use crate::change::Change;
+use crate::error::OpResult;
+use crate::kernel::{Kernel, interrupt};
+use crate::lab::registry::{Card, Claim, Mode, Place};
+use crate::lab::sandbox::{Holder, Verdict};
+use crate::lab::store::Journal;
+use crate::lab::{Lab, Neighbours, Record, baseline};
+use crate::names::LabName;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// What a run needs besides its engine.
+pub struct Means {
+    text: String,
+    kernel: Box<dyn Kernel + Send>,
+    /// The network namespace that it acts in, if that is the machine's.
+    root: Option<u64>,
+}
+
+impl Means {
+    /// Found on any thread, in the lab's root namespace.
+    pub fn find(job: &Job, place: &Place) -> OpResult<Means> {
+        let text = engine::text(&job.order)?;
+        let root = if job.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
+        let mut kernel = engine::kernel(&LabName::new(place.name())?, place, job.mode, job.keep)?;
+        if ["netns(", "import "].iter().any(|hint| text.contains(hint)) {
+            // As good a guess as any: it has to be made before the recipe is understood to be of use.
+            kernel.expect_netns(&baseline(), None);
+        }
+        Ok(Means { text, kernel, root })
+    }
+}
+
+/// Where a run takes place, and who sees to it that nothing is left.
+pub struct Venue<'v, 'e> {
+    /// The lab's folder.
+    pub claim: &'v Claim,
+    /// The process that the lab lives with.
+    pub holder: Holder,
+    /// Who watches over it; nobody over what goes with its process anyway.
+    pub watch: Option<&'v Watch<'e>>,
+}
+
+/// A run, on its thread.
+pub struct Play<'j> {
+    job: &'j Job,
+    progress: Rc<RefCell<Progress>>,
+    stage: EmptyStage,
+}
+
+impl Play<'_> {
+    /// With the engine for a lab, which may come by another name yet.
+    pub fn new<'j>(job: &'j Job, name: &LabName) -> Play<'j> {
+        let progress = Rc::new(RefCell::new(Progress::new(name.as_str(), job.output, job.context)));
+        let printer = Rc::clone(&progress);
+        let print = Rc::new(move |text: &str| printer.borrow_mut().print(text));
+        Play { job, stage: EmptyStage::new(name, &job.order, print), progress }
+    }
+
+    /// All of it.
+    pub fn run(self, means: OpResult<Means>, venue: &Venue<'_, '_>) -> Verdict {
+        let Play { job, progress, stage } = self;
+        let fail = |trouble: &Trouble| {
+            progress.borrow_mut().error(&trouble.error, &engine::report(trouble, job.context.stderr()));
+            code_of(&trouble.error)
+        };
+        progress.borrow_mut().rename(venue.claim.place().name());
+        progress.borrow_mut().start(job.mode, &absolute(&job.order.recipe));
+        let ended = means.and_then(|means| play(job, stage, means, venue, &progress, &fail));
+        let (code, kept) = ended.unwrap_or_else(|error| (fail(&error.into()), false));
+        progress.borrow_mut().end(code, kept);
+        if kept { Verdict::Keep } else { Verdict::End(code) }
+    }
+}
+
+/// Runs the recipe, and returns the exit code and whether the lab stays. An error of the recipe goes to `fail` at
+/// once, before the teardown, so that it is the first thing shown.
+fn play(
+    job: &Job,
+    stage: EmptyStage,
+    Means { text, mut kernel, root }: Means,
+    venue: &Venue<'_, '_>,
+    progress: &Rc<RefCell<Progress>>,
+    fail: &dyn Fn(&Trouble) -> i32,
+) -> OpResult<(i32, bool)> {
+    let Venue { claim, holder, watch } = *venue;
+    let place = claim.place();
+    let name = LabName::new(place.name())?;
+    let recipe = absolute(&job.order.recipe);
+    let stage = match stage.set(&job.order, &text) {
+        Ok(stage) => stage,
+        Err(trouble) => return Ok((fail(&trouble), false)),
+    };
+    let mut card = Card { holder: Some(holder), root, ..Card::new(&name, job.mode, &recipe, job.order.values()) };
+    if job.mode == Mode::Host {
+        let spaces = foretell::host(&name, &stage, &place.journal(), &mut progress.borrow_mut());
+        kernel.expect_netns(&baseline(), spaces);
+    }
+    // A sandbox that ends with its process needs no journal: the kernel itself undoes all of it.
+    let needs_journal = job.keep || job.mode == Mode::Host;
+    let journal = if needs_journal {
+        let files = place.durable(job.mode);
+        Some(Journal::create(&place.journal(), &name, &recipe.to_string_lossy(), files.as_deref())?)
+    } else {
+        None
+    };
+    let mut lab = Lab::new(name, kernel, journal);
+    if job.mode == Mode::Host {
+        lab.know(Neighbours::new(place.clone(), root));
+    }
+    lab.deny(&job.order.deny);
+    if let Some(fault) = job.fault {
+        lab.break_off(fault);
+    }
+    let listener = Rc::clone(progress);
+    lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
+    watch.map_or(Ok(()), Watch::stands)?;
+    // Not before, or a run that is killed in between would leave a lab with nothing in it.
+    claim.write(&card)?;
+    let (mut lab, result) = stage.perform(lab);
+    if !(job.keep && job.mode == Mode::Sandbox) {
+        // The process is about to end, and to take the engine apart takes nearly as long as to make it.
+        std::mem::forget(stage);
+    }
+    let result = result.and_then(|()| {
+        progress.borrow().delivered()?;
+        if job.keep {
+            lab.keep()?;
+            card.kept = true;
+            claim.write(&card)?;
+        }
+        Ok(())
+    });
+    let code = match result {
+        Ok(()) if job.keep => {
+            if job.mode == Mode::Host {
+                // As with the engine: the process is about to end.
+                std::mem::forget(lab);
+            }
+            return Ok((0, true));
+        }
+        Ok(()) => 0,
+        Err(Trouble { error, sources }) => {
+            let error = progress.borrow().why_stopped(error);
+            fail(&Trouble { error, sources })
+        }
+    };
+    // What asked the recipe to stop must not stop the teardown.
+    interrupt::clear();
+    progress.borrow_mut().teardown();
+    if job.mode == Mode::Sandbox && !progress.borrow().shows_changes() {
+        end_processes(&mut lab);
+        return Ok((code, false));
+    }
+    let left = lab.unwind();
+    // What the teardown of a sandbox could not undo goes with the sandbox.
+    let gone = left.is_empty() || job.mode == Mode::Sandbox;
+    if !gone {
+        card.ended = true;
+        // Otherwise the guardian tries in vain what was tried here, and says so again.
+        let _ = claim.write(&card);
+    }
+    Ok((if gone { code } else { fail(&leftover_error(&left).into()) }, false))
+}
+
+/// The teardown of a sandbox that nobody watches: its network falls with its pid 1, much faster than piece by piece,
+/// so that only its processes are asked to end.
+fn end_processes(lab: &mut Lab) {
+    let is_process = |record: &&Record| matches!(record.change, Change::Start { .. });
+    let processes: Vec<u64> = lab.records().iter().filter(is_process).map(|record| record.n).collect();
+    // Those that do not heed are killed with the sandbox.
+    let _ = lab.revert_all(&processes);
+}
+
+/// The recipe's path from the root, for who looks at the lab from another folder.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
