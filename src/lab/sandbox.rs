@@ -31,7 +31,7 @@ use nix::unistd::{User, geteuid};
 use serde::{Deserialize, Serialize};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 
 pub use ask::ask;
 pub use barrier::{Barrier, Settings};
@@ -141,8 +141,8 @@ pub struct Later<T>(Receiver<T>);
 
 impl<'e> Waiting<'e> {
     /// Has it make something while this thread goes on: `make` is told where to send that, and may do more then.
-    pub fn make<T: Send + 'e>(&self, make: impl FnOnce(Sender<T>) + Send + 'e) -> Later<T> {
-        let (sender, later) = mpsc::channel();
+    pub fn make<T: Send + 'e>(&self, make: impl FnOnce(SyncSender<T>) + Send + 'e) -> Later<T> {
+        let (sender, later) = mpsc::sync_channel(1);
         // It waits as long as there is somebody to wait for.
         let _ = self.0.send(Box::new(move || make(sender)));
         Later(later)

@@ -57,7 +57,10 @@ impl Durable {
 
     /// Begins to put an intent on record; the change may be made when this has [settled](Durable::settle).
     pub fn intend(&mut self, n: u64, line: &[u8]) -> OpResult<()> {
-        if let Some(folder) = self.file.path.parent() {
+        // The clerk has found the folder there.
+        if self.clerk.is_none()
+            && let Some(folder) = self.file.path.parent()
+        {
             folder.parent().map_or(Ok(()), own_dir)?;
             own_dir(folder)?;
         }

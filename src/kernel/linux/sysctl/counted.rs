@@ -35,7 +35,7 @@ pub fn apply(ledger: &Ledger, netns: u64, key: &str, value: &str) -> Done<()> {
     let now = get(&path)?;
     let mut entry = match ledger.entry(netns, &path)? {
         Some(entry) => entry,
-        None => Entry::new(&now, along(&path)?),
+        None => Entry::new(&now, along(&path, &now)?),
     };
     if let Some(refusal) = entry.conflict(ledger.me(), key).filter(|_| !same(&entry.value, value)) {
         return Err(refusal);
@@ -108,10 +108,10 @@ fn unless_gone<T>(done: Done<T>) -> Done<Option<T>> {
     }
 }
 
-/// The sysctls that the kernel sets along with one, with their values now: the switch for all interfaces sets each
-/// interface's (`inet_forward_change` and `addrconf_fixup_forwarding` in the kernel's net/ipv4/devinet.c and
-/// net/ipv6/addrconf.c).
-fn along(path: &Path) -> Done<Vec<(String, String)>> {
+/// The sysctls that the kernel sets along with one whose value is `now`, and will not set back along with it, with their values:
+/// the switch for all interfaces sets each interface's (`inet_forward_change` and `addrconf_fixup_forwarding` in the kernel's
+/// net/ipv4/devinet.c and net/ipv6/addrconf.c).
+fn along(path: &Path, now: &str) -> Done<Vec<(String, String)>> {
     let conf = match path.to_str() {
         Some("/proc/sys/net/ipv4/ip_forward" | "/proc/sys/net/ipv4/conf/all/forwarding") => "/proc/sys/net/ipv4/conf",
         Some("/proc/sys/net/ipv6/conf/all/forwarding") => "/proc/sys/net/ipv6/conf",
@@ -127,6 +127,7 @@ fn along(path: &Path) -> Done<Vec<(String, String)>> {
         // An interface that goes meanwhile has nothing to be put back.
         if interface != "all"
             && let Ok(value) = get_in(&folder, &file)
+            && !same(&value, now)
         {
             along.push((format!("{conf}/{file}"), value));
         }
