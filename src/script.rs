@@ -46,7 +46,6 @@ use page::Live;
 pub use params::{Param, ParamTy, ParamValue};
 use read::read;
 pub use read::read as read_text;
-use rhai::packages::Package;
 use rhai::{Dynamic, Engine, OptimizationLevel, Scope};
 use scan::{line_col, scan};
 use sources::Sources;
@@ -281,7 +280,7 @@ impl Session {
 /// An engine that knows the language and nothing else.
 fn engine(cx: &Rc<Context>, max_operations: u64) -> Engine {
     let mut engine = Engine::new_raw();
-    engine.register_global_module(builtins::Language::new().as_shared_module());
+    engine.register_global_module(builtins::language());
     // Folding constants would hide code that is never reached from the check.
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(true);

@@ -11,17 +11,26 @@ use crate::names::Ns;
 use crate::ops::{self, FnDef, FromValue, reference};
 use rhai::packages::{
     BasicArrayPackage, BasicMapPackage, BasicMathPackage, BasicTimePackage, CorePackage, LogicPackage,
-    MoreStringPackage,
+    MoreStringPackage, Package,
 };
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, Module, NativeCallContext, Shared};
 use std::ops::{Range, RangeInclusive};
 use std::time::{Duration, Instant};
 
 rhai::def_package! {
     /// What recipes have of Rhai's own library. Registering what they have no use for, bit fields and blobs, would take
     /// its time in every run.
-    pub Language(_module): CorePackage, LogicPackage, BasicMathPackage, BasicArrayPackage, BasicMapPackage,
+    Language(_module): CorePackage, LogicPackage, BasicMathPackage, BasicArrayPackage, BasicMapPackage,
         BasicTimePackage, MoreStringPackage {}
+}
+
+/// That library. Without an index, which only a module needs that is called by its name, and which takes as long to make
+/// again.
+pub fn language() -> Shared<Module> {
+    let mut module = Module::new();
+    Language::init(&mut module);
+    module.register_lazy_functions();
+    module.into()
 }
 
 /// A call of one of these functions.
