@@ -140,7 +140,7 @@ pub trait Kernel {
     /// Makes the change that was prepared as number `n`. When it fails, nothing of it is left.
     fn apply(&mut self, n: u64, change: &Change, identity: &Identity) -> Done<()>;
 
-    /// Says that namespaces with these sysctls will probably be made soon, and how many, where that is known, so that one
+    /// Says that namespaces with these sysctls will probably be made soon, and how many, where that is known, so that some
     /// may be made ready beside other work.
     fn expect_netns(&mut self, _sysctls: &[(String, String)], _count: Option<usize>) {}
 

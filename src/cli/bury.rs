@@ -83,7 +83,7 @@ pub fn make_way(place: &Place, output: OutputArgs, context: Context) -> OpResult
     if card.mode != Mode::Host || card.life() != Life::Dead {
         return Ok(());
     }
-    let progress = Rc::new(RefCell::new(Progress::new(place.name(), output, context)));
+    let progress = Rc::new(RefCell::new(Progress::new(place.name().as_str(), output, context)));
     progress.borrow_mut().recovery(&card.started);
     bury(place, &progress, Elsewhere::Refuse)
 }

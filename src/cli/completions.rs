@@ -63,7 +63,7 @@ pub fn answer() {
 pub fn labs() -> ArgValueCompleter {
     names(|| {
         let places = Registry::open().and_then(|registry| registry.list()).unwrap_or_default();
-        places.iter().map(|place| (place.name().to_owned(), recipe_of(place))).collect()
+        places.iter().map(|place| (place.name().to_string(), recipe_of(place))).collect()
     })
 }
 

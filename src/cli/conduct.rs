@@ -64,7 +64,7 @@ fn in_sandbox(job: &Job, name: &LabName) -> OpResult<i32> {
         let means = engine::heed_signals().and_then(|()| Means::find(job, claim.place()));
         Play::new(job, name).run(means, &Venue { claim: &claim, holder: inside.holder, watch: None })
     });
-    let name = claim.place().name().to_owned();
+    let name = claim.place().name().clone();
     let code = conclude(outcome, claim)?;
     announce(job, &name, code);
     Ok(code)
@@ -94,7 +94,7 @@ fn on_host(job: &Job, name: &LabName) -> OpResult<i32> {
         })?;
         let play = Play::new(job, name);
         let (claim, (means, holder)) = taken.get()??;
-        let name = claim.place().name().to_owned();
+        let name = claim.place().name().clone();
         let code = match play.run(means, &Venue { claim: &claim, holder, watch: Some(watch) }) {
             Verdict::Keep => 0,
             // What could not be undone stays on record.
@@ -107,7 +107,7 @@ fn on_host(job: &Job, name: &LabName) -> OpResult<i32> {
 }
 
 /// Says that a lab stays, and what can be done with it.
-fn announce(job: &Job, name: &str, code: i32) {
+fn announce(job: &Job, name: &LabName, code: i32) {
     if code == 0 && job.keep && !job.output.quiet && !job.output.json {
         write_err(&format!(
             "The lab `{name}` is up. Look at it with `rhailab status {name}`, take it down with `rhailab down {name}`."

@@ -93,7 +93,7 @@ fn each(
     engine::heed_signals()?;
     let mut gravest = 0;
     for place in places {
-        let progress = Rc::new(RefCell::new(Progress::new(place.name(), output, context)));
+        let progress = Rc::new(RefCell::new(Progress::new(place.name().as_str(), output, context)));
         let code = match act(place, &progress) {
             Ok(()) => 0,
             Err(error) => {

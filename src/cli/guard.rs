@@ -67,7 +67,7 @@ impl<'e> Watch<'e> {
             // Whoever has asked waits for it.
             let _ = found.send(taken);
             if let (Some(vacancy), Some(place)) = (vacancy, place) {
-                vacancy.fill(&["--color", &color, "guard", place.name()]);
+                vacancy.fill(&["--color", &color, "guard", place.name().as_str()]);
             }
         }))
     }
@@ -89,7 +89,7 @@ pub fn guard(args: &GuardArgs, context: Context) -> Ended {
         _ => return Ok(0),
     }
     let output = OutputArgs { verbose: false, quiet: true, json: false };
-    let progress = Rc::new(RefCell::new(Progress::new(place.name(), output, context)));
+    let progress = Rc::new(RefCell::new(Progress::new(place.name().as_str(), output, context)));
     bury(&place, &progress, Elsewhere::Refuse)?;
     let count = changes(progress.borrow().undone());
     write_err(&format!("The run of `{}` was killed. What it had made was undone: {count}.", place.name()));

@@ -30,11 +30,8 @@ impl Means {
     pub fn find(job: &Job, place: &Place) -> OpResult<Means> {
         let text = engine::text(&job.order)?;
         let root = if job.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
-        let mut kernel = engine::kernel(&LabName::new(place.name())?, place, job.mode, job.keep)?;
-        if ["netns(", "import "].iter().any(|hint| text.contains(hint)) {
-            // As good a guess as any: it has to be made before the recipe is understood to be of use.
-            kernel.expect_netns(&baseline(), None);
-        }
+        let mut kernel = engine::kernel(place.name(), place, job.mode, job.keep)?;
+        kernel.expect_netns(&baseline(), foretell::at_a_glance(&text));
         Ok(Means { text, kernel, root })
     }
 }
@@ -72,7 +69,7 @@ impl Play<'_> {
             progress.borrow_mut().error(&trouble.error, &engine::report(trouble, job.context.stderr()));
             code_of(&trouble.error)
         };
-        progress.borrow_mut().rename(venue.claim.place().name());
+        progress.borrow_mut().rename(venue.claim.place().name().as_str());
         progress.borrow_mut().start(job.mode, &absolute(&job.order.recipe));
         let ended = means.and_then(|means| play(job, stage, means, venue, &progress, &fail));
         let (code, kept) = ended.unwrap_or_else(|error| (fail(&error.into()), false));
@@ -93,7 +90,7 @@ fn play(
 ) -> OpResult<(i32, bool)> {
     let Venue { claim, holder, watch } = *venue;
     let place = claim.place();
-    let name = LabName::new(place.name())?;
+    let name = place.name().clone();
     let recipe = absolute(&job.order.recipe);
     let stage = match stage.set(&job.order, &text) {
         Ok(stage) => stage,

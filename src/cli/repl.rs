@@ -146,11 +146,11 @@ fn on_host(start: &Start, take: impl FnOnce() -> OpResult<Claim> + Send) -> OpRe
 
 /// A prompt with a new lab.
 fn begin(start: &Start, claim: &Claim, holder: Holder) -> Ending {
-    let progress = progress(start, claim.place().name());
+    let progress = progress(start, claim.place().name().as_str());
     let made = || -> OpResult<Ending> {
         engine::heed_signals()?;
         let place = claim.place();
-        let name = LabName::new(place.name())?;
+        let name = place.name().clone();
         let recipe = recipe(start);
         let root = if start.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
         let params = start.params.iter().map(|(name, value)| (name.clone(), value.plain())).collect();
@@ -213,13 +213,11 @@ fn go_on(start: &Start, name: &str) -> OpResult<i32> {
             .class(Class::Usage));
     }
     let start = Start { mode: card.mode, ..start.clone() };
-    // As text, because a name is for one thread.
-    let text = card.to_text();
     if let (Mode::Sandbox, Some(holder)) = (card.mode, card.holder) {
         let watch = Watch::find(holder)?;
         let act = || {
             // Scripts nest deeply.
-            let code = sandbox::on_big_stack(|_| resume(&start, &place, &text));
+            let code = sandbox::on_big_stack(|_| resume(&start, &place, &card));
             code.unwrap_or_else(|error| fail(&error.into(), start.manner.context))
         };
         let status = join(holder, terminal(&start), act)?.status;
@@ -230,21 +228,19 @@ fn go_on(start: &Start, name: &str) -> OpResult<i32> {
     }
     require_here(&card)?;
     let claim = place.claim(HANDOVER)?.ok_or_else(|| busy(name))?;
-    let code = sandbox::on_big_stack(|_| resume(&start, &place, &text))?;
+    let code = sandbox::on_big_stack(|_| resume(&start, &place, &card))?;
     if code == DOOMED { claim.remove().map(|()| 0) } else { Ok(code) }
 }
 
 /// The exit code.
-fn resume(start: &Start, place: &Place, card: &str) -> i32 {
-    let progress = progress(start, place.name());
+fn resume(start: &Start, place: &Place, card: &Card) -> i32 {
+    let progress = progress(start, place.name().as_str());
     let made = || -> OpResult<Ending> {
         engine::heed_signals()?;
-        let card =
-            Card::parse(card).map_err(|why| OpError::new("lab::card", format!("The lab's card is garbled: {why}.")))?;
         let path = place.journal();
         let journal = Journal::open(&path, place.durable(card.mode).as_deref())?;
         if !journal.lock()? {
-            return Err(busy(place.name()));
+            return Err(busy(place.name().as_str()));
         }
         let records = store::read(&path)?.records();
         let kernel = engine::kernel(&card.name, place, card.mode, true)?;
@@ -252,7 +248,7 @@ fn resume(start: &Start, place: &Place, card: &str) -> i32 {
         if card.mode == Mode::Host {
             lab.know(Neighbours::new(place.clone(), card.root));
         }
-        let scene = Scene::new(place.registry(), card, None);
+        let scene = Scene::new(place.registry(), card.clone(), None);
         Ok(live(start, lab, scene, &progress))
     };
     match made() {

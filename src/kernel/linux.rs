@@ -66,8 +66,8 @@ pub struct Setup {
     pub ledger: Option<Ledger>,
 }
 
-/// The kernel of this machine, as seen from the thread that made this. It is for that thread alone, which must be
-/// in the lab's root namespace whenever it calls.
+/// The kernel of this machine, as seen from the lab's root namespace, where a thread must be whenever it calls. What it starts
+/// ends with the thread that has started it.
 #[derive(Debug)]
 pub struct LinuxKernel {
     spaces: Spaces,

@@ -43,10 +43,10 @@ pub struct Registry {
     disk: PathBuf,
 }
 
-/// A lab's folder. (Its name is plain text, so that a place can be taken to another thread.)
+/// A lab's folder.
 #[derive(Debug, Clone)]
 pub struct Place {
-    name: String,
+    name: LabName,
     dir: PathBuf,
     disk: PathBuf,
 }
@@ -69,7 +69,7 @@ impl Registry {
 
     /// The folder of a name, whether or not there is such a lab.
     pub fn place(&self, name: &LabName) -> Place {
-        Place { name: name.to_string(), dir: self.labs.join(name.as_str()), disk: self.disk.clone() }
+        Place { name: name.clone(), dir: self.labs.join(name.as_str()), disk: self.disk.clone() }
     }
 
     /// Takes a name. What a dead sandbox left under it is removed, because it is nothing but files.
@@ -88,7 +88,7 @@ impl Registry {
                 Err(e) => return Err(failed("create", &place.dir, &e)),
             }
         }
-        Err(busy(name.as_str()))
+        Err(busy(name))
     }
 
     /// Takes the first free name among `base`, `base-2`, `base-3`, …
@@ -103,7 +103,7 @@ impl Registry {
                 other => return other,
             }
         }
-        Err(taken.unwrap_or_else(|| busy(base.as_str())))
+        Err(taken.unwrap_or_else(|| busy(base)))
     }
 
     /// Every lab's folder, by name.
@@ -127,7 +127,7 @@ impl Registry {
         if let Some(card) = place.card()? {
             return Ok((place, card));
         }
-        let names: Vec<String> = self.list()?.into_iter().map(|place| place.name).collect();
+        let names: Vec<String> = self.list()?.into_iter().map(|place| place.name.to_string()).collect();
         let error = OpError::new("lab::unknown", format!("There is no lab `{name}`.")).class(Class::Usage);
         Err(match crate::error::closest(name.as_str(), names.iter().map(String::as_str)) {
             Some(near) => error.help(format!("Did you mean `{near}`?")),
@@ -139,7 +139,7 @@ impl Registry {
 
 impl Place {
     /// The lab's name.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &LabName {
         &self.name
     }
 
@@ -155,7 +155,7 @@ impl Place {
 
     /// What must outlive a reboot: the part of its journal that is about files on the disk.
     fn files(&self) -> PathBuf {
-        self.disk.join(FILES).join(&self.name).with_added_extension(FILE)
+        self.disk.join(FILES).join(self.name.as_str()).with_added_extension(FILE)
     }
 
     /// The same, of a lab that makes files on the disk.
@@ -165,7 +165,7 @@ impl Place {
 
     /// The folder of its processes' output.
     pub fn logs(&self) -> PathBuf {
-        self.disk.join(LOGS).join(&self.name)
+        self.disk.join(LOGS).join(self.name.as_str())
     }
 
     /// A folder on the disk for what is no lab's.
@@ -262,7 +262,7 @@ impl Place {
     }
 }
 
-fn exists(name: &str, card: &Card) -> OpError {
+fn exists(name: &LabName, card: &Card) -> OpError {
     let Card { recipe, started, .. } = card;
     let since = format!("since {started}, made by {}", recipe.display());
     let (how, help) = match card.life() {
@@ -278,13 +278,13 @@ fn exists(name: &str, card: &Card) -> OpError {
     OpError::new("lab::exists", format!("A lab `{name}` {how} already ({since}{who}).")).help(help).class(Class::Usage)
 }
 
-fn crashed(name: &str) -> OpError {
+fn crashed(name: &LabName) -> OpError {
     OpError::new("lab::crashed", format!("A lab `{name}` of this machine ended without being taken down."))
         .help("`rhailab recover` undoes what it left; then the name is free.")
         .class(Class::Usage)
 }
 
-fn busy(name: &str) -> OpError {
+fn busy(name: &LabName) -> OpError {
     OpError::new("lab::busy", format!("The lab `{name}` is being made or taken down by another process."))
         .help("Try again in a moment.")
         .class(Class::Usage)
@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(error.0.code, "lab::exists");
         assert!(error.0.message.contains("/tmp/web.rhai"), "{error}");
         assert_eq!(registry.find(&name("web")).unwrap().1, card_read_back(&card(me)));
-        assert_eq!(registry.create_near(&name("web")).unwrap().place().name(), "web-2");
+        assert_eq!(registry.create_near(&name("web")).unwrap().place().name(), &name("web-2"));
         claim.remove().unwrap();
         registry.create(&name("web")).unwrap();
     }

@@ -1,15 +1,17 @@
 //! Namespaces made ahead, by a thread beside other work: to make one and to set it up takes as long as to link it, and the
 //! next is likely to be like the last.
 //!
-//! Nobody can see one before it is named, and it ends when it is let go. There is one in reserve as long as it is a guess
-//! that it will be wanted, and two once that is known, so that they are made while nothing is linked: the kernel does much
-//! of both under one lock.
+//! Nobody can see one before it is named, and it ends when it is let go. There are two in reserve, so that they are made while
+//! nothing is linked yet: the kernel does much of both under one lock.
 
 use super::netns::furnish;
 use super::spaces::{Fresh, Spaces};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+
+/// How many are kept ready.
+const RESERVE: usize = 2;
 
 /// Where they are made.
 #[derive(Debug)]
@@ -43,7 +45,7 @@ impl Stock {
     }
 
     fn is_full(&self) -> bool {
-        self.ready.len() > usize::from(self.wanted.is_some())
+        self.ready.len() >= RESERVE
     }
 }
 

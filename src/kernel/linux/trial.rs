@@ -6,11 +6,10 @@ use super::{LinuxKernel, Setup, sysctl};
 use crate::change::Change;
 use crate::kernel::{Done, Errno, Kernel, Refusal, Why};
 use crate::names::LabName;
-use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Something to try.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Attempt {
     /// Make these changes, in order, in a namespace where nothing was made yet.
     Make(Vec<Change>),

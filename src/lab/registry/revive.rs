@@ -73,22 +73,18 @@ impl Place {
         fs::write(self.journal(), &text).map_err(|e| failed("write", &self.journal(), &e))?;
         // One that cannot be read is reported when it is recovered.
         let start = store::parse(&text, &file).ok().and_then(|state| state.start);
-        let card = match card {
-            Some(card) => card,
-            None => self.card_again(&file, start)?,
-        };
-        claim.write(&card)
+        claim.write(&card.unwrap_or_else(|| self.card_again(&file, start)))
     }
 
     /// A card like the one that was lost.
-    fn card_again(&self, file: &Path, start: Option<Start>) -> OpResult<Card> {
+    fn card_again(&self, file: &Path, start: Option<Start>) -> Card {
         let recipe = start.as_ref().map_or("", |start| &start.recipe);
-        let mut card = Card::new(&LabName::new(&self.name)?, Mode::Host, Path::new(recipe), Vec::new());
+        let mut card = Card::new(&self.name, Mode::Host, Path::new(recipe), Vec::new());
         if let Ok(written) = fs::metadata(file).and_then(|about| about.modified()) {
             card.started = humantime::format_rfc3339_seconds(written).to_string();
         }
         card.boot_id = start.as_ref().map_or_else(String::new, |start| start.boot_id.clone());
         card.holder = start.map(|start| Holder { pid: start.pid, start: start.pid_start });
-        Ok(card)
+        card
     }
 }
