@@ -21,6 +21,7 @@ pub mod link;
 pub mod machine;
 pub mod marked;
 pub mod marks;
+mod netconf;
 pub mod netfilter;
 pub mod netlink;
 pub mod netns;

@@ -1,4 +1,5 @@
-//! Requests to the netfilter subsystems, for what iptables has no word for (`linux/netfilter/nfnetlink.h`).
+//! Requests to the netfilter subsystems, for what iptables has no word for (`linux/netfilter/nfnetlink.h`), and others of the
+//! same form.
 
 use crate::kernel::{Done, Refusal, Why};
 use netlink_packet_core::{NLA_TYPE_MASK, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer};
@@ -135,8 +136,13 @@ pub(super) struct Nfnetlink {
 impl Nfnetlink {
     /// Opens one.
     pub(super) fn open() -> Done<Nfnetlink> {
-        let refused = |e: std::io::Error| Refusal::io("socket NETLINK_NETFILTER", &e);
-        let mut socket = Socket::new(NETLINK_NETFILTER).map_err(refused)?;
+        Nfnetlink::to(NETLINK_NETFILTER)
+    }
+
+    /// Opens one for another protocol whose requests begin with four bytes, the first of which is a family.
+    pub(super) fn to(protocol: isize) -> Done<Nfnetlink> {
+        let refused = |e: std::io::Error| Refusal::io(format!("socket of netlink protocol {protocol}"), &e);
+        let mut socket = Socket::new(protocol).map_err(refused)?;
         socket.bind_auto().map_err(refused)?;
         socket.connect(&SocketAddr::new(0, 0)).map_err(refused)?;
         Ok(Nfnetlink { socket, sequence: 0 })
@@ -175,7 +181,7 @@ impl Nfnetlink {
         attributes: &[u8],
         each: &mut dyn FnMut(&[u8]),
     ) -> Done<()> {
-        let name = format!("nfnetlink subsystem {subsystem} message {message}");
+        let name = format!("netlink subsystem {subsystem} message {message}");
         self.sequence += 1;
         let mut bytes = Vec::new();
         let kind = u16::from(subsystem) << 8 | u16::from(message);

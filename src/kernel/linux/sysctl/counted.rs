@@ -1,14 +1,12 @@
 //! Setting sysctls of a namespace that other labs use too: see [`ledger`](crate::kernel::linux::ledger).
 
-use super::{get, path, put, same, text};
+use super::{get, path, put, same};
 use crate::change::Identity;
 use crate::kernel::linux::ledger::{Entry, Ledger};
+use crate::kernel::linux::netconf::unusual_forwarding;
+use crate::kernel::linux::nfnetlink::{IPV4, IPV6};
 use crate::kernel::linux::spaces;
-use crate::kernel::{Done, Errno, Refusal, Undone};
-use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::Mode;
-use std::fs::{self, File};
-use std::io;
+use crate::kernel::{Done, Errno, Refusal, Undone, Why};
 use std::path::Path;
 
 /// Reads what a sysctl is now, in the calling thread's namespace, whose cookie that is, and whether another lab keeps it
@@ -112,33 +110,21 @@ fn unless_gone<T>(done: Done<T>) -> Done<Option<T>> {
 /// the switch for all interfaces sets each interface's (`inet_forward_change` and `addrconf_fixup_forwarding` in the kernel's
 /// net/ipv4/devinet.c and net/ipv6/addrconf.c).
 fn along(path: &Path, now: &str) -> Done<Vec<(String, String)>> {
-    let conf = match path.to_str() {
-        Some("/proc/sys/net/ipv4/ip_forward" | "/proc/sys/net/ipv4/conf/all/forwarding") => "/proc/sys/net/ipv4/conf",
-        Some("/proc/sys/net/ipv6/conf/all/forwarding") => "/proc/sys/net/ipv6/conf",
+    let (conf, family) = match path.to_str() {
+        Some("/proc/sys/net/ipv4/ip_forward" | "/proc/sys/net/ipv4/conf/all/forwarding") => {
+            (Path::new("/proc/sys/net/ipv4/conf"), IPV4)
+        }
+        Some("/proc/sys/net/ipv6/conf/all/forwarding") => (Path::new("/proc/sys/net/ipv6/conf"), IPV6),
         _ => return Ok(Vec::new()),
     };
-    let mut along = Vec::new();
-    let refuse = |e: io::Error| Refusal::io(format!("read {conf}"), &e);
-    // Opened by way of this, because to walk down to each of them takes four times as long.
-    let folder = File::open(conf).map_err(refuse)?;
-    for entry in fs::read_dir(conf).map_err(refuse)?.flatten() {
-        let Ok(interface) = entry.file_name().into_string() else { continue };
-        let file = format!("{interface}/forwarding");
-        // An interface that goes meanwhile has nothing to be put back.
-        if interface != "all"
-            && let Ok(value) = get_in(&folder, &file)
-            && !same(&value, now)
-        {
-            along.push((format!("{conf}/{file}"), value));
-        }
-    }
-    if conf.contains("ipv4") {
+    let garbled = |_| Refusal::new(Why::Protocol, format!("read {}", path.display()), format!("`{now}` is no number"));
+    let unusual = unusual_forwarding(family, now.parse().map_err(garbled)?)?;
+    let file = |of: &str, value| (conf.join(of).display().to_string(), value);
+    let mut along: Vec<(String, String)> =
+        unusual.into_iter().map(|(of, value)| file(&format!("{of}/forwarding"), value.to_string())).collect();
+    if family == IPV4 {
         let redirects = "all/accept_redirects";
-        along.push((format!("{conf}/{redirects}"), get_in(&folder, redirects).map_err(refuse)?));
+        along.push(file(redirects, get(&conf.join(redirects))?));
     }
     Ok(along)
-}
-
-fn get_in(folder: &File, path: &str) -> io::Result<String> {
-    text(openat(folder, path, OFlag::O_CLOEXEC, Mode::empty())?.into())
 }
