@@ -88,6 +88,11 @@ impl ReportArgs {
     }
 }
 
+/// A recipe's path from the root, for who looks at the lab from another folder.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// What every subcommand knows.
 #[derive(Debug, Clone, Copy)]
 pub struct Context {

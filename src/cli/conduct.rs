@@ -49,17 +49,23 @@ pub fn require_rights(mode: Mode) -> OpResult<()> {
         .class(Class::Machine))
 }
 
-/// A name that nobody has: this very one if the lab is to be found by it later, else one like it.
-fn take_name(job: &Job, name: &LabName) -> OpResult<Claim> {
+/// Takes a name that nobody has: `exactly` this one if the lab is to be found by it later, else one like it.
+pub fn take_name(name: &LabName, exactly: bool, mode: Mode, output: OutputArgs, context: Context) -> OpResult<Claim> {
     let registry = Registry::open()?;
-    if job.mode == Mode::Host {
-        make_way(&registry.place(name), job.output, job.context)?;
+    if mode == Mode::Host {
+        make_way(&registry.place(name), output, context)?;
     }
-    if job.keep { registry.create(name) } else { registry.create_near(name) }
+    if exactly { registry.create(name) } else { registry.create_near(name) }
+}
+
+impl Job {
+    fn take_name(&self, name: &LabName) -> OpResult<Claim> {
+        take_name(name, self.keep, self.mode, self.output, self.context)
+    }
 }
 
 fn in_sandbox(job: &Job, name: &LabName) -> OpResult<i32> {
-    let claim = take_name(job, name)?;
+    let claim = job.take_name(name)?;
     let outcome = sandbox::enter(&Spec::default(), |inside| {
         let means = engine::heed_signals().and_then(|()| Means::find(job, claim.place()));
         Play::new(job, name).run(means, &Venue { claim: &claim, holder: inside.holder, watch: None })
@@ -88,7 +94,7 @@ fn on_host(job: &Job, name: &LabName) -> OpResult<i32> {
         engine::heed_signals()?;
         // What takes longest, the engine, has to be made here.
         let taken = watch.meanwhile(job.guarded, || {
-            let claim = take_name(job, name)?;
+            let claim = job.take_name(name)?;
             let means = Means::find(job, claim.place());
             Ok((claim, (means, Holder::me())))
         })?;

@@ -1,5 +1,6 @@
 //! A run on its thread: the engine, the rehearsal, the recipe, the teardown.
 
+use super::args::absolute;
 use super::conduct::{Job, code_of, leftover_error};
 use super::engine::{self, EmptyStage, Trouble};
 use super::foretell;
@@ -14,7 +15,7 @@ use crate::lab::store::Journal;
 use crate::lab::{Lab, Neighbours, Record, baseline};
 use crate::names::LabName;
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 /// What a run needs besides its engine.
@@ -70,8 +71,9 @@ impl Play<'_> {
             code_of(&trouble.error)
         };
         progress.borrow_mut().rename(venue.claim.place().name().as_str());
-        progress.borrow_mut().start(job.mode, &absolute(&job.order.recipe));
-        let ended = means.and_then(|means| play(job, stage, means, venue, &progress, &fail));
+        let recipe = absolute(&job.order.recipe);
+        progress.borrow_mut().start(job.mode, &recipe);
+        let ended = means.and_then(|means| play(job, &recipe, stage, means, venue, &progress, &fail));
         let (code, kept) = ended.unwrap_or_else(|error| (fail(&error.into()), false));
         progress.borrow_mut().end(code, kept);
         if kept { Verdict::Keep } else { Verdict::End(code) }
@@ -82,6 +84,7 @@ impl Play<'_> {
 /// once, before the teardown, so that it is the first thing shown.
 fn play(
     job: &Job,
+    recipe: &Path,
     stage: EmptyStage,
     Means { text, mut kernel, root }: Means,
     venue: &Venue<'_, '_>,
@@ -91,12 +94,11 @@ fn play(
     let Venue { claim, holder, watch } = *venue;
     let place = claim.place();
     let name = place.name().clone();
-    let recipe = absolute(&job.order.recipe);
     let stage = match stage.set(&job.order, &text) {
         Ok(stage) => stage,
         Err(trouble) => return Ok((fail(&trouble), false)),
     };
-    let mut card = Card { holder: Some(holder), root, ..Card::new(&name, job.mode, &recipe, job.order.values()) };
+    let mut card = Card { holder: Some(holder), root, ..Card::new(&name, job.mode, recipe, job.order.values()) };
     if job.mode == Mode::Host {
         let spaces = foretell::host(&name, &stage, &place.journal(), &mut progress.borrow_mut());
         kernel.expect_netns(&baseline(), spaces);
@@ -175,9 +177,4 @@ fn end_processes(lab: &mut Lab) {
     let processes: Vec<u64> = lab.records().iter().filter(is_process).map(|record| record.n).collect();
     // Those that do not heed are killed with the sandbox.
     let _ = lab.revert_all(&processes);
-}
-
-/// The recipe's path from the root, for who looks at the lab from another folder.
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

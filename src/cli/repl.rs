@@ -1,9 +1,9 @@
 //! `rhailab repl`: a lab at a prompt.
 
-use super::args::{Context, GivenArgs, OutputArgs, RecipeArgs, default_name};
-use super::bury::{HANDOVER, make_way};
+use super::args::{Context, GivenArgs, OutputArgs, RecipeArgs, absolute, default_name};
+use super::bury::HANDOVER;
 use super::completions;
-use super::conduct::{code_of, conclude, require_rights};
+use super::conduct::{code_of, conclude, require_rights, take_name};
 use super::down::end;
 use super::elsewhere::require_here;
 use super::engine::{self, Ended, Trouble};
@@ -13,7 +13,7 @@ use super::guard::under_watch;
 use super::progress::Progress;
 use super::recipe_help;
 use crate::error::{Class, OpError, OpResult};
-use crate::lab::registry::{Card, Claim, Mode, Place, Registry};
+use crate::lab::registry::{Card, Claim, Mode, Place};
 use crate::lab::sandbox::{self, Holder, Spec, Terminal, Verdict, Watch, join};
 use crate::lab::store::{self, Journal};
 use crate::lab::{Lab, Neighbours};
@@ -105,11 +105,7 @@ pub fn repl(args: &ReplArgs, context: Context) -> Ended {
         Some(recipe) => default_name(recipe)?,
         None => LabName::new(NAME)?,
     };
-    let registry = Registry::open()?;
-    if start.mode == Mode::Host {
-        make_way(&registry.place(&name), args.output, context)?;
-    }
-    let take = || registry.create_near(&name);
+    let take = || take_name(&name, false, start.mode, args.output, context);
     Ok(match start.mode {
         Mode::Sandbox => in_sandbox(&start, take()?)?,
         Mode::Host => on_host(&start, take)?,
@@ -195,7 +191,7 @@ fn live(start: &Start, mut lab: Lab, scene: Scene<'_>, progress: &Rc<RefCell<Pro
 /// What the lab is made by, for who looks at it from elsewhere.
 fn recipe(start: &Start) -> PathBuf {
     match &start.manner.recipe {
-        Some(recipe) => std::path::absolute(recipe).unwrap_or_else(|_| recipe.clone()),
+        Some(recipe) => absolute(recipe),
         None => PROMPT.into(),
     }
 }

@@ -67,8 +67,8 @@ pub struct Setup {
     pub ledger: Option<Ledger>,
 }
 
-/// The kernel of this machine, as seen from the lab's root namespace, where a thread must be whenever it calls. What it starts
-/// ends with the thread that has started it.
+/// The kernel of this machine, as seen from the lab's root namespace, where a thread must be whenever it calls. A process
+/// that it starts ends with the thread that called, unless it is to outlive us.
 #[derive(Debug)]
 pub struct LinuxKernel {
     spaces: Spaces,

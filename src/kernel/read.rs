@@ -13,7 +13,7 @@ pub fn whole(path: &Path, longest: usize) -> Result<Vec<u8>, Error> {
     // Opening a pipe waits for its writer, and no signal of ours would end that (fifo(7)).
     let mut file: File = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let mut bytes = Vec::new();
-    // Not larger, because a page that is touched first takes as long as a system call.
+    // Not larger, because to touch a page for the first time takes about as long as a system call.
     let mut part = vec![0; 8 << 10];
     loop {
         interrupt::wait_readable(&file, None).map_err(|_| Error::from(ErrorKind::Interrupted))?;

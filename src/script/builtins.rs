@@ -24,8 +24,8 @@ rhai::def_package! {
         BasicTimePackage, MoreStringPackage {}
 }
 
-/// That library. Without an index, which only a module needs that is called by its name, and which takes as long to make
-/// again.
+/// That library. Without an index, which only a module needs that is called by its name, and which takes an eighth of
+/// the time that an engine takes to make.
 pub fn language() -> Shared<Module> {
     let mut module = Module::new();
     Language::init(&mut module);

@@ -1,5 +1,5 @@
 //! Settings of all interfaces of a namespace in one answer (`linux/netconf.h`): below `/proc/sys` each has a file of its own,
-//! and to walk through those takes ten times as long.
+//! which takes three system calls to read.
 
 use super::nfnetlink::{Nfnetlink, attribute};
 use crate::kernel::{Done, Errno, Refusal};

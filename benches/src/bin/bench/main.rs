@@ -2,7 +2,8 @@
 //! cost.
 //!
 //! Whole processes are timed, from spawn to wait4(2). Tools take turns, so that a machine that gets busy or warm meets
-//! all of them alike, and so does what the tool before has left in the processor's caches. Every network is checked before its removal counts as one.
+//! all of them alike, and so does what the tool before has left in the processor's caches. Every network is checked before
+//! its removal counts as one.
 
 mod commands;
 mod measure;

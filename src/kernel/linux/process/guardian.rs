@@ -55,9 +55,9 @@ pub struct Vacancy(Arc<Pact>);
 struct Pact {
     /// Readable once the guardian stands, or cannot.
     settled: EventFd,
-    /// Why there is none.
+    /// Why none was posted.
     refused: OnceLock<Refusal>,
-    /// Why it cannot; 0 where it can.
+    /// Why the one that was posted cannot stand; 0 where it can. (It may not allocate, so that a number has to do.)
     errno: AtomicI32,
     /// Whether we have ended in order, so that it has nothing to do.
     discharged: AtomicBool,
@@ -105,7 +105,7 @@ impl Vacancy {
         let Err(refusal) = Post::new(args, Arc::clone(&self.0)).and_then(|post| post.lend());
         // Nobody else sets it.
         let _ = self.0.refused.set(refusal);
-        self.0.settle(Ok(()));
+        self.0.tell();
     }
 }
 
@@ -123,6 +123,10 @@ impl Drop for Guardian {
 impl Pact {
     fn settle(&self, done: nix::Result<()>) {
         self.errno.store(done.map_or_else(|errno| errno as i32, |()| 0), Ordering::Release);
+        self.tell();
+    }
+
+    fn tell(&self) {
         // It fails for a full counter only.
         let _ = self.settled.write(1);
     }
