@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -39,17 +40,21 @@ pub fn am_root() -> bool {
 
 /// The ordinary user, made where missing.
 pub fn ordinary() -> User {
-    let ids = || -> Option<User> {
-        let users = fs::read_to_string("/etc/passwd").ok()?;
-        let line = users.lines().find(|line| line.starts_with(&format!("{ORDINARY}:")))?;
-        let mut fields = line.split(':').skip(2);
-        Some(User::Ordinary(fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-    };
-    ids().unwrap_or_else(|| {
-        // Another test may have made it meanwhile. Without a home: `/home` is the machine's, where it would stay.
-        let _ = Command::new("useradd").args(["--no-create-home", ORDINARY]).status();
-        ids().unwrap()
-    })
+    // Once: of two useradd at a time, the later one gives the user a new number.
+    static USER: LazyLock<User> = LazyLock::new(|| {
+        let ids = || -> Option<User> {
+            let users = fs::read_to_string("/etc/passwd").ok()?;
+            let line = users.lines().find(|line| line.starts_with(&format!("{ORDINARY}:")))?;
+            let mut fields = line.split(':').skip(2);
+            Some(User::Ordinary(fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+        };
+        ids().unwrap_or_else(|| {
+            // Without a home: `/home` is the machine's, where it would stay.
+            let made = Command::new("useradd").args(["--no-create-home", ORDINARY]).output().unwrap();
+            ids().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&made.stderr)))
+        })
+    });
+    *USER
 }
 
 /// A folder with the binary, recipes and a state directory.
