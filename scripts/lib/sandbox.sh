@@ -12,6 +12,9 @@ if [ "${1-}" = --inside ]; then
     # What cannot be read or owned (shadow, as an ordinary user) is left out.
     cp -a /etc/. /run/etc 2>/dev/null || :
     mount --bind /run/etc /etc
+    # The ordinary user of the tests. Here, because of two useradd at a time the later one gives the user a new number.
+    # Without a home: `/home` is the machine's, where it would stay.
+    id lab >/dev/null 2>&1 || useradd --no-create-home lab || :
     ip link set lo up
     # Where Ctrl-C was ignored from the start, as in the background of a script, tests that press it would wait for ever.
     if env --default-signal=INT true 2>/dev/null; then

@@ -7,7 +7,6 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -38,23 +37,14 @@ pub fn am_root() -> bool {
     out.stdout == b"0\n"
 }
 
-/// The ordinary user, made where missing.
+/// The ordinary user, whom `scripts/lib/sandbox.sh` makes.
 pub fn ordinary() -> User {
-    // Once: of two useradd at a time, the later one gives the user a new number.
-    static USER: LazyLock<User> = LazyLock::new(|| {
-        let ids = || -> Option<User> {
-            let users = fs::read_to_string("/etc/passwd").ok()?;
-            let line = users.lines().find(|line| line.starts_with(&format!("{ORDINARY}:")))?;
-            let mut fields = line.split(':').skip(2);
-            Some(User::Ordinary(fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-        };
-        ids().unwrap_or_else(|| {
-            // Without a home: `/home` is the machine's, where it would stay.
-            let made = Command::new("useradd").args(["--no-create-home", ORDINARY]).output().unwrap();
-            ids().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&made.stderr)))
-        })
+    let users = fs::read_to_string("/etc/passwd").unwrap();
+    let ids = users.lines().find_map(|line| {
+        let mut fields = line.strip_prefix(ORDINARY)?.strip_prefix(":")?.split(':').skip(1);
+        Some(User::Ordinary(fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     });
-    *USER
+    ids.unwrap_or_else(|| panic!("there is no user `{ORDINARY}`; run the tests through scripts/test.sh"))
 }
 
 /// A folder with the binary, recipes and a state directory.
