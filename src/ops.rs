@@ -30,7 +30,6 @@ pub mod why;
 
 pub use args::{Args, Call, FromValue};
 pub use def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
-use std::collections::HashMap;
 use std::sync::LazyLock;
 pub use value::{Endpoint, LinkHandle, LinkPlace, Process, Proto, Rules, Shared, Value, Vip, VipState};
 
@@ -60,13 +59,12 @@ pub fn all() -> impl Iterator<Item = &'static FnDef> {
 }
 
 /// The functions of a name, in the order of the reference. A recipe's check asks for each of its calls more than once.
-pub fn named(name: &str) -> impl Iterator<Item = &'static FnDef> + use<> {
-    static BY_NAME: LazyLock<HashMap<&str, Vec<&FnDef>>> = LazyLock::new(|| {
-        let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
-        for def in all() {
-            by_name.entry(def.name).or_default().push(def);
-        }
+pub fn named(name: &str) -> impl Iterator<Item = &'static FnDef> {
+    static BY_NAME: LazyLock<Vec<&FnDef>> = LazyLock::new(|| {
+        let mut by_name: Vec<&FnDef> = all().collect();
+        by_name.sort_by_key(|def| def.name);
         by_name
     });
-    BY_NAME.get(name).into_iter().flatten().copied()
+    let from = BY_NAME.partition_point(|def| def.name < name);
+    BY_NAME.iter().skip(from).take_while(move |def| def.name == name).copied()
 }

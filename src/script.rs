@@ -17,6 +17,7 @@ pub mod format;
 pub mod infer;
 pub mod limits;
 mod modules;
+mod names;
 mod near;
 pub mod page;
 mod params;
@@ -41,6 +42,7 @@ use compile::{Compiled, compile_after};
 use context::Context;
 pub use context::Print;
 use modules::{Library, Resolver};
+pub use names::Names;
 pub use near::Near;
 use page::Live;
 pub use params::{Param, ParamTy, ParamValue};
@@ -70,6 +72,8 @@ pub struct Config {
     pub max_operations: u64,
     /// Where `print` and `help` write.
     pub print: Print,
+    /// The functions of ours that it may call.
+    pub names: Names,
 }
 
 impl Default for Config {
@@ -84,6 +88,7 @@ impl Default for Config {
                     interrupt::raise();
                 }
             }),
+            names: Names::All,
         }
     }
 }
@@ -149,7 +154,7 @@ impl Session {
             params: RefCell::default(),
             here: RefCell::new(Ns::Host),
         });
-        let engine = engine(&cx, config.max_operations);
+        let engine = engine(&cx, config.max_operations, &config.names);
         Session { engine, cx, given: config.params, max_operations: config.max_operations }
     }
 
@@ -278,7 +283,7 @@ impl Session {
 }
 
 /// An engine that knows the language and nothing else.
-fn engine(cx: &Rc<Context>, max_operations: u64) -> Engine {
+fn engine(cx: &Rc<Context>, max_operations: u64, names: &Names) -> Engine {
     let mut engine = Engine::new_raw();
     engine.register_global_module(builtins::language());
     // Folding constants would hide code that is never reached from the check.
@@ -293,6 +298,6 @@ fn engine(cx: &Rc<Context>, max_operations: u64) -> Engine {
     let print = Rc::clone(&cx.print);
     engine.on_debug(move |text, source, at| print(&format!("{}:{at:?}: {text}", source.unwrap_or("recipe"))));
     builtins::register(&mut engine);
-    register::register(&mut engine, cx);
+    register::register(&mut engine, cx, names);
     engine
 }

@@ -3,6 +3,7 @@
 use super::args::{Context, OutputArgs};
 use super::bury::make_way;
 use super::engine::{self, Order};
+use super::foretell;
 use super::guard::under_watch;
 use super::play::{Means, Play, Venue};
 use super::progress::write_err;
@@ -64,11 +65,20 @@ impl Job {
     }
 }
 
+/// The recipe's text, and how many namespaces it seems to make.
+fn read(job: &Job) -> (OpResult<String>, Option<usize>) {
+    let text = engine::text(&job.order);
+    let spaces = text.as_ref().ok().and_then(|text| foretell::at_a_glance(text));
+    (text, spaces)
+}
+
 fn in_sandbox(job: &Job, name: &LabName) -> OpResult<i32> {
     let claim = job.take_name(name)?;
     let outcome = sandbox::enter(&Spec::default(), |inside| {
-        let means = engine::heed_signals().and_then(|()| Means::find(job, claim.place()));
-        Play::new(job, name).run(means, &Venue { claim: &claim, holder: inside.holder, watch: None })
+        let heeds = engine::heed_signals();
+        let (text, spaces) = read(job);
+        let means = heeds.and_then(|()| Means::find(job, claim.place(), spaces));
+        Play::new(job, name, text).run(means, &Venue { claim: &claim, holder: inside.holder, watch: None })
     });
     let name = claim.place().name().clone();
     let code = conclude(outcome, claim)?;
@@ -92,13 +102,13 @@ pub fn conclude(outcome: OpResult<Outcome>, claim: Claim) -> OpResult<i32> {
 fn on_host(job: &Job, name: &LabName) -> OpResult<i32> {
     under_watch(job.context, |watch| {
         engine::heed_signals()?;
-        // What takes longest, the engine, has to be made here.
-        let taken = watch.meanwhile(job.guarded, || {
+        let (text, spaces) = read(job);
+        let taken = watch.meanwhile(job.guarded, move || {
             let claim = job.take_name(name)?;
-            let means = Means::find(job, claim.place());
+            let means = Means::find(job, claim.place(), spaces);
             Ok((claim, (means, Holder::me())))
         })?;
-        let play = Play::new(job, name);
+        let play = Play::new(job, name, text);
         let (claim, (means, holder)) = taken.get()??;
         let name = claim.place().name().clone();
         let code = match play.run(means, &Venue { claim: &claim, holder, watch: Some(watch) }) {

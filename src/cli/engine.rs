@@ -14,7 +14,7 @@ use crate::lab::{Lab, Listener, Right};
 use crate::names::{LabName, Ns, NsName};
 use crate::observe::{Command, Output};
 use crate::script::sources::Sources;
-use crate::script::{Config, Finding, Param, ParamValue, Print, Recipe, Session, limits, read_text};
+use crate::script::{Config, Finding, Names, Param, ParamValue, Print, Recipe, Session, limits, read_text};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -103,25 +103,24 @@ pub fn heed_signals() -> OpResult<()> {
     interrupt::install().map_err(|refusal| refused(&refusal))
 }
 
-/// An engine that waits for its recipe. To make one takes longer than to read and check most recipes.
-pub struct EmptyStage {
-    session: Session,
-    lab: Rc<RefCell<Lab>>,
-    programs: Programs,
-}
-
 /// A recipe with the engine that runs it. It begins on the kernel in memory, where it can be rehearsed;
 /// [`perform`](Stage::perform) runs it on another lab.
 pub struct Stage {
-    empty: EmptyStage,
+    session: Session,
+    lab: Rc<RefCell<Lab>>,
+    programs: Programs,
     recipe: Recipe,
     given: Vec<(String, String)>,
 }
 
-impl EmptyStage {
-    /// An engine for what `order` names. What is printed in a rehearsal is kept quiet: it would be made of made-up
-    /// observations.
-    pub fn new(name: &LabName, order: &Order, print: Print) -> EmptyStage {
+impl Stage {
+    /// Reads and checks a recipe.
+    pub fn load(name: &LabName, order: &Order, print: Print) -> Result<Stage, Trouble> {
+        Stage::of(&text(order)?, name, order, print)
+    }
+
+    /// Checks a recipe's text. What is printed in a rehearsal is kept quiet: it would be made of made-up observations.
+    pub fn of(text: &str, name: &LabName, order: &Order, print: Print) -> Result<Stage, Trouble> {
         let programs = Programs::default();
         let mut lab = Lab::new(name.clone(), Box::new(FakeKernel::noting(&programs)), None);
         lab.deny(&order.deny);
@@ -136,49 +135,35 @@ impl EmptyStage {
                     print(text);
                 }
             }),
+            names: Names::of(text),
         };
-        EmptyStage { session: Session::new(Rc::clone(&lab), config), lab, programs }
-    }
-
-    /// Checks the recipe's text.
-    pub fn set(self, order: &Order, text: &str) -> Result<Stage, Trouble> {
-        match self.session.load_as(&order.recipe, text) {
-            Ok(recipe) => Ok(Stage { empty: self, recipe, given: order.values() }),
-            Err(error) => Err(self.trouble(error)),
+        let session = Session::new(Rc::clone(&lab), config);
+        match session.load_as(&order.recipe, text) {
+            Ok(recipe) => Ok(Stage { session, lab, programs, recipe, given: order.values() }),
+            Err(error) => Err(Trouble { error, sources: session.sources().clone() }),
         }
-    }
-
-    fn trouble(&self, error: OpError) -> Trouble {
-        Trouble { error, sources: self.session.sources().clone() }
-    }
-}
-
-impl Stage {
-    /// Reads and checks a recipe.
-    pub fn load(name: &LabName, order: &Order, print: Print) -> Result<Stage, Trouble> {
-        EmptyStage::new(name, order, print).set(order, &text(order)?)
     }
 
     /// Runs the recipe in memory, and calls `listener` for what would happen.
     pub fn rehearse(&self, listener: Listener) -> Result<(), Trouble> {
-        self.empty.lab.borrow_mut().listen(listener);
+        self.lab.borrow_mut().listen(listener);
         self.run()
     }
 
     /// Runs the recipe on another lab, and gives that back.
     pub fn perform(&self, lab: Lab) -> (Lab, Result<(), Trouble>) {
-        let rehearsed = self.empty.lab.replace(lab);
+        let rehearsed = self.lab.replace(lab);
         let result = self.run();
-        (self.empty.lab.replace(rehearsed), result)
+        (self.lab.replace(rehearsed), result)
     }
 
     fn run(&self) -> Result<(), Trouble> {
-        self.empty.session.run(&self.recipe).map_err(|error| self.empty.trouble(error))
+        self.session.run(&self.recipe).map_err(|error| Trouble { error, sources: self.session.sources().clone() })
     }
 
     /// The programs that the recipe has run so far in a rehearsal.
     pub fn programs(&self) -> BTreeSet<String> {
-        self.empty.programs.borrow().clone()
+        self.programs.borrow().clone()
     }
 
     /// The recipe's parameters with their values, as a user would write them.
@@ -192,7 +177,7 @@ impl Stage {
 
     /// What the recipe says about itself.
     pub fn about(&self) -> About {
-        About { doc: self.recipe.doc(self.empty.session.sources()), params: self.recipe.params().to_vec() }
+        About { doc: self.recipe.doc(self.session.sources()), params: self.recipe.params().to_vec() }
     }
 }
 

@@ -1,7 +1,6 @@
 //! What a recipe would touch, found out by a rehearsal on the kernel in memory.
 
 use super::engine::{Stage, Trouble};
-use super::progress::Progress;
 use crate::change::{Change, LinkKind};
 use crate::export::{Deed, Step};
 use crate::kernel::Undone;
@@ -45,31 +44,46 @@ pub fn at_a_glance(text: &str) -> Option<usize> {
     (!is_many && !text.contains("import")).then_some(calls)
 }
 
-/// Says what a recipe will touch on this machine, before it does. Returns how many namespaces it will make, if its rehearsal
-/// came to the end.
-pub fn host(name: &LabName, stage: &Stage, journal: &Path, progress: &mut Progress) -> Option<usize> {
-    let touched = Rc::new(RefCell::new(Touched::default()));
-    let listener = Rc::clone(&touched);
-    let result = stage.rehearse(Box::new(move |event| {
-        if let Event::Made(record) = event {
-            listener.borrow_mut().note(&record.change);
+/// What a recipe will touch, as far as its rehearsal went.
+pub struct Foretold {
+    touched: Touched,
+    result: Result<(), Trouble>,
+}
+
+impl Foretold {
+    /// Rehearses it.
+    pub fn of(stage: &Stage) -> Foretold {
+        let touched = Rc::new(RefCell::new(Touched::default()));
+        let listener = Rc::clone(&touched);
+        let result = stage.rehearse(Box::new(move |event| {
+            if let Event::Made(record) = event {
+                listener.borrow_mut().note(&record.change);
+            }
+        }));
+        Foretold { touched: touched.take(), result }
+    }
+
+    /// How many namespaces it will make, if its rehearsal came to the end.
+    pub fn spaces(&self) -> Option<usize> {
+        self.result.is_ok().then(|| self.touched.spaces())
+    }
+
+    /// What it will touch on this machine, in words.
+    pub fn tell(&self, name: &LabName, journal: &Path) -> String {
+        let mut text = format!("`{name}` acts on this machine. It will touch:\n");
+        for line in self.touched.lines() {
+            text.push_str(&format!("  {line}\n"));
         }
-    }));
-    let mut text = format!("`{name}` acts on this machine. It will touch:\n");
-    for line in touched.borrow().lines() {
-        text.push_str(&format!("  {line}\n"));
+        if let Err(trouble) = &self.result {
+            let place = trouble.error.0.site.as_ref().map_or_else(String::new, |site| format!(" at {site}"));
+            text.push_str(&format!(
+                "  … and what comes after the point where its rehearsal ended{place}: {}\n",
+                trouble.error
+            ));
+        }
+        text.push_str(&format!("Every change is journalled before it is made, in {}.", journal.display()));
+        text
     }
-    let spaces = result.is_ok().then(|| touched.borrow().spaces());
-    if let Err(trouble) = result {
-        let place = trouble.error.0.site.as_ref().map_or_else(String::new, |site| format!(" at {site}"));
-        text.push_str(&format!(
-            "  … and what comes after the point where its rehearsal ended{place}: {}\n",
-            trouble.error
-        ));
-    }
-    text.push_str(&format!("Every change is journalled before it is made, in {}.", journal.display()));
-    progress.note(&text);
-    spaces
 }
 
 /// What changes touch: names, by the kind of object.

@@ -2,8 +2,8 @@
 
 use super::args::absolute;
 use super::conduct::{Job, code_of, leftover_error};
-use super::engine::{self, EmptyStage, Trouble};
-use super::foretell;
+use super::engine::{self, Stage, Trouble};
+use super::foretell::Foretold;
 use super::guard::Watch;
 use super::progress::Progress;
 use crate::change::Change;
@@ -18,22 +18,20 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
-/// What a run needs besides its engine.
+/// What a run needs besides its recipe.
 pub struct Means {
-    text: String,
     kernel: Box<dyn Kernel + Send>,
     /// The network namespace that it acts in, if that is the machine's.
     root: Option<u64>,
 }
 
 impl Means {
-    /// Found on any thread, in the lab's root namespace.
-    pub fn find(job: &Job, place: &Place) -> OpResult<Means> {
-        let text = engine::text(&job.order)?;
+    /// Found on any thread, in the lab's root namespace. `spaces` is how many namespaces the recipe seems to make.
+    pub fn find(job: &Job, place: &Place, spaces: Option<usize>) -> OpResult<Means> {
         let root = if job.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
         let mut kernel = engine::kernel(place.name(), place, job.mode, job.keep)?;
-        kernel.expect_netns(&baseline(), foretell::at_a_glance(&text));
-        Ok(Means { text, kernel, root })
+        kernel.expect_netns(&baseline(), spaces);
+        Ok(Means { kernel, root })
     }
 }
 
@@ -51,21 +49,25 @@ pub struct Venue<'v, 'e> {
 pub struct Play<'j> {
     job: &'j Job,
     progress: Rc<RefCell<Progress>>,
-    stage: EmptyStage,
+    stage: Result<Stage, Trouble>,
+    /// Nothing where the lab has a network of its own.
+    foretold: Option<Foretold>,
 }
 
 impl Play<'_> {
-    /// With the engine for a lab, which may come by another name yet.
-    pub fn new<'j>(job: &'j Job, name: &LabName) -> Play<'j> {
+    /// With the recipe understood, for a lab which may come by another name yet.
+    pub fn new<'j>(job: &'j Job, name: &LabName, text: OpResult<String>) -> Play<'j> {
         let progress = Rc::new(RefCell::new(Progress::new(name.as_str(), job.output, job.context)));
         let printer = Rc::clone(&progress);
         let print = Rc::new(move |text: &str| printer.borrow_mut().print(text));
-        Play { job, stage: EmptyStage::new(name, &job.order, print), progress }
+        let stage = text.map_err(Trouble::from).and_then(|text| Stage::of(&text, name, &job.order, print));
+        let foretold = stage.as_ref().ok().filter(|_| job.mode == Mode::Host).map(Foretold::of);
+        Play { job, progress, stage, foretold }
     }
 
     /// All of it.
     pub fn run(self, means: OpResult<Means>, venue: &Venue<'_, '_>) -> Verdict {
-        let Play { job, progress, stage } = self;
+        let Play { job, progress, stage, foretold } = self;
         let fail = |trouble: &Trouble| {
             progress.borrow_mut().error(&trouble.error, &engine::report(trouble, job.context.stderr()));
             code_of(&trouble.error)
@@ -73,8 +75,16 @@ impl Play<'_> {
         progress.borrow_mut().rename(venue.claim.place().name().as_str());
         let recipe = absolute(&job.order.recipe);
         progress.borrow_mut().start(job.mode, &recipe);
-        let ended = means.and_then(|means| play(job, &recipe, stage, means, venue, &progress, &fail));
-        let (code, kept) = ended.unwrap_or_else(|error| (fail(&error.into()), false));
+        let ended = means.map_err(Trouble::from).and_then(|means| {
+            let (stage, Means { mut kernel, root }) = (stage?, means);
+            if let Some(foretold) = foretold {
+                let place = venue.claim.place();
+                progress.borrow_mut().note(&foretold.tell(place.name(), &place.journal()));
+                kernel.expect_netns(&baseline(), foretold.spaces());
+            }
+            play(job, &recipe, stage, Means { kernel, root }, venue, &progress, &fail).map_err(Trouble::from)
+        });
+        let (code, kept) = ended.unwrap_or_else(|trouble| (fail(&trouble), false));
         progress.borrow_mut().end(code, kept);
         if kept { Verdict::Keep } else { Verdict::End(code) }
     }
@@ -85,8 +95,8 @@ impl Play<'_> {
 fn play(
     job: &Job,
     recipe: &Path,
-    stage: EmptyStage,
-    Means { text, mut kernel, root }: Means,
+    stage: Stage,
+    Means { kernel, root }: Means,
     venue: &Venue<'_, '_>,
     progress: &Rc<RefCell<Progress>>,
     fail: &dyn Fn(&Trouble) -> i32,
@@ -94,15 +104,7 @@ fn play(
     let Venue { claim, holder, watch } = *venue;
     let place = claim.place();
     let name = place.name().clone();
-    let stage = match stage.set(&job.order, &text) {
-        Ok(stage) => stage,
-        Err(trouble) => return Ok((fail(&trouble), false)),
-    };
     let mut card = Card { holder: Some(holder), root, ..Card::new(&name, job.mode, recipe, job.order.values()) };
-    if job.mode == Mode::Host {
-        let spaces = foretell::host(&name, &stage, &place.journal(), &mut progress.borrow_mut());
-        kernel.expect_netns(&baseline(), spaces);
-    }
     // A sandbox that ends with its process needs no journal: the kernel itself undoes all of it.
     let needs_journal = job.keep || job.mode == Mode::Host;
     let journal = if needs_journal {

@@ -124,9 +124,10 @@ impl Journal {
             return Ok(());
         }
         // One write: a reader, and a crash, see whole lines and perhaps a torn last one.
-        let text = std::mem::take(&mut self.waiting);
-        let written = self.file.write(&text).map_err(|e| failed("write", &self.path, &e))?;
-        if written != text.len() {
+        let (length, written) = (self.waiting.len(), self.file.write(&self.waiting));
+        self.waiting.clear();
+        let written = written.map_err(|e| failed("write", &self.path, &e))?;
+        if written != length {
             self.cut_off(written);
             return Err(failed("write", &self.path, &io::Error::from_raw_os_error(Errno::ENOSPC as i32)));
         }

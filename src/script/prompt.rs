@@ -14,7 +14,7 @@ use super::scan::{Kind, Token, offset, scan};
 use super::sources::Sources;
 use super::syntax::{ExprKind, StatementKind};
 use super::vocabulary::Vocabulary;
-use super::{Context, Earlier, Near, Recipe, ScriptError, Session, engine, explain, params, read};
+use super::{Context, Earlier, Names, Near, Recipe, ScriptError, Session, engine, explain, params, read};
 use crate::change::Identity;
 use crate::lab::Lab;
 use crate::names::Ns;
@@ -285,7 +285,7 @@ impl Prompt {
     pub fn restore(&mut self, moment: &Moment) {
         self.scope = moment.scope();
         self.defined = moment.defined.clone();
-        let engine = engine(self.cx(), self.session.max_operations);
+        let engine = engine(self.cx(), self.session.max_operations, &Names::All);
         self.session.engine = engine;
         for (_, module) in &self.defined.functions {
             self.session.engine.register_global_module(Shared::clone(module));

@@ -142,8 +142,8 @@ impl Nfnetlink {
     /// Opens one for another protocol whose requests begin with four bytes, the first of which is a family.
     pub(super) fn to(protocol: isize) -> Done<Nfnetlink> {
         let refused = |e: std::io::Error| Refusal::io(format!("socket of netlink protocol {protocol}"), &e);
-        let mut socket = Socket::new(protocol).map_err(refused)?;
-        socket.bind_auto().map_err(refused)?;
+        let socket = Socket::new(protocol).map_err(refused)?;
+        // The kernel binds it on the way.
         socket.connect(&SocketAddr::new(0, 0)).map_err(refused)?;
         Ok(Nfnetlink { socket, sequence: 0 })
     }
@@ -168,7 +168,7 @@ impl Nfnetlink {
     /// Asks for one thing: the attributes of the answer.
     pub(super) fn query(&mut self, subsystem: u8, message: u8, family: u8, attributes: &[u8]) -> Done<Vec<u8>> {
         let mut answer = Vec::new();
-        self.exchange((subsystem, message), NLM_F_ACK, family, attributes, &mut |item| answer = item.to_vec())?;
+        self.exchange((subsystem, message), 0, family, attributes, &mut |item| answer = item.to_vec())?;
         Ok(answer)
     }
 
@@ -195,7 +195,8 @@ impl Nfnetlink {
             ERROR | DONE => Some(ended(body).map_err(|errno| Refusal::errno(name.as_str(), errno))),
             _ => {
                 each(body.get(NFGENMSG..).unwrap_or_default());
-                None
+                // Nothing follows but what was asked for: a list, or an acknowledgement.
+                (flags == 0).then_some(Ok(()))
             }
         })?
     }

@@ -30,6 +30,9 @@ pub fn syntax(error: &ParseError, source: &Arc<str>, sources: &Sources) -> OpErr
 
 /// A comment that is not closed, which for Rhai just ends the text.
 pub fn unclosed(text: &str, source: &Arc<str>) -> Option<OpError> {
+    if !text.contains("/*") {
+        return None;
+    }
     let mut scan = scan(text);
     let last = scan.tokens.pop().filter(|last| scan.unfinished && last.text(text).starts_with("/*"))?;
     let (line, col) = line_col(text, last.at.start);
