@@ -1,6 +1,7 @@
 //! The functions that a text can call: an engine that runs nothing else need not know more, and is made in less time then.
 
 use crate::ops;
+use rhai::OP_CONTAINS;
 use std::collections::BTreeSet;
 
 /// Names of functions of ours.
@@ -16,7 +17,8 @@ impl Names {
     /// Those among the words of a text. All where its words do not tell: what it imports has more, and `Fn` makes a function
     /// of any string.
     pub fn of(text: &str) -> Names {
-        let mut names = BTreeSet::new();
+        // The operator `in` calls it.
+        let mut names = BTreeSet::from([OP_CONTAINS]);
         for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
             if ["import", "Fn"].contains(&word) {
                 return Names::All;
@@ -42,7 +44,9 @@ mod tests {
     #[test]
     fn a_text_names_what_it_may_call() {
         let names = Names::of("let a = netns(\"a\");\nprint(`${a.attach(bridge(\"b\"))}`); // and up");
-        for (name, is_named) in [("netns", true), ("attach", true), ("bridge", true), ("up", true), ("veth", false)] {
+        for (name, is_named) in
+            [("netns", true), ("attach", true), ("bridge", true), ("contains", true), ("veth", false)]
+        {
             assert_eq!(names.has(name), is_named, "{name}");
         }
     }
