@@ -72,7 +72,7 @@ pub struct Config {
     pub max_operations: u64,
     /// Where `print` and `help` write.
     pub print: Print,
-    /// The functions of ours that it may call.
+    /// The functions that it may call.
     pub names: Names,
 }
 
@@ -285,7 +285,7 @@ impl Session {
 /// An engine that knows the language and nothing else.
 fn engine(cx: &Rc<Context>, max_operations: u64, names: &Names) -> Engine {
     let mut engine = Engine::new_raw();
-    engine.register_global_module(builtins::language());
+    engine.register_global_module(builtins::language(names));
     // Folding constants would hide code that is never reached from the check.
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(true);

@@ -3,6 +3,7 @@
 use super::context::{Context, Raised};
 use super::convert::handles::Caught;
 use super::convert::{Due, describe, take};
+use super::names::Names;
 use super::scan;
 use super::spans::call_at;
 use crate::error::{OpError, OpResult, closest};
@@ -13,7 +14,7 @@ use rhai::packages::{
     BasicArrayPackage, BasicMapPackage, BasicMathPackage, BasicTimePackage, CorePackage, LogicPackage,
     MoreStringPackage, Package,
 };
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, Module, NativeCallContext, Shared};
+use rhai::{AST, Array, Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, Module, NativeCallContext, Shared};
 use std::ops::{Range, RangeInclusive};
 use std::time::{Duration, Instant};
 
@@ -24,13 +25,19 @@ rhai::def_package! {
         BasicTimePackage, MoreStringPackage {}
 }
 
-/// That library. Without an index, which only a module needs that is called by its name, and which takes an eighth of
-/// the time that an engine takes to make.
-pub fn language() -> Shared<Module> {
-    let mut module = Module::new();
-    Language::init(&mut module);
-    module.register_lazy_functions();
-    module.into()
+/// What has these names of that library, and its operators. Without an index, which only a module needs that is called by
+/// its name.
+pub fn language(names: &Names) -> Shared<Module> {
+    let mut all = Module::new();
+    Language::init(&mut all);
+    if let Names::All = names {
+        all.register_lazy_functions();
+        return all.into();
+    }
+    // Rhai has no other way to register some of the functions of a module.
+    let mut some = AST::empty();
+    some.combine_filtered(AST::new_from_module(all), |_, _, _, name, _| names.has(name));
+    Shared::clone(some.shared_lib())
 }
 
 /// A call of one of these functions.

@@ -1,5 +1,7 @@
 //! What the engine can call, ours and Rhai's own: for checks and suggestions.
 
+use super::builtins::language;
+use super::names::Names;
 use crate::ops::{self, FnDef, Kind};
 use rhai::Engine;
 use std::any::TypeId;
@@ -11,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Vocabulary<'e> {
     engine: &'e Engine,
     natives: OnceCell<BTreeMap<String, Native>>,
+    /// The names of Rhai's own functions, of which the engine may know some only.
+    rhais: OnceCell<BTreeSet<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +40,7 @@ const SYNTAX: &[&str] =
 impl<'e> Vocabulary<'e> {
     /// Everything that is registered with an engine.
     pub fn of(engine: &'e Engine) -> Vocabulary<'e> {
-        Vocabulary { engine, natives: OnceCell::new() }
+        Vocabulary { engine, natives: OnceCell::new(), rhais: OnceCell::new() }
     }
 
     fn natives(&self) -> &BTreeMap<String, Native> {
@@ -130,7 +134,12 @@ impl<'e> Vocabulary<'e> {
 
     /// Names to suggest: ours first, for a tie goes to them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        ops::all().map(|def| def.name).chain(self.natives().keys().map(String::as_str))
+        let rhais = self.rhais.get_or_init(|| {
+            let mut engine = Engine::new_raw();
+            engine.register_global_module(language(&Names::All));
+            Vocabulary::of(&engine).natives().keys().cloned().collect()
+        });
+        ops::all().map(|def| def.name).chain(rhais.iter().map(String::as_str))
     }
 }
 
