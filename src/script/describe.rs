@@ -208,7 +208,7 @@ fn in_expr<'m>(
         }
         ExprKind::Property { on, name } if is_at(name) => {
             let shape = facts.of(on).shape;
-            let defs: Vec<&FnDef> = super::infer::methods_of(&shape).filter(|def| def.name == name.name).collect();
+            let defs: Vec<&FnDef> = super::infer::methods_named(&name.name, &shape).collect();
             let any = || ops::all().filter(|def| def.name == name.name && matches!(def.kind, Kind::Property(_)));
             let defs = if defs.is_empty() && !shape.is_handle() { any().collect() } else { defs };
             (!defs.is_empty()).then(|| (name.at.clone(), Meaning::Defs(defs)))
@@ -280,6 +280,6 @@ pub(super) fn defs(facts: &Facts<'_>, call: &Call) -> Vec<&'static FnDef> {
         return if free.is_empty() { named().collect() } else { free };
     };
     let shape = facts.of(on).shape;
-    let of_type: Vec<&FnDef> = super::infer::methods_of(&shape).filter(|def| def.name == call.name.name).collect();
+    let of_type: Vec<&FnDef> = super::infer::methods_named(&call.name.name, &shape).collect();
     if of_type.is_empty() { named().filter(|def| def.kind != Kind::Free).collect() } else { of_type }
 }

@@ -13,7 +13,7 @@ use crate::ops::{Kind, Ty};
 pub use calls::Meant;
 pub use operators::text as text_of;
 use rhai::Dynamic;
-pub use shape::{Shape, methods_of};
+pub use shape::{Shape, methods_named, methods_of};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -172,7 +172,7 @@ impl<'t> Facts<'t> {
             }
         }
         // Rhai's own methods may change the value they are called on; ours never do.
-        let is_ours = |method: &&&str| methods_of(&worth.shape).any(|def| def.name == **method);
+        let is_ours = |method: &&&str| methods_named(method, &worth.shape).next().is_some();
         if !binding.touched.iter().all(|method| is_ours(&method)) {
             worth.value = None;
         }
@@ -221,7 +221,7 @@ impl<'t> Facts<'t> {
             let entry = entries.iter().find(|(key, _)| key == name);
             return entry.map(|(_, shape)| Worth::guess(shape.clone())).unwrap_or_default();
         }
-        let found = methods_of(&on.shape).find(|def| def.name == name && matches!(def.kind, Kind::Property(_)));
+        let found = methods_named(name, &on.shape).find(|def| matches!(def.kind, Kind::Property(_)));
         let Some(def) = found else { return Worth::default() };
         let value = on.value.as_ref().and_then(|this| calls::run(def, Some(this), &[]).ok().flatten());
         // Some properties have nothing to give now and then.

@@ -1,7 +1,6 @@
 //! The functions that a text can call: an engine that runs nothing else need not know more, and is made in less time then.
 
 use rhai::{FUNC_TO_DEBUG, FUNC_TO_STRING, OP_CONTAINS};
-use std::collections::HashSet;
 
 /// Names of functions.
 #[derive(Debug, Clone)]
@@ -9,8 +8,12 @@ pub enum Names {
     /// Every one.
     All,
     /// These, and all operators.
-    These(HashSet<String>),
+    These(Box<Words>),
 }
+
+/// Words by their first byte, of which more than a few are rare: each function there is looks for its name here.
+#[derive(Debug, Clone)]
+pub struct Words([Vec<String>; 128]);
 
 /// What is called without its name: by the operator `in`, by templates, and by those that show values.
 const UNNAMED: [&str; 5] = [OP_CONTAINS, FUNC_TO_STRING, FUNC_TO_DEBUG, "print", "debug"];
@@ -18,21 +21,45 @@ const UNNAMED: [&str; 5] = [OP_CONTAINS, FUNC_TO_STRING, FUNC_TO_DEBUG, "print",
 impl Names {
     /// The words of a text. All where they do not tell: what it imports has more, and `Fn` makes a function of any string.
     pub fn of(text: &str) -> Names {
-        let words = text.split(|c: char| !is_letter(c)).chain(UNNAMED);
-        let words: HashSet<String> = words.map(str::to_owned).collect();
-        if ["import", "Fn"].iter().any(|word| words.contains(*word)) { Names::All } else { Names::These(words) }
+        let mut words = Box::new(Words([const { Vec::new() }; 128]));
+        for word in text.split(|c: char| !c.is_ascii() || !is_letter(c as u8)).chain(UNNAMED) {
+            if ["import", "Fn"].contains(&word) {
+                return Names::All;
+            }
+            words.add(word);
+        }
+        Names::These(words)
     }
 
     /// Whether it is among them. A property's name is that of its function without `get$`.
     pub fn has(&self, name: &str) -> bool {
         let Names::These(words) = self else { return true };
         let word = name.strip_prefix("get$").or_else(|| name.strip_prefix("set$")).unwrap_or(name);
-        !word.chars().all(is_letter) || words.contains(word)
+        words.has(word) || !word.bytes().all(is_letter)
     }
 }
 
-fn is_letter(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
+impl Words {
+    fn has(&self, word: &str) -> bool {
+        self.like(word).is_some_and(|like| like.iter().any(|other| other == word))
+    }
+
+    fn add(&mut self, word: &str) {
+        if !self.has(word)
+            && let Some(first) = word.bytes().next()
+            && let Some(like) = self.0.get_mut(usize::from(first))
+        {
+            like.push(word.to_owned());
+        }
+    }
+
+    fn like(&self, word: &str) -> Option<&Vec<String>> {
+        self.0.get(usize::from(word.bytes().next()?))
+    }
+}
+
+fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::error::OpError;
 use crate::ops::{self, FnDef, Kind};
 use crate::script::explain::functions::{a, forms};
 use crate::script::explain::property;
-use crate::script::infer::{Shape, methods_of};
+use crate::script::infer::{Shape, methods_named};
 use crate::script::syntax::{Call, ExprKind, Ident, each};
 
 /// Every use of a value that it is not made for, where its type is certain.
@@ -32,7 +32,7 @@ fn method(checked: &Checked<'_>, call: &Call) -> Option<OpError> {
     let is_function = |def: &FnDef| matches!(def.kind, Kind::Free | Kind::InNs) && takes(def, count + 1);
     let own = &checked.compiled.functions;
     let can_be = own.contains_key(name)
-        || methods_of(shape).any(|def| def.name == name && !is_property(def) && takes(def, count))
+        || methods_named(name, shape).any(|def| !is_property(def) && takes(def, count))
         // `x.f(y)` is `f(x, y)` too.
         || ops::named(name).any(is_function)
         || checked.program.vocabulary.is_for_any(name, count + 1)
@@ -42,7 +42,7 @@ fn method(checked: &Checked<'_>, call: &Call) -> Option<OpError> {
         return None;
     }
     let ty = shape.name();
-    let known = methods_of(shape).find(|def| def.name == name);
+    let known = methods_named(name, shape).next();
     let (code, message, label) = match known {
         Some(def) if is_property(def) => (
             "script::receiver",
@@ -71,7 +71,7 @@ fn is_property(def: &FnDef) -> bool {
 }
 
 fn missing_property(checked: &Checked<'_>, shape: &Shape, name: &Ident) -> Option<OpError> {
-    let is_there = methods_of(shape).any(|def| def.name == name.name && is_property(def));
+    let is_there = methods_named(&name.name, shape).any(is_property);
     if is_there || !shape.is_handle() || name.name.is_empty() {
         return None;
     }

@@ -1,6 +1,6 @@
 //! Which function a call means, and what it gives where that is the same in every run.
 
-use super::{Facts, Shape, methods_of};
+use super::{Facts, Shape, methods_named};
 use crate::error::{OpResult, Site};
 use crate::kernel::fake::FakeKernel;
 use crate::lab::Lab;
@@ -43,7 +43,7 @@ impl Facts<'_> {
                 _ if !named().any(|def| is_method(&def)) => {
                     free.map(|def| Meant { def, is_certain, receivers: Some(0) })
                 }
-                Some(shape) => match methods_of(shape).find(|def| def.name == name && is_method(def)) {
+                Some(shape) => match methods_named(name, shape).find(is_method) {
                     Some(def) => Some(Meant { def, is_certain: true, receivers: Some(1) }),
                     None => free.map(|def| Meant { def, is_certain, receivers: Some(0) }),
                 },
@@ -56,14 +56,17 @@ impl Facts<'_> {
         let on = self.of(on);
         let is_method = |def: &&FnDef| matches!(def.kind, Kind::Method(_) | Kind::InNs) && takes(def, count);
         if on.is_certain && on.shape != Shape::Unknown {
-            let mut methods = methods_of(&on.shape).filter(|def| def.name == name);
-            return methods.find(is_method).map(|def| Meant { def, is_certain: true, receivers: Some(0) });
+            return methods_named(name, &on.shape).find(is_method).map(|def| Meant {
+                def,
+                is_certain: true,
+                receivers: Some(0),
+            });
         }
         let as_function = |def: &&FnDef| matches!(def.kind, Kind::Free | Kind::InNs) && takes(def, count + 1);
         let mut all = named().filter(|def| is_method(def) || as_function(def));
         let (first, second) = (all.next()?, all.next());
         let is_only = second.is_none() && is_method(&first) && !self.elsewhere.is_native(name, count + 1);
-        let guessed = methods_of(&on.shape).find(|def| def.name == name && is_method(def));
+        let guessed = methods_named(name, &on.shape).find(is_method);
         let def = if is_only { Some(first) } else { guessed };
         def.map(|def| Meant { def, is_certain: false, receivers: Some(0) })
     }

@@ -79,11 +79,23 @@ impl Shape {
 
 /// Our methods and properties of a type.
 pub fn methods_of(shape: &Shape) -> impl Iterator<Item = &'static FnDef> + use<> {
+    methods_among(ops::all(), shape)
+}
+
+/// Those of a name.
+pub fn methods_named(name: &str, shape: &Shape) -> impl Iterator<Item = &'static FnDef> {
+    methods_among(ops::named(name), shape)
+}
+
+fn methods_among<D: Iterator<Item = &'static FnDef>>(
+    defs: D,
+    shape: &Shape,
+) -> impl Iterator<Item = &'static FnDef> + use<D> {
     let ty = match shape {
         Shape::Is(ty) => Some(*ty),
         _ => None,
     };
-    ops::all().filter(move |def| match def.kind {
+    defs.filter(move |def| match def.kind {
         Kind::Method(of) | Kind::Property(of) => ty.is_some_and(|ty| Shape::of(of) == Shape::Is(ty)),
         Kind::InNs => ty == Some(Ty::Ns),
         Kind::Free => false,
