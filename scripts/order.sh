@@ -1,0 +1,26 @@
+#!/bin/sh
+# Lists anew, in scripts/lib/order.txt, what of the program runs when an ordinary lab is made and removed. The linker puts
+# that together (build.rs); what is not in the list is slower to start, and nothing else. Worth it after changes of the
+# compiler, of libraries, or of much of what a run does. Takes a release build and a minute.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/lib/install.sh
+need cc ip valgrind
+
+CARGO_PROFILE_RELEASE_STRIP=none cargo build --release --locked
+target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# Without a guardian, which shares the run's memory: valgrind knows no such processes.
+# shellcheck disable=SC2016 # expanded inside
+RHAILAB_STATE_DIR=$work/state scripts/lib/sandbox.sh sh -ec '
+    trace="valgrind --tool=callgrind --demangle=no --callgrind-out-file=$1/trace.%p"
+    ip link add uplink type bridge
+    ip addr add 192.0.2.1/24 dev uplink
+    ip link set uplink up
+    ip route add default via 192.0.2.254
+    $trace "$2" up benches/recipes/article.rhai --host --no-guardian --name order
+    $trace "$2" down order
+' sh "$work" "$target/release/rhailab"
+sed -nE "s/^c?fn=\([0-9]+\) (_[RZ][^ ']*).*/\1/p" "$work"/trace.* | LC_ALL=C sort -u >scripts/lib/order.txt
+echo "scripts/lib/order.txt: $(wc -l <scripts/lib/order.txt) functions"
