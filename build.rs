@@ -1,4 +1,4 @@
-//! Has the linker put next to each other what making a lab runs, as `scripts/lib/order.txt` lists it. That is a sixth of the
+//! Has the linker put next to each other what making a lab runs, as `scripts/lib/order.txt` lists it. That is a fifth of the
 //! functions, spread over all of the program; a short run spends much of its time on having their pages mapped.
 
 use std::env::{VarError, var};
