@@ -18,12 +18,29 @@ pub struct Words([Vec<String>; 128]);
 /// What is called without its name: by the operator `in`, by templates, and by those that show values.
 const UNNAMED: [&str; 5] = [OP_CONTAINS, FUNC_TO_STRING, FUNC_TO_DEBUG, "print", "debug"];
 
+/// What may call functions that no word names: modules, `Fn`, and Rhai's methods of lists that take a function's name.
+const TELLS_NOT: [&str; 13] = [
+    "import",
+    "Fn",
+    "all",
+    "dedup",
+    "drain",
+    "filter",
+    "index_of",
+    "map",
+    "reduce",
+    "reduce_rev",
+    "retain",
+    "some",
+    "sort",
+];
+
 impl Names {
-    /// The words of a text. All where they do not tell: what it imports has more, and `Fn` makes a function of any string.
+    /// The words of a text, or all where they do not tell.
     pub fn of(text: &str) -> Names {
         let mut words = Box::new(Words([const { Vec::new() }; 128]));
         for word in text.split(|c: char| !c.is_ascii() || !is_letter(c as u8)).chain(UNNAMED) {
-            if ["import", "Fn"].contains(&word) {
+            if TELLS_NOT.contains(&word) {
                 return Names::All;
             }
             words.add(word);
@@ -79,7 +96,11 @@ mod tests {
 
     #[test]
     fn where_the_words_do_not_tell_it_is_all() {
-        for text in ["import \"std/topology\" as t; t::star(3);", "let f = Fn(\"net\" + \"ns\"); f.call(\"a\");"] {
+        for text in [
+            "import \"std/topology\" as t; t::star(3);",
+            "let f = Fn(\"net\" + \"ns\"); f.call(\"a\");",
+            "[\"a\"].map(\"net\" + \"ns\");",
+        ] {
             assert!(Names::of(text).has("veth"), "{text}");
         }
     }
