@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib/install.sh
-need bash cc fish ip iptables-nft iptables-legacy newuidmap nft python3 script sysctl unshare zsh
+need bash cc fish ip iptables-nft iptables-legacy newuidmap nft python3 script sysctl unshare useradd zsh
 
 mkdir -p "${CARGO_TARGET_DIR:-target}"
 target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)

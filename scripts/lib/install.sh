@@ -31,6 +31,9 @@ packages() {
         sysctl:dnf | sysctl:pacman) echo procps-ng ;;
         sysctl:apk) echo procps ;;
         unshare:*) echo util-linux ;;
+        useradd:apt-get) echo passwd ;;
+        useradd:dnf) echo shadow-utils ;;
+        useradd:*) echo shadow ;;
         *) echo "$1" ;;
     esac
 }

@@ -75,14 +75,14 @@ impl Play<'_> {
         progress.borrow_mut().rename(venue.claim.place().name().as_str());
         let recipe = absolute(&job.order.recipe);
         progress.borrow_mut().start(job.mode, &recipe);
-        let ended = means.map_err(Trouble::from).and_then(|means| {
-            let (stage, Means { mut kernel, root }) = (stage?, means);
+        let ended = means.map_err(Trouble::from).and_then(|mut means| {
+            let stage = stage?;
             if let Some(foretold) = foretold {
                 let place = venue.claim.place();
                 progress.borrow_mut().note(&foretold.tell(place.name(), &place.journal()));
-                kernel.expect_netns(&baseline(), foretold.spaces());
+                means.kernel.expect_netns(&baseline(), foretold.spaces());
             }
-            play(job, &recipe, stage, Means { kernel, root }, venue, &progress, &fail).map_err(Trouble::from)
+            Ok(play(job, &recipe, stage, means, venue, &progress, &fail)?)
         });
         let (code, kept) = ended.unwrap_or_else(|trouble| (fail(&trouble), false));
         progress.borrow_mut().end(code, kept);

@@ -28,7 +28,7 @@ pub fn register(engine: &mut Engine, cx: &Rc<Context>, names: &Names) {
         }
     }
     // Rhai's own `sleep` cannot be interrupted, and Rhai prefers its exact types to our `Dynamic`.
-    for def in ops::all().filter(|def| def.name == "sleep" && def.kind == Kind::Free && names.has(def.name)) {
+    for def in ops::named("sleep").filter(|def| def.kind == Kind::Free && names.has(def.name)) {
         for exact in [TypeId::of::<i64>(), TypeId::of::<f64>()] {
             register_form(engine, cx, def, None, &[exact]);
         }
