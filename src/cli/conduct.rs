@@ -65,10 +65,10 @@ impl Job {
     }
 }
 
-/// The recipe's text, and how many namespaces it seems to make.
+/// The recipe's text, and how many namespaces it seems to make, if that can be told.
 fn read(job: &Job) -> (OpResult<String>, Option<usize>) {
     let text = engine::text(&job.order);
-    let spaces = text.as_ref().ok().and_then(|text| foretell::at_a_glance(text));
+    let spaces = text.as_ref().map_or(Some(0), |text| foretell::at_a_glance(text));
     (text, spaces)
 }
 
@@ -77,7 +77,8 @@ fn in_sandbox(job: &Job, name: &LabName) -> OpResult<i32> {
     let outcome = sandbox::enter(&Spec::default(), |inside| {
         let heeds = engine::heed_signals();
         let (text, spaces) = read(job);
-        let means = heeds.and_then(|()| Means::find(job, claim.place(), spaces));
+        let ahead = engine::make_ahead(claim.place().name(), spaces);
+        let means = heeds.and_then(|()| Means::find(job, claim.place(), ahead));
         Play::new(job, name, text).run(means, &Venue { claim: &claim, holder: inside.holder, watch: None })
     });
     let name = claim.place().name().clone();
@@ -100,16 +101,18 @@ pub fn conclude(outcome: OpResult<Outcome>, claim: Claim) -> OpResult<i32> {
 }
 
 fn on_host(job: &Job, name: &LabName) -> OpResult<i32> {
-    under_watch(job.context, |watch| {
-        engine::heed_signals()?;
-        let (text, spaces) = read(job);
-        let taken = watch.meanwhile(job.guarded, move || {
-            let claim = job.take_name(name)?;
-            let means = Means::find(job, claim.place(), spaces);
-            Ok((claim, (means, Holder::me())))
-        })?;
+    engine::heed_signals()?;
+    let (text, spaces) = read(job);
+    let take = || {
+        // First of all: on another processor namespaces take as long as everything else until the first change.
+        let ahead = engine::make_ahead(name, spaces);
+        let claim = job.take_name(name)?;
+        let means = Means::find(job, claim.place(), ahead);
+        Ok((claim, (means, Holder::me())))
+    };
+    under_watch(job.context, job.guarded, take, |taken, watch| {
         let play = Play::new(job, name, text);
-        let (claim, (means, holder)) = taken.get()??;
+        let (claim, (means, holder)) = taken.get()?;
         let name = claim.place().name().clone();
         let code = match play.run(means, &Venue { claim: &claim, holder, watch: Some(watch) }) {
             Verdict::Keep => 0,

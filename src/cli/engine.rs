@@ -5,12 +5,13 @@ use super::style::Style;
 use crate::diagnostics;
 use crate::error::{OpError, OpResult, closest};
 use crate::kernel::fake::{FakeKernel, Programs};
+use crate::kernel::linux::nursery::Nursery;
 use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
 use crate::kernel::{Done, Errno, Kernel, Refusal, Why, interrupt};
 use crate::lab::registry::{Mode, Place, Registry};
-use crate::lab::{Lab, Listener, Right};
+use crate::lab::{Lab, Listener, Right, baseline};
 use crate::names::{LabName, Ns, NsName};
 use crate::observe::{Command, Output};
 use crate::script::sources::Sources;
@@ -74,11 +75,32 @@ pub struct About {
 
 /// The kernel of this machine, for the lab in `place`. `persistent` says that processes outlive the caller.
 pub fn kernel(lab: &LabName, place: &Place, mode: Mode, persistent: bool) -> OpResult<Box<dyn Kernel + Send>> {
+    kernel_with(None, lab, place, mode, persistent)
+}
+
+/// The same, with namespaces that are made ahead.
+pub fn kernel_with(
+    nursery: Option<Nursery>,
+    lab: &LabName,
+    place: &Place,
+    mode: Mode,
+    persistent: bool,
+) -> OpResult<Box<dyn Kernel + Send>> {
     let (lab, log_dir, etc_netns) = (lab.clone(), place.logs(), ETC_NETNS.into());
     // A sandbox is one lab's alone.
     let ledger = if mode == Mode::Host { Some(place.ledger(&lab)?) } else { None };
     let setup = Setup { lab, log_dir, etc_netns, persistent, ledger };
-    Ok(Box::new(LinuxKernel::new(setup).map_err(|refusal| refused(&refusal))?))
+    let mut kernel = LinuxKernel::new(setup).map_err(|refusal| refused(&refusal))?;
+    if let Some(nursery) = nursery {
+        kernel.adopt(nursery);
+    }
+    Ok(Box::new(kernel))
+}
+
+/// Begins to make namespaces for a lab that will be in the calling thread's network namespace, before there is anything
+/// else of it; so many, if that is known.
+pub fn make_ahead(lab: &LabName, count: Option<usize>) -> Option<Nursery> {
+    netns::make_ahead(lab, &baseline(), count)
 }
 
 /// The kernel of this machine, for looking at it as a whole.

@@ -7,11 +7,12 @@ use super::progress::{Progress, changes, write_err};
 use crate::error::OpResult;
 use crate::kernel::linux::process::guardian::{self, Guardian};
 use crate::lab::registry::{Claim, Life, Place, Registry};
-use crate::lab::sandbox::{self, Later, Waiting};
+use crate::lab::sandbox;
 use crate::names::LabName;
 use clap::Args;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::mpsc::{self, Receiver};
 
 /// Undo what the run of a lab had made, if it was killed
 #[derive(Debug, Args)]
@@ -20,61 +21,56 @@ pub struct GuardArgs {
     name: String,
 }
 
-/// Who watches over a run on the machine: nobody at first.
+/// Who watches over a run on the machine.
 #[derive(Debug)]
-pub struct Watch<'e> {
-    waiting: Waiting<'e>,
-    context: Context,
-    guardian: Option<Guardian>,
-}
+pub struct Watch(Option<Guardian>);
+
+/// A lab's name that is being taken, and what else is looked for then.
+#[derive(Debug)]
+pub struct Taken<T>(Receiver<OpResult<(Claim, T)>>);
 
 /// Has `run` do all that this process is there for, on a thread with a big stack and until nothing is left to be done; the
-/// process ends with the exit code that it returns.
-pub fn under_watch<'e>(context: Context, run: impl FnOnce(&mut Watch<'e>) -> OpResult<i32> + Send) -> OpResult<i32> {
-    sandbox::on_big_stack(|waiting| {
-        let mut watch = Watch { waiting, context, guardian: None };
-        let code = run(&mut watch).unwrap_or_else(|error| super::fail(&error.into(), context));
+/// process ends with the exit code that it returns. Beside it, this thread takes the lab's name, and then, if the run is to
+/// be guarded, posts a guardian that calls [`guard`] when this process has ended.
+pub fn under_watch<T: Send>(
+    context: Context,
+    guarded: bool,
+    take: impl FnOnce() -> OpResult<(Claim, T)>,
+    run: impl FnOnce(Taken<T>, &Watch) -> OpResult<i32> + Send,
+) -> OpResult<i32> {
+    let wanted = if guarded { Some(Guardian::wanted().map_err(|refusal| engine::refused(&refusal))?) } else { None };
+    let (guardian, vacancy) = wanted.unzip();
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let act = move || {
+        let watch = Watch(guardian);
+        let code = run(Taken(receiver), &watch).unwrap_or_else(|error| super::fail(&error.into(), context));
         drop(watch);
         // From here: to wake the thread that waits for this one, only for it to do the same, takes as long as some changes.
         // And the guardian has its place.
         std::process::exit(code)
+    };
+    sandbox::on_big_stack(act, move || {
+        let taken = take();
+        let place = taken.as_ref().ok().map(|(claim, _)| claim.place().clone());
+        // Whoever has asked waits for it.
+        let _ = sender.send(taken);
+        if let (Some(vacancy), Some(place)) = (vacancy, place) {
+            vacancy.fill(&["--color", &context.color.to_string(), "guard", place.name().as_str()]);
+        }
     })
 }
 
-/// A lab's name that is taken, with what else was found.
-pub type Taken<T> = OpResult<(Claim, T)>;
-
-impl<'e> Watch<'e> {
-    /// Has the thread that waits take a lab's name, and then, if it is to, post a guardian that calls [`guard`] when this
-    /// process has ended.
-    pub fn meanwhile<T>(
-        &mut self,
-        guarded: bool,
-        take: impl FnOnce() -> Taken<T> + Send + 'e,
-    ) -> OpResult<Later<Taken<T>>>
-    where
-        T: Send + 'e,
-    {
-        let mut vacancy = None;
-        if guarded {
-            let (guardian, wanted) = Guardian::wanted().map_err(|refusal| engine::refused(&refusal))?;
-            (self.guardian, vacancy) = (Some(guardian), Some(wanted));
-        }
-        let color = self.context.color.to_string();
-        Ok(self.waiting.make(move |found| {
-            let taken = take();
-            let place = taken.as_ref().ok().map(|(claim, _)| claim.place().clone());
-            // Whoever has asked waits for it.
-            let _ = found.send(taken);
-            if let (Some(vacancy), Some(place)) = (vacancy, place) {
-                vacancy.fill(&["--color", &color, "guard", place.name().as_str()]);
-            }
-        }))
+impl<T> Taken<T> {
+    /// Waits until it is taken.
+    pub fn get(self) -> OpResult<(Claim, T)> {
+        self.0.recv().unwrap_or_else(|_| Err(sandbox::defect()))
     }
+}
 
+impl Watch {
     /// Waits until the guardian stands, if there is to be one; nothing may be made before.
     pub fn stands(&self) -> OpResult<()> {
-        self.guardian.as_ref().map_or(Ok(()), Guardian::stands).map_err(|refusal| engine::refused(&refusal))
+        self.0.as_ref().map_or(Ok(()), Guardian::stands).map_err(|refusal| engine::refused(&refusal))
     }
 }
 

@@ -8,6 +8,7 @@ use super::guard::Watch;
 use super::progress::Progress;
 use crate::change::Change;
 use crate::error::OpResult;
+use crate::kernel::linux::nursery::Nursery;
 use crate::kernel::{Kernel, interrupt};
 use crate::lab::registry::{Card, Claim, Mode, Place};
 use crate::lab::sandbox::{Holder, Verdict};
@@ -26,23 +27,22 @@ pub struct Means {
 }
 
 impl Means {
-    /// Found on any thread, in the lab's root namespace. `spaces` is how many namespaces the recipe seems to make.
-    pub fn find(job: &Job, place: &Place, spaces: Option<usize>) -> OpResult<Means> {
+    /// Found on any thread, in the lab's root namespace. `ahead` are the namespaces that were begun for it.
+    pub fn find(job: &Job, place: &Place, ahead: Option<Nursery>) -> OpResult<Means> {
         let root = if job.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
-        let mut kernel = engine::kernel(place.name(), place, job.mode, job.keep)?;
-        kernel.expect_netns(&baseline(), spaces);
+        let kernel = engine::kernel_with(ahead, place.name(), place, job.mode, job.keep)?;
         Ok(Means { kernel, root })
     }
 }
 
 /// Where a run takes place, and who sees to it that nothing is left.
-pub struct Venue<'v, 'e> {
+pub struct Venue<'v> {
     /// The lab's folder.
     pub claim: &'v Claim,
     /// The process that the lab lives with.
     pub holder: Holder,
     /// Who watches over it; nobody over what goes with its process anyway.
-    pub watch: Option<&'v Watch<'e>>,
+    pub watch: Option<&'v Watch>,
 }
 
 /// A run, on its thread.
@@ -66,7 +66,7 @@ impl Play<'_> {
     }
 
     /// All of it.
-    pub fn run(self, means: OpResult<Means>, venue: &Venue<'_, '_>) -> Verdict {
+    pub fn run(self, means: OpResult<Means>, venue: &Venue<'_>) -> Verdict {
         let Play { job, progress, stage, foretold } = self;
         let fail = |trouble: &Trouble| {
             progress.borrow_mut().error(&trouble.error, &engine::report(trouble, job.context.stderr()));
@@ -97,7 +97,7 @@ fn play(
     recipe: &Path,
     stage: Stage,
     Means { kernel, root }: Means,
-    venue: &Venue<'_, '_>,
+    venue: &Venue<'_>,
     progress: &Rc<RefCell<Progress>>,
     fail: &dyn Fn(&Trouble) -> i32,
 ) -> OpResult<(i32, bool)> {

@@ -125,10 +125,11 @@ fn in_sandbox(start: &Start, claim: Claim) -> OpResult<i32> {
     conclude(outcome, claim)
 }
 
-fn on_host(start: &Start, take: impl FnOnce() -> OpResult<Claim> + Send) -> OpResult<i32> {
+fn on_host(start: &Start, take: impl FnOnce() -> OpResult<Claim>) -> OpResult<i32> {
     let holder = Holder::me();
-    under_watch(start.manner.context, |watch| {
-        let (claim, ()) = watch.meanwhile(true, || take().map(|claim| (claim, ())))?.get()??;
+    let take = || take().map(|claim| (claim, ()));
+    under_watch(start.manner.context, true, take, |taken, watch| {
+        let (claim, ()) = taken.get()?;
         watch.stands()?;
         match begin(start, &claim, holder) {
             // Kept under this name, or under another one, and then nothing is left of this one.
@@ -214,7 +215,7 @@ fn go_on(start: &Start, name: &str) -> OpResult<i32> {
         let watch = Watch::find(holder)?;
         let act = || {
             // Scripts nest deeply.
-            let code = sandbox::on_big_stack(|_| resume(&start, &place, &card));
+            let code = sandbox::on_big_stack(|| resume(&start, &place, &card), || {});
             code.unwrap_or_else(|error| fail(&error.into(), start.manner.context))
         };
         let status = join(holder, terminal(&start), act)?.status;
@@ -225,7 +226,7 @@ fn go_on(start: &Start, name: &str) -> OpResult<i32> {
     }
     require_here(&card)?;
     let claim = place.claim(HANDOVER)?.ok_or_else(|| busy(name))?;
-    let code = sandbox::on_big_stack(|_| resume(&start, &place, &card))?;
+    let code = sandbox::on_big_stack(|| resume(&start, &place, &card), || {})?;
     if code == DOOMED { claim.remove().map(|()| 0) } else { Ok(code) }
 }
 

@@ -26,7 +26,7 @@ pub mod netfilter;
 pub mod netlink;
 pub mod netns;
 mod nfnetlink;
-mod nursery;
+pub mod nursery;
 pub mod observe;
 pub mod ours;
 pub mod probe;
@@ -48,6 +48,7 @@ use marked::Found;
 use marks::Marks;
 use netfilter::{Netfilter, redirects};
 use netns::Unnamed;
+use nursery::Nursery;
 use ours::Ours;
 use process::Processes;
 use spaces::Spaces;
@@ -94,6 +95,11 @@ impl LinuxKernel {
             files: Files::default(),
             ledger: setup.ledger,
         })
+    }
+
+    /// Takes namespaces that are made ahead, if they are for this lab.
+    pub fn adopt(&mut self, nursery: Nursery) {
+        self.unnamed.adopt(nursery);
     }
 
     /// Everything in the lab's root namespace and in every one that has a name, the lab's or not.

@@ -31,10 +31,10 @@ use nix::unistd::{User, geteuid};
 use serde::{Deserialize, Serialize};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 
 pub use ask::ask;
 pub use barrier::{Barrier, Settings};
+pub use faults::defect;
 pub use idmap::{Grants, grants};
 pub use join::{Joined, Terminal, join};
 pub use terminal::take as take_terminal;
@@ -128,45 +128,14 @@ pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Verdict + Send) -> OpRe
     outcome
 }
 
-/// Something for a thread that has nothing else to do.
-type Errand<'e> = Box<dyn FnOnce() + Send + 'e>;
-
-/// The thread that waits for [`on_big_stack`] to end. To have it do something takes less than to make a thread for that.
-#[derive(Debug)]
-pub struct Waiting<'e>(Sender<Errand<'e>>);
-
-/// What that thread was asked for.
-#[derive(Debug)]
-pub struct Later<T>(Receiver<T>);
-
-impl<'e> Waiting<'e> {
-    /// Has it make something while this thread goes on: `make` is told where to send that, and may do more then.
-    pub fn make<T: Send + 'e>(&self, make: impl FnOnce(SyncSender<T>) + Send + 'e) -> Later<T> {
-        let (sender, later) = mpsc::sync_channel(1);
-        // It waits as long as there is somebody to wait for.
-        let _ = self.0.send(Box::new(move || make(sender)));
-        Later(later)
-    }
-}
-
-impl<T> Later<T> {
-    /// Waits until it is there.
-    pub fn get(self) -> OpResult<T> {
-        self.0.recv().map_err(|_| faults::defect())
-    }
-}
-
-/// Runs `act` on a thread with a stack as big as the one inside a sandbox has, and waits for it.
-pub fn on_big_stack<'e, T: Send>(act: impl FnOnce(Waiting<'e>) -> T + Send) -> OpResult<T> {
-    let (sender, errands) = mpsc::channel::<Errand<'e>>();
+/// Runs `act` on a thread with a stack as big as the one inside a sandbox has, does something else on this one, and waits
+/// for `act`.
+pub fn on_big_stack<T: Send>(act: impl FnOnce() -> T + Send, meanwhile: impl FnOnce()) -> OpResult<T> {
     std::thread::scope(|scope| {
-        let act = move || act(Waiting(sender));
         let run = std::thread::Builder::new().name("run".into()).stack_size(STACK).spawn_scoped(scope, act);
         let run = run.map_err(|e| faults::outer("start a thread", wire::errno(&e)))?;
         let before = terminal::leave_stopping().map_err(|errno| faults::outer("block a signal", errno))?;
-        while let Ok(errand) = errands.recv() {
-            errand();
-        }
+        meanwhile();
         let result = run.join().map_err(|_| faults::defect());
         before.thread_set_mask().map_err(|errno| faults::outer("unblock a signal", errno))?;
         result

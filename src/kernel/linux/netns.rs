@@ -47,16 +47,26 @@ pub fn furnish(sysctls: &[(String, String)], mark: Option<&str>) -> Done<Fresh> 
     Ok(fresh)
 }
 
+/// Begins to make namespaces for a lab, before there is anything else for it, as [`Nursery::open`] does.
+pub fn make_ahead(lab: &LabName, sysctls: &[(String, String)], count: Option<usize>) -> Option<Nursery> {
+    if count == Some(0) { None } else { Nursery::open(sysctls, &mark_of(lab), count) }
+}
+
+fn mark_of(lab: &LabName) -> String {
+    format!("{MARK}{lab}")
+}
+
 impl Unnamed {
     /// For a lab, whose mark they get.
     pub fn new(lab: &LabName) -> Unnamed {
-        Unnamed {
-            mark: format!("{MARK}{lab}"),
-            nursery: None,
-            expected: 0,
-            made: HashMap::new(),
-            folder_is_ready: false,
-        }
+        Unnamed { mark: mark_of(lab), nursery: None, expected: 0, made: HashMap::new(), folder_is_ready: false }
+    }
+
+    /// Takes what was begun for a lab before it had its name; under another name than was expected it is begun anew.
+    pub fn adopt(&mut self, nursery: Nursery) {
+        let (sysctls, count) = (nursery.sysctls().to_vec(), nursery.wanted());
+        self.nursery = Some(nursery).filter(|nursery| nursery.mark() == self.mark);
+        self.expect(&sysctls, count);
     }
 
     /// Begins to make one with these sysctls ahead of the one that will be asked for; so many will be in all, if that is
@@ -64,9 +74,8 @@ impl Unnamed {
     pub fn expect(&mut self, sysctls: &[(String, String)], count: Option<usize>) {
         self.expected = count.unwrap_or(usize::MAX);
         if self.expected > 0 && self.nursery.is_none() {
-            self.nursery = Nursery::open(sysctls, &self.mark);
-        }
-        if let (Some(nursery), Some(count)) = (&self.nursery, count) {
+            self.nursery = Nursery::open(sysctls, &self.mark, count);
+        } else if let Some(nursery) = &self.nursery {
             nursery.limit(count);
         }
     }

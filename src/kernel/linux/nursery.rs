@@ -17,6 +17,7 @@ const RESERVE: usize = 2;
 #[derive(Debug)]
 pub struct Nursery {
     sysctls: Vec<(String, String)>,
+    mark: String,
     shelf: Arc<Shelf>,
 }
 
@@ -81,22 +82,41 @@ impl Shelf {
 }
 
 impl Nursery {
-    /// Begins to make namespaces with these sysctls, and with a mark on their `lo`; nothing where there can be no thread.
-    pub fn open(sysctls: &[(String, String)], mark: &str) -> Option<Nursery> {
-        let shelf = Arc::<Shelf>::default();
-        let (all, mark, filled) = (sysctls.to_vec(), mark.to_owned(), Arc::clone(&shelf));
+    /// Begins to make namespaces with these sysctls, and with a mark on their `lo`; so many in all, if that is known, and
+    /// nothing where there can be no thread.
+    pub fn open(sysctls: &[(String, String)], mark: &str, count: Option<usize>) -> Option<Nursery> {
+        let nursery = Nursery { sysctls: sysctls.to_vec(), mark: mark.to_owned(), shelf: Arc::default() };
+        nursery.limit(count);
+        let (all, mark, filled) = (sysctls.to_vec(), mark.to_owned(), Arc::clone(&nursery.shelf));
         let work = move || {
             let spaces = Spaces::new();
             filled.fill(|| spaces.as_ref().ok()?.inside_new(|| furnish(&all, Some(&mark))).ok());
         };
         let thread = thread::Builder::new().name("nursery".into()).spawn(work);
-        thread.ok().map(|_| Nursery { sysctls: sysctls.to_vec(), shelf })
+        thread.ok().map(|_| nursery)
     }
 
-    /// Says how many will be wanted in all.
-    pub fn limit(&self, count: usize) {
-        self.shelf.stock().wanted = Some(count);
-        self.shelf.changed.notify_all();
+    /// The mark of those that are made here.
+    pub fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// The sysctls of those that are made here.
+    pub fn sysctls(&self) -> &[(String, String)] {
+        &self.sysctls
+    }
+
+    /// How many will be wanted in all, where that is known.
+    pub fn wanted(&self) -> Option<usize> {
+        self.shelf.stock().wanted
+    }
+
+    /// Says how many will be wanted in all, where that is known.
+    pub fn limit(&self, count: Option<usize>) {
+        if count.is_some() {
+            self.shelf.stock().wanted = count;
+            self.shelf.changed.notify_all();
+        }
     }
 
     /// One with just these sysctls, if they are what is made here.
