@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 . scripts/lib/install.sh
 need cc ip valgrind
 
-CARGO_PROFILE_RELEASE_STRIP=none cargo build --release --locked
+# Not by the profile, which is part of the hash that ends a name.
+cargo rustc --release --locked --bin rhailab -- -C strip=none
 target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
