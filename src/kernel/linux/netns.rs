@@ -1,9 +1,10 @@
 //! Named network namespaces as ip-netns(8) has them: files under `/run/netns` with a namespace bound on each.
 
 use crate::change::Identity;
+use crate::kernel::linux::link;
 use crate::kernel::linux::nursery::Nursery;
 use crate::kernel::linux::spaces::{self, Fresh, NETNS_DIR, Spaces};
-use crate::kernel::linux::{link, sysctl};
+use crate::kernel::linux::sysctl::Preset;
 use crate::kernel::{Done, Refusal, Undone, Why};
 use crate::names::{LabName, Ns, NsName};
 use nix::errno::Errno;
@@ -38,8 +39,8 @@ const MARK: &str = "rhailab:";
 
 /// Makes the calling thread's new namespace ready for use: sysctls with known values, and `lo` up, with a mark where it is
 /// to have a name.
-pub fn furnish(sysctls: &[(String, String)], mark: Option<&str>) -> Done<Fresh> {
-    sysctl::preset(sysctls)?;
+pub fn furnish(sysctls: &Preset, mark: Option<&str>) -> Done<Fresh> {
+    sysctls.set()?;
     let mut fresh = Fresh::here()?;
     let mut up = LinkUnspec::new_with_index(LOOPBACK).up().build();
     up.attributes.extend(mark.map(|mark| LinkAttribute::IfAlias(mark.to_owned())));
@@ -93,7 +94,10 @@ impl Unnamed {
             return Err(Refusal::errno(format!("create {}", place.display()), Errno::EEXIST as i32));
         }
         let ready = self.nursery.as_ref().and_then(|nursery| nursery.take(sysctls));
-        let make = || spaces.inside_new(|| furnish(sysctls, Some(&self.mark)));
+        let make = || {
+            let sysctls = Preset::new(sysctls)?;
+            spaces.inside_new(|| furnish(&sysctls, Some(&self.mark)))
+        };
         let fresh = ready.map_or_else(make, Ok)?;
         self.expected = self.expected.saturating_sub(1);
         if self.nursery.is_none() && self.expected > 0 {

@@ -6,9 +6,11 @@
 
 use super::netns::furnish;
 use super::spaces::{Fresh, Spaces};
+use super::sysctl::Preset;
 use std::collections::VecDeque;
+use std::os::unix::thread::JoinHandleExt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 /// How many are kept ready.
 const RESERVE: usize = 2;
@@ -89,8 +91,11 @@ impl Nursery {
         nursery.limit(count);
         let (all, mark, filled) = (sysctls.to_vec(), mark.to_owned(), Arc::clone(&nursery.shelf));
         let work = move || {
-            let spaces = Spaces::new();
-            filled.fill(|| spaces.as_ref().ok()?.inside_new(|| furnish(&all, Some(&mark))).ok());
+            let means = Spaces::new().and_then(|spaces| Ok((spaces, Preset::new(&all)?)));
+            filled.fill(|| {
+                let (spaces, sysctls) = means.as_ref().ok()?;
+                spaces.inside_new(|| furnish(sysctls, Some(&mark))).ok()
+            });
         };
         let thread = thread::Builder::new().name("nursery".into()).spawn(work);
         thread.ok().map(|_| nursery)

@@ -10,8 +10,6 @@ use crate::kernel::{Done, Refusal, Undone, Why};
 use crate::names::Ns;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -77,47 +75,82 @@ pub fn undo(ledger: Option<&Ledger>, key: &str, value: &str, was: &str) -> Done<
     Ok(Undone::Yes)
 }
 
-/// Sets parameters of a new namespace, the calling thread's. What the kernel is built without needs no value.
-pub fn preset(settings: &[(String, String)]) -> Done<()> {
-    let mut folders = BTreeMap::new();
-    for (key, value) in settings {
-        let path = path(key)?;
-        let done = match under_net(&path) {
-            Some((folder, rest)) => put_in(&mut folders, folder, rest, value),
-            None => write(&path, value),
-        };
-        let optional = |folder: &str, is_there: bool| path.starts_with(Path::new(ROOT).join(folder)) && !is_there;
-        match done {
-            // The module br_netfilter is not loaded, or IPv6 is off.
-            Err(_) if optional("net/bridge", path.exists()) => {}
-            Err(_) if optional("net/ipv6", Path::new(ROOT).join("net/ipv6").exists()) => {}
-            done => done.map_err(|e| Refusal::io(format!("write {}", path.display()), &e))?,
+/// Parameters for new namespaces, understood once for all of them.
+#[derive(Debug)]
+pub struct Preset(Vec<Folder>);
+
+/// Parameters of one folder, which is opened once: all namespaces have theirs under the same name, so that to find it takes
+/// the longer the more of them there are.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    /// Where they are in it, and their values.
+    values: Vec<(PathBuf, String)>,
+}
+
+impl Preset {
+    /// These, which are set in this order.
+    pub fn new(settings: &[(String, String)]) -> Done<Preset> {
+        let mut folders: Vec<Folder> = Vec::new();
+        for (key, value) in settings {
+            let (path, rest) = in_folder(&path(key)?);
+            let value = (rest, value.clone());
+            match folders.last_mut().filter(|last| last.path == path) {
+                Some(last) => last.values.push(value),
+                None => folders.push(Folder { path, values: vec![value] }),
+            }
         }
+        Ok(Preset(folders))
     }
-    Ok(())
+
+    /// Sets them in a new namespace, the calling thread's. What the kernel is built without needs no value.
+    pub fn set(&self) -> Done<()> {
+        self.0.iter().try_for_each(Folder::set)
+    }
 }
 
-/// The folder in `/proc/sys/net` that a parameter is in, and where in it.
-fn under_net(path: &Path) -> Option<(PathBuf, &Path)> {
-    let net = Path::new(ROOT).join("net");
-    let below = path.strip_prefix(&net).ok()?;
-    let first = below.components().next()?;
-    let rest = below.strip_prefix(first).ok()?;
-    (!rest.as_os_str().is_empty()).then(|| (net.join(first), rest))
-}
-
-/// Sets a parameter by way of its folder, which is opened once: all namespaces have theirs under the same name, so that to
-/// find it takes the longer the more of them there are.
-fn put_in(folders: &mut BTreeMap<PathBuf, File>, folder: PathBuf, rest: &Path, value: &str) -> io::Result<()> {
-    let folder = match folders.entry(folder) {
-        Entry::Occupied(there) => there.into_mut(),
-        Entry::Vacant(place) => {
-            let opened = File::open(place.key())?;
-            place.insert(opened)
+impl Folder {
+    fn set(&self) -> Done<()> {
+        let there = match File::open(&self.path) {
+            Err(e) if self.may_lack(&e) => return Ok(()),
+            opened => opened.map_err(|e| Refusal::io(format!("open {}", self.path.display()), &e))?,
+        };
+        for (name, value) in &self.values {
+            let opened = openat(&there, name, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty());
+            match opened.map_err(io::Error::from).and_then(|file| File::from(file).write_all(value.as_bytes())) {
+                Err(e) if self.is("bridge") && self.may_lack(&e) => {}
+                done => done.map_err(|e| Refusal::io(format!("write {}", self.path.join(name).display()), &e))?,
+            }
         }
-    };
-    let file = openat(folder, rest, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    File::from(file).write_all(value.as_bytes())
+        Ok(())
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.path == net().join(name)
+    }
+
+    /// Whether this error says that there is no such thing, which need not be: the module br_netfilter is not loaded, or
+    /// IPv6 is off.
+    fn may_lack(&self, error: &io::Error) -> bool {
+        error.kind() == io::ErrorKind::NotFound && (self.is("bridge") || self.is("ipv6"))
+    }
+}
+
+fn net() -> PathBuf {
+    Path::new(ROOT).join("net")
+}
+
+/// The folder that a parameter is set by way of, one in `/proc/sys/net` if it is below such a one, and where in it.
+fn in_folder(path: &Path) -> (PathBuf, PathBuf) {
+    let below = path.strip_prefix(net()).ok().and_then(|below| {
+        let first = below.components().next()?;
+        let rest = below.strip_prefix(first).ok().filter(|rest| !rest.as_os_str().is_empty())?;
+        Some((net().join(first), rest.to_owned()))
+    });
+    below.unwrap_or_else(|| {
+        let rest = path.strip_prefix(ROOT).unwrap_or(path);
+        (PathBuf::from(ROOT), rest.to_owned())
+    })
 }
 
 /// The file of a parameter. In a key whose first separator is a dot, dots separate and a slash stands for a dot

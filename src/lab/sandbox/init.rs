@@ -5,6 +5,7 @@ use super::outer::Signals;
 use super::wire::{self, Failure, News, Step};
 use super::{Holder, Inside, STACK, Terminal, Verdict, mounts, path, terminal};
 use crate::kernel::linux::netns;
+use crate::kernel::linux::sysctl::Preset;
 use crate::lab::baseline;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -98,7 +99,8 @@ fn build(socket: &UnixStream, user_ns: bool) -> Result<Holder, Failure> {
 /// then cannot read.
 fn own_network() -> nix::Result<File> {
     unshare(CloneFlags::CLONE_NEWNET)?;
-    netns::furnish(&baseline(), None).map(|network| network.file).map_err(|refusal| wire::errno_of(&refusal))
+    let network = Preset::new(&baseline()).and_then(|sysctls| netns::furnish(&sysctls, None));
+    network.map(|network| network.file).map_err(|refusal| wire::errno_of(&refusal))
 }
 
 /// Runs the recipe on its thread. This thread meanwhile reaps the orphans that pid 1 inherits, and those only:
