@@ -103,9 +103,9 @@ pub fn conclude(outcome: OpResult<Outcome>, claim: Claim) -> OpResult<i32> {
 fn on_host(job: &Job, name: &LabName) -> OpResult<i32> {
     engine::heed_signals()?;
     let (text, spaces) = read(job);
+    // First of all: on another processor namespaces take as long as everything else until the first change.
+    let ahead = engine::make_ahead(name, spaces);
     let take = || {
-        // First of all: on another processor namespaces take as long as everything else until the first change.
-        let ahead = engine::make_ahead(name, spaces);
         let claim = job.take_name(name)?;
         let means = Means::find(job, claim.place(), ahead);
         Ok((claim, (means, Holder::me())))

@@ -24,6 +24,8 @@ pub struct Means {
     kernel: Box<dyn Kernel + Send>,
     /// The network namespace that it acts in, if that is the machine's.
     root: Option<u64>,
+    /// None for a sandbox that ends with its process: the kernel itself undoes all of it.
+    journal: Option<Journal>,
 }
 
 impl Means {
@@ -31,8 +33,14 @@ impl Means {
     pub fn find(job: &Job, place: &Place, ahead: Option<Nursery>) -> OpResult<Means> {
         let root = if job.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
         let kernel = engine::kernel_with(ahead, place.name(), place, job.mode, job.keep)?;
-        Ok(Means { kernel, root })
+        let journal = if job.keep || job.mode == Mode::Host { Some(journal(job, place)?) } else { None };
+        Ok(Means { kernel, root, journal })
     }
+}
+
+fn journal(job: &Job, place: &Place) -> OpResult<Journal> {
+    let recipe = absolute(&job.order.recipe);
+    Journal::create(&place.journal(), place.name(), &recipe.to_string_lossy(), place.durable(job.mode).as_deref())
 }
 
 /// Where a run takes place, and who sees to it that nothing is left.
@@ -77,10 +85,15 @@ impl Play<'_> {
         progress.borrow_mut().start(job.mode, &recipe);
         let ended = means.map_err(Trouble::from).and_then(|mut means| {
             let stage = stage?;
-            if let Some(foretold) = foretold {
+            if let Some(foretold) = &foretold {
                 let place = venue.claim.place();
                 progress.borrow_mut().note(&foretold.tell(place.name(), &place.journal()));
                 means.kernel.expect_netns(&baseline(), foretold.spaces());
+            }
+            if let Some(journal) = &mut means.journal
+                && foretold.is_some_and(|foretold| foretold.has_files())
+            {
+                journal.expect_files()?;
             }
             Ok(play(job, &recipe, stage, means, venue, &progress, &fail)?)
         });
@@ -96,7 +109,7 @@ fn play(
     job: &Job,
     recipe: &Path,
     stage: Stage,
-    Means { kernel, root }: Means,
+    Means { kernel, root, journal }: Means,
     venue: &Venue<'_>,
     progress: &Rc<RefCell<Progress>>,
     fail: &dyn Fn(&Trouble) -> i32,
@@ -105,14 +118,6 @@ fn play(
     let place = claim.place();
     let name = place.name().clone();
     let mut card = Card { holder: Some(holder), root, ..Card::new(&name, job.mode, recipe, job.order.values()) };
-    // A sandbox that ends with its process needs no journal: the kernel itself undoes all of it.
-    let needs_journal = job.keep || job.mode == Mode::Host;
-    let journal = if needs_journal {
-        let files = place.durable(job.mode);
-        Some(Journal::create(&place.journal(), &name, &recipe.to_string_lossy(), files.as_deref())?)
-    } else {
-        None
-    };
     let mut lab = Lab::new(name, kernel, journal);
     if job.mode == Mode::Host {
         lab.know(Neighbours::new(place.clone(), root));
