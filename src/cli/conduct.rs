@@ -2,7 +2,7 @@
 
 use super::args::{Context, OutputArgs};
 use super::bury::make_way;
-use super::engine::{self, Order};
+use super::engine::{self, Ahead, Order};
 use super::foretell;
 use super::guard::under_watch;
 use super::play::{Means, Play, Venue};
@@ -77,8 +77,8 @@ fn in_sandbox(job: &Job, name: &LabName) -> OpResult<i32> {
     let outcome = sandbox::enter(&Spec::default(), |inside| {
         let heeds = engine::heed_signals();
         let (text, spaces) = read(job);
-        let ahead = engine::make_ahead(claim.place().name(), spaces);
-        let means = heeds.and_then(|()| Means::find(job, claim.place(), ahead));
+        let ahead = Ahead::new(claim.place().name(), spaces);
+        let means = heeds.and_then(|()| Means::find(job, claim.place(), ahead.take()));
         Play::new(job, name, text).run(means, &Venue { claim: &claim, holder: inside.holder, watch: None })
     });
     let name = claim.place().name().clone();
@@ -103,14 +103,15 @@ pub fn conclude(outcome: OpResult<Outcome>, claim: Claim) -> OpResult<i32> {
 fn on_host(job: &Job, name: &LabName) -> OpResult<i32> {
     engine::heed_signals()?;
     let (text, spaces) = read(job);
-    // First of all: on another processor namespaces take as long as everything else until the first change.
-    let ahead = engine::make_ahead(name, spaces);
+    let ahead = Ahead::new(name, spaces);
     let take = || {
+        ahead.begin();
         let claim = job.take_name(name)?;
-        let means = Means::find(job, claim.place(), ahead);
+        let means = Means::find(job, claim.place(), ahead.take());
         Ok((claim, (means, Holder::me())))
     };
     under_watch(job.context, job.guarded, take, |taken, watch| {
+        ahead.begin();
         let play = Play::new(job, name, text);
         let (claim, (means, holder)) = taken.get()?;
         let name = claim.place().name().clone();

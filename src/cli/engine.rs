@@ -20,6 +20,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::{Mutex, OnceLock};
 
 /// Where the files are that processes of a namespace find in `/etc` (ip-netns(8)).
 pub const ETC_NETNS: &str = "/etc/netns";
@@ -97,10 +98,33 @@ pub fn kernel_with(
     Ok(Box::new(kernel))
 }
 
-/// Begins to make namespaces for a lab that will be in the calling thread's network namespace, before there is anything
-/// else of it; so many, if that is known.
-pub fn make_ahead(lab: &LabName, count: Option<usize>) -> Option<Nursery> {
-    netns::make_ahead(lab, &baseline(), count)
+/// Namespaces for a lab in this process's network namespace, which are made before there is anything else of it.
+pub struct Ahead<'l> {
+    lab: &'l LabName,
+    count: Option<usize>,
+    begun: OnceLock<Mutex<Option<Nursery>>>,
+}
+
+impl Ahead<'_> {
+    /// As many, if that is known.
+    pub fn new(lab: &LabName, count: Option<usize>) -> Ahead<'_> {
+        Ahead { lab, count, begun: OnceLock::new() }
+    }
+
+    /// Begins to make them, unless they are begun. Of two threads, whoever comes first should: they may have one processor
+    /// for both, and on another one the namespaces take as long as everything else until the first change.
+    pub fn begin(&self) {
+        self.nursery();
+    }
+
+    /// Gives them away, begun.
+    pub fn take(&self) -> Option<Nursery> {
+        self.nursery().lock().ok()?.take()
+    }
+
+    fn nursery(&self) -> &Mutex<Option<Nursery>> {
+        self.begun.get_or_init(|| Mutex::new(netns::make_ahead(self.lab, &baseline(), self.count)))
+    }
 }
 
 /// The kernel of this machine, for looking at it as a whole.

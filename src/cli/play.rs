@@ -85,15 +85,10 @@ impl Play<'_> {
         progress.borrow_mut().start(job.mode, &recipe);
         let ended = means.map_err(Trouble::from).and_then(|mut means| {
             let stage = stage?;
-            if let Some(foretold) = &foretold {
+            if let Some(foretold) = foretold {
                 let place = venue.claim.place();
                 progress.borrow_mut().note(&foretold.tell(place.name(), &place.journal()));
                 means.kernel.expect_netns(&baseline(), foretold.spaces());
-            }
-            if let Some(journal) = &mut means.journal
-                && foretold.is_some_and(|foretold| foretold.has_files())
-            {
-                journal.expect_files()?;
             }
             Ok(play(job, &recipe, stage, means, venue, &progress, &fail)?)
         });

@@ -70,11 +70,6 @@ impl Journal {
         Ok(Journal { file, path: path.to_owned(), waiting: Vec::new(), durable })
     }
 
-    /// Says that files will be made on the disk, so that what must be there before them is there sooner.
-    pub fn expect_files(&mut self) -> OpResult<()> {
-        self.durable.as_mut().map_or(Ok(()), Durable::expect)
-    }
-
     /// Locks it for as long as this is open, and says whether nobody else has: a lab that stays is held by its own
     /// process, so that who goes on with it locks its journal.
     pub fn lock(&self) -> OpResult<bool> {

@@ -7,8 +7,6 @@
 use super::netns::furnish;
 use super::spaces::{Fresh, Spaces};
 use super::sysctl::Preset;
-use nix::sched::{sched_getaffinity, sched_getcpu, sched_setaffinity};
-use nix::unistd::Pid;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -91,9 +89,7 @@ impl Nursery {
         let nursery = Nursery { sysctls: sysctls.to_vec(), mark: mark.to_owned(), shelf: Arc::default() };
         nursery.limit(count);
         let (all, mark, filled) = (sysctls.to_vec(), mark.to_owned(), Arc::clone(&nursery.shelf));
-        let here = sched_getcpu();
         let work = move || {
-            here.into_iter().for_each(leave);
             let means = Spaces::new().and_then(|spaces| Ok((spaces, Preset::new(&all)?)));
             filled.fill(|| {
                 let (spaces, sysctls) = means.as_ref().ok()?;
@@ -154,13 +150,4 @@ impl Drop for Nursery {
         stock.ready.clear();
         self.shelf.changed.notify_all();
     }
-}
-
-/// Leaves a processor to the thread that was running on it. A new thread often starts where its maker runs, and goes first;
-/// the kernel lets nobody else run there while it makes a namespace, and the other processors are idle.
-fn leave(processor: usize) {
-    let me = Pid::from_raw(0);
-    let others = sched_getaffinity(me).and_then(|mut others| others.unset(processor).map(|()| others));
-    // It stays where there is no other.
-    let _ = others.and_then(|others| sched_setaffinity(me, &others));
 }
