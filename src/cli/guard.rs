@@ -5,12 +5,14 @@ use super::bury::{Elsewhere, bury};
 use super::engine::{self, Ended};
 use super::progress::{Progress, changes, write_err};
 use crate::error::OpResult;
+use crate::kernel::linux::process;
 use crate::kernel::linux::process::guardian::{self, Guardian};
 use crate::lab::registry::{Claim, Life, Place, Registry};
 use crate::lab::sandbox;
 use crate::names::LabName;
 use clap::Args;
 use std::cell::RefCell;
+use std::io::{Write, stdout};
 use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver};
 
@@ -45,9 +47,11 @@ pub fn under_watch<T: Send>(
         let watch = Watch(guardian);
         let code = run(Taken(receiver), &watch).unwrap_or_else(|error| super::fail(&error.into(), context));
         drop(watch);
-        // From here: to wake the thread that waits for this one, only for it to do the same, takes as long as some changes.
-        // And the guardian has its place.
-        std::process::exit(code)
+        // What cannot be printed any more, nobody reads.
+        let _ = stdout().flush();
+        // From here: the thread that waits for this one has lent its place to the guardian. And at once: nothing is left to be
+        // put in order, and to unmap what is about to go takes as long as some changes.
+        process::exit(code)
     };
     sandbox::on_big_stack(act, move || {
         let taken = take();

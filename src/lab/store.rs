@@ -15,7 +15,7 @@ use crate::kernel::linux::boot::boot_id;
 use crate::names::LabName;
 use durable::Durable;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -212,7 +212,10 @@ fn failed(verb: &str, path: &Path, error: &std::io::Error) -> OpError {
 /// When a process started, in clock ticks since boot (field 22 of `/proc/PID/stat`, proc(5)); none if there is
 /// no such process, or nothing of it is left but its exit status: whoever should take that may never do so.
 pub fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // It is shorter, and the kernel gives all of it at once.
+    let mut bytes = [0; 1024];
+    let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut bytes).ok()?;
+    let stat = String::from_utf8_lossy(bytes.get(..length)?);
     // The command name is in parentheses and may hold anything, so count from the last one.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;

@@ -25,6 +25,7 @@ use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
 use crate::names::Ns;
 use crate::observe::{Command, Output, ProcState};
+pub use child::exit;
 use launch::{Child, Program, Relation, exit_status};
 use nix::errno::Errno;
 use nix::libc;

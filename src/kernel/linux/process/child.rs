@@ -203,8 +203,8 @@ fn close_range(first: RawFd, last: RawFd) -> nix::Result<()> {
     Errno::result(done).map(drop)
 }
 
-/// Ends the child at once: the parent's buffers and exit handlers are not its own to run.
-pub(super) fn exit(status: i32) -> ! {
+/// Ends the process at once, with no exit handler: in a child those are its parent's, as are the buffers.
+pub fn exit(status: i32) -> ! {
     #[allow(unsafe_code)]
     // SAFETY: has no preconditions.
     unsafe {
