@@ -1,5 +1,10 @@
-//! Has the linker put next to each other what making a lab runs, as `scripts/lib/order.txt` lists it. That is a fifth of the
-//! functions, spread over all of the program; a short run spends much of its time on having their pages mapped.
+//! How the program is linked for a short life: a run is over in milliseconds, and a good part of them went into getting ready
+//! what it never uses.
+//!
+//! - What making a lab runs lies together, as `scripts/lib/order.txt` lists it: a fifth of the functions, spread over all of the
+//!   program otherwise, whose pages are mapped one by one.
+//! - The program has a fixed address, as those of Go have; its stack, heap and libraries have none. Otherwise ten thousand
+//!   pointers, mostly of tables and messages that no run needs, are put right at each start, and their pages copied for it.
 
 use std::env::{VarError, var};
 use std::fs;
@@ -15,8 +20,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let order = format!("-Wl,--symbol-ordering-file={}/{ORDER}", var("CARGO_MANIFEST_DIR")?);
     // Other versions of compiler and libraries have functions of other names, which then are where they would be anyway.
-    let flags = [order.as_str(), "-Wl,--no-warn-symbol-ordering"];
-    if is_taken(&flags)? {
+    link_with(&[order.as_str(), "-Wl,--no-warn-symbol-ordering"])?;
+    // Others are static.
+    if var("CARGO_CFG_TARGET_ENV")? == "gnu" {
+        link_with(&["-no-pie"])?;
+    }
+    Ok(())
+}
+
+/// Gives the linker flags, if it takes them.
+fn link_with(flags: &[&str]) -> Result<(), Box<dyn std::error::Error>> {
+    if is_taken(flags)? {
         for flag in flags {
             println!("cargo::rustc-link-arg-bins={flag}");
         }
@@ -24,7 +38,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Whether the linker takes these flags: LLD does, which rustc has and uses on most Linux machines, and GNU's does not.
+/// Whether the linker takes these flags. LLD, which rustc has and uses on most Linux machines, takes an order, and GNU's does
+/// not.
 fn is_taken(flags: &[&str]) -> Result<bool, Box<dyn std::error::Error>> {
     let out = var("OUT_DIR")?;
     let source = format!("{out}/probe.rs");
