@@ -17,7 +17,7 @@ pub fn parse(words: &[OsString]) -> Option<Cli> {
         _ => return None,
     };
     let command = Global::augment_args(Command::new("rhailab")).subcommand(define(Command::new(name)));
-    Cli::from_arg_matches(&command.try_get_matches_from(words).ok()?).ok()
+    Cli::from_arg_matches_mut(&mut command.try_get_matches_from(words).ok()?).ok()
 }
 
 #[cfg(test)]
