@@ -131,6 +131,9 @@ pub struct Entry<'a> {
     pub identity: &'a Identity,
 }
 
+/// Something to be done once, on any thread.
+pub type Errand = Box<dyn FnOnce() + Send>;
+
 /// Something that can change and question a network.
 pub trait Kernel {
     /// Reads or chooses the identity of the change's object, without a visible effect. `n` is the change's
@@ -143,6 +146,11 @@ pub trait Kernel {
     /// Says that namespaces with these sysctls will probably be made soon, and how many, where that is known, so that some
     /// may be made ready beside other work.
     fn expect_netns(&mut self, _sysctls: &[(String, String)], _count: Option<usize>) {}
+
+    /// Calls this beside other work, once namespaces that are made ahead are ready; at once where none are.
+    fn afterwards(&mut self, errand: Errand) {
+        errand();
+    }
 
     /// Makes what was put off, except files: a kernel may make rules together with later ones, because a commit takes time
     /// in proportion to its table. Called before anything that could tell the difference. Returns the changes that were

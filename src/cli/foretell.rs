@@ -68,6 +68,11 @@ impl Foretold {
         self.result.is_ok().then(|| self.touched.spaces())
     }
 
+    /// Whether it will make files on the disk.
+    pub fn has_files(&self) -> bool {
+        !self.touched.files().is_empty()
+    }
+
     /// What it will touch on this machine, in words.
     pub fn tell(&self, name: &LabName, journal: &Path) -> String {
         let mut text = format!("`{name}` acts on this machine. It will touch:\n");
@@ -123,6 +128,10 @@ impl Touched {
     /// How many namespaces.
     fn spaces(&self) -> usize {
         self.0[0].len()
+    }
+
+    fn files(&self) -> &BTreeSet<String> {
+        &self.0[6]
     }
 
     /// One line for each kind of object.

@@ -89,6 +89,9 @@ impl Play<'_> {
                 let place = venue.claim.place();
                 progress.borrow_mut().note(&foretold.tell(place.name(), &place.journal()));
                 means.kernel.expect_netns(&baseline(), foretold.spaces());
+                if let Some(journal) = means.journal.as_mut().filter(|_| foretold.has_files()) {
+                    journal.expect_files()?.into_iter().for_each(|errand| means.kernel.afterwards(errand));
+                }
             }
             Ok(play(job, &recipe, stage, means, venue, &progress, &fail)?)
         });

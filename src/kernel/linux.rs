@@ -1,7 +1,7 @@
 //! The real kernel of this machine.
 
 use crate::change::{Change, Identity};
-use crate::kernel::{Done, Entry, Ground, Kernel, Refusal, Undone, Why, free_subnet};
+use crate::kernel::{Done, Entry, Errand, Ground, Kernel, Refusal, Undone, Why, free_subnet};
 use crate::names::{IfName, LabName, Ns};
 use crate::observe::{Command, LinkInfo, NsSnapshot, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
 use ipnet::IpNet;
@@ -225,6 +225,10 @@ impl Kernel for LinuxKernel {
 
     fn expect_netns(&mut self, sysctls: &[(String, String)], count: Option<usize>) {
         self.unnamed.expect(sysctls, count);
+    }
+
+    fn afterwards(&mut self, errand: Errand) {
+        self.unnamed.afterwards(errand);
     }
 
     fn settle(&mut self) -> Vec<(u64, Refusal)> {

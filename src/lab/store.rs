@@ -10,8 +10,8 @@ mod durable;
 use super::Record;
 use super::journal::{Line, Misfit, State, VERSION};
 use crate::error::{Class, OpError, OpResult, io_words};
-use crate::kernel::Errno;
 use crate::kernel::linux::boot::boot_id;
+use crate::kernel::{Errand, Errno};
 use crate::names::LabName;
 use durable::Durable;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -68,6 +68,12 @@ impl Journal {
             Durable::new(files, start)
         });
         Ok(Journal { file, path: path.to_owned(), waiting: Vec::new(), durable })
+    }
+
+    /// Says that files will be made on the disk. The answer is to be called soon, beside other work, so that what must be
+    /// there before them is there sooner.
+    pub fn expect_files(&mut self) -> OpResult<Option<Errand>> {
+        self.durable.as_mut().map(Durable::expect).transpose()
     }
 
     /// Locks it for as long as this is open, and says whether nobody else has: a lab that stays is held by its own

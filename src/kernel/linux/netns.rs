@@ -5,7 +5,7 @@ use crate::kernel::linux::link;
 use crate::kernel::linux::nursery::Nursery;
 use crate::kernel::linux::spaces::{self, Fresh, NETNS_DIR, Spaces};
 use crate::kernel::linux::sysctl::Preset;
-use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::kernel::{Done, Errand, Refusal, Undone, Why};
 use crate::names::{LabName, Ns, NsName};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -78,6 +78,14 @@ impl Unnamed {
             self.nursery = Nursery::open(sysctls, &self.mark, count);
         } else if let Some(nursery) = &self.nursery {
             nursery.limit(count);
+        }
+    }
+
+    /// Calls this when no more is made ahead.
+    pub fn afterwards(&self, errand: Errand) {
+        match &self.nursery {
+            Some(nursery) => nursery.afterwards(errand),
+            None => errand(),
         }
     }
 

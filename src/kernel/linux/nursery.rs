@@ -7,7 +7,9 @@
 use super::netns::furnish;
 use super::spaces::{Fresh, Spaces};
 use super::sysctl::Preset;
+use crate::kernel::Errand;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -15,7 +17,6 @@ use std::thread;
 const RESERVE: usize = 2;
 
 /// Where they are made.
-#[derive(Debug)]
 pub struct Nursery {
     sysctls: Vec<(String, String)>,
     mark: String,
@@ -23,13 +24,13 @@ pub struct Nursery {
 }
 
 /// Where those that are ready are taken from.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shelf {
     stock: Mutex<Stock>,
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Stock {
     ready: VecDeque<Fresh>,
     /// How many were begun.
@@ -38,6 +39,8 @@ struct Stock {
     wanted: Option<usize>,
     /// No more will be made.
     is_over: bool,
+    /// What is done then.
+    errand: Option<Errand>,
 }
 
 impl Stock {
@@ -77,8 +80,15 @@ impl Shelf {
             self.stock().ready.push_back(fresh);
             self.changed.notify_all();
         }
-        self.stock().is_over = true;
+        let errand = {
+            let mut stock = self.stock();
+            stock.is_over = true;
+            stock.errand.take()
+        };
         self.changed.notify_all();
+        if let Some(errand) = errand {
+            errand();
+        }
     }
 }
 
@@ -123,6 +133,17 @@ impl Nursery {
         }
     }
 
+    /// Has this done where they are made, when no more will be.
+    pub fn afterwards(&self, errand: Errand) {
+        let mut stock = self.shelf.stock();
+        if stock.is_over {
+            drop(stock);
+            errand();
+        } else {
+            stock.errand = Some(errand);
+        }
+    }
+
     /// One with just these sysctls, if they are what is made here.
     pub fn take(&self, sysctls: &[(String, String)]) -> Option<Fresh> {
         if self.sysctls != sysctls {
@@ -139,6 +160,12 @@ impl Nursery {
             }
             stock = self.shelf.wait(stock);
         }
+    }
+}
+
+impl fmt::Debug for Nursery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nursery").field("mark", &self.mark).finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::failed;
 use crate::error::OpResult;
+use crate::kernel::Errand;
 use crate::lab::state::own_dir;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -55,19 +56,34 @@ impl Durable {
         self.standing.extend(numbers);
     }
 
+    /// Says that there will be intents. The answer is what makes the file meanwhile, whenever it is called.
+    pub fn expect(&mut self) -> OpResult<Errand> {
+        self.find_folder()?;
+        let lines = self.clerk().map(|clerk| clerk.lines.clone());
+        Ok(Box::new(move || {
+            // Nobody is there any more after an error, which is among the answers.
+            let _ = lines.map(|lines| lines.send(Vec::new()));
+        }))
+    }
+
     /// Begins to put an intent on record; the change may be made when this has [settled](Durable::settle).
     pub fn intend(&mut self, n: u64, line: &[u8]) -> OpResult<()> {
-        // The clerk has found the folder there.
-        if self.clerk.is_none()
-            && let Some(folder) = self.file.path.parent()
-        {
-            folder.parent().map_or(Ok(()), own_dir)?;
-            own_dir(folder)?;
-        }
+        self.find_folder()?;
         self.unsettled.extend_from_slice(line);
         self.standing.insert(n);
         self.give();
         Ok(())
+    }
+
+    /// Sees to it that the folder is there and ours, unless a clerk has found it so.
+    fn find_folder(&self) -> OpResult<()> {
+        match self.file.path.parent() {
+            Some(folder) if self.clerk.is_none() => {
+                folder.parent().map_or(Ok(()), own_dir)?;
+                own_dir(folder)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Notes that a change was undone, if it is on record here: with the next intent, or when it is waited for.
@@ -96,16 +112,31 @@ impl Durable {
 
     /// Gives the clerk what it does not have yet.
     fn give(&mut self) {
+        let text = self.unsettled.get(self.given..).unwrap_or_default().to_owned();
+        if !text.is_empty()
+            && let Some(clerk) = self.clerk()
+        {
+            // As above.
+            let _ = clerk.lines.send(text);
+            self.given = self.unsettled.len();
+        }
+    }
+
+    /// The clerk, if there can be one.
+    fn clerk(&mut self) -> Option<&Clerk> {
         if self.clerk.is_none() {
             self.clerk = Clerk::new(self.file.clone()).ok();
         }
-        let text = self.unsettled.get(self.given..).unwrap_or_default();
-        if let Some(clerk) = &mut self.clerk
-            && !text.is_empty()
-        {
-            // Nobody is there any more after an error, which is among the answers.
-            let _ = clerk.lines.send(text.to_owned());
-            self.given = self.unsettled.len();
+        self.clerk.as_ref()
+    }
+}
+
+impl Drop for Durable {
+    /// Waits for a clerk who is at work: the file must not be made when all else of the lab has been removed.
+    fn drop(&mut self) {
+        if let Some(Clerk { lines, answers }) = self.clerk.take() {
+            drop(lines);
+            answers.into_iter().for_each(drop);
         }
     }
 }
