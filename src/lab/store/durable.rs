@@ -12,6 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -39,7 +40,7 @@ struct Lines {
 /// A thread that brings lines to the disk, beside other work.
 #[derive(Debug)]
 struct Clerk {
-    lines: Sender<Vec<u8>>,
+    lines: Arc<Sender<Vec<u8>>>,
     /// How many bytes are there now that were not before, or why it has given up.
     answers: Receiver<io::Result<usize>>,
 }
@@ -59,10 +60,13 @@ impl Durable {
     /// Says that there will be intents. The answer is what makes the file meanwhile, whenever it is called.
     pub fn expect(&mut self) -> OpResult<Errand> {
         self.find_folder()?;
-        let lines = self.clerk().map(|clerk| clerk.lines.clone());
+        // Who calls it late must not keep the clerk waiting for it.
+        let lines = self.clerk().map(|clerk| Arc::downgrade(&clerk.lines));
         Ok(Box::new(move || {
-            // Nobody is there any more after an error, which is among the answers.
-            let _ = lines.map(|lines| lines.send(Vec::new()));
+            if let Some(lines) = lines.and_then(|lines| lines.upgrade()) {
+                // Nobody is there any more after an error, which is among the answers.
+                let _ = lines.send(Vec::new());
+            }
         }))
     }
 
@@ -180,7 +184,7 @@ impl Clerk {
                 }
             }
         };
-        thread::Builder::new().name("sync".into()).spawn(work).map(|_| Clerk { lines, answers })
+        thread::Builder::new().name("sync".into()).spawn(work).map(|_| Clerk { lines: Arc::new(lines), answers })
     }
 
     /// Waits until all that it was given is there; how many bytes are, and why not all.
@@ -194,5 +198,43 @@ impl Clerk {
             }
         }
         (count, Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    fn durable() -> (TempDir, PathBuf, Durable) {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("disk/files/lab.jsonl");
+        let durable = Durable::new(&path, b"start\n");
+        (dir, path, durable)
+    }
+
+    #[test]
+    fn a_file_that_is_expected_has_its_start_once() {
+        let (_dir, path, mut durable) = durable();
+        durable.expect().unwrap()();
+        durable.intend(1, b"one\n").unwrap();
+        durable.settle().unwrap();
+        durable.intend(2, b"two\n").unwrap();
+        durable.settle().unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "start\none\ntwo\n");
+    }
+
+    #[test]
+    fn a_file_is_made_before_its_records_go_or_never() {
+        let (_dir, path, mut in_time) = durable();
+        in_time.expect().unwrap()();
+        drop(in_time);
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "start\n");
+
+        let (_dir, path, mut late) = durable();
+        let errand = late.expect().unwrap();
+        drop(late);
+        errand();
+        assert!(!path.exists());
     }
 }
