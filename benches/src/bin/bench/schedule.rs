@@ -32,7 +32,7 @@ pub fn sets(full: bool) -> Vec<Set> {
     let start = [Tool::Ours, Tool::OursInMemory, Tool::OursRun, Tool::Raw, Tool::Shell, Tool::Nothing];
     vec![
         set(Lab::First, 11, 31, &start, Tool::Raw),
-        set(Lab::Article, 7, 61, &COMPARED, Tool::Raw),
+        set(Lab::Article, 21, 61, &COMPARED, Tool::Raw),
         set(Lab::Star(10), 5, 11, &COMPARED, Tool::Raw),
         set(Lab::Star(100), 5, 11, &COMPARED, Tool::Raw),
         set(Lab::Star(500), 3, 5, large, Tool::Raw),
