@@ -70,7 +70,7 @@ impl Foretold {
 
     /// Whether it will make files on the disk.
     pub fn has_files(&self) -> bool {
-        !self.touched.files().is_empty()
+        !self.touched.0[FILE].is_empty()
     }
 
     /// What it will touch on this machine, in words.
@@ -97,6 +97,10 @@ struct Touched([BTreeSet<String>; KINDS.len()]);
 
 const KINDS: [&str; 8] =
     ["namespace", "interface", "address", "route", "sysctl", "firewall or NAT table", "file", "process"];
+
+/// Where two of them are among the kinds.
+const NAMESPACE: usize = 0;
+const FILE: usize = 6;
 
 impl Touched {
     fn note(&mut self, change: &Change) {
@@ -127,11 +131,7 @@ impl Touched {
 
     /// How many namespaces.
     fn spaces(&self) -> usize {
-        self.0[0].len()
-    }
-
-    fn files(&self) -> &BTreeSet<String> {
-        &self.0[6]
+        self.0[NAMESPACE].len()
     }
 
     /// One line for each kind of object.

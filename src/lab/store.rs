@@ -11,11 +11,12 @@ use super::Record;
 use super::journal::{Line, Misfit, State, VERSION};
 use crate::error::{Class, OpError, OpResult, io_words};
 use crate::kernel::linux::boot::boot_id;
+use crate::kernel::linux::process::procfs;
 use crate::kernel::{Errand, Errno};
 use crate::names::LabName;
 use durable::Durable;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -218,14 +219,8 @@ fn failed(verb: &str, path: &Path, error: &std::io::Error) -> OpError {
 /// When a process started, in clock ticks since boot (field 22 of `/proc/PID/stat`, proc(5)); none if there is
 /// no such process, or nothing of it is left but its exit status: whoever should take that may never do so.
 pub fn start_time(pid: u32) -> Option<u64> {
-    // It is shorter, and the kernel gives all of it at once.
-    let mut bytes = [0; 1024];
-    let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut bytes).ok()?;
-    let stat = String::from_utf8_lossy(bytes.get(..length)?);
-    // The command name is in parentheses and may hold anything, so count from the last one.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
+    let stat = procfs::stat(i32::try_from(pid).ok()?).ok()??;
+    (!stat.is_zombie()).then_some(stat.start)
 }
 
 #[cfg(test)]

@@ -65,9 +65,13 @@ impl Unnamed {
 
     /// Takes what was begun for a lab before it had its name; under another name than was expected it is begun anew.
     pub fn adopt(&mut self, nursery: Nursery) {
-        let (sysctls, count) = (nursery.sysctls().to_vec(), nursery.wanted());
-        self.nursery = Some(nursery).filter(|nursery| nursery.mark() == self.mark);
-        self.expect(&sysctls, count);
+        let count = nursery.wanted();
+        if nursery.mark() == self.mark {
+            self.expected = count.unwrap_or(usize::MAX);
+            self.nursery = Some(nursery);
+        } else {
+            self.expect(nursery.sysctls(), count);
+        }
     }
 
     /// Begins to make one with these sysctls ahead of the one that will be asked for; so many will be in all, if that is

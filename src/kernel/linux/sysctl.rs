@@ -195,11 +195,8 @@ fn text(mut file: File) -> io::Result<String> {
 
 /// Writes a value in one write(2), which is how the kernel wants it.
 fn put(path: &Path, value: &str) -> Done<()> {
-    write(path, value).map_err(|e| Refusal::io(format!("write {}", path.display()), &e))
-}
-
-fn write(path: &Path, value: &str) -> io::Result<()> {
-    OpenOptions::new().write(true).open(path)?.write_all(value.as_bytes())
+    let done = OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(value.as_bytes()));
+    done.map_err(|e| Refusal::io(format!("write {}", path.display()), &e))
 }
 
 /// Whether two texts are one value: the kernel answers `4096\t131072` to `4096 131072`, and `1` to `01`.

@@ -2,8 +2,8 @@
 
 use crate::kernel::{Done, Refusal};
 use nix::errno::Errno;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 
 /// The parts of `/proc/PID/stat` that identify a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,10 @@ impl Stat {
 /// Reads a process's state; nothing where there is no such process.
 pub fn stat(pid: i32) -> Done<Option<Stat>> {
     let path = format!("/proc/{pid}/stat");
-    match fs::read(&path) {
-        Ok(bytes) => match parse(&String::from_utf8_lossy(&bytes)) {
+    // It is shorter, and the kernel gives all of it at once.
+    let mut bytes = [0; 1024];
+    match File::open(&path).and_then(|mut file| file.read(&mut bytes)) {
+        Ok(length) => match parse(&String::from_utf8_lossy(bytes.get(..length).unwrap_or_default())) {
             Some(stat) => Ok(Some(stat)),
             None => Err(Refusal::new(crate::kernel::Why::Protocol, format!("read {path}"), "fields are missing")),
         },
