@@ -20,7 +20,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 
 /// Where the files are that processes of a namespace find in `/etc` (ip-netns(8)).
 pub const ETC_NETNS: &str = "/etc/netns";
@@ -102,28 +102,31 @@ pub fn kernel_with(
 pub struct Ahead<'l> {
     lab: &'l LabName,
     count: Option<usize>,
-    begun: OnceLock<Mutex<Option<Nursery>>>,
+    begun: Mutex<Option<Option<Nursery>>>,
 }
 
 impl Ahead<'_> {
     /// As many, if that is known.
     pub fn new(lab: &LabName, count: Option<usize>) -> Ahead<'_> {
-        Ahead { lab, count, begun: OnceLock::new() }
+        Ahead { lab, count, begun: Mutex::new(None) }
     }
 
     /// Begins to make them, unless they are begun. Of two threads, whoever comes first should: they may have one processor
-    /// for both, and on another one the namespaces take as long as everything else until the first change.
+    /// for both, and on another one the namespaces take as long as everything else until the first change. So the second
+    /// does not wait, either: the first may have lent its processor to the thread that it has just begun.
     pub fn begin(&self) {
-        self.nursery();
+        if let Ok(mut begun) = self.begun.try_lock() {
+            begun.get_or_insert_with(|| self.make());
+        }
     }
 
     /// Gives them away, begun.
     pub fn take(&self) -> Option<Nursery> {
-        self.nursery().lock().ok()?.take()
+        self.begun.lock().ok()?.get_or_insert_with(|| self.make()).take()
     }
 
-    fn nursery(&self) -> &Mutex<Option<Nursery>> {
-        self.begun.get_or_init(|| Mutex::new(netns::make_ahead(self.lab, &baseline(), self.count)))
+    fn make(&self) -> Option<Nursery> {
+        netns::make_ahead(self.lab, &baseline(), self.count)
     }
 }
 
