@@ -16,7 +16,7 @@ use crate::names::{LabName, Ns, NsName};
 use crate::observe::{Command, Output};
 use crate::script::sources::Sources;
 use crate::script::{Config, Finding, Names, Param, ParamValue, Print, Recipe, Session, limits, read_text};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -102,27 +102,29 @@ pub fn kernel_with(
 pub struct Ahead<'l> {
     lab: &'l LabName,
     count: Option<usize>,
-    begun: Mutex<Option<Option<Nursery>>>,
+    begun: Mutex<OnceCell<Option<Nursery>>>,
 }
 
 impl Ahead<'_> {
     /// As many, if that is known.
     pub fn new(lab: &LabName, count: Option<usize>) -> Ahead<'_> {
-        Ahead { lab, count, begun: Mutex::new(None) }
+        Ahead { lab, count, begun: Mutex::default() }
     }
 
     /// Begins to make them, unless they are begun. Of two threads, whoever comes first should: they may have one processor
     /// for both, and on another one the namespaces take as long as everything else until the first change. So the second
     /// does not wait, either: the first may have lent its processor to the thread that it has just begun.
     pub fn begin(&self) {
-        if let Ok(mut begun) = self.begun.try_lock() {
-            begun.get_or_insert_with(|| self.make());
+        if let Ok(begun) = self.begun.try_lock() {
+            begun.get_or_init(|| self.make());
         }
     }
 
     /// Gives them away, begun.
     pub fn take(&self) -> Option<Nursery> {
-        self.begun.lock().ok()?.get_or_insert_with(|| self.make()).take()
+        let mut begun = self.begun.lock().ok()?;
+        begun.get_or_init(|| self.make());
+        begun.get_mut()?.take()
     }
 
     fn make(&self) -> Option<Nursery> {

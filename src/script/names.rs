@@ -7,16 +7,21 @@ use rhai::{FUNC_TO_DEBUG, FUNC_TO_STRING, OP_CONTAINS};
 pub enum Names {
     /// Every one.
     All,
-    /// These, and all operators.
+    /// These, and the operators that are made of signs of the text.
     These(Box<Words>),
 }
 
 /// Words by their first byte, of which more than a few are rare: each function there is looks for its name here.
 #[derive(Debug, Clone)]
-pub struct Words([Vec<String>; 128]);
+pub struct Words {
+    like: [Vec<String>; 128],
+    /// A bit for each sign.
+    signs: u128,
+}
 
-/// What is called without its name: by the operator `in`, by templates, and by those that show values.
-const UNNAMED: [&str; 5] = [OP_CONTAINS, FUNC_TO_STRING, FUNC_TO_DEBUG, "print", "debug"];
+/// What is called without its name: by the operator `in`, by templates, by those that show values and by those that compare
+/// them.
+const UNNAMED: [&str; 7] = [OP_CONTAINS, FUNC_TO_STRING, FUNC_TO_DEBUG, "print", "debug", "+=", "=="];
 
 /// What may call functions that no word names: modules, `Fn`, and Rhai's methods of lists that take a function's name.
 const TELLS_NOT: [&str; 13] = [
@@ -38,12 +43,15 @@ const TELLS_NOT: [&str; 13] = [
 impl Names {
     /// The words of a text, or all where they do not tell.
     pub fn of(text: &str) -> Names {
-        let mut words = Box::new(Words([const { Vec::new() }; 128]));
-        for word in text.split(|c: char| !c.is_ascii() || !is_letter(c as u8)).chain(UNNAMED) {
-            if TELLS_NOT.contains(&word) {
-                return Names::All;
+        let mut words = Box::new(Words { like: [const { Vec::new() }; 128], signs: 0 });
+        for text in [text].into_iter().chain(UNNAMED) {
+            for word in text.split(|c: char| !c.is_ascii() || !is_letter(c as u8)) {
+                if TELLS_NOT.contains(&word) {
+                    return Names::All;
+                }
+                words.add(word);
             }
-            words.add(word);
+            words.signs |= text.bytes().map(sign).fold(0, |all, sign| all | sign);
         }
         Names::These(words)
     }
@@ -51,8 +59,12 @@ impl Names {
     /// Whether it is among them. A property's name is that of its function without `get$`.
     pub fn has(&self, name: &str) -> bool {
         let Names::These(words) = self else { return true };
-        let word = name.strip_prefix("get$").or_else(|| name.strip_prefix("set$")).unwrap_or(name);
-        words.has(word) || !word.bytes().all(is_letter)
+        match name.split_once('$') {
+            Some(("get" | "set", word)) => words.has(word),
+            Some(_) => true,
+            None if name.bytes().all(is_letter) => words.has(name),
+            None => name.bytes().all(|byte| words.signs & sign(byte) != 0),
+        }
     }
 }
 
@@ -64,15 +76,20 @@ impl Words {
     fn add(&mut self, word: &str) {
         if !self.has(word)
             && let Some(first) = word.bytes().next()
-            && let Some(like) = self.0.get_mut(usize::from(first))
+            && let Some(like) = self.like.get_mut(usize::from(first))
         {
             like.push(word.to_owned());
         }
     }
 
     fn like(&self, word: &str) -> Option<&Vec<String>> {
-        self.0.get(usize::from(word.bytes().next()?))
+        self.like.get(usize::from(word.bytes().next()?))
     }
+}
+
+/// The bit of a byte; of one that is not ASCII there is none.
+fn sign(byte: u8) -> u128 {
+    1_u128.checked_shl(u32::from(byte)).unwrap_or(0)
 }
 
 fn is_letter(byte: u8) -> bool {
@@ -86,10 +103,10 @@ mod tests {
     #[test]
     fn a_text_names_what_it_may_call() {
         let names = Names::of("let a = netns(\"a\");\nprint(`${a.attach(bridge(\"b\"))}`); // and up");
-        for name in ["netns", "attach", "bridge", "up", "get$up", "+="].into_iter().chain(UNNAMED) {
+        for name in ["netns", "attach", "bridge", "up", "get$up", "/", "index$get$"].into_iter().chain(UNNAMED) {
             assert!(names.has(name), "{name}");
         }
-        for name in ["veth", "get$len", "sleep"] {
+        for name in ["veth", "get$len", "sleep", "<", "!=", "-="] {
             assert!(!names.has(name), "{name}");
         }
     }

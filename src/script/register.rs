@@ -19,7 +19,7 @@ use std::rc::Rc;
 
 /// Registers what has one of these names of the whole vocabulary.
 pub fn register(engine: &mut Engine, cx: &Rc<Context>, names: &Names) {
-    handles::register(engine);
+    handles::register(engine, names);
     for def in ops::all().filter(|def| names.has(def.name)) {
         for receiver in receivers(def) {
             for count in def.required()..=def.params.len() {

@@ -6,8 +6,9 @@ use crate::lab::why::Trace;
 use crate::names::Ns;
 use crate::observe::{Output, Reply};
 use crate::ops::{LinkHandle, Process, Rules, Ty, Vip};
+use crate::script::names::Names;
 use ipnet::IpNet;
-use rhai::{Engine, ImmutableString};
+use rhai::{Engine, FUNC_TO_DEBUG, FUNC_TO_STRING, ImmutableString};
 use std::any::TypeId;
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -190,8 +191,8 @@ pub fn type_id(ty: Ty) -> Option<TypeId> {
     })
 }
 
-/// Tells the engine how the values print and compare.
-pub fn register(engine: &mut Engine) {
+/// Tells the engine how the values print, and how they compare by operators with these names.
+pub fn register(engine: &mut Engine, names: &Names) {
     register_handle::<Rc<Output>>(engine);
     register_handle::<Rc<Reply>>(engine);
     register_handle::<Rc<Trace>>(engine);
@@ -207,42 +208,45 @@ pub fn register(engine: &mut Engine) {
     register_handle::<Duration>(engine);
     register_handle::<Rate>(engine);
 
-    register_equality::<Pair>(engine, |a, b| a.0.place() == b.0.place() && a.1.place() == b.1.place());
-    register_equality::<LinkHandle>(engine, |a, b| a.place() == b.place());
-    register_equality::<Ns>(engine, PartialEq::eq);
-    register_equality::<IpNet>(engine, PartialEq::eq);
-    register_equality::<Addr>(engine, PartialEq::eq);
-    register_equality::<Duration>(engine, PartialEq::eq);
-    register_equality::<Rate>(engine, PartialEq::eq);
+    register_equality::<Pair>(engine, names, |a, b| a.0.place() == b.0.place() && a.1.place() == b.1.place());
+    register_equality::<LinkHandle>(engine, names, |a, b| a.place() == b.place());
+    register_equality::<Ns>(engine, names, PartialEq::eq);
+    register_equality::<IpNet>(engine, names, PartialEq::eq);
+    register_equality::<Addr>(engine, names, PartialEq::eq);
+    register_equality::<Duration>(engine, names, PartialEq::eq);
+    register_equality::<Rate>(engine, names, PartialEq::eq);
 
-    register_order::<Duration>(engine);
-    register_order::<Rate>(engine);
+    register_order::<Duration>(engine, names);
+    register_order::<Rate>(engine, names);
 }
 
+/// Rhai's `print` and `debug` go by these, too.
 fn register_handle<T: Handle>(engine: &mut Engine) {
     engine.register_type_with_name::<T>(&T::TY.name());
-    for name in ["to_string", "print"] {
-        engine.register_fn(name, |value: &mut T| value.show());
-    }
-    for name in ["to_debug", "debug"] {
-        engine.register_fn(name, |value: &mut T| value.inspect());
+    engine.register_fn(FUNC_TO_STRING, |value: &mut T| value.show());
+    engine.register_fn(FUNC_TO_DEBUG, |value: &mut T| value.inspect());
+}
+
+fn register_equality<T: Handle>(engine: &mut Engine, names: &Names, same: fn(&T, &T) -> bool) {
+    for (name, is) in [("==", true), ("!=", false)] {
+        if names.has(name) {
+            engine.register_fn(name, move |a: &mut T, b: T| same(a, &b) == is);
+            engine.register_fn(name, move |a: &mut T, b: ImmutableString| a.is_text(&b) == is);
+            engine.register_fn(name, move |a: ImmutableString, b: T| b.is_text(&a) == is);
+        }
     }
 }
 
-fn register_equality<T: Handle>(engine: &mut Engine, same: fn(&T, &T) -> bool) {
-    engine.register_fn("==", move |a: &mut T, b: T| same(a, &b));
-    engine.register_fn("!=", move |a: &mut T, b: T| !same(a, &b));
-    engine.register_fn("==", |a: &mut T, b: ImmutableString| a.is_text(&b));
-    engine.register_fn("!=", |a: &mut T, b: ImmutableString| !a.is_text(&b));
-    engine.register_fn("==", |a: ImmutableString, b: T| b.is_text(&a));
-    engine.register_fn("!=", |a: ImmutableString, b: T| !b.is_text(&a));
-}
-
-fn register_order<T: Handle + PartialOrd>(engine: &mut Engine) {
-    engine.register_fn("<", |a: &mut T, b: T| *a < b);
-    engine.register_fn("<=", |a: &mut T, b: T| *a <= b);
-    engine.register_fn(">", |a: &mut T, b: T| *a > b);
-    engine.register_fn(">=", |a: &mut T, b: T| *a >= b);
+fn register_order<T: Handle + PartialOrd>(engine: &mut Engine, names: &Names) {
+    let mut order = |name, holds: fn(&T, &T) -> bool| {
+        if names.has(name) {
+            engine.register_fn(name, move |a: &mut T, b: T| holds(a, &b));
+        }
+    };
+    order("<", T::lt);
+    order("<=", T::le);
+    order(">", T::gt);
+    order(">=", T::ge);
 }
 
 /// Shows a value that has a plain text, quoted if it is one.
