@@ -102,6 +102,18 @@ fn what_only_may_go_wrong_is_not_told() {
     }
 }
 
+/// Each call asks more than once what it is called on. Were that found anew each time, this would not end.
+#[test]
+fn a_long_chain_is_understood_as_fast_as_it_is_written() {
+    let chain = ".addr(\"10.0.0.1/24\")".repeat(40);
+    let wrong = ["value::address: \"10.0.0.1/33\""];
+    assert_eq!(found(&format!("bridge(\"br0\"){chain}.addr(\"10.0.0.1/33\");")), wrong);
+    let itself = format!("let b = bridge(\"br0\"); for n in 0..3 {{ b = b{chain}; }} b.addr(\"10.0.0.1/33\");");
+    assert_eq!(found(&itself), wrong);
+    let own = format!("fn up(b) {{ b{chain} }} up(bridge(\"br0\")); bridge(\"br1\").addr(\"10.0.0.1/33\");");
+    assert_eq!(found(&own), wrong);
+}
+
 #[test]
 fn a_value_is_used_only_for_what_it_is() {
     for (text, expected) in [

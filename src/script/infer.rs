@@ -14,7 +14,7 @@ pub use calls::Meant;
 pub use operators::text as text_of;
 use rhai::Dynamic;
 pub use shape::{Shape, methods_named, methods_of};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of one value.
@@ -45,9 +45,16 @@ pub struct Facts<'t> {
     /// Its variables.
     pub bindings: &'t Bindings<'t>,
     elsewhere: &'t dyn Elsewhere,
-    known: RefCell<BTreeMap<usize, Worth>>,
+    /// What is known of variables; nothing of one that is being looked into.
+    known: RefCell<BTreeMap<usize, Option<Worth>>>,
     /// The functions whose result is being looked for.
     busy: RefCell<BTreeSet<usize>>,
+    /// What is known of calls, by where their names begin. Each asks twice what it is called on, and so on along a chain.
+    calls: RefCell<BTreeMap<usize, Worth>>,
+    /// How many variables and functions are being looked into.
+    depth: Cell<usize>,
+    /// Whether something depended on one of them, and may be known better afterwards.
+    is_shaky: Cell<bool>,
 }
 
 impl Worth {
@@ -74,7 +81,27 @@ impl Worth {
 impl<'t> Facts<'t> {
     /// Facts of a text, with nothing found yet.
     pub fn new(tree: &'t Tree, bindings: &'t Bindings<'t>, elsewhere: &'t dyn Elsewhere) -> Facts<'t> {
-        Facts { tree, bindings, elsewhere, known: RefCell::default(), busy: RefCell::default() }
+        Facts {
+            tree,
+            bindings,
+            elsewhere,
+            known: RefCell::default(),
+            busy: RefCell::default(),
+            calls: RefCell::default(),
+            depth: Cell::default(),
+            is_shaky: Cell::default(),
+        }
+    }
+
+    /// Looks into a variable or a function. What may be known better afterwards is forgotten then.
+    fn inside<T>(&self, look: impl FnOnce() -> T) -> T {
+        self.depth.update(|depth| depth + 1);
+        let found = look();
+        self.depth.update(|depth| depth - 1);
+        if self.depth.get() == 0 && self.is_shaky.take() {
+            self.calls.borrow_mut().clear();
+        }
+        found
     }
 
     /// What is known of an expression.
@@ -96,7 +123,15 @@ impl<'t> Facts<'t> {
                 ([only], Some(binding)) if only.name == "global" => self.binding(binding),
                 _ => Worth::default(),
             },
-            ExprKind::Call(call) => self.call(call),
+            ExprKind::Call(call) => {
+                let at = call.name.at.start;
+                let known = self.calls.borrow().get(&at).cloned();
+                known.unwrap_or_else(|| {
+                    let worth = self.call(call);
+                    self.calls.borrow_mut().insert(at, worth.clone());
+                    worth
+                })
+            }
             ExprKind::Property { on, name } => self.property(on, &name.name),
             ExprKind::Index { on, index } => self.index(on, index),
             ExprKind::List(items) => {
@@ -139,13 +174,19 @@ impl<'t> Facts<'t> {
 
     /// What is known of a variable.
     pub fn binding(&self, at: usize) -> Worth {
-        if let Some(known) = self.known.borrow().get(&at) {
-            return known.clone();
+        match self.known.borrow().get(&at) {
+            Some(Some(known)) => return known.clone(),
+            // A variable that depends on itself is not known.
+            Some(None) => {
+                self.is_shaky.set(true);
+                return Worth::default();
+            }
+            None => {}
         }
-        // A variable that depends on itself is not known.
-        self.known.borrow_mut().insert(at, Worth::default());
-        let worth = self.bindings.all.get(at).map(|binding| self.found(binding)).unwrap_or_default();
-        self.known.borrow_mut().insert(at, worth.clone());
+        self.known.borrow_mut().insert(at, None);
+        let find = || self.bindings.all.get(at).map(|binding| self.found(binding)).unwrap_or_default();
+        let worth = self.inside(find);
+        self.known.borrow_mut().insert(at, Some(worth.clone()));
         worth
     }
 
@@ -278,13 +319,17 @@ impl<'t> Facts<'t> {
     /// What a function of the script returns.
     pub fn result(&self, number: usize, function: &Function) -> Worth {
         if !self.busy.borrow_mut().insert(number) {
+            self.is_shaky.set(true);
             return Worth::default();
         }
-        let mut all = vec![self.tail(function.body.tail())];
-        super::syntax::each_statement(&function.body, &mut |statement: &Statement| {
-            if let StatementKind::Leave { is_return: true, value: Some(value) } = &statement.kind {
-                all.push(self.of(value));
-            }
+        let mut all = Vec::new();
+        self.inside(|| {
+            all.push(self.tail(function.body.tail()));
+            super::syntax::each_statement(&function.body, &mut |statement: &Statement| {
+                if let StatementKind::Leave { is_return: true, value: Some(value) } = &statement.kind {
+                    all.push(self.of(value));
+                }
+            });
         });
         // A function may end in `return`, whose block has no value then.
         if all.len() > 1 {
