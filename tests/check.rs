@@ -114,6 +114,17 @@ fn a_long_chain_is_understood_as_fast_as_it_is_written() {
     assert_eq!(found(&own), wrong);
 }
 
+/// Each line makes a value twice as large as the one before. Were they all worked out, memory would not be enough.
+#[test]
+fn values_are_worked_out_as_far_as_they_are_small() {
+    for (first, next) in [("\"x\"", "A + A"), ("\"x\"", "`${A}${A}`"), ("[1]", "[A, A]"), ("#{a: 1}", "#{a: A, b: A}")]
+    {
+        let lines = (0..60).map(|n| format!("let v{} = {};\n", n + 1, next.replace('A', &format!("v{n}"))));
+        let text = format!("let v0 = {first};\n{}print(v60); netns(\"a b\");", lines.collect::<String>());
+        assert_eq!(found(&text), ["name::netns: \"a b\""], "{next}");
+    }
+}
+
 #[test]
 fn a_value_is_used_only_for_what_it_is() {
     for (text, expected) in [

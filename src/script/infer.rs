@@ -6,6 +6,7 @@
 mod calls;
 mod operators;
 mod shape;
+mod worth;
 
 use super::bindings::{BindingKind, Bindings};
 use super::syntax::{Call, Expr, ExprKind, Function, Piece, Statement, StatementKind, Tree};
@@ -16,17 +17,7 @@ use rhai::Dynamic;
 pub use shape::{Shape, methods_named, methods_of};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What is known of one value.
-#[derive(Debug, Clone, Default)]
-pub struct Worth {
-    /// Its type.
-    pub shape: Shape,
-    /// Whether it cannot be of another type.
-    pub is_certain: bool,
-    /// Itself.
-    pub value: Option<Dynamic>,
-}
+pub use worth::Worth;
 
 /// What is known from elsewhere.
 pub trait Elsewhere {
@@ -55,27 +46,6 @@ pub struct Facts<'t> {
     depth: Cell<usize>,
     /// Whether something depended on one of them, and may be known better afterwards.
     is_shaky: Cell<bool>,
-}
-
-impl Worth {
-    /// A value of a type, about which nothing else is known.
-    pub fn of(shape: Shape) -> Worth {
-        Worth { is_certain: shape != Shape::Unknown, shape, value: None }
-    }
-
-    /// A value that may be of this type.
-    pub fn guess(shape: Shape) -> Worth {
-        Worth { shape, is_certain: false, value: None }
-    }
-
-    fn constant(shape: Shape, value: impl Into<Dynamic>) -> Worth {
-        Worth { shape, is_certain: true, value: Some(value.into()) }
-    }
-
-    /// The type, where it cannot be another.
-    pub fn certain(&self) -> Option<&Shape> {
-        Some(&self.shape).filter(|_| self.is_certain)
-    }
 }
 
 impl<'t> Facts<'t> {
@@ -114,7 +84,7 @@ impl<'t> Facts<'t> {
             ExprKind::Str(Some(text)) => Worth::constant(Shape::Is(Ty::Str), text.clone()),
             ExprKind::Str(None) => Worth::of(Shape::Is(Ty::Str)),
             ExprKind::Char => Worth::of(Shape::Rhai("char")),
-            ExprKind::Template(pieces) => self.template(pieces),
+            ExprKind::Template(pieces) => self.template(pieces).bounded(),
             ExprKind::Name(name) => match self.bindings.at(expr.at.start) {
                 Some(binding) => self.binding(binding),
                 None => self.elsewhere.variable(name).map(Worth::of).unwrap_or_default(),
@@ -138,15 +108,17 @@ impl<'t> Facts<'t> {
                 let items: Vec<Worth> = items.iter().map(|item| self.of(item)).collect();
                 let values: Option<Vec<Dynamic>> = items.iter().map(|item| item.value.clone()).collect();
                 let shape = Shape::List(Box::new(joined(items).shape));
-                Worth { shape, is_certain: true, value: values.map(Dynamic::from) }
+                Worth { shape, is_certain: true, value: values.map(Dynamic::from) }.bounded()
             }
             ExprKind::Map(entries) => {
                 let entries = entries.iter().map(|entry| (entry.key.name.clone(), self.of(&entry.value).shape));
-                Worth::of(Shape::Map(entries.collect()))
+                Worth::of(Shape::Map(entries.collect())).bounded()
             }
             ExprKind::Closure { .. } => Worth::of(Shape::Is(Ty::Closure)),
             ExprKind::Unary { operator, operand } => operators::unary(operator, self.of(operand)),
-            ExprKind::Binary { operator, left, right } => operators::binary(operator, &self.of(left), &self.of(right)),
+            ExprKind::Binary { operator, left, right } => {
+                operators::binary(operator, &self.of(left), &self.of(right)).bounded()
+            }
             ExprKind::Assign { .. } => Worth::of(Shape::Is(Ty::Unit)),
             ExprKind::If { then, otherwise: Some(otherwise), .. } => {
                 joined(vec![self.tail(then.tail()), self.of(otherwise)])

@@ -56,6 +56,16 @@ impl Shape {
         )
     }
 
+    /// What it leaves of so many names of types.
+    pub(super) fn rest_of(&self, left: usize) -> Option<usize> {
+        let left = left.checked_sub(1)?;
+        match self {
+            Shape::List(item) => item.rest_of(left),
+            Shape::Map(entries) => entries.iter().try_fold(left, |left, (_, shape)| shape.rest_of(left)),
+            Shape::Unknown | Shape::Is(_) | Shape::Rhai(_) => Some(left),
+        }
+    }
+
     /// What the documentation calls it.
     pub fn name(&self) -> String {
         match self {
