@@ -15,7 +15,7 @@ use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAn
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,7 +122,9 @@ impl Kernel for FakeKernel {
                 Identity::Spec
             }
             Change::WriteFile { path, .. } => {
-                let known = |dir: &std::path::Path| self.files.keys().any(|file| file.starts_with(dir));
+                // Files are in the order of their folders.
+                let first = |dir: &Path| self.files.range(dir.to_path_buf()..).next();
+                let known = |dir: &Path| first(dir).is_some_and(|(file, _)| file.starts_with(dir));
                 let dirs = path.ancestors().skip(1).filter(|dir| dir.starts_with("/etc/netns/") && !known(dir));
                 Identity::File { made_dirs: dirs.map(PathBuf::from).collect() }
             }

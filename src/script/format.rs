@@ -91,15 +91,22 @@ impl<'t> Layout<'t> {
 
     /// Whether a line that begins at a byte begins in the middle of something.
     fn is_fixed(&self, start: usize) -> bool {
-        self.fixed.iter().any(|fixed| fixed.start < start && start < fixed.end) || start < self.shebang
+        self.is_within(start) || start < self.shebang
+    }
+
+    /// Whether a byte is in the middle of something that stays as it is.
+    fn is_within(&self, at: usize) -> bool {
+        let begun = self.fixed.partition_point(|fixed| fixed.start < at);
+        self.fixed[..begun].last().is_some_and(|fixed| at < fixed.end)
     }
 
     /// A line without the white space at its end, unless that is part of something.
     fn kept(&self, line: &Range<usize>) -> &'t str {
         let content = &self.text[line.clone()];
-        let is_part = self.fixed.iter().any(|fixed| fixed.start < line.end && line.end < fixed.end);
-        let is_doc = self.tokens.iter().any(|token| token.kind == Kind::Doc && token.at.end == line.end);
-        if is_part || is_doc { content } else { content.trim_end() }
+        let before = self.tokens.partition_point(|token| token.at.end < line.end);
+        let is_doc = |token: &Token| token.kind == Kind::Doc && token.at.end == line.end;
+        let is_part = self.is_within(line.end) || self.tokens.get(before).is_some_and(is_doc);
+        if is_part { content } else { content.trim_end() }
     }
 
     /// How far a line is indented; goes past its tokens.
