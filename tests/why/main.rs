@@ -99,6 +99,35 @@ fn a_route_that_refuses_is_told_from_none() {
     }
 }
 
+/// The other end of a veth is found by its index, name and hardware address, which may be those of others, too.
+#[test]
+fn interfaces_that_are_alike_are_told_apart() {
+    let home = Home::new(User::Me);
+    home.write(
+        "lab.rhai",
+        r#"let r = netns("r");
+r.ip_forward(true);
+for n in 1..=4 {
+    let client = netns(`c${n}`);
+    let way = client.veth("eth0", `to${n}`, r);
+    way.a.mac("02:00:00:00:00:01").addr(`10.0.${n}.2/24`).up();
+    way.b.addr(`10.0.${n}.1/24`).up();
+    client.route("default", `10.0.${n}.1`);
+}
+for n in 2..=4 {
+    let trace = ns("c1").why(`10.0.${n}.2`);
+    assert(trace.ok, trace.text);
+    assert(trace.text.contains(`→ c${n} `), trace.text);
+    ns(`c${n}`).iface("eth0").down();
+    let trace = ns("c1").why(`10.0.${n}.2`);
+    assert(!trace.ok, trace.text);
+    assert_eq(trace.ns, `c${n}`, trace.text);
+}
+"#,
+    );
+    home.run(&["run", "-q", "lab.rhai"]).assert_well();
+}
+
 #[test]
 fn nothing_is_found_where_nothing_is_wrong() {
     let recipe = r#"

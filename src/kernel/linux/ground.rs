@@ -1,6 +1,6 @@
 //! What a packet meets on its way, read from the kernel.
 
-use crate::change::Family;
+use crate::change::{Family, Mac};
 use crate::kernel::linux::link::{self, Seen};
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::spaces::Spaces;
@@ -11,48 +11,32 @@ use crate::terrain::{Ask, Carried, Peer, Terrain, Way, Wire};
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 
 impl Ground for LinuxKernel {
     fn terrain(&mut self) -> Done<Vec<(Ns, Terrain)>> {
-        let all: Vec<Ns> = [Ns::Host].into_iter().chain(netns::list()?.into_iter().map(Ns::Named)).collect();
-        let mut terrains = Vec::new();
-        for ns in &all {
+        let mut all = Vec::new();
+        for ns in [Ns::Host].into_iter().chain(netns::list()?.into_iter().map(Ns::Named)) {
             let read = |socket: &mut Socket| Ok((link::list(socket)?, addr::list(socket, None)?));
-            let (links, addrs) = match self.spaces.talk(ns, read) {
+            match self.spaces.talk(&ns, read) {
                 // A name without a namespace, or one that is just being removed.
-                Err(refusal) if refusal.is(Errno::ENOENT) || refusal.is(Errno::EINVAL) => continue,
-                read => read?,
-            };
-            let mut numbers = BTreeMap::new();
-            let mut wires = Vec::new();
-            for seen in links {
-                let peer = match seen.other_end {
-                    (Some(index), number) if seen.kind == "veth" => {
-                        let there = match number {
-                            None => Some(ns.clone()),
-                            Some(number) => {
-                                if let Some(known) = numbers.get(&number) {
-                                    Option::clone(known)
-                                } else {
-                                    let found = numbered(&self.spaces, ns, number, &all)?;
-                                    numbers.insert(number, found.clone());
-                                    found
-                                }
-                            }
-                        };
-                        Some(Peer { ns: there, index })
-                    }
-                    _ => None,
-                };
-                wires.push(wire(seen, peer, &addrs));
+                Err(refusal) if refusal.is(Errno::ENOENT) || refusal.is(Errno::EINVAL) => {}
+                read => {
+                    let (links, addrs) = read?;
+                    all.push((ns, links, addrs));
+                }
             }
-            terrains.push((ns.clone(), Terrain { wires }));
         }
-        Ok(terrains)
+        let ends = Ends::of(all.iter().map(|(ns, links, _)| (ns, links.as_slice())));
+        let terrain = |(ns, links, addrs): &(Ns, Vec<Seen>, Vec<addr::Seen>)| {
+            let mut here = Here { ns, spaces: &self.spaces, ends: &ends, numbers: BTreeMap::new() };
+            let wires = links.iter().map(|seen| Ok(wire(seen, here.peer(seen)?, addrs)));
+            Ok((ns.clone(), Terrain { wires: wires.collect::<Done<_>>()? }))
+        };
+        all.iter().map(terrain).collect()
     }
 
     fn way(&mut self, ns: &Ns, ask: &Ask) -> Done<Way> {
@@ -119,27 +103,73 @@ impl Ground for LinuxKernel {
     }
 }
 
-/// Which namespace has this number in `here`: numbers are each namespace's own (rtnetlink(7), `RTM_GETNSID`).
-fn numbered(spaces: &Spaces, here: &Ns, number: i32, all: &[Ns]) -> Done<Option<Ns>> {
-    for there in all.iter().filter(|there| *there != here) {
-        let Ok(file) = spaces.open(there) else { continue };
-        let mut request = NsidMessage::default();
-        request.attributes.push(NsidAttribute::Fd(u32::try_from(file.as_raw_fd()).unwrap_or_default()));
-        let answer = spaces.talk(here, |socket| socket.get(RouteNetlinkMessage::GetNsId(request)))?;
-        if let RouteNetlinkMessage::NewNsId(answer) = answer
-            && answer.attributes.contains(&NsidAttribute::Id(number))
-        {
-            return Ok(Some(there.clone()));
+/// Where veths end: by index, name and hardware address the namespaces that have such a one, nearly always one.
+struct Ends<'a>(HashMap<(u32, &'a str, Option<Mac>), Vec<&'a Ns>>);
+
+impl<'a> Ends<'a> {
+    fn of(all: impl Iterator<Item = (&'a Ns, &'a [Seen])>) -> Ends<'a> {
+        let mut ends: HashMap<_, Vec<&Ns>> = HashMap::new();
+        for (ns, links) in all {
+            for seen in links.iter().filter(|seen| is_veth(seen)) {
+                ends.entry((seen.index, seen.name.as_str(), seen.mac)).or_default().push(ns);
+            }
         }
+        Ends(ends)
     }
-    Ok(None)
 }
 
-fn wire(seen: Seen, peer: Option<Peer>, addrs: &[addr::Seen]) -> Wire {
+fn is_veth(seen: &Seen) -> bool {
+    seen.kind == "veth"
+}
+
+/// A namespace, from which others are numbers.
+struct Here<'a> {
+    ns: &'a Ns,
+    spaces: &'a Spaces,
+    ends: &'a Ends<'a>,
+    /// The namespaces whose numbers are known; nothing for one without a name.
+    numbers: BTreeMap<i32, Option<Ns>>,
+}
+
+impl Here<'_> {
+    /// The other end of a veth.
+    fn peer(&mut self, seen: &Seen) -> Done<Option<Peer>> {
+        let (true, (Some(index), number)) = (is_veth(seen), seen.other_end) else { return Ok(None) };
+        let Some(number) = number else { return Ok(Some(Peer { ns: Some(self.ns.clone()), index })) };
+        if !self.numbers.contains_key(&number) {
+            let ns = self.numbered(number, index)?;
+            self.numbers.insert(number, ns);
+        }
+        Ok(Some(Peer { ns: self.numbers.get(&number).cloned().flatten(), index }))
+    }
+
+    /// Which namespace has this number, and an interface with this index: numbers are each namespace's own (rtnetlink(7),
+    /// `RTM_GETNSID`). To ask that of every namespace would take a question for each pair of them.
+    fn numbered(&self, number: i32, index: u32) -> Done<Option<Ns>> {
+        let Some(end) = self.spaces.talk(self.ns, |socket| link::beyond(socket, number, index))? else {
+            return Ok(None);
+        };
+        let there = self.ends.0.get(&(end.index, end.name.as_str(), end.mac));
+        for there in there.into_iter().flatten().filter(|there| **there != self.ns) {
+            let Ok(file) = self.spaces.open(there) else { continue };
+            let mut request = NsidMessage::default();
+            request.attributes.push(NsidAttribute::Fd(u32::try_from(file.as_raw_fd()).unwrap_or_default()));
+            let answer = self.spaces.talk(self.ns, |socket| socket.get(RouteNetlinkMessage::GetNsId(request)))?;
+            if let RouteNetlinkMessage::NewNsId(answer) = answer
+                && answer.attributes.contains(&NsidAttribute::Id(number))
+            {
+                return Ok(Some(Ns::clone(there)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn wire(seen: &Seen, peer: Option<Peer>, addrs: &[addr::Seen]) -> Wire {
     Wire {
         index: seen.index,
-        name: seen.name,
-        kind: seen.kind,
+        name: seen.name.clone(),
+        kind: seen.kind.clone(),
         mtu: seen.mtu,
         up: seen.up,
         master: seen.master,

@@ -52,9 +52,21 @@ pub fn find(socket: &mut Socket, name: &IfName) -> Done<Option<Seen>> {
     let mut request = query();
     request.attributes.push(LinkAttribute::IfName(name.to_string()));
     match socket.get(RouteNetlinkMessage::GetLink(request)) {
-        Ok(RouteNetlinkMessage::NewLink(message)) => Ok(Some(seen(&message))),
-        Ok(_) => Err(Refusal::new(Why::Protocol, "RTM_GETLINK", "the answer is no interface")),
+        Ok(message) => seen_in(&message).map(Some),
         Err(refusal) if refusal.is(Errno::ENODEV) => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// The interface with this index in the namespace that has this number here; none where there is none, or no such namespace
+/// (`IFLA_TARGET_NETNSID` in the kernel's `if_link.h`).
+pub fn beyond(socket: &mut Socket, number: i32, index: u32) -> Done<Option<Seen>> {
+    let mut request = query();
+    request.header.index = index;
+    request.attributes.push(LinkAttribute::IfNetnsId(number));
+    match socket.get(RouteNetlinkMessage::GetLink(request)) {
+        Ok(message) => seen_in(&message).map(Some),
+        Err(refusal) if refusal.is(Errno::ENODEV) || refusal.is(Errno::EINVAL) => Ok(None),
         Err(refusal) => Err(refusal),
     }
 }
@@ -76,6 +88,13 @@ fn query() -> LinkMessage {
     let mut request = LinkMessage::default();
     request.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
     request
+}
+
+fn seen_in(answer: &RouteNetlinkMessage) -> Done<Seen> {
+    match answer {
+        RouteNetlinkMessage::NewLink(message) => Ok(seen(message)),
+        _ => Err(Refusal::new(Why::Protocol, "RTM_GETLINK", "the answer is no interface")),
+    }
 }
 
 /// What is said of an interface that is not there.
