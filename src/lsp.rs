@@ -23,6 +23,7 @@ use lsp_types::{
     TextDocumentPositionParams, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
     TextDocumentSyncSaveOptions, Uri,
 };
+use position::Lines;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -172,7 +173,7 @@ impl Server<'_> {
     fn at<T: Serialize>(&self, params: Value, ask: impl FnOnce(&Document, usize, &dyn Around) -> T) -> Answer {
         let TextDocumentPositionParams { text_document, position } = parsed(params)?;
         self.answered(&text_document.uri, |document, around| {
-            ask(document, position::offset(&document.page.text, position), around)
+            ask(document, Lines::of(&document.page.text).offset(position), around)
         })
     }
 

@@ -1,7 +1,7 @@
 //! What the client asks about a document, answered in the protocol's types.
 
 use super::documents::{Document, uri_of};
-use super::position;
+use super::position::Lines;
 use crate::script::complete::{self, Candidate, CandidateKind};
 use crate::script::describe::{self, SymbolKind as Kind};
 use crate::script::page::Around;
@@ -21,7 +21,7 @@ fn markdown(value: String) -> MarkupContent {
 /// What can be written at a place.
 pub fn completion(document: &Document, offset: usize, around: &dyn Around, snippets: bool) -> CompletionList {
     let completion = complete::complete(&document.page, offset, around);
-    let range = position::range(&document.page.text, &completion.range);
+    let range = Lines::of(&document.page.text).range(&completion.range);
     let item = |(number, candidate): (usize, Candidate)| {
         let (new_text, format) = inserted(&candidate, snippets);
         CompletionItem {
@@ -68,7 +68,7 @@ fn inserted(candidate: &Candidate, snippets: bool) -> (String, InsertTextFormat)
 /// What the name at a place means.
 pub fn hover(document: &Document, offset: usize, around: &dyn Around) -> Option<Hover> {
     let said = describe::hover(&document.page, offset, around)?;
-    let range = Some(position::range(&document.page.text, &said.range));
+    let range = Some(Lines::of(&document.page.text).range(&said.range));
     Some(Hover { contents: HoverContents::Markup(markdown(said.text)), range })
 }
 
@@ -78,7 +78,8 @@ pub fn signatures(document: &Document, offset: usize, around: &dyn Around) -> Op
     let argument = u32::try_from(found.argument).ok();
     let signatures = found.all.into_iter().map(|signature| {
         let text = signature.label;
-        let units = |byte: usize| position::position(&text, byte).character;
+        let lines = Lines::of(&text);
+        let units = |byte: usize| lines.position(byte).character;
         let params = signature.params.iter().map(|(range, doc)| ParameterInformation {
             label: ParameterLabel::LabelOffsets([units(range.start), units(range.end)]),
             documentation: Some(doc.clone()).filter(|doc| !doc.is_empty()).map(Documentation::String),
@@ -98,13 +99,13 @@ pub fn signatures(document: &Document, offset: usize, around: &dyn Around) -> Op
 pub fn definition(document: &Document, offset: usize, around: &dyn Around) -> Option<Location> {
     let declared = describe::definition(&document.page, offset, around)?;
     let Some(source) = declared.source else {
-        return Some(Location::new(document.uri.clone(), position::range(&document.page.text, &declared.range)));
+        return Some(Location::new(document.uri.clone(), Lines::of(&document.page.text).range(&declared.range)));
     };
     let (uri, text) = match stdlib::text(&source) {
         Some(text) => (shown(&source, text)?, text.to_owned()),
         None => (uri_of(&absolute(Path::new(&source)))?, fs::read_to_string(&source).ok()?),
     };
-    Some(Location::new(uri, position::range(&text, &declared.range)))
+    Some(Location::new(uri, Lines::of(&text).range(&declared.range)))
 }
 
 fn absolute(path: &Path) -> PathBuf {
@@ -126,7 +127,7 @@ fn shown(source: &str, text: &str) -> Option<Uri> {
 
 /// What the document declares.
 pub fn symbols(document: &Document, around: &dyn Around) -> Vec<DocumentSymbol> {
-    let text = &document.page.text;
+    let lines = Lines::of(&document.page.text);
     let symbol = |symbol: describe::Symbol| {
         #[expect(deprecated, reason = "a field of the type that has to be filled in")]
         DocumentSymbol {
@@ -141,8 +142,8 @@ pub fn symbols(document: &Document, around: &dyn Around) -> Vec<DocumentSymbol> 
             },
             tags: None,
             deprecated: None,
-            range: position::range(text, &symbol.range),
-            selection_range: position::range(text, &symbol.selection),
+            range: lines.range(&symbol.range),
+            selection_range: lines.range(&symbol.selection),
             children: None,
         }
     };
@@ -154,7 +155,7 @@ pub fn formatting(document: &Document) -> Vec<TextEdit> {
     let text = &document.page.text;
     match format::format(text) {
         Some(new_text) if new_text != **text => {
-            vec![TextEdit { range: position::range(text, &(0..text.len())), new_text }]
+            vec![TextEdit { range: Lines::of(text).range(&(0..text.len())), new_text }]
         }
         _ => Vec::new(),
     }

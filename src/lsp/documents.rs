@@ -1,6 +1,6 @@
 //! The documents that the client has open, and the files that they are in.
 
-use super::position;
+use super::position::Lines;
 use crate::script::page::Page;
 use lsp_types::{TextDocumentContentChangeEvent, Uri};
 use std::collections::BTreeMap;
@@ -41,8 +41,9 @@ impl Documents {
             match change.range {
                 None => text.clone_from(&change.text),
                 Some(range) => {
-                    let start = position::offset(&text, range.start);
-                    let end = position::offset(&text, range.end).max(start);
+                    let lines = Lines::of(&text);
+                    let start = lines.offset(range.start);
+                    let end = lines.offset(range.end).max(start);
                     text.replace_range(start..end, &change.text);
                 }
             }

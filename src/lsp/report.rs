@@ -1,7 +1,7 @@
 //! What is found wrong with a document, as diagnostics.
 
 use super::documents::{Document, uri_of};
-use super::position;
+use super::position::Lines;
 use crate::error::Site;
 use crate::script::scan::offset;
 use crate::script::sources::Sources;
@@ -19,21 +19,22 @@ pub fn diagnostics(session: &Session, document: &Document) -> Vec<Diagnostic> {
         file => file,
     };
     let findings = session.check_text(&id, &document.page.text, &document.file);
+    let lines = Lines::of(&document.page.text);
     let mut all: Vec<Diagnostic> = Vec::new();
     for finding in findings {
-        let found = diagnostic(&finding, &id, session.sources(), document);
+        let found = diagnostic(&finding, &id, session.sources(), &lines);
         // A module with several mistakes is one mistake of the import.
         all.extend(found.filter(|found| all.iter().all(|other| other != found)));
     }
     all
 }
 
-fn diagnostic(finding: &Finding, id: &str, sources: &Sources, document: &Document) -> Option<Diagnostic> {
+fn diagnostic(finding: &Finding, id: &str, sources: &Sources, lines: &Lines<'_>) -> Option<Diagnostic> {
     let fault = &finding.error.0;
     let is_here = fault.site.as_ref().is_none_or(|site| &*site.source == id);
     let (range, message) = if is_here {
         let range = finding.range(sources).unwrap_or(0..0);
-        (position::range(&document.page.text, &range), fault.message.clone())
+        (lines.range(&range), fault.message.clone())
     } else {
         let (import, _) = fault.calls.iter().find(|(site, _)| &*site.source == id)?;
         if finding.severity == Severity::Warning {
@@ -77,6 +78,6 @@ fn diagnostic(finding: &Finding, id: &str, sources: &Sources, document: &Documen
 /// Where a place is, for the client.
 fn place_of(site: &Site, sources: &Sources) -> Option<(Location, Range)> {
     let text = sources.text(&site.source)?;
-    let range = position::range(&text, &call_at(&text, offset(&text, site.line, site.col)).name);
+    let range = Lines::of(&text).range(&call_at(&text, offset(&text, site.line, site.col)).name);
     Some((Location::new(uri_of(Path::new(&*site.source))?, range), range))
 }
