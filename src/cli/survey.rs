@@ -1,7 +1,7 @@
-//! Whether the changes of a lab still stand, asked of the kernel one by one.
+//! Whether the changes of a lab still stand, asked of the kernel for one namespace after the other.
 
 use crate::change::{Change, Identity, LinkSet, RuleEdit};
-use crate::kernel::{Done, Errno, Kernel};
+use crate::kernel::{Done, Errno, Kernel, Refusal};
 use crate::lab::{LinkAt, Moves, Record};
 use crate::names::{IfName, Ns};
 use crate::observe::{LinkInfo, ProcState, Snapshot, ending};
@@ -90,20 +90,19 @@ impl Survey<'_> {
             }
             Change::AddLink { ns, link } => self.link(record.n, ns, &link.name).map(|_| Standing::Yes),
             Change::SetLink { ns, link, set } => {
-                let info = self.link(record.n.saturating_sub(1), ns, link)?;
                 let master = match set {
                     LinkSet::Master(Some(master)) => Some(self.link(record.n, ns, master)?.index),
                     _ => None,
                 };
-                Ok(stands(has(&info, set, master), "it has another value"))
+                let info = self.link(record.n.saturating_sub(1), ns, link)?;
+                Ok(stands(has(info, set, master), "it has another value"))
             }
             Change::AddAddr { ns, link, addr } => {
                 let info = self.link(record.n, ns, link)?;
                 Ok(stands(info.addrs.contains(addr), "the address is gone"))
             }
             Change::AddRoute { ns, route } => {
-                let kernel = &mut *self.kernel;
-                let routes = &once(&mut self.networks, ns, || kernel.network(ns))?.routes;
+                let routes = &self.network(ns)?.routes;
                 let there = routes.iter().any(|other| {
                     (other.to, other.via) == (route.to, route.via) && (route.dev.is_none() || other.dev == route.dev)
                 });
@@ -142,9 +141,15 @@ impl Survey<'_> {
     }
 
     /// The interface that had this name after change number `n`, wherever it is now.
-    fn link(&mut self, n: u64, ns: &Ns, name: &IfName) -> Done<LinkInfo> {
+    fn link(&mut self, n: u64, ns: &Ns, name: &IfName) -> Done<&LinkInfo> {
         let (ns, name) = self.moves.now(n, ns, name);
-        self.kernel.link(&ns, &name)
+        let mut links = self.network(&ns)?.links.iter();
+        links.find(|link| link.name == name).ok_or_else(|| Refusal::errno("RTM_GETLINK", Errno::ENODEV as i32))
+    }
+
+    fn network(&mut self, ns: &Ns) -> Done<&Snapshot> {
+        let kernel = &mut *self.kernel;
+        once(&mut self.networks, ns, || kernel.network(ns))
     }
 }
 

@@ -32,16 +32,25 @@ pub fn apply(spaces: &Spaces, ns: &Ns, route: &Route) -> Done<()> {
 /// Deletes a route that is just as we added it, our protocol number included. Called in the namespace.
 pub fn undo(route: &Route) -> Done<Undone> {
     let mut socket = Socket::open()?;
-    // A deletion without an interface or an IPv4 metric takes a route with any.
-    let is_it = |there: &Route| {
-        let dev = route.dev.as_ref().or(there.dev.as_ref());
-        *there == Route { to: route.to.trunc(), dev: dev.cloned(), ..route.clone() }
+    let request = match message(&socket, route) {
+        Err(refusal) if refusal.is(Errno::ENODEV) => return Ok(Undone::AlreadyGone),
+        request => request?,
     };
-    let present = list(&mut socket, family(route.to.addr()), RouteProtocol::Other(ROUTE_PROTOCOL))?;
+    // A deletion without an interface or an IPv4 metric takes a route with any.
+    let spec = |message: &RouteMessage| {
+        let Parts { to, via, dev, metric, .. } = parts(message);
+        let length = message.header.destination_prefix_length;
+        // What is 0 is not always told.
+        let (to, metric) = (to.filter(|to| !to.is_unspecified()), metric.filter(|metric| *metric != 0));
+        (length, to, via, metric, dev.filter(|_| route.dev.is_some()))
+    };
+    let ours = spec(&request);
+    let is_it = |there: &RouteMessage| is_listed(there) && spec(there) == ours;
+    let present = dump(&mut socket, family(route.to.addr()), RouteProtocol::Other(ROUTE_PROTOCOL))?;
     if !present.iter().any(is_it) {
         return Ok(Undone::AlreadyGone);
     }
-    match socket.act(RouteNetlinkMessage::DelRoute(message(&socket, route)?), 0) {
+    match socket.act(RouteNetlinkMessage::DelRoute(request), 0) {
         Err(refusal) if refusal.is(Errno::ESRCH) => Ok(Undone::AlreadyGone),
         done => done.map(|()| Undone::Yes),
     }
@@ -113,16 +122,30 @@ pub fn destinations(socket: &mut Socket) -> Done<Vec<IpNet>> {
 
 /// The routes of the main table with this protocol number, or with any.
 fn list(socket: &mut Socket, family: AddressFamily, protocol: RouteProtocol) -> Done<Vec<Route>> {
+    let messages = dump(socket, family, protocol)?;
+    messages
+        .iter()
+        .filter(|message| is_listed(message))
+        .filter_map(|message| seen(socket, message).transpose())
+        .collect()
+}
+
+/// What the kernel tells of them, and of those of other tables.
+fn dump(socket: &mut Socket, family: AddressFamily, protocol: RouteProtocol) -> Done<Vec<RouteMessage>> {
     let mut request = RouteMessage::default();
     request.header.address_family = family;
     request.header.protocol = protocol;
-    let mut routes = Vec::new();
-    for message in socket.dump(&RouteNetlinkMessage::GetRoute(request))? {
-        if let RouteNetlinkMessage::NewRoute(message) = message {
-            routes.extend(seen(socket, &message)?);
-        }
-    }
-    Ok(routes)
+    let messages = socket.dump(&RouteNetlinkMessage::GetRoute(request))?;
+    let routes = messages.into_iter().filter_map(|message| match message {
+        RouteNetlinkMessage::NewRoute(message) => Some(message),
+        _ => None,
+    });
+    Ok(routes.collect())
+}
+
+/// Whether it is of the main table, and leads to somebody.
+fn is_listed(message: &RouteMessage) -> bool {
+    parts(message).table == u32::from(RouteHeader::RT_TABLE_MAIN) && message.header.kind == RouteType::Unicast
 }
 
 fn message(socket: &Socket, route: &Route) -> Done<RouteMessage> {
@@ -174,10 +197,7 @@ fn parts(message: &RouteMessage) -> Parts {
 }
 
 fn seen(socket: &Socket, message: &RouteMessage) -> Done<Option<Route>> {
-    let Parts { to, via, dev, metric, table } = parts(message);
-    if table != u32::from(RouteHeader::RT_TABLE_MAIN) || message.header.kind != RouteType::Unicast {
-        return Ok(None);
-    }
+    let Parts { to, via, dev, metric, .. } = parts(message);
     let is_v4 = message.header.address_family == AddressFamily::Inet;
     let any = if is_v4 { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     let Ok(to) = IpNet::new(to.unwrap_or(any), message.header.destination_prefix_length) else { return Ok(None) };
