@@ -3,7 +3,7 @@
 use crate::change::{Family, Mac};
 use crate::kernel::linux::link::{self, Seen};
 use crate::kernel::linux::netlink::Socket;
-use crate::kernel::linux::spaces::Spaces;
+use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, addr, conntrack, netns, route, sysctl};
 use crate::kernel::{Done, Errno, Ground, Refusal};
 use crate::names::Ns;
@@ -56,8 +56,7 @@ impl Ground for LinuxKernel {
         self.spaces.within(ns, || {
             let mut found = Vec::new();
             for file in files {
-                // `thread-self`: `self` is the main thread, which may be in another namespace.
-                let path = format!("/proc/thread-self/net/{file}");
+                let path = spaces::proc_net(file)?;
                 match fs::read_to_string(&path) {
                     Ok(text) => found.extend(text.lines().filter_map(|line| listener(line, carried))),
                     // A kernel without IPv6.

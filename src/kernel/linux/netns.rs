@@ -214,7 +214,7 @@ fn bind(file: &File, place: &Path) -> Done<()> {
         .mode(0o000)
         .open(place)
         .map_err(|e| Refusal::io(format!("create {}", place.display()), &e))?;
-    let from = format!("/proc/thread-self/fd/{}", file.as_raw_fd());
+    let from = format!("/proc/self/fd/{}", file.as_raw_fd());
     bind_mount(Path::new(&from), place, MsFlags::MS_BIND).map_err(|e| {
         let refusal = Refusal::errno(format!("mount {}", place.display()), e as i32);
         match fs::remove_file(place) {

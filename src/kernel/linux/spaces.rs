@@ -14,8 +14,8 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::os::fd::AsFd;
+use std::fs::{File, Metadata};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,10 +85,33 @@ pub fn cookie_of(socket: impl AsFd) -> Done<u64> {
     getsockopt(&socket, NetnsCookie).map_err(|e| Refusal::errno("SO_NETNS_COOKIE", e as i32))
 }
 
-/// The calling thread's network namespace.
+mod request {
+    // `SIOCGSKNS` of linux/sockios.h: the namespace of a socket.
+    nix::ioctl_none_bad!(netns_of, 0x894C);
+}
+
+/// The calling thread's network namespace. Not by `/proc/thread-self`, if that can be helped: what is known there is taken
+/// apart when the thread ends, and whoever waits for the process at that time spins for up to a tick (`d_invalidate` in the
+/// kernel's fs/dcache.c, which does not wait for another that is at it).
 fn own() -> Done<File> {
-    let path = "/proc/thread-self/ns/net";
-    File::open(path).map_err(|e| Refusal::io(format!("open {path}"), &e))
+    let any = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None);
+    let any = any.map_err(|e| Refusal::errno("socket", e as i32))?;
+    #[expect(unsafe_code, reason = "an ioctl is unsafe in itself, and returns a number")]
+    // SAFETY: this request takes no argument, and returns a descriptor that nobody has.
+    let own = unsafe { request::netns_of(any.as_raw_fd()).map(|fd| OwnedFd::from_raw_fd(fd)) };
+    // Without rights over the namespace.
+    own.map(File::from).or_else(|_| {
+        let path = "/proc/thread-self/ns/net";
+        File::open(path).map_err(|e| Refusal::io(format!("open {path}"), &e))
+    })
+}
+
+/// A file of `/proc/net` in the calling thread's namespace: by the process, if that is in the same one.
+pub fn proc_net(file: &str) -> Done<String> {
+    let inode = |about: std::io::Result<Metadata>| about.map(|about| about.ino()).ok();
+    let (thread, process) = (inode(own()?.metadata()), inode(std::fs::metadata("/proc/self/ns/net")));
+    let who = if thread.is_some() && thread == process { "self" } else { "thread-self" };
+    Ok(format!("/proc/{who}/net/{file}"))
 }
 
 /// A thread in the network namespace with this cookie, if there is one that we may look at.

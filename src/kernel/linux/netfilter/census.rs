@@ -6,7 +6,7 @@ use super::{child, read};
 use crate::change::Family;
 use crate::kernel::linux::nfnetlink::{self, Nfnetlink, attribute};
 use crate::kernel::linux::programs;
-use crate::kernel::linux::spaces::Spaces;
+use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::{Done, Errno, Refusal};
 use crate::names::Ns;
 use std::io::ErrorKind;
@@ -111,7 +111,7 @@ fn may_look() -> Done<bool> {
         Ok(()) => Ok(true),
         Err(refusal) if is_denied(&refusal) => Ok(false),
         Err(refusal) if nfnetlink::is_unsupported(&refusal) => {
-            let names = std::fs::read("/proc/thread-self/net/ip_tables_names");
+            let names = std::fs::read(spaces::proc_net("ip_tables_names")?);
             Ok(names.map_or_else(|e| e.kind() == ErrorKind::NotFound, |_| true))
         }
         Err(refusal) => Err(refusal),

@@ -6,7 +6,7 @@ use super::saved::Saved;
 use super::words;
 use crate::change::{Family, Table};
 use crate::kernel::linux::nfnetlink::{self, Nfnetlink};
-use crate::kernel::linux::spaces::Spaces;
+use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::{Done, Refusal, Why};
 use crate::names::Ns;
 use iptables::IPTables;
@@ -62,11 +62,11 @@ fn save(
 fn has_tables(family: Family, backend: Backend) -> bool {
     match backend {
         Backend::Legacy => {
-            // `thread-self`: `self` is the main thread, which may be in another namespace.
             let names = match family {
-                Family::V4 => "/proc/thread-self/net/ip_tables_names",
-                Family::V6 => "/proc/thread-self/net/ip6_tables_names",
+                Family::V4 => "ip_tables_names",
+                Family::V6 => "ip6_tables_names",
             };
+            let Ok(names) = spaces::proc_net(names) else { return true };
             match std::fs::read(names) {
                 Ok(names) => !names.is_empty(),
                 // In a user namespace of an ordinary user the file cannot be read, and neither can the tables.
