@@ -30,7 +30,12 @@ impl Ground for LinuxKernel {
                 }
             }
         }
-        let ends = Ends::of(all.iter().map(|(ns, links, _)| (ns, links.as_slice())));
+        let mut ends: HashMap<Marks<'_>, Vec<&Ns>> = HashMap::new();
+        for (ns, links, _) in &all {
+            for seen in links.iter().filter(|seen| is_veth(seen)) {
+                ends.entry(marks(seen)).or_default().push(ns);
+            }
+        }
         let terrain = |(ns, links, addrs): &(Ns, Vec<Seen>, Vec<addr::Seen>)| {
             let mut here = Here { ns, spaces: &self.spaces, ends: &ends, numbers: BTreeMap::new() };
             let wires = links.iter().map(|seen| Ok(wire(seen, here.peer(seen)?, addrs)));
@@ -102,19 +107,11 @@ impl Ground for LinuxKernel {
     }
 }
 
-/// Where veths end: by index, name and hardware address the namespaces that have such a one, nearly always one.
-struct Ends<'a>(HashMap<(u32, &'a str, Option<Mac>), Vec<&'a Ns>>);
+/// What tells an interface from those of other namespaces, nearly always: its index, name and hardware address.
+type Marks<'a> = (u32, &'a str, Option<Mac>);
 
-impl<'a> Ends<'a> {
-    fn of(all: impl Iterator<Item = (&'a Ns, &'a [Seen])>) -> Ends<'a> {
-        let mut ends: HashMap<_, Vec<&Ns>> = HashMap::new();
-        for (ns, links) in all {
-            for seen in links.iter().filter(|seen| is_veth(seen)) {
-                ends.entry((seen.index, seen.name.as_str(), seen.mac)).or_default().push(ns);
-            }
-        }
-        Ends(ends)
-    }
+fn marks(seen: &Seen) -> Marks<'_> {
+    (seen.index, &seen.name, seen.mac)
 }
 
 fn is_veth(seen: &Seen) -> bool {
@@ -125,7 +122,8 @@ fn is_veth(seen: &Seen) -> bool {
 struct Here<'a> {
     ns: &'a Ns,
     spaces: &'a Spaces,
-    ends: &'a Ends<'a>,
+    /// The namespaces with such an end of a veth.
+    ends: &'a HashMap<Marks<'a>, Vec<&'a Ns>>,
     /// The namespaces whose numbers are known; nothing for one without a name.
     numbers: BTreeMap<i32, Option<Ns>>,
 }
@@ -148,8 +146,7 @@ impl Here<'_> {
         let Some(end) = self.spaces.talk(self.ns, |socket| link::beyond(socket, number, index))? else {
             return Ok(None);
         };
-        let there = self.ends.0.get(&(end.index, end.name.as_str(), end.mac));
-        for there in there.into_iter().flatten().filter(|there| **there != self.ns) {
+        for there in self.ends.get(&marks(&end)).into_iter().flatten().filter(|there| **there != self.ns) {
             let Ok(file) = self.spaces.open(there) else { continue };
             let mut request = NsidMessage::default();
             request.attributes.push(NsidAttribute::Fd(u32::try_from(file.as_raw_fd()).unwrap_or_default()));

@@ -51,11 +51,7 @@ pub struct Seen {
 pub fn find(socket: &mut Socket, name: &IfName) -> Done<Option<Seen>> {
     let mut request = query();
     request.attributes.push(LinkAttribute::IfName(name.to_string()));
-    match socket.get(RouteNetlinkMessage::GetLink(request)) {
-        Ok(message) => seen_in(&message).map(Some),
-        Err(refusal) if refusal.is(Errno::ENODEV) => Ok(None),
-        Err(refusal) => Err(refusal),
-    }
+    one(socket, request)
 }
 
 /// The interface with this index in the namespace that has this number here; none where there is none, or no such namespace
@@ -64,10 +60,9 @@ pub fn beyond(socket: &mut Socket, number: i32, index: u32) -> Done<Option<Seen>
     let mut request = query();
     request.header.index = index;
     request.attributes.push(LinkAttribute::IfNetnsId(number));
-    match socket.get(RouteNetlinkMessage::GetLink(request)) {
-        Ok(message) => seen_in(&message).map(Some),
-        Err(refusal) if refusal.is(Errno::ENODEV) || refusal.is(Errno::EINVAL) => Ok(None),
-        Err(refusal) => Err(refusal),
+    match one(socket, request) {
+        Err(refusal) if refusal.is(Errno::EINVAL) => Ok(None),
+        found => found,
     }
 }
 
@@ -90,10 +85,13 @@ fn query() -> LinkMessage {
     request
 }
 
-fn seen_in(answer: &RouteNetlinkMessage) -> Done<Seen> {
-    match answer {
-        RouteNetlinkMessage::NewLink(message) => Ok(seen(message)),
-        _ => Err(Refusal::new(Why::Protocol, "RTM_GETLINK", "the answer is no interface")),
+/// The interface that is asked for, if there is one.
+fn one(socket: &mut Socket, request: LinkMessage) -> Done<Option<Seen>> {
+    match socket.get(RouteNetlinkMessage::GetLink(request)) {
+        Ok(RouteNetlinkMessage::NewLink(message)) => Ok(Some(seen(&message))),
+        Ok(_) => Err(Refusal::new(Why::Protocol, "RTM_GETLINK", "the answer is no interface")),
+        Err(refusal) if refusal.is(Errno::ENODEV) => Ok(None),
+        Err(refusal) => Err(refusal),
     }
 }
 

@@ -45,9 +45,8 @@ pub fn undo(route: &Route) -> Done<Undone> {
         (length, to, via, metric, dev.filter(|_| route.dev.is_some()))
     };
     let ours = spec(&request);
-    let is_it = |there: &RouteMessage| is_listed(there) && spec(there) == ours;
     let present = dump(&mut socket, family(route.to.addr()), RouteProtocol::Other(ROUTE_PROTOCOL))?;
-    if !present.iter().any(is_it) {
+    if !present.iter().any(|there| spec(there) == ours) {
         return Ok(Undone::AlreadyGone);
     }
     match socket.act(RouteNetlinkMessage::DelRoute(request), 0) {
@@ -123,14 +122,10 @@ pub fn destinations(socket: &mut Socket) -> Done<Vec<IpNet>> {
 /// The routes of the main table with this protocol number, or with any.
 fn list(socket: &mut Socket, family: AddressFamily, protocol: RouteProtocol) -> Done<Vec<Route>> {
     let messages = dump(socket, family, protocol)?;
-    messages
-        .iter()
-        .filter(|message| is_listed(message))
-        .filter_map(|message| seen(socket, message).transpose())
-        .collect()
+    messages.iter().filter_map(|message| seen(socket, message).transpose()).collect()
 }
 
-/// What the kernel tells of them, and of those of other tables.
+/// The same, as the kernel tells of them.
 fn dump(socket: &mut Socket, family: AddressFamily, protocol: RouteProtocol) -> Done<Vec<RouteMessage>> {
     let mut request = RouteMessage::default();
     request.header.address_family = family;
@@ -140,12 +135,8 @@ fn dump(socket: &mut Socket, family: AddressFamily, protocol: RouteProtocol) -> 
         RouteNetlinkMessage::NewRoute(message) => Some(message),
         _ => None,
     });
-    Ok(routes.collect())
-}
-
-/// Whether it is of the main table, and leads to somebody.
-fn is_listed(message: &RouteMessage) -> bool {
-    parts(message).table == u32::from(RouteHeader::RT_TABLE_MAIN) && message.header.kind == RouteType::Unicast
+    let main = u32::from(RouteHeader::RT_TABLE_MAIN);
+    Ok(routes.filter(|route| route.header.kind == RouteType::Unicast && parts(route).table == main).collect())
 }
 
 fn message(socket: &Socket, route: &Route) -> Done<RouteMessage> {

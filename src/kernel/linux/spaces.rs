@@ -53,7 +53,8 @@ pub struct Fresh {
 impl Fresh {
     /// The calling thread's namespace.
     pub fn here() -> Done<Fresh> {
-        Ok(Fresh { file: own()?, socket: Socket::open()? })
+        let socket = Socket::open()?;
+        Ok(Fresh { file: own(socket.fd())?, socket })
     }
 }
 
@@ -76,8 +77,13 @@ nix::getsockopt_impl!(NetnsCookie, libc::SOL_SOCKET, libc::SO_NETNS_COOKIE, u64,
 
 /// The cookie of the calling thread's namespace, which the kernel never uses again.
 pub fn cookie() -> Done<u64> {
+    cookie_of(any_socket()?)
+}
+
+/// A socket of the calling thread's namespace, to ask about that.
+fn any_socket() -> Done<OwnedFd> {
     let any = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None);
-    cookie_of(any.map_err(|e| Refusal::errno("socket", e as i32))?)
+    any.map_err(|e| Refusal::errno("socket", e as i32))
 }
 
 /// The cookie of the namespace that a socket was opened in.
@@ -90,15 +96,14 @@ mod request {
     nix::ioctl_none_bad!(netns_of, 0x894C);
 }
 
-/// The calling thread's network namespace. Not by `/proc/thread-self`, if that can be helped: what is known there is taken
+/// The calling thread's network namespace, by a socket that was opened in it. Not by `/proc/thread-self`, if that can be helped: what is known there is taken
 /// apart when the thread ends, and whoever waits for the process at that time spins for up to a tick (`d_invalidate` in the
 /// kernel's fs/dcache.c, which does not wait for another that is at it).
-fn own() -> Done<File> {
-    let any = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None);
-    let any = any.map_err(|e| Refusal::errno("socket", e as i32))?;
+fn own(socket: impl AsFd) -> Done<File> {
+    let socket = socket.as_fd().as_raw_fd();
     #[expect(unsafe_code, reason = "an ioctl is unsafe in itself, and returns a number")]
     // SAFETY: this request takes no argument, and returns a descriptor that nobody has.
-    let own = unsafe { request::netns_of(any.as_raw_fd()).map(|fd| OwnedFd::from_raw_fd(fd)) };
+    let own = unsafe { request::netns_of(socket).map(|fd| OwnedFd::from_raw_fd(fd)) };
     // Without rights over the namespace.
     own.map(File::from).or_else(|_| {
         let path = "/proc/thread-self/ns/net";
@@ -109,7 +114,7 @@ fn own() -> Done<File> {
 /// A file of `/proc/net` in the calling thread's namespace: by the process, if that is in the same one.
 pub fn proc_net(file: &str) -> Done<String> {
     let inode = |about: std::io::Result<Metadata>| about.map(|about| about.ino()).ok();
-    let (thread, process) = (inode(own()?.metadata()), inode(std::fs::metadata("/proc/self/ns/net")));
+    let (thread, process) = (inode(own(any_socket()?)?.metadata()), inode(std::fs::metadata("/proc/self/ns/net")));
     let who = if thread.is_some() && thread == process { "self" } else { "thread-self" };
     Ok(format!("/proc/{who}/net/{file}"))
 }
@@ -141,7 +146,7 @@ fn numbers(folder: &str) -> Vec<i32> {
 impl Spaces {
     /// Takes the calling thread's network namespace as the lab's root, `host()`.
     pub fn new() -> Done<Spaces> {
-        let home = Arc::new(own()?);
+        let home = Arc::new(own(any_socket()?)?);
         Ok(Spaces { home, home_socket: RefCell::default(), last: RefCell::default() })
     }
 
