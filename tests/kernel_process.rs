@@ -353,18 +353,19 @@ fn a_process_dies_with_its_runner_unless_it_is_persistent() {
 #[test]
 fn orphans_of_a_process_that_died_with_its_runner_are_found() {
     let Some(mut lab) = lab() else { return };
+    // Other tests run at the same time, and have other numbers.
     // In its session, out of it and away from its log, and the child of one that has ended.
-    let script = "sleep 60 & echo $!; setsid -f sleep 61 >/dev/null 2>&1 & sh -c 'sleep 62 & echo $!'; wait";
+    let script = "sleep 70 & echo $!; setsid -f sleep 71 >/dev/null 2>&1 & sh -c 'sleep 72 & echo $!'; wait";
     let mut runner = Runner::spawn(&lab.scratch.dir, "release", false, script);
-    let mut decoy = Command::new("sleep").arg("63").env("RHAILAB_PROCESS", "0-1").spawn().unwrap();
+    let mut decoy = Command::new("sleep").arg("73").env("RHAILAB_PROCESS", "0-1").spawn().unwrap();
     eventually("it prints two pids", || log(&runner.process).lines().count() == 2);
-    eventually("one has left its session", || sleeping(61));
+    eventually("one has left its session", || sleeping(71));
     runner.kill();
     eventually("the leader is gone", || !exists(pid(&runner.process)));
-    assert!([60, 61, 62].iter().all(|seconds| sleeping(*seconds)));
+    assert!([70, 71, 72].iter().all(|seconds| sleeping(*seconds)));
     assert_eq!(lab.undo(&runner.process), Undone::Yes);
-    assert!(![60, 61, 62].iter().any(|seconds| sleeping(*seconds)));
-    assert!(sleeping(63), "another mark");
+    assert!(![70, 71, 72].iter().any(|seconds| sleeping(*seconds)));
+    assert!(sleeping(73), "another mark");
     decoy.kill().unwrap();
     decoy.wait().unwrap();
     assert_eq!(lab.undo(&runner.process), Undone::AlreadyGone);
