@@ -147,6 +147,9 @@ pub trait Kernel {
     /// may be made ready beside other work.
     fn expect_netns(&mut self, _sysctls: &[(String, String)], _count: Option<usize>) {}
 
+    /// Says that there will be rules, so that what makes them can be found beside other work.
+    fn expect_rules(&mut self) {}
+
     /// Calls this beside other work, once namespaces that are made ahead are ready; at once where none are.
     fn afterwards(&mut self, errand: Errand) {
         errand();

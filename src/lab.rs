@@ -31,6 +31,7 @@ pub mod state;
 mod stop;
 pub mod store;
 mod unwind;
+mod users;
 pub mod why;
 
 pub use baseline::baseline;

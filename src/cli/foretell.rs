@@ -68,6 +68,11 @@ impl Foretold {
         self.result.is_ok().then(|| self.touched.spaces())
     }
 
+    /// Whether it will make rules.
+    pub fn has_rules(&self) -> bool {
+        !self.touched.0[TABLE].is_empty()
+    }
+
     /// Whether it will make files on the disk.
     pub fn has_files(&self) -> bool {
         !self.touched.0[FILE].is_empty()
@@ -98,8 +103,9 @@ struct Touched([BTreeSet<String>; KINDS.len()]);
 const KINDS: [&str; 8] =
     ["namespace", "interface", "address", "route", "sysctl", "firewall or NAT table", "file", "process"];
 
-/// Where two of them are among the kinds.
+/// Where some of them are among the kinds.
 const NAMESPACE: usize = 0;
+const TABLE: usize = 5;
 const FILE: usize = 6;
 
 impl Touched {

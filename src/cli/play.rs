@@ -92,6 +92,9 @@ impl Play<'_> {
                 if let Some(journal) = means.journal.as_mut().filter(|_| foretold.has_files()) {
                     journal.expect_files()?.into_iter().for_each(|errand| means.kernel.afterwards(errand));
                 }
+                if foretold.has_rules() {
+                    means.kernel.expect_rules();
+                }
             }
             Ok(play(job, &recipe, stage, means, venue, &progress, &fail)?)
         });

@@ -227,6 +227,10 @@ impl Kernel for LinuxKernel {
         self.unnamed.expect(sysctls, count);
     }
 
+    fn expect_rules(&mut self) {
+        self.unnamed.afterwards(self.netfilter.expect());
+    }
+
     fn afterwards(&mut self, errand: Errand) {
         self.unnamed.afterwards(errand);
     }

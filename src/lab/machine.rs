@@ -5,6 +5,7 @@ use super::explain::reason;
 use super::registry::Registry;
 use super::sandbox::{self, Grants, Settings, Spec};
 use super::state::own_dir;
+use super::users;
 use crate::error::OpResult;
 use crate::kernel::linux::machine::{Network, network};
 use crate::kernel::linux::netfilter::census::{Tool, tools};
@@ -80,7 +81,7 @@ pub fn examine(attempts: &[Attempt]) -> Facts {
         // First, while there is certainly no other thread.
         sandbox: try_sandbox(attempts),
         is_root: sandbox::euid() == 0,
-        login: sandbox::login(),
+        login: users::login(),
         settings: Settings::read(),
         grants: sandbox::grants(),
         tools: iptables(),

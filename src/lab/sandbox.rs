@@ -27,10 +27,9 @@ use super::store::start_time;
 use crate::error::OpResult;
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
-use nix::unistd::{User, geteuid};
+use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 
 pub use ask::ask;
 pub use barrier::{Barrier, Settings};
@@ -164,14 +163,4 @@ impl Holder {
 /// Who we are, as the kernel judges us.
 pub fn euid() -> u32 {
     geteuid().as_raw()
-}
-
-/// The name that the user database has for us.
-pub fn login() -> Option<String> {
-    User::from_uid(geteuid()).ok().flatten().map(|user| user.name)
-}
-
-/// The home folder that the user database has for us.
-pub fn home() -> Option<PathBuf> {
-    User::from_uid(geteuid()).ok().flatten().map(|user| user.dir)
 }

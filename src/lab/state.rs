@@ -13,7 +13,8 @@
 //! user has no such folder that is there in every session and outlives each, so that both are one, on the disk.
 
 use crate::error::{Class, OpError, OpResult, io_words};
-use crate::lab::sandbox::{euid, home};
+use crate::lab::sandbox::euid;
+use crate::lab::users::home;
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};

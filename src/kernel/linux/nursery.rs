@@ -10,6 +10,7 @@ use super::sysctl::Preset;
 use crate::kernel::Errand;
 use std::collections::VecDeque;
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -40,7 +41,7 @@ struct Stock {
     /// No more will be made.
     is_over: bool,
     /// What is done then.
-    errand: Option<Errand>,
+    errands: Vec<Errand>,
 }
 
 impl Stock {
@@ -83,13 +84,13 @@ impl Shelf {
             self.stock().ready.push_back(fresh);
             self.changed.notify_all();
         }
-        let errand = {
+        let errands = {
             let mut stock = self.stock();
             stock.is_over = true;
-            stock.errand.take()
+            mem::take(&mut stock.errands)
         };
         self.changed.notify_all();
-        if let Some(errand) = errand {
+        for errand in errands {
             errand();
         }
     }
@@ -143,7 +144,7 @@ impl Nursery {
             drop(stock);
             errand();
         } else {
-            stock.errand = Some(errand);
+            stock.errands.push(errand);
         }
     }
 

@@ -7,8 +7,9 @@
 use super::faults;
 use crate::error::OpResult;
 use crate::kernel::linux::programs;
+use crate::lab::users::login_in_file;
 use nix::errno::Errno;
-use nix::unistd::{Pid, getegid, geteuid};
+use nix::unistd::{Pid, Uid, getegid, geteuid};
 use std::fs;
 use std::io;
 use std::process::{Child, Command, Stdio};
@@ -33,7 +34,7 @@ pub struct Grants {
 
 /// What we were granted.
 pub fn grants() -> Grants {
-    let names = names_of(geteuid().as_raw());
+    let names = names_of(geteuid());
     let texts = FILES.map(|file| fs::read_to_string(file).unwrap_or_default());
     Grants {
         ranges: [0, 1].map(|file| parse_range(&texts[file], &names)),
@@ -44,9 +45,9 @@ pub fn grants() -> Grants {
 
 /// Writes both maps of `child`'s user namespace.
 pub fn write(child: Pid, subids: bool) -> OpResult<()> {
-    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
-    let names = if subids && uid != 0 { names_of(uid) } else { Vec::new() };
-    let uids = Map { helper: HELPERS[0], file: "uid_map", own: uid, range: range(FILES[0], &names) };
+    let (uid, gid) = (geteuid(), getegid().as_raw());
+    let names = if subids && !uid.is_root() { names_of(uid) } else { Vec::new() };
+    let uids = Map { helper: HELPERS[0], file: "uid_map", own: uid.as_raw(), range: range(FILES[0], &names) };
     let gids = Map { helper: HELPERS[1], file: "gid_map", own: gid, range: range(FILES[1], &names) };
     // Both at once: they are processes of their own, and each reads the user database.
     let helpers = [uids.start(child), gids.start(child)];
@@ -94,18 +95,10 @@ fn ended_well(mut helper: Child) -> bool {
     helper.wait().is_ok_and(|status| status.success())
 }
 
-/// What subuid(5) may call the user: the number and the login name. Read from the file, because asking the
-/// whole user database loads libraries and may wait for a server.
-fn names_of(uid: u32) -> Vec<String> {
-    let mut names = vec![uid.to_string()];
-    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let login = users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == names.first()?).then(|| name.to_owned())
-    });
-    names.extend(login.or_else(|| std::env::var("LOGNAME").ok()));
-    names
+/// What subuid(5) may call the user: the number and the login name.
+fn names_of(uid: Uid) -> Vec<String> {
+    let login = login_in_file(uid).or_else(|| std::env::var("LOGNAME").ok());
+    [uid.to_string()].into_iter().chain(login).collect()
 }
 
 fn range(file: &str, names: &[String]) -> Option<(u32, u32)> {

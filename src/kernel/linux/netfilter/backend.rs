@@ -54,7 +54,7 @@ impl Role {
 }
 
 /// The iptables programs of this machine, looked for once each.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tools {
     found: Vec<((Family, Backend, Role), PathBuf)>,
     plain: Vec<(Family, Option<Backend>)>,

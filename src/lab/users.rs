@@ -1,0 +1,93 @@
+//! Who we are in the user database.
+//!
+//! Not by getpwuid(3), which loads what `/etc/nsswitch.conf` names, and in a statically linked program can do so only
+//! with libraries of the release that it was built with.
+
+use nix::unistd::{Uid, geteuid};
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The name that the user database has for us.
+pub fn login() -> Option<String> {
+    entry(geteuid())?.login()
+}
+
+/// The home folder that the user database has for us.
+pub fn home() -> Option<PathBuf> {
+    entry(geteuid())?.home()
+}
+
+/// The name that `/etc/passwd` has for a user, who may be known elsewhere only: to ask there may be to wait for a server.
+pub fn login_in_file(uid: Uid) -> Option<String> {
+    in_file(uid)?.login()
+}
+
+/// A line of passwd(5).
+struct Entry(String);
+
+impl Entry {
+    fn field(&self, at: usize) -> Option<&str> {
+        self.0.split(':').nth(at).filter(|field| !field.is_empty())
+    }
+
+    fn is_of(&self, uid: Uid) -> bool {
+        self.field(2).and_then(|number| number.parse().ok()) == Some(uid.as_raw())
+    }
+
+    fn login(&self) -> Option<String> {
+        self.field(0).map(str::to_owned)
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        self.field(5).map(PathBuf::from)
+    }
+}
+
+fn entry(uid: Uid) -> Option<Entry> {
+    in_file(uid).or_else(|| elsewhere(uid))
+}
+
+fn in_file(uid: Uid) -> Option<Entry> {
+    find(&fs::read_to_string("/etc/passwd").ok()?, uid)
+}
+
+/// A user of a directory service, by getent(1).
+fn elsewhere(uid: Uid) -> Option<Entry> {
+    let mut getent = Command::new("getent");
+    getent.args(["passwd", &uid.to_string()]).stdin(Stdio::null()).stderr(Stdio::null());
+    find(&String::from_utf8(getent.output().ok()?.stdout).ok()?, uid)
+}
+
+fn find(text: &str, uid: Uid) -> Option<Entry> {
+    text.lines().map(|line| Entry(line.to_owned())).find(|entry| entry.is_of(uid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_found_by_the_number() {
+        let text = "# 7\nroot:x:0:0:root:/root:/bin/sh\nbroken\nlab:x:1007:7:,,,:/home/lab:/bin/sh\nbare:x:9::::\n";
+        let is = |uid: u32, login: Option<&str>, home: Option<&str>| {
+            let entry = find(text, uid.into());
+            let entry = entry.as_ref();
+            assert_eq!(entry.and_then(Entry::login).as_deref(), login, "{uid}");
+            assert_eq!(entry.and_then(Entry::home), home.map(PathBuf::from), "{uid}");
+        };
+        is(0, Some("root"), Some("/root"));
+        is(1007, Some("lab"), Some("/home/lab"));
+        is(9, Some("bare"), None);
+        is(7, None, None);
+    }
+
+    #[test]
+    fn the_machines_own_database_knows_root() {
+        let root = Uid::from_raw(0);
+        assert_eq!(login_in_file(root).as_deref(), Some("root"));
+        assert_eq!(elsewhere(root).and_then(|entry| entry.login()).as_deref(), Some("root"));
+        let nobody = Uid::from_raw(u32::MAX - 7);
+        assert!(entry(nobody).is_none());
+    }
+}
