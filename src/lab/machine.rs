@@ -81,7 +81,7 @@ pub fn examine(attempts: &[Attempt]) -> Facts {
         // First, while there is certainly no other thread.
         sandbox: try_sandbox(attempts),
         is_root: sandbox::euid() == 0,
-        login: users::login(),
+        login: users::login(sandbox::euid()),
         settings: Settings::read(),
         grants: sandbox::grants(),
         tools: iptables(),

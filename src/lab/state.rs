@@ -14,7 +14,7 @@
 
 use crate::error::{Class, OpError, OpResult, io_words};
 use crate::lab::sandbox::euid;
-use crate::lab::users::home;
+use crate::lab::users;
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -51,7 +51,8 @@ impl State {
         // The specification says that a relative path is to be ignored.
         let state = from("XDG_STATE_HOME").filter(|dir| dir.is_absolute());
         let state = state.or_else(|| {
-            from("HOME").filter(|home| home.is_absolute()).or_else(home).map(|home| home.join(".local/state"))
+            let home = from("HOME").filter(|home| home.is_absolute()).or_else(|| users::home(euid()));
+            Some(home?.join(".local/state"))
         });
         state.map(|dir| State::at(&dir.join("rhailab"))).ok_or_else(|| {
             OpError::new("state::home", "There is no home folder to keep the labs' state in.")

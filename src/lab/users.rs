@@ -1,25 +1,24 @@
-//! Who we are in the user database.
+//! The user database.
 //!
 //! Not by getpwuid(3), which loads what `/etc/nsswitch.conf` names, and in a statically linked program can do so only
 //! with libraries of the release that it was built with.
 
-use nix::unistd::{Uid, geteuid};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The name that the user database has for us.
-pub fn login() -> Option<String> {
-    entry(geteuid())?.login()
+/// The name of a user.
+pub fn login(uid: u32) -> Option<String> {
+    entry(uid)?.login()
 }
 
-/// The home folder that the user database has for us.
-pub fn home() -> Option<PathBuf> {
-    entry(geteuid())?.home()
+/// The home folder of a user.
+pub fn home(uid: u32) -> Option<PathBuf> {
+    entry(uid)?.home()
 }
 
 /// The name that `/etc/passwd` has for a user, who may be known elsewhere only: to ask there may be to wait for a server.
-pub fn login_in_file(uid: Uid) -> Option<String> {
+pub fn login_in_file(uid: u32) -> Option<String> {
     in_file(uid)?.login()
 }
 
@@ -31,8 +30,8 @@ impl Entry {
         self.0.split(':').nth(at).filter(|field| !field.is_empty())
     }
 
-    fn is_of(&self, uid: Uid) -> bool {
-        self.field(2).and_then(|number| number.parse().ok()) == Some(uid.as_raw())
+    fn is_of(&self, uid: u32) -> bool {
+        self.field(2).and_then(|number| number.parse().ok()) == Some(uid)
     }
 
     fn login(&self) -> Option<String> {
@@ -44,22 +43,22 @@ impl Entry {
     }
 }
 
-fn entry(uid: Uid) -> Option<Entry> {
+fn entry(uid: u32) -> Option<Entry> {
     in_file(uid).or_else(|| elsewhere(uid))
 }
 
-fn in_file(uid: Uid) -> Option<Entry> {
+fn in_file(uid: u32) -> Option<Entry> {
     find(&fs::read_to_string("/etc/passwd").ok()?, uid)
 }
 
 /// A user of a directory service, by getent(1).
-fn elsewhere(uid: Uid) -> Option<Entry> {
+fn elsewhere(uid: u32) -> Option<Entry> {
     let mut getent = Command::new("getent");
     getent.args(["passwd", &uid.to_string()]).stdin(Stdio::null()).stderr(Stdio::null());
     find(&String::from_utf8(getent.output().ok()?.stdout).ok()?, uid)
 }
 
-fn find(text: &str, uid: Uid) -> Option<Entry> {
+fn find(text: &str, uid: u32) -> Option<Entry> {
     text.lines().map(|line| Entry(line.to_owned())).find(|entry| entry.is_of(uid))
 }
 
@@ -71,7 +70,7 @@ mod tests {
     fn a_user_is_found_by_the_number() {
         let text = "# 7\nroot:x:0:0:root:/root:/bin/sh\nbroken\nlab:x:1007:7:,,,:/home/lab:/bin/sh\nbare:x:9::::\n";
         let is = |uid: u32, login: Option<&str>, home: Option<&str>| {
-            let entry = find(text, uid.into());
+            let entry = find(text, uid);
             let entry = entry.as_ref();
             assert_eq!(entry.and_then(Entry::login).as_deref(), login, "{uid}");
             assert_eq!(entry.and_then(Entry::home), home.map(PathBuf::from), "{uid}");
@@ -84,10 +83,8 @@ mod tests {
 
     #[test]
     fn the_machines_own_database_knows_root() {
-        let root = Uid::from_raw(0);
-        assert_eq!(login_in_file(root).as_deref(), Some("root"));
-        assert_eq!(elsewhere(root).and_then(|entry| entry.login()).as_deref(), Some("root"));
-        let nobody = Uid::from_raw(u32::MAX - 7);
-        assert!(entry(nobody).is_none());
+        assert_eq!(login_in_file(0).as_deref(), Some("root"));
+        assert_eq!(elsewhere(0).and_then(|entry| entry.login()).as_deref(), Some("root"));
+        assert!(entry(u32::MAX - 7).is_none());
     }
 }

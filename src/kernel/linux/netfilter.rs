@@ -11,7 +11,6 @@ use crate::kernel::linux::nfnetlink::Nfnetlink;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Entry, Errand, Refusal, Undone, Why};
 use crate::names::{LabName, Ns};
-use std::sync::{Arc, OnceLock};
 
 mod backend;
 pub mod census;
@@ -58,9 +57,6 @@ struct Group<'a> {
 pub struct Netfilter {
     lab: LabName,
     tools: Tools,
-    chosen: Option<Backend>,
-    /// What was found out ahead.
-    found: Arc<OnceLock<(Tools, Backend)>>,
     pool: Pool,
     /// Those in use last, newest first. Closing one waits until the kernel has freed what was deleted of rules, one
     /// grace period (15 to 20 ms), which a teardown has better uses for.
@@ -78,8 +74,6 @@ impl Netfilter {
         Netfilter {
             lab: lab.clone(),
             tools: Tools::default(),
-            chosen: None,
-            found: Arc::default(),
             pool: Pool::default(),
             sockets: Vec::new(),
             deferred: Vec::new(),
@@ -90,30 +84,12 @@ impl Netfilter {
     /// The backend that this lab's rules are made in: `nf_tables`, unless the lab's root namespace has rules in
     /// the legacy tables alone.
     pub fn backend(&mut self, spaces: &Spaces) -> Done<Backend> {
-        if let Some(backend) = self.chosen {
-            return Ok(backend);
-        }
-        let backend = match self.found.get() {
-            Some((tools, backend)) => {
-                self.tools = tools.clone();
-                *backend
-            }
-            None => self.tools.choose(spaces)?,
-        };
-        self.chosen = Some(backend);
-        Ok(backend)
+        self.tools.chosen(spaces)
     }
 
-    /// What finds out which backend that is, on another thread in the lab's root namespace. Nobody waits for it, and an
-    /// error is left to whoever asks, and meets it too.
+    /// What finds out which backend that is, on another thread in the lab's root namespace.
     pub fn expect(&self) -> Errand {
-        let found = Arc::clone(&self.found);
-        Box::new(move || {
-            let mut tools = Tools::default();
-            if let Ok(backend) = Spaces::new().and_then(|spaces| tools.choose(&spaces)) {
-                let _ = found.set((tools, backend));
-            }
-        })
+        self.tools.expect()
     }
 
     /// The identity of the rules that change number `n` will make.

@@ -9,7 +9,7 @@ use crate::error::OpResult;
 use crate::kernel::linux::programs;
 use crate::lab::users::login_in_file;
 use nix::errno::Errno;
-use nix::unistd::{Pid, Uid, getegid, geteuid};
+use nix::unistd::{Pid, getegid, geteuid};
 use std::fs;
 use std::io;
 use std::process::{Child, Command, Stdio};
@@ -34,7 +34,7 @@ pub struct Grants {
 
 /// What we were granted.
 pub fn grants() -> Grants {
-    let names = names_of(geteuid());
+    let names = names_of(geteuid().as_raw());
     let texts = FILES.map(|file| fs::read_to_string(file).unwrap_or_default());
     Grants {
         ranges: [0, 1].map(|file| parse_range(&texts[file], &names)),
@@ -45,9 +45,9 @@ pub fn grants() -> Grants {
 
 /// Writes both maps of `child`'s user namespace.
 pub fn write(child: Pid, subids: bool) -> OpResult<()> {
-    let (uid, gid) = (geteuid(), getegid().as_raw());
-    let names = if subids && !uid.is_root() { names_of(uid) } else { Vec::new() };
-    let uids = Map { helper: HELPERS[0], file: "uid_map", own: uid.as_raw(), range: range(FILES[0], &names) };
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    let names = if subids && uid != 0 { names_of(uid) } else { Vec::new() };
+    let uids = Map { helper: HELPERS[0], file: "uid_map", own: uid, range: range(FILES[0], &names) };
     let gids = Map { helper: HELPERS[1], file: "gid_map", own: gid, range: range(FILES[1], &names) };
     // Both at once: they are processes of their own, and each reads the user database.
     let helpers = [uids.start(child), gids.start(child)];
@@ -96,7 +96,7 @@ fn ended_well(mut helper: Child) -> bool {
 }
 
 /// What subuid(5) may call the user: the number and the login name.
-fn names_of(uid: Uid) -> Vec<String> {
+fn names_of(uid: u32) -> Vec<String> {
     let login = login_in_file(uid).or_else(|| std::env::var("LOGNAME").ok());
     [uid.to_string()].into_iter().chain(login).collect()
 }

@@ -44,6 +44,10 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().any(|arg| arg == "--help" || arg == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     match options().and_then(|options| dispatch(&options)) {
         Ok(code) => code,
         Err(why) => {

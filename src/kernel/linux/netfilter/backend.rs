@@ -4,9 +4,10 @@ use super::{child, read};
 use crate::change::Family;
 use crate::kernel::linux::programs;
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::{Done, Refusal, Why};
+use crate::kernel::{Done, Errand, Refusal, Why};
 use crate::names::Ns;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 /// Where the kernel keeps the rules. Each backend is blind to the other's, and packets meet both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,9 @@ impl Role {
 pub(super) struct Tools {
     found: Vec<((Family, Backend, Role), PathBuf)>,
     plain: Vec<(Family, Option<Backend>)>,
+    chosen: Option<Backend>,
+    /// The same where it was found out ahead.
+    ahead: Arc<OnceLock<Tools>>,
 }
 
 impl Tools {
@@ -105,15 +109,40 @@ impl Tools {
         Ok(backend)
     }
 
-    /// The backend for a lab: nft, unless this machine's rules are in the legacy one.
-    pub(super) fn choose(&mut self, spaces: &Spaces) -> Done<Backend> {
-        if !self.has(Family::V4, Backend::Nft)? {
+    /// The backend for a lab, chosen once.
+    pub(super) fn chosen(&mut self, spaces: &Spaces) -> Done<Backend> {
+        if let Some(tools) = self.ahead.get().filter(|_| self.chosen.is_none()) {
+            *self = tools.clone();
+        }
+        match self.chosen {
+            Some(backend) => Ok(backend),
+            None => self.choose(spaces),
+        }
+    }
+
+    /// What chooses it on another thread, in the lab's root namespace. Nobody waits for it, and an error is left to whoever
+    /// asks, and meets it too.
+    pub(super) fn expect(&self) -> Errand {
+        let ahead = Arc::clone(&self.ahead);
+        Box::new(move || {
+            let mut tools = Tools::default();
+            if Spaces::new().and_then(|spaces| tools.choose(&spaces)).is_ok() {
+                let _ = ahead.set(tools);
+            }
+        })
+    }
+
+    /// Nft, unless this machine's rules are in the legacy one.
+    fn choose(&mut self, spaces: &Spaces) -> Done<Backend> {
+        let has_nft = self.has(Family::V4, Backend::Nft)?;
+        if !has_nft {
             // Asking for it says that it is missing, if it is.
             self.program(Family::V4, Backend::Legacy, Role::Restore)?;
-            return Ok(Backend::Legacy);
         }
-        let only_legacy = self.is_used(spaces, Backend::Legacy)? && !self.is_used(spaces, Backend::Nft)?;
-        Ok(if only_legacy { Backend::Legacy } else { Backend::Nft })
+        let is_legacy = !has_nft || self.is_used(spaces, Backend::Legacy)? && !self.is_used(spaces, Backend::Nft)?;
+        let backend = if is_legacy { Backend::Legacy } else { Backend::Nft };
+        self.chosen = Some(backend);
+        Ok(backend)
     }
 
     /// Whether the lab's root namespace has rules in a backend whose programs are there.
