@@ -40,11 +40,16 @@ fn main() -> Result<()> {
         let order = format!("-Wl,--symbol-ordering-file={}", order.display());
         link_with(&[&order, "-Wl,--no-warn-symbol-ordering"])?;
     }
-    // Others are static.
-    if var("CARGO_CFG_TARGET_ENV")? == "gnu" && !link_statically()? {
+    if !is_static_anyway()? && !link_statically()? {
         link_with(&["-no-pie"])?;
     }
     Ok(())
+}
+
+/// Whether rustc links statically by itself, in its own way: it does with other libraries than glibc, or if told so.
+fn is_static_anyway() -> Result<bool> {
+    let is_told = optional("CARGO_CFG_TARGET_FEATURE")?.split(',').any(|feature| feature == "crt-static");
+    Ok(is_told || var("CARGO_CFG_TARGET_ENV")? != "gnu")
 }
 
 /// Has static libraries linked, if there are some. Cargo would by `+crt-static`, but that can be asked for only from outside,

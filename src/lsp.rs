@@ -19,9 +19,9 @@ use lsp_types::request::{self as ask, Request as _};
 use lsp_types::{
     ClientCapabilities, CompletionOptions, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
     DidOpenTextDocumentParams, DidSaveTextDocumentParams, HoverProviderCapability, InitializeParams, OneOf,
-    PublishDiagnosticsParams, ServerCapabilities, SignatureHelpOptions, TextDocumentIdentifier,
-    TextDocumentPositionParams, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
-    TextDocumentSyncSaveOptions, Uri,
+    PublishDiagnosticsParams, ReferenceParams, RenameOptions, RenameParams, ServerCapabilities, SignatureHelpOptions,
+    TextDocumentIdentifier, TextDocumentPositionParams, TextDocumentSyncCapability, TextDocumentSyncKind,
+    TextDocumentSyncOptions, TextDocumentSyncSaveOptions, Uri, WorkDoneProgressOptions,
 };
 use position::Lines;
 use serde::de::DeserializeOwned;
@@ -118,6 +118,10 @@ impl Server<'_> {
             ask::HoverRequest::METHOD => self.at(params, answers::hover),
             ask::SignatureHelpRequest::METHOD => self.at(params, answers::signatures),
             ask::GotoDefinition::METHOD => self.at(params, answers::definition),
+            ask::References::METHOD => self.references(params),
+            ask::DocumentHighlightRequest::METHOD => self.at(params, answers::highlights),
+            ask::PrepareRenameRequest::METHOD => self.at(params, answers::renamable),
+            ask::Rename::METHOD => self.rename(params),
             ask::DocumentSymbolRequest::METHOD => self.of(params, answers::symbols),
             ask::Formatting::METHOD => self.of(params, |document, _| answers::formatting(document)),
             other => Err((ErrorCode::MethodNotFound, format!("The server does not know `{other}`."))),
@@ -153,6 +157,12 @@ impl Server<'_> {
                 ..SignatureHelpOptions::default()
             }),
             definition_provider: Some(OneOf::Left(true)),
+            references_provider: Some(OneOf::Left(true)),
+            document_highlight_provider: Some(OneOf::Left(true)),
+            rename_provider: Some(OneOf::Right(RenameOptions {
+                prepare_provider: Some(true),
+                work_done_progress_options: WorkDoneProgressOptions::default(),
+            })),
             document_symbol_provider: Some(OneOf::Left(true)),
             document_formatting_provider: Some(OneOf::Left(true)),
             ..ServerCapabilities::default()
@@ -167,6 +177,27 @@ impl Server<'_> {
         let completion = self.client.text_document.as_ref().and_then(|document| document.completion.as_ref());
         let item = completion.and_then(|completion| completion.completion_item.as_ref());
         item.and_then(|item| item.snippet_support).unwrap_or(false)
+    }
+
+    fn references(&self, params: Value) -> Answer {
+        let ReferenceParams { context, .. } = parsed(params.clone())?;
+        self.at(params, |document, offset, around| {
+            answers::references(document, offset, around, context.include_declaration)
+        })
+    }
+
+    fn rename(&self, params: Value) -> Answer {
+        let RenameParams {
+            text_document_position: TextDocumentPositionParams { text_document, position },
+            new_name,
+            ..
+        } = parsed(params)?;
+        let Some(document) = self.documents.get(&text_document.uri) else { return Ok(Value::Null) };
+        let offset = Lines::of(&document.page.text).offset(position);
+        match answers::rename(document, offset, &self.near(&document.file), &new_name) {
+            Ok(edit) => valued(&edit),
+            Err(why) => Err((ErrorCode::RequestFailed, why)),
+        }
     }
 
     /// Answers a question about a place in a document; nothing is known of documents that are not open.

@@ -246,6 +246,42 @@ fn what_is_completed_can_be_put_into_the_text() {
 }
 
 #[test]
+fn a_name_is_found_wherever_it_is_used_and_can_be_changed() {
+    let home = Home::new(User::Me);
+    let web = uri(&home, "web.rhai");
+    let mut editor = Client::new(&home);
+    editor.open(&web, "let br = bridge(\"b\");\nprint(`😀 ${br}`);\nbr.up();\n");
+    let place = |line: u32, from: u32, to: u32| json!({ "start": { "line": line, "character": from }, "end": { "line": line, "character": to } });
+    let all = [place(0, 4, 6), place(1, 12, 14), place(2, 0, 2)];
+
+    let highlights = editor.at("textDocument/documentHighlight", &web, 2, 1);
+    let kinds: Vec<&Value> = highlights.as_array().unwrap().iter().map(|highlight| &highlight["kind"]).collect();
+    assert_eq!(kinds, [3, 2, 2], "written once, read twice");
+    for (declaration, wanted) in [(true, &all[..]), (false, &all[1..])] {
+        let found = editor.ask(
+            "textDocument/references",
+            json!({
+                "textDocument": { "uri": web }, "position": { "line": 1, "character": 13 },
+                "context": { "includeDeclaration": declaration },
+            }),
+        );
+        let wanted: Vec<Value> = wanted.iter().map(|range| json!({ "uri": web, "range": range })).collect();
+        assert_eq!(found, json!(wanted));
+    }
+
+    assert_eq!(editor.at("textDocument/prepareRename", &web, 1, 12), all[1]);
+    assert_eq!(editor.at("textDocument/prepareRename", &web, 0, 10), Value::Null, "a function of the language");
+    let rename = |name: &str| json!({ "textDocument": { "uri": web }, "position": { "line": 2, "character": 0 }, "newName": name });
+    let edit = editor.ask("textDocument/rename", rename("lan"));
+    let wanted: Vec<Value> = all.iter().map(|range| json!({ "range": range, "newText": "lan" })).collect();
+    assert_eq!(edit, json!({ "changes": { web.clone(): wanted } }));
+    let refused = editor.request("textDocument/rename", rename("for"));
+    assert_eq!(refused["error"]["code"], -32803);
+    assert!(refused["error"]["message"].as_str().unwrap().contains("`for` is not a name"), "{refused}");
+    assert_eq!(editor.end(), Some(0));
+}
+
+#[test]
 fn a_module_that_is_being_written_counts_as_it_is_there() {
     let home = Home::new(User::Me);
     home.write("part.rhai", "fn make() { }\n");
@@ -295,7 +331,8 @@ fn nonsense_is_survived() {
     assert_eq!(editor.receive()["error"]["code"], -32700);
     editor.raw(b"hello\r\n");
     assert_eq!(editor.receive()["error"]["code"], -32700);
-    assert_eq!(editor.request("textDocument/rename", json!({}))["error"]["code"], -32601);
+    assert_eq!(editor.request("textDocument/moniker", json!({}))["error"]["code"], -32601);
+    assert_eq!(editor.request("textDocument/rename", json!({}))["error"]["code"], -32602);
     assert_eq!(editor.request("textDocument/hover", json!([1]))["error"]["code"], -32602);
     editor.tell("textDocument/didOpen", json!({ "textDocument": 5 }));
     editor.tell("$/nothing", json!(null));
@@ -307,7 +344,7 @@ fn nonsense_is_survived() {
     );
     editor.open(&ghost, "((((\u{0}\u{feff}`${`${\"\\");
     for (line, character) in [(0, 9), (0, 4_294_967_295_u32), (4_294_967_295, 0)] {
-        for method in ["completion", "hover", "signatureHelp", "definition"] {
+        for method in ["completion", "hover", "signatureHelp", "definition", "documentHighlight", "prepareRename"] {
             editor.at(&format!("textDocument/{method}"), &ghost, line, character);
         }
     }

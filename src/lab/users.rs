@@ -48,18 +48,18 @@ fn entry(uid: u32) -> Option<Entry> {
 }
 
 fn in_file(uid: u32) -> Option<Entry> {
-    find(&fs::read_to_string("/etc/passwd").ok()?, uid)
+    find(&fs::read("/etc/passwd").ok()?, uid)
 }
 
 /// A user of a directory service, by getent(1).
 fn elsewhere(uid: u32) -> Option<Entry> {
     let mut getent = Command::new("getent");
     getent.args(["passwd", &uid.to_string()]).stdin(Stdio::null()).stderr(Stdio::null());
-    find(&String::from_utf8(getent.output().ok()?.stdout).ok()?, uid)
+    find(&getent.output().ok()?.stdout, uid)
 }
 
-fn find(text: &str, uid: u32) -> Option<Entry> {
-    text.lines().map(|line| Entry(line.to_owned())).find(|entry| entry.is_of(uid))
+fn find(bytes: &[u8], uid: u32) -> Option<Entry> {
+    String::from_utf8_lossy(bytes).lines().map(|line| Entry(line.to_owned())).find(|entry| entry.is_of(uid))
 }
 
 #[cfg(test)]
@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn a_user_is_found_by_the_number() {
-        let text = "# 7\nroot:x:0:0:root:/root:/bin/sh\nbroken\nlab:x:1007:7:,,,:/home/lab:/bin/sh\nbare:x:9::::\n";
+        let text =
+            b"# 7\nroot:x:0:0:root:/root:/bin/sh\nbroken \xff\nlab:x:1007:7:,,,:/home/lab:/bin/sh\nbare:x:9::::\n";
         let is = |uid: u32, login: Option<&str>, home: Option<&str>| {
             let entry = find(text, uid);
             let entry = entry.as_ref();

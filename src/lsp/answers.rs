@@ -3,13 +3,14 @@
 use super::documents::{Document, uri_of};
 use super::position::Lines;
 use crate::script::complete::{self, Candidate, CandidateKind};
-use crate::script::describe::{self, SymbolKind as Kind};
+use crate::script::describe::{self, SymbolKind as Kind, UseKind};
 use crate::script::page::Around;
 use crate::script::{format, stdlib};
 use lsp_types::{
-    CompletionItem, CompletionItemKind, CompletionList, CompletionTextEdit, DocumentSymbol, Documentation, Hover,
-    HoverContents, InsertTextFormat, Location, MarkupContent, MarkupKind, ParameterInformation, ParameterLabel,
-    SignatureHelp, SignatureInformation, SymbolKind, TextEdit, Uri,
+    CompletionItem, CompletionItemKind, CompletionList, CompletionTextEdit, DocumentHighlight, DocumentHighlightKind,
+    DocumentSymbol, Documentation, Hover, HoverContents, InsertTextFormat, Location, MarkupContent, MarkupKind,
+    ParameterInformation, ParameterLabel, Range, SignatureHelp, SignatureInformation, SymbolKind, TextEdit, Uri,
+    WorkspaceEdit,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -106,6 +107,43 @@ pub fn definition(document: &Document, offset: usize, around: &dyn Around) -> Op
         None => (uri_of(&absolute(Path::new(&source)))?, fs::read_to_string(&source).ok()?),
     };
     Some(Location::new(uri, Lines::of(&text).range(&declared.range)))
+}
+
+/// Where what the name at a place means is used in the document.
+pub fn references(document: &Document, offset: usize, around: &dyn Around, declaration: bool) -> Option<Vec<Location>> {
+    let uses = describe::uses(&document.page, offset, around)?;
+    let lines = Lines::of(&document.page.text);
+    let wanted = uses.iter().filter(|place| declaration || place.kind != UseKind::Declares);
+    Some(wanted.map(|place| Location::new(document.uri.clone(), lines.range(&place.range))).collect())
+}
+
+/// The same, to be shown in the text.
+pub fn highlights(document: &Document, offset: usize, around: &dyn Around) -> Option<Vec<DocumentHighlight>> {
+    let uses = describe::uses(&document.page, offset, around)?;
+    let lines = Lines::of(&document.page.text);
+    let highlight = |place: &describe::Use| DocumentHighlight {
+        range: lines.range(&place.range),
+        kind: Some(match place.kind {
+            UseKind::Declares | UseKind::Writes => DocumentHighlightKind::WRITE,
+            UseKind::Reads => DocumentHighlightKind::READ,
+        }),
+    };
+    Some(uses.iter().map(highlight).collect())
+}
+
+/// The name at a place, if it can be changed.
+pub fn renamable(document: &Document, offset: usize, around: &dyn Around) -> Option<Range> {
+    let uses = describe::uses(&document.page, offset, around)?;
+    let place = uses.iter().find(|place| place.range.start <= offset && offset <= place.range.end)?;
+    Some(Lines::of(&document.page.text).range(&place.range))
+}
+
+/// What gives another name to what the name at a place means.
+pub fn rename(document: &Document, offset: usize, around: &dyn Around, name: &str) -> Result<WorkspaceEdit, String> {
+    let uses = describe::rename(&document.page, offset, name, around)?;
+    let lines = Lines::of(&document.page.text);
+    let edits = uses.iter().map(|place| TextEdit::new(lines.range(&place.range), name.to_owned())).collect();
+    Ok(WorkspaceEdit::new([(document.uri.clone(), edits)].into()))
 }
 
 fn absolute(path: &Path) -> PathBuf {

@@ -79,6 +79,11 @@ impl<'t> Bindings<'t> {
         self.uses.get(&start).copied()
     }
 
+    /// Every place where a name is used, by where it begins, with the declaration that is meant.
+    pub fn uses(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.uses.iter().map(|(start, at)| (*start, *at))
+    }
+
     /// What can be used at a byte of the text; of two with one name the nearer one.
     pub fn visible(&self, tree: &Tree, offset: usize) -> Vec<usize> {
         let function = tree.functions.iter().position(|function| {

@@ -3,6 +3,7 @@
 
 mod signature;
 mod symbols;
+mod uses;
 
 use super::bindings::{Binding, BindingKind};
 use super::infer::{Facts, Meant};
@@ -12,6 +13,7 @@ use crate::ops::{self, FnDef, Kind, Opt, Ty};
 pub use signature::{Signature, Signatures, signatures};
 use std::ops::Range;
 pub use symbols::{Symbol, SymbolKind, symbols};
+pub use uses::{Use, UseKind, rename, uses};
 
 /// What is said of some bytes of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]

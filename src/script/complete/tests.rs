@@ -3,11 +3,11 @@ use crate::kernel::fake::FakeKernel;
 use crate::lab::Lab;
 use crate::names::LabName;
 use crate::ops::Ty;
-use crate::script::describe::{definition, hover, signatures, symbols};
+use crate::script::describe::{Use, UseKind, definition, hover, rename, signatures, symbols, uses};
 use crate::script::infer::Shape;
 use crate::script::page::{Live, Page};
 use crate::script::{Config, Near, Session};
-use proptest::{prop_assert, proptest};
+use proptest::{prop_assert, prop_assert_eq, proptest};
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
@@ -265,6 +265,115 @@ proptest! {
                 definition(&page, at, near);
                 symbols(&page, near);
             }
+            Ok(())
+        })?;
+    }
+}
+
+/// The text with each place that means what is at `^` in brackets: `[d:…]` where it is declared, `[w:…]`, `[r:…]`.
+fn marked(text: &str) -> Option<String> {
+    ask(text, Live::default(), |page, offset, near| {
+        let mut marked = page.text.to_string();
+        for place in uses(page, offset, near)?.into_iter().rev() {
+            let kind = match place.kind {
+                UseKind::Declares => 'd',
+                UseKind::Writes => 'w',
+                UseKind::Reads => 'r',
+            };
+            let name = format!("[{kind}:{}]", &page.text[place.range.clone()]);
+            marked.replace_range(place.range, &name);
+        }
+        Some(marked)
+    })
+}
+
+/// The text with another name for what is at `^`.
+fn renamed(text: &str, name: &str) -> Result<String, String> {
+    ask(text, Live::default(), |page, offset, near| Ok(with_name(page, rename(page, offset, name, near)?, name)))
+}
+
+fn with_name(page: &Page, places: Vec<Use>, name: &str) -> String {
+    let mut text = page.text.to_string();
+    places.into_iter().rev().for_each(|place| text.replace_range(place.range, name));
+    text
+}
+
+#[test]
+fn what_a_name_means_is_found_wherever_it_is_used() {
+    for (text, found) in [
+        ("let a^ = 1; { let a = a; a = 2; } a += 1; a", "let [d:a] = 1; { let a = [r:a]; a = 2; } [w:a] += 1; [r:a]"),
+        ("let a^ = 1; -((a)) + (a + 1)", "let [d:a] = 1; -(([r:a])) + ([r:a] + 1)"),
+        ("let b = 1; |b| ^b; print(`${b}`);", "let b = 1; |[d:b]| [r:b]; print(`${b}`);"),
+        ("let b^ = 1; |b| b; print(`${b}`);", "let [d:b] = 1; |b| b; print(`${[r:b]}`);"),
+        ("const N = 1; fn f(x) { x + global::^N }", "const [d:N] = 1; fn f(x) { x + global::[r:N] }"),
+        (
+            "import \"std/topo\" as topo^; topo::star(\"a\", 1);",
+            "import \"std/topo\" as [d:topo]; [r:topo]::star(\"a\", 1);",
+        ),
+        (
+            "fn f(x) { x } f^(1); m::f(2); 3.f(); let g = f;",
+            "fn [d:f](x) { x } [r:f](1); m::f(2); 3.[r:f](); let g = [r:f];",
+        ),
+        (
+            "fn f() { } fn f(a) { f^() } Fn(\"f\"); let f = 1; f",
+            "fn [d:f]() { } fn [d:f](a) { [r:f]() } Fn(\"[r:f]\"); let f = 1; f",
+        ),
+        // A function of the language, by the number of its arguments.
+        ("fn netns() { } ^netns(); netns(\"a\");", "fn [d:netns]() { } [r:netns](); netns(\"a\");"),
+        ("let a = 1; a.b^.c", "-"),
+        ("net^ns(\"a\")", "-"),
+        ("^", "-"),
+    ] {
+        assert_eq!(marked(text).as_deref().unwrap_or("-"), found, "{text}");
+    }
+}
+
+#[test]
+fn a_new_name_means_what_the_old_one_did_or_is_refused() {
+    let is =
+        |text: &str, name: &str, expected: &str| assert_eq!(renamed(text, name).as_deref(), Ok(expected), "{text}");
+    is(
+        "let a^ = 1; print(`${a} é ${a}`); a = a + a;",
+        "lan",
+        "let lan = 1; print(`${lan} é ${lan}`); lan = lan + lan;",
+    );
+    is(
+        "fn f^() { f() } fn f(x) { Fn(\"f\") } let g = f;",
+        "go_on",
+        "fn go_on() { go_on() } fn go_on(x) { Fn(\"go_on\") } let g = go_on;",
+    );
+    is("let a^ = 1; { let b = 2; } a", "b", "let b = 1; { let b = 2; } b");
+    for (text, name) in [
+        // It would be another one's.
+        ("let a^ = 1; { let b = 2; a }", "b"),
+        ("let a = 1; let b^ = 2; a", "a"),
+        ("fn f^() { } fn g() { } f();", "g"),
+        ("fn f^() { } let g = 1; let h = f;", "g"),
+        ("fn f^(x) { } bridge(\"b\"); f(1);", "bridge"),
+        // It is no name.
+        ("let a^ = 1;", "let"),
+        ("let a^ = 1;", "static"),
+        ("let a^ = 1;", "1a"),
+        ("let a^ = 1;", "a b"),
+        ("let a^ = 1;", " b"),
+        ("let a^ = 1;", ""),
+        // It is not ours.
+        ("br^idge(\"b\");", "lan"),
+    ] {
+        assert!(renamed(text, name).is_err(), "{text} with {name}: {:?}", renamed(text, name));
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_name_can_be_given_back(text in "(let |fn |[ab] ?|[(){}|;=,. ]|`\\$\\{|import \"m\" as |::){0,24}", at in 0_usize..64) {
+        ask("", Live::default(), |_, _, near| {
+            let page = Page::new(&text);
+            let Ok(places) = rename(&page, at.min(text.len()), "newer", near) else { return Ok(()) };
+            let (first, old) = (places[0].range.start, &text[places[0].range.clone()]);
+            let newer = Page::new(&with_name(&page, places.clone(), "newer"));
+            let back = rename(&newer, first, old, near).map(|places| with_name(&newer, places, old));
+            prop_assert_eq!(back.as_ref(), Ok(&text), "{}", newer.text);
             Ok(())
         })?;
     }

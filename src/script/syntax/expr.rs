@@ -209,6 +209,10 @@ impl Parser<'_> {
                 } else {
                     let inner = self.expr();
                     self.eat(")");
+                    // A name is where it is written, for who looks for it.
+                    if matches!(inner.kind, ExprKind::Name(_)) {
+                        return inner;
+                    }
                     inner.kind
                 }
             }

@@ -157,3 +157,18 @@ impl Tools {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_chosen_ahead_is_not_looked_for_again() {
+        let mut tools = Tools::default();
+        tools.expect()();
+        let ahead = tools.ahead.get().cloned().unwrap();
+        assert!(!ahead.found.is_empty() && ahead.chosen.is_some());
+        assert_eq!(tools.chosen(&Spaces::new().unwrap()).ok(), ahead.chosen);
+        assert_eq!(tools.found, ahead.found);
+    }
+}
