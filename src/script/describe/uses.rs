@@ -69,8 +69,8 @@ pub fn rename(page: &Page, offset: usize, name: &str, around: &dyn Around) -> Re
     };
     let after = targets(&Page::new(&text), around);
     if meant(after, &|start| start) != meant(all, &moved) {
-        let what = if matches!(target, Target::Binding(_)) { "a variable" } else { "a function" };
-        return Err(format!("With {what} called `{name}` some name here would mean another thing than it does."));
+        let what = if matches!(target, Target::Binding(_)) { "variable" } else { "function" };
+        return Err(format!("If this {what} were called `{name}`, some name in this file would mean something else."));
     }
     Ok(uses)
 }
