@@ -47,7 +47,7 @@ pub use near::Near;
 use page::Live;
 pub use params::{Param, ParamTy, ParamValue};
 use read::read;
-pub use read::read as read_text;
+pub use read::{read as read_text, standard_input};
 use rhai::{Dynamic, Engine, OptimizationLevel, Scope};
 use scan::{line_col, scan};
 use sources::Sources;

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// What to run and with which parameters.
 #[derive(Debug, Clone, Args)]
 pub struct RecipeArgs {
-    /// The recipe, a file of script
+    /// The recipe, a file of script; - for standard input
     #[arg(value_name = "RECIPE", required_unless_present = "help", add = completions::recipes())]
     pub recipe: Option<PathBuf>,
     #[command(flatten)]
@@ -88,6 +88,11 @@ impl ReportArgs {
     }
 }
 
+/// Whether a path stands for standard input.
+pub fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 /// A recipe's path from the root, for who looks at the lab from another folder.
 pub fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
@@ -115,11 +120,17 @@ impl Context {
 }
 
 impl RecipeArgs {
-    /// The recipe's path as the user wrote it.
+    /// The recipe's path as the user wrote it; for standard input what it is called.
     pub fn path(&self) -> OpResult<&Path> {
-        self.recipe.as_deref().ok_or_else(|| {
+        let path = self.recipe.as_deref().ok_or_else(|| {
             OpError::new("usage::recipe", "There is no recipe to run.").help("Name one.").class(Class::Usage)
-        })
+        })?;
+        Ok(if is_stdin(path) { Path::new("stdin") } else { path })
+    }
+
+    /// Whether the recipe comes from standard input.
+    pub fn is_stdin(&self) -> bool {
+        self.recipe.as_deref().is_some_and(is_stdin)
     }
 
     /// The same as words of another command line.

@@ -1,20 +1,17 @@
 //! `rhailab check`: everything wrong with recipes, without running them.
 
-use super::args::{Context, folders};
+use super::args::{Context, folders, is_stdin};
 use super::completions;
 use super::engine::{self, Ended};
 use super::progress::write_err;
 use super::told;
 use crate::diagnostics::finding_to_json;
 use crate::error::{Class, OpError, OpResult, io_words};
-use crate::script::{Finding, Session, Severity};
+use crate::script::{Finding, Session, Severity, standard_input};
 use clap::Args;
 use std::collections::BTreeSet;
-use std::io::{Read, Write, stdin, stdout};
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
-
-/// The longest text that is read from standard input, in bytes.
-const LONGEST: u64 = 16 << 20;
 
 /// Say what is wrong with recipes, without running them
 #[derive(Debug, Args)]
@@ -46,7 +43,7 @@ pub fn check(args: &CheckArgs, context: Context) -> Ended {
     let session = engine::reader(folders(&args.module_path)?)?;
     let mut tally = Tally::default();
     for file in &files {
-        let name = if file == Path::new("-") { &args.stdin_name } else { file };
+        let name = if is_stdin(file) { &args.stdin_name } else { file };
         for finding in findings(&session, file, name)? {
             if !tally.counts(&finding, name, &files) || args.quiet {
                 continue;
@@ -67,27 +64,10 @@ pub fn check(args: &CheckArgs, context: Context) -> Ended {
 }
 
 fn findings(session: &Session, file: &Path, name: &Path) -> OpResult<Vec<Finding>> {
-    if file != Path::new("-") {
+    if !is_stdin(file) {
         return Ok(session.check_file(file));
     }
     Ok(session.check_text(&name.display().to_string(), &standard_input()?, name))
-}
-
-/// The text on standard input.
-pub(super) fn standard_input() -> OpResult<String> {
-    let refuse = |why: &str| {
-        OpError::new("recipe::unreadable", format!("Standard input cannot be read: {why}."))
-            .help("It takes a recipe, as UTF-8 text.")
-            .usage()
-    };
-    let mut text = String::new();
-    // One byte more, to see whether there is more.
-    let read = stdin().lock().take(LONGEST + 1).read_to_string(&mut text);
-    match read {
-        Ok(length) if length as u64 > LONGEST => Err(refuse("it is longer than any recipe")),
-        Ok(_) => Ok(text),
-        Err(error) => Err(refuse(&io_words(&error))),
-    }
 }
 
 /// The files that are meant, with the recipes in folders and the folders in them.

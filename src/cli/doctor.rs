@@ -34,7 +34,7 @@ use std::rc::Rc;
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true, override_usage = "rhailab doctor [OPTIONS] [RECIPE]")]
 pub struct DoctorArgs {
-    /// A recipe, to look at what it needs
+    /// A recipe, to look at what it needs; - for standard input
     #[arg(value_name = "RECIPE")]
     recipe: Option<PathBuf>,
     #[command(flatten)]
@@ -61,7 +61,7 @@ pub fn doctor(args: &DoctorArgs, context: Context) -> Ended {
         Some(_) => Some(rehearsed(&recipe, &mut findings)?),
         None => None,
     };
-    let path = args.recipe.as_ref().map(|path| path.display().to_string());
+    let path = recipe.path().ok().map(|path| path.display().to_string());
     let findings = [judged(args.host, needs.as_ref().zip(path.as_deref()))?, findings].concat();
     print(&findings, path.as_deref(), args, context.stdout())?;
     let fails = findings.iter().any(|finding| finding.verdict == Verdict::Failure);

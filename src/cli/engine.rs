@@ -1,5 +1,6 @@
 //! The one place where the command line meets the script engine, the reports and the real kernel.
 
+use super::args::absolute;
 use super::progress::write_err;
 use super::style::Style;
 use crate::diagnostics;
@@ -15,7 +16,9 @@ use crate::lab::{Lab, Listener, Right, baseline};
 use crate::names::{LabName, Ns, NsName};
 use crate::observe::{Command, Output};
 use crate::script::sources::Sources;
-use crate::script::{Config, Finding, Names, Param, ParamValue, Print, Recipe, Session, limits, read_text};
+use crate::script::{
+    Config, Finding, Names, Param, ParamValue, Print, Recipe, Session, limits, read_text, standard_input,
+};
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -30,6 +33,8 @@ pub const ETC_NETNS: &str = "/etc/netns";
 pub struct Order {
     /// Its path, as the user wrote it.
     pub recipe: PathBuf,
+    /// Whether its text is on standard input, and that is but its name.
+    pub is_stdin: bool,
     /// Its parameters; of two with one name the last counts.
     pub params: Vec<(String, ParamValue)>,
     /// Further folders that modules may come from.
@@ -41,6 +46,11 @@ pub struct Order {
 }
 
 impl Order {
+    /// Where the recipe is, for who asks from another folder.
+    pub fn place(&self) -> PathBuf {
+        if self.is_stdin { self.recipe.clone() } else { absolute(&self.recipe) }
+    }
+
     /// The parameters as a user would write them.
     pub fn values(&self) -> Vec<(String, String)> {
         self.params.iter().map(|(name, value)| (name.clone(), value.plain())).collect()
@@ -234,7 +244,7 @@ impl Stage {
 
 /// A recipe's text.
 pub fn text(order: &Order) -> OpResult<String> {
-    read_text(&order.recipe)
+    if order.is_stdin { standard_input() } else { read_text(&order.recipe) }
 }
 
 /// What a recipe says about itself, without running it.

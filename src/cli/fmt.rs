@@ -1,11 +1,12 @@
 //! `rhailab fmt`: the layout of recipes.
 
+use super::args::is_stdin;
 use super::args::{Context, ReportArgs};
-use super::check::{recipes, standard_input};
+use super::check::recipes;
 use super::engine::Ended;
 use super::{CLOSED, completions, fail, told};
 use crate::error::{Class, OpError, OpResult, io_words};
-use crate::script::{self, read_text};
+use crate::script::{self, read_text, standard_input};
 use clap::Args;
 use serde_json::json;
 use std::fs;
@@ -44,7 +45,7 @@ pub fn fmt(args: &FmtArgs, context: Context) -> Ended {
 
 /// Lays a file out, or only names it, and says whether it has changed or would.
 fn one(file: &Path, only_name: bool, report: ReportArgs) -> OpResult<bool> {
-    let is_stdin = file == Path::new("-");
+    let is_stdin = is_stdin(file);
     let text = if is_stdin { standard_input()? } else { read_text(file)? };
     let laid_out = script::format::format(&text).ok_or_else(|| unclear(file))?;
     let differs = laid_out != text;

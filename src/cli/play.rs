@@ -1,6 +1,5 @@
 //! A run on its thread: the engine, the rehearsal, the recipe, the teardown.
 
-use super::args::absolute;
 use super::conduct::{Job, code_of, leftover_error};
 use super::engine::{self, Stage, Trouble};
 use super::foretell::Foretold;
@@ -39,7 +38,7 @@ impl Means {
 }
 
 fn journal(job: &Job, place: &Place) -> OpResult<Journal> {
-    let recipe = absolute(&job.order.recipe);
+    let recipe = job.order.place();
     Journal::create(&place.journal(), place.name(), &recipe.to_string_lossy(), place.durable(job.mode).as_deref())
 }
 
@@ -81,7 +80,7 @@ impl Play<'_> {
             code_of(&trouble.error)
         };
         progress.borrow_mut().rename(venue.claim.place().name().as_str());
-        let recipe = absolute(&job.order.recipe);
+        let recipe = job.order.place();
         progress.borrow_mut().start(job.mode, &recipe);
         let ended = means.map_err(Trouble::from).and_then(|mut means| {
             let stage = stage?;

@@ -85,6 +85,7 @@ pub fn prove(args: &ProveArgs, context: Context) -> Ended {
     if args.recipe.given.help {
         return recipe_help::show("prove", &args.recipe, context);
     }
+    require_file(&args.recipe)?;
     // What is wrong with the command line or the text is said once, and not by every trial.
     engine::describe(&default_name(args.recipe.path()?)?, &order(&args.recipe)?)?;
     Ok(all(&args.recipe, args.jobs, args.output, context)?)
@@ -92,7 +93,18 @@ pub fn prove(args: &ProveArgs, context: Context) -> Ended {
 
 /// The same as a step of `run` and `up`; the exit code is not 0 if they must not go on.
 pub fn before(recipe: &RecipeArgs, output: OutputArgs, context: Context) -> OpResult<i32> {
+    require_file(recipe)?;
     all(recipe, None, output, context)
+}
+
+/// Refuses a recipe that could be read only once.
+fn require_file(recipe: &RecipeArgs) -> OpResult<()> {
+    if !recipe.is_stdin() {
+        return Ok(());
+    }
+    Err(OpError::new("usage::stdin", "A recipe on standard input cannot be proved: a proof runs it many times.")
+        .help("Write it to a file.")
+        .class(Class::Usage))
 }
 
 fn all(recipe: &RecipeArgs, jobs: Option<NonZero<usize>>, output: OutputArgs, context: Context) -> OpResult<i32> {

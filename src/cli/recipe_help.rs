@@ -10,9 +10,9 @@ use std::io::{Write, stdout};
 
 /// Prints it.
 pub fn show(subcommand: &str, recipe: &RecipeArgs, context: Context) -> Ended {
-    let Some(path) = &recipe.recipe else { return command_help(subcommand, context) };
-    let about = engine::describe(&default_name(path)?, &order(recipe)?)?;
-    let text = describe(subcommand, &path.display().to_string(), &about, context.stdout());
+    let Some(word) = &recipe.recipe else { return command_help(subcommand, context) };
+    let about = engine::describe(&default_name(recipe.path()?)?, &order(recipe)?)?;
+    let text = describe(subcommand, &word.display().to_string(), &about, context.stdout());
     told(write!(stdout(), "{text}"))?;
     Ok(0)
 }

@@ -81,6 +81,12 @@ pub fn repl(args: &ReplArgs, context: Context) -> Ended {
             .class(Class::Usage)
             .into());
     }
+    if recipe.is_stdin() {
+        return Err(OpError::new("usage::stdin", "The recipe cannot be on standard input, where the entries are.")
+            .help("Name a file. Entries from a pipe need no recipe: `rhailab repl < FILE`.")
+            .class(Class::Usage)
+            .into());
+    }
     let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let start = Start {
         manner: Manner {

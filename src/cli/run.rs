@@ -121,6 +121,7 @@ fn start(
 pub fn order(args: &RecipeArgs) -> Result<Order, Trouble> {
     Ok(Order {
         recipe: args.path()?.to_owned(),
+        is_stdin: args.is_stdin(),
         params: args.parameters()?,
         module_path: args.module_path()?,
         max_operations: args.given.max_operations,

@@ -142,10 +142,19 @@ pub(crate) fn stands(
     text.push_str(&processes(records, standing, style));
     let all = records.len();
     if gone.is_empty() {
-        text.push_str(&format!("\n{}\n", style.paint(Ink::Made, &format!("All of its {all} changes stand."))));
+        let stand = match all {
+            0 => "It has made no changes.".to_owned(),
+            1 => "Its one change stands.".to_owned(),
+            all => format!("All of its {all} changes stand."),
+        };
+        text.push_str(&format!("\n{}\n", style.paint(Ink::Made, &stand)));
         return Ok(text);
     }
-    let count = format!("{} of its {all} changes do not stand:", gone.len());
+    let count = match (gone.len(), all) {
+        (_, 1) => "Its one change does not stand:".to_owned(),
+        (1, all) => format!("One of its {all} changes does not stand:"),
+        (gone, all) => format!("{gone} of its {all} changes do not stand:"),
+    };
     text.push_str(&format!("\n{}\n", style.paint(Ink::Bad, &count)));
     for (record, why) in gone {
         let command = render::commands(&record.change).join("; ");

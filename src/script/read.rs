@@ -1,7 +1,7 @@
 //! Reading the text of a recipe or module.
 
 use crate::error::{Class, OpError, OpResult, closest, io_words};
-use crate::kernel::read::whole;
+use crate::kernel::read::{self, whole};
 use crate::lab::stopped;
 use std::io::{Error, ErrorKind};
 use std::path::Path;
@@ -18,6 +18,21 @@ pub fn read(path: &Path) -> OpResult<String> {
         ErrorKind::Interrupted => stopped(),
         _ => unreadable(path, &error).class(Class::Usage),
     })?;
+    text(bytes, &format!("The file `{}`", path.display()))
+}
+
+/// Reads script text from standard input.
+pub fn standard_input() -> OpResult<String> {
+    let bytes = read::standard_input(LONGEST).map_err(|error| match error.kind() {
+        ErrorKind::Interrupted => stopped(),
+        _ => OpError::new("recipe::unreadable", format!("Standard input cannot be read: {}.", io_words(&error)))
+            .help("It takes a recipe, as UTF-8 text.")
+            .class(Class::Usage),
+    })?;
+    text(bytes, "Standard input")
+}
+
+fn text(bytes: Vec<u8>, what: &str) -> OpResult<String> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let bytes = error.as_bytes();
@@ -25,7 +40,7 @@ pub fn read(path: &Path) -> OpResult<String> {
         let byte = bytes.get(at).copied().unwrap_or_default();
         OpError::new(
             "recipe::not_utf8",
-            format!("The file `{}` is not UTF-8 text: its byte {at}, in line {line}, is 0x{byte:02x}.", path.display()),
+            format!("{what} is not UTF-8 text: its byte {at}, in line {line}, is 0x{byte:02x}."),
         )
         .help("Recipes are UTF-8; convert it, for example with `iconv -f LATIN1 -t UTF-8`.")
         .class(Class::Usage)

@@ -49,7 +49,7 @@ fn one_prompt_at_a_time_goes_on_with_a_lab() {
     let mut first = crate::support::Running(command.stdin(std::process::Stdio::piped()).spawn().unwrap());
     let mut input = first.0.stdin.take().unwrap();
     std::io::Write::write_all(&mut input, b"netns(\"there\");\n").unwrap();
-    eventually("the first one is in it", || home.run(&["status", "kept"]).out.contains("All of its 1 changes"));
+    eventually("the first one is in it", || home.run(&["status", "kept"]).out.contains("Its one change stands."));
     let busy = enter(&home, &["--lab", "kept"], "1\n").assert_fails(2);
     assert!(busy.contains("Another process works on the lab `kept`"), "{busy}");
     drop(input);
