@@ -1,10 +1,9 @@
 //! Rules and chains, taken back by the tag they carry: made by messages to `nf_tables` as iptables would send them
 //! ([`nft`]), or, where those do not know how, through one long-lived `iptables-restore` per namespace and family.
 //!
-//! Changes are made at once ([`Netfilter::apply`]) or together with others a little later
-//! ([`Netfilter::defer`]): committing to a table costs time in proportion to its size, in the kernel (`nf_tables`
-//! checks all its jumps again) and more so in the legacy tools (which write it anew), so a hundred small commits
-//! take twice to ten times as long as one large one.
+//! Changes are made at once ([`Netfilter::apply`]) or together with others a little later ([`Netfilter::defer`]):
+//! committing to a table costs time in proportion to its size, in the kernel (`nf_tables` checks all its jumps again) and
+//! more so in the legacy tools (which write it anew), so a hundred small commits take twice to ten times as long as one.
 
 use crate::change::{Change, Family, Identity, RuleEdit, Table};
 use crate::kernel::linux::nfnetlink::Nfnetlink;
@@ -15,6 +14,7 @@ use crate::names::{LabName, Ns};
 mod backend;
 pub mod census;
 mod child;
+mod choice;
 mod deferred;
 mod nft;
 mod pool;
@@ -32,6 +32,7 @@ pub use restore::restores_started;
 
 use backend::{Role, Tools};
 use child::Patience;
+use choice::Choice;
 use deferred::{Batch, Deferred};
 use pool::Pool;
 use restore::{Block, Fault};
@@ -57,6 +58,7 @@ struct Group<'a> {
 pub struct Netfilter {
     lab: LabName,
     tools: Tools,
+    choice: Choice,
     pool: Pool,
     /// Those in use last, newest first. Closing one waits until the kernel has freed what was deleted of rules, one
     /// grace period (15 to 20 ms), which a teardown has better uses for.
@@ -74,6 +76,7 @@ impl Netfilter {
         Netfilter {
             lab: lab.clone(),
             tools: Tools::default(),
+            choice: Choice::default(),
             pool: Pool::default(),
             sockets: Vec::new(),
             deferred: Vec::new(),
@@ -81,15 +84,14 @@ impl Netfilter {
         }
     }
 
-    /// The backend that this lab's rules are made in: `nf_tables`, unless the lab's root namespace has rules in
-    /// the legacy tables alone.
+    /// The backend that this lab's rules are made in.
     pub fn backend(&mut self, spaces: &Spaces) -> Done<Backend> {
-        self.tools.chosen(spaces)
+        self.choice.backend(&mut self.tools, spaces)
     }
 
-    /// What finds out which backend that is, on another thread in the lab's root namespace.
+    /// What finds that out on another thread, in the lab's root namespace.
     pub fn expect(&self) -> Errand {
-        self.tools.expect()
+        self.choice.expect()
     }
 
     /// The identity of the rules that change number `n` will make.

@@ -1,13 +1,10 @@
-//! Which iptables: the one that writes `nf_tables` or the legacy one, and where its programs are.
+//! The two kinds of iptables: the one that writes `nf_tables` and the legacy one, and where their programs are.
 
-use super::{child, read};
+use super::child;
 use crate::change::Family;
 use crate::kernel::linux::programs;
-use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::{Done, Errand, Refusal, Why};
-use crate::names::Ns;
+use crate::kernel::{Done, Refusal, Why};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
 
 /// Where the kernel keeps the rules. Each backend is blind to the other's, and packets meet both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,13 +52,10 @@ impl Role {
 }
 
 /// The iptables programs of this machine, looked for once each.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Tools {
     found: Vec<((Family, Backend, Role), PathBuf)>,
     plain: Vec<(Family, Option<Backend>)>,
-    chosen: Option<Backend>,
-    /// The same where it was found out ahead.
-    ahead: Arc<OnceLock<Tools>>,
 }
 
 impl Tools {
@@ -107,68 +101,5 @@ impl Tools {
         };
         self.plain.push((family, backend));
         Ok(backend)
-    }
-
-    /// The backend for a lab, chosen once.
-    pub(super) fn chosen(&mut self, spaces: &Spaces) -> Done<Backend> {
-        if let Some(tools) = self.ahead.get().filter(|_| self.chosen.is_none()) {
-            *self = tools.clone();
-        }
-        match self.chosen {
-            Some(backend) => Ok(backend),
-            None => self.choose(spaces),
-        }
-    }
-
-    /// What chooses it on another thread, in the lab's root namespace. Nobody waits for it, and an error is left to whoever
-    /// asks, and meets it too.
-    pub(super) fn expect(&self) -> Errand {
-        let ahead = Arc::clone(&self.ahead);
-        Box::new(move || {
-            let mut tools = Tools::default();
-            if Spaces::new().and_then(|spaces| tools.choose(&spaces)).is_ok() {
-                let _ = ahead.set(tools);
-            }
-        })
-    }
-
-    /// Nft, unless this machine's rules are in the legacy one.
-    fn choose(&mut self, spaces: &Spaces) -> Done<Backend> {
-        let has_nft = self.has(Family::V4, Backend::Nft)?;
-        if !has_nft {
-            // Asking for it says that it is missing, if it is.
-            self.program(Family::V4, Backend::Legacy, Role::Restore)?;
-        }
-        let is_legacy = !has_nft || self.is_used(spaces, Backend::Legacy)? && !self.is_used(spaces, Backend::Nft)?;
-        let backend = if is_legacy { Backend::Legacy } else { Backend::Nft };
-        self.chosen = Some(backend);
-        Ok(backend)
-    }
-
-    /// Whether the lab's root namespace has rules in a backend whose programs are there.
-    fn is_used(&mut self, spaces: &Spaces, backend: Backend) -> Done<bool> {
-        for family in [Family::V4, Family::V6] {
-            if let Some(saved) = read::saved(self, spaces, &Ns::Host, family, backend)?
-                && !saved.is_bare()
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_chosen_ahead_is_not_looked_for_again() {
-        let mut tools = Tools::default();
-        tools.expect()();
-        let ahead = tools.ahead.get().cloned().unwrap();
-        assert!(!ahead.found.is_empty() && ahead.chosen.is_some());
-        assert_eq!(tools.chosen(&Spaces::new().unwrap()).ok(), ahead.chosen);
-        assert_eq!(tools.found, ahead.found);
     }
 }
