@@ -6,10 +6,9 @@ mod support;
 
 use serde_json::Value;
 use std::fs;
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
-use support::{Home, Ran, Running, User, am_root, eventually, is_running, ordinary, outside, unique_seconds, users};
+use support::{Home, Running, User, am_root, eventually, is_running, ordinary, outside, unique_seconds, users};
 
 /// A bridge with one host on it that serves HTTP, and a bystander.
 const WEB: &str = r#"//! A small web lab.
@@ -24,43 +23,6 @@ print(http_get(`http://${lan.host(10).ip}:8080/`).status);
 
 fn json(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-#[test]
-fn a_recipe_can_come_from_standard_input() {
-    for user in users() {
-        let home = Home::new(user);
-        home.write("part.rhai", "fn greet(ns) { print(`hello from ${ns.name}`) }\n");
-        let text = "//! Greets.\nimport \"part\" as part;\nlet ns = netns(param(\"name\", \"web\", \"whose\"));\npart::greet(ns);\n";
-        let given = |args: &[&str], text: &[u8]| {
-            let mut command = home.rhailab(args);
-            let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-            // It may have ended without reading.
-            let _ = child.stdin.take().unwrap().write_all(text);
-            Ran::of(&child.wait_with_output().unwrap())
-        };
-        let run = given(&["run", "-", "-p", "name=db"], text.as_bytes());
-        assert_eq!((run.code, run.out.as_str()), (Some(0), "hello from db\n"), "{user:?}: {}", run.err);
-        let help = given(&["run", "-", "--help"], text.as_bytes()).assert_well();
-        assert!(help.contains("Greets.") && help.contains("rhailab run - "), "{help}");
-        let plan = given(&["plan", "-"], text.as_bytes()).assert_well();
-        assert!(plan.contains("ip netns add web   # stdin:3"), "{plan}");
-
-        assert_eq!(given(&["up", "-"], text.as_bytes()).code, Some(0));
-        let status = home.run(&["status", "stdin"]).assert_well();
-        assert!(status.contains("Recipe: stdin\n") && status.contains("Its one change stands."), "{status}");
-        home.run(&["down", "stdin"]).assert_well();
-
-        for (args, text, said) in [
-            (["run", "-"], &b"netns(1)"[..], "[stdin:1:7]"),
-            (["run", "-"], &b"\n\xff"[..], "Standard input is not UTF-8 text: its byte 1, in line 2, is 0xff."),
-            (["prove", "-"], text.as_bytes(), "a proof runs it many times"),
-            (["repl", "-"], text.as_bytes(), "where the entries are"),
-        ] {
-            let err = given(&args, text).assert_fails(2);
-            assert!(err.contains(said), "{user:?} {args:?}: {err}");
-        }
-    }
 }
 
 #[test]
