@@ -1,7 +1,6 @@
 //! `rhailab fmt`: the layout of recipes.
 
-use super::args::is_stdin;
-use super::args::{Context, ReportArgs};
+use super::args::{Context, ReportArgs, is_stdin};
 use super::check::recipes;
 use super::engine::Ended;
 use super::{CLOSED, completions, fail, told};
