@@ -10,7 +10,7 @@
 
 use std::env::{VarError, var};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -72,8 +72,9 @@ fn archive(name: &str) -> Result<Option<String>> {
     let linker = optional("RUSTC_LINKER")?;
     let mut linker = Command::new(if linker.is_empty() { "cc" } else { &linker });
     let Ok(output) = linker.arg(format!("-print-file-name=lib{name}.a")).output() else { return Ok(None) };
-    let path = PathBuf::from(String::from_utf8(output.stdout)?.trim());
-    Ok(path.is_absolute().then(|| path.display().to_string()))
+    let path = String::from_utf8(output.stdout)?.trim().to_owned();
+    // It is the bare name where there is none.
+    Ok(Path::new(&path).is_absolute().then_some(path))
 }
 
 /// Gives the linker flags, if it takes them.

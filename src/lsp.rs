@@ -180,32 +180,23 @@ impl Server<'_> {
     }
 
     fn references(&self, params: Value) -> Answer {
-        let ReferenceParams { context, .. } = parsed(params.clone())?;
-        self.at(params, |document, offset, around| {
-            answers::references(document, offset, around, context.include_declaration)
-        })
+        let ReferenceParams { text_document_position: place, context, .. } = parsed(params)?;
+        let declares = context.include_declaration;
+        let found =
+            self.asked_at(place, |document, offset, around| answers::references(document, offset, around, declares));
+        valued(&found)
     }
 
     fn rename(&self, params: Value) -> Answer {
-        let RenameParams {
-            text_document_position: TextDocumentPositionParams { text_document, position },
-            new_name,
-            ..
-        } = parsed(params)?;
-        let Some(document) = self.documents.get(&text_document.uri) else { return Ok(Value::Null) };
-        let offset = Lines::of(&document.page.text).offset(position);
-        match answers::rename(document, offset, &self.near(&document.file), &new_name) {
-            Ok(edit) => valued(&edit),
-            Err(why) => Err((ErrorCode::RequestFailed, why)),
-        }
+        let RenameParams { text_document_position: place, new_name, .. } = parsed(params)?;
+        let edit =
+            self.asked_at(place, |document, offset, around| answers::rename(document, offset, around, &new_name));
+        valued(&edit.transpose().map_err(|why| (ErrorCode::RequestFailed, why))?)
     }
 
-    /// Answers a question about a place in a document; nothing is known of documents that are not open.
+    /// Answers a question about a place in a document.
     fn at<T: Serialize>(&self, params: Value, ask: impl FnOnce(&Document, usize, &dyn Around) -> T) -> Answer {
-        let TextDocumentPositionParams { text_document, position } = parsed(params)?;
-        self.answered(&text_document.uri, |document, around| {
-            ask(document, Lines::of(&document.page.text).offset(position), around)
-        })
+        valued(&self.asked_at(parsed(params)?, ask))
     }
 
     /// Answers a question about a whole document.
@@ -217,14 +208,23 @@ impl Server<'_> {
             text_document: TextDocumentIdentifier,
         }
         let Whole { text_document } = parsed(params)?;
-        self.answered(&text_document.uri, ask)
+        valued(&self.asked(&text_document.uri, ask))
     }
 
-    fn answered<T: Serialize>(&self, uri: &Uri, ask: impl FnOnce(&Document, &dyn Around) -> T) -> Answer {
-        match self.documents.get(uri) {
-            Some(document) => valued(&ask(document, &self.near(&document.file))),
-            None => Ok(Value::Null),
-        }
+    fn asked_at<T>(
+        &self,
+        TextDocumentPositionParams { text_document, position }: TextDocumentPositionParams,
+        ask: impl FnOnce(&Document, usize, &dyn Around) -> T,
+    ) -> Option<T> {
+        self.asked(&text_document.uri, |document, around| {
+            ask(document, Lines::of(&document.page.text).offset(position), around)
+        })
+    }
+
+    /// Nothing is known of documents that are not open.
+    fn asked<T>(&self, uri: &Uri, ask: impl FnOnce(&Document, &dyn Around) -> T) -> Option<T> {
+        let document = self.documents.get(uri)?;
+        Some(ask(document, &self.near(&document.file)))
     }
 
     fn near(&self, file: &Path) -> Near<'_> {

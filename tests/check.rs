@@ -15,9 +15,7 @@ use rhailab::script::scan::scan;
 use rhailab::script::{Config, Finding, Session};
 use serde_json::Value;
 use std::cell::RefCell;
-use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
 use std::rc::Rc;
 use support::{Home, Ran, User};
 
@@ -296,13 +294,8 @@ fn warnings_fail_only_where_that_is_asked_for() {
 #[test]
 fn standard_input_is_checked_under_the_name_of_its_file() {
     let home = home();
-    let check = |text: &str| {
-        let mut command = home.rhailab(&["check", "--json", "--stdin-name", "labs/new.rhai", "-"]);
-        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-        Ran::of(&child.wait_with_output().unwrap())
-    };
-    let ran = check("import \"part\" as part;\n`é`; netns(part::mkae());\n");
+    let text = "import \"part\" as part;\n`é`; netns(part::mkae());\n";
+    let ran = home.feed(&["check", "--json", "--stdin-name", "labs/new.rhai", "-"], text.as_bytes());
     assert!(lines(&ran).contains(&("labs/new.rhai".into(), 2, "script::unknown_function".into())), "{}", ran.out);
     let json: Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
     assert_eq!((&json["col"], &json["end"]["col"]), (&12.into(), &22.into()), "columns are characters");

@@ -4,9 +4,7 @@
 
 mod support;
 
-use std::io::Write;
-use std::process::Stdio;
-use support::{Home, Ran, users};
+use support::{Home, users};
 
 #[test]
 fn a_recipe_can_come_from_standard_input() {
@@ -14,21 +12,14 @@ fn a_recipe_can_come_from_standard_input() {
         let home = Home::new(user);
         home.write("part.rhai", "fn greet(ns) { print(`hello from ${ns.name}`) }\n");
         let text = "//! Greets.\nimport \"part\" as part;\nlet ns = netns(param(\"name\", \"web\", \"whose\"));\npart::greet(ns);\n";
-        let given = |args: &[&str], text: &[u8]| {
-            let mut command = home.rhailab(args);
-            let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-            // It may have ended without reading.
-            let _ = child.stdin.take().unwrap().write_all(text);
-            Ran::of(&child.wait_with_output().unwrap())
-        };
-        let run = given(&["run", "-", "-p", "name=db"], text.as_bytes());
+        let run = home.feed(&["run", "-", "-p", "name=db"], text.as_bytes());
         assert_eq!((run.code, run.out.as_str()), (Some(0), "hello from db\n"), "{user:?}: {}", run.err);
-        let help = given(&["run", "-", "--help"], text.as_bytes()).assert_well();
+        let help = home.feed(&["run", "-", "--help"], text.as_bytes()).assert_well();
         assert!(help.contains("Greets.") && help.contains("rhailab run - "), "{help}");
-        let plan = given(&["plan", "-"], text.as_bytes()).assert_well();
+        let plan = home.feed(&["plan", "-"], text.as_bytes()).assert_well();
         assert!(plan.contains("ip netns add web   # stdin:3"), "{plan}");
 
-        assert_eq!(given(&["up", "-"], text.as_bytes()).code, Some(0));
+        assert_eq!(home.feed(&["up", "-"], text.as_bytes()).code, Some(0));
         let status = home.run(&["status", "stdin"]).assert_well();
         assert!(status.contains("Recipe: stdin\n") && status.contains("Its one change stands."), "{status}");
         home.run(&["down", "stdin"]).assert_well();
@@ -39,7 +30,7 @@ fn a_recipe_can_come_from_standard_input() {
             (["prove", "-"], text.as_bytes(), "a proof runs it many times"),
             (["repl", "-"], text.as_bytes(), "where the entries are"),
         ] {
-            let err = given(&args, text).assert_fails(2);
+            let err = home.feed(&args, text).assert_fails(2);
             assert!(err.contains(said), "{user:?} {args:?}: {err}");
         }
     }

@@ -134,7 +134,7 @@ pub fn highlights(document: &Document, offset: usize, around: &dyn Around) -> Op
 /// The name at a place, if it can be changed.
 pub fn renamable(document: &Document, offset: usize, around: &dyn Around) -> Option<Range> {
     let uses = describe::uses(&document.page, offset, around)?;
-    let place = uses.iter().find(|place| place.range.start <= offset && offset <= place.range.end)?;
+    let place = uses.iter().find(|place| place.is_at(offset))?;
     Some(Lines::of(&document.page.text).range(&place.range))
 }
 

@@ -253,9 +253,9 @@ fn in_call<'m>(
             let path = module_path(facts, around, &module.name, module.at.start)?;
             return Some((call.name.at.clone(), Meaning::InModule(path, name.to_owned())));
         }
-        let mut own = page.tree.functions.iter().filter(|function| function.name.name == name);
-        let fitting = own.clone().find(|function| function.params.len() == call.args.len());
-        if let Some(function) = fitting.or_else(|| own.next()) {
+        let fitting = facts.own(call).map(|(_, function)| function);
+        let named = || page.tree.functions.iter().find(|function| function.name.name == name);
+        if let Some(function) = fitting.or_else(named) {
             return Some((call.name.at.clone(), Meaning::Own(function)));
         }
         let defs = defs(facts, call);

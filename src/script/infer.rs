@@ -281,8 +281,8 @@ impl<'t> Facts<'t> {
         Worth { shape, is_certain, value: self.outcome(&meant, call).ok().flatten() }
     }
 
-    /// The script's own function that is called.
-    fn own(&self, call: &Call) -> Option<(usize, &'t Function)> {
+    /// The script's own function that is called, if it is not one of a module.
+    pub fn own(&self, call: &Call) -> Option<(usize, &'t Function)> {
         let is_it = |function: &&Function| function.name.name == call.name.name;
         let mut all = self.tree.functions.iter().enumerate().filter(|(_, function)| is_it(function));
         all.find(|(_, function)| function.params.len() == call.args.len())

@@ -16,7 +16,6 @@ mod stays;
 mod transactions;
 
 use std::fs;
-use std::io::Write;
 use support::{Home, Ran};
 
 /// One of each kind of change.
@@ -62,15 +61,7 @@ fn lab() -> (String, String) {
 
 /// Runs entries that come from a pipe.
 fn enter(home: &Home, args: &[&str], entries: &str) -> Ran {
-    let mut command = home.rhailab(&[&["repl"], args].concat());
-    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let entries = entries.to_owned();
-    // Beside the reading, or both could wait for the other. That it is not read to the end is no failure.
-    let writer = std::thread::spawn(move || drop(input.write_all(entries.as_bytes())));
-    let ran = Ran::of(&child.wait_with_output().unwrap());
-    writer.join().unwrap();
-    ran
+    home.feed(&[&["repl"], args].concat(), entries.as_bytes())
 }
 
 /// What a file of the home says.

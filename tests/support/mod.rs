@@ -133,6 +133,19 @@ impl Home {
         Ran::of(&self.rhailab(args).output().unwrap())
     }
 
+    /// Runs the binary to its end, with this on its standard input.
+    pub fn feed(&self, args: &[&str], text: &[u8]) -> Ran {
+        use std::io::Write;
+        let mut child = self.rhailab(args).stdin(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let text = text.to_owned();
+        // Beside the reading, or both could wait for the other. That it is not read to the end is no failure.
+        let writer = std::thread::spawn(move || drop(input.write_all(&text)));
+        let ran = Ran::of(&child.wait_with_output().unwrap());
+        writer.join().unwrap();
+        ran
+    }
+
     /// Runs a recipe in a sandbox and returns what it prints; it must end well and complain of nothing.
     pub fn recipe(&self, text: &str) -> String {
         let path = self.write("test.rhai", text);

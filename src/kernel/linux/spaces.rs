@@ -96,9 +96,9 @@ mod request {
     nix::ioctl_none_bad!(netns_of, 0x894C);
 }
 
-/// The calling thread's network namespace, by a socket that was opened in it. Not by `/proc/thread-self`, if that can be helped: what is known there is taken
-/// apart when the thread ends, and whoever waits for the process at that time spins for up to a tick (`d_invalidate` in the
-/// kernel's fs/dcache.c, which does not wait for another that is at it).
+/// The calling thread's network namespace, by a socket that was opened in it. Not by `/proc/thread-self`, if that can be
+/// helped: what is known there is taken apart when the thread ends, and whoever waits for the process at that time spins for
+/// up to a tick (`d_invalidate` in the kernel's fs/dcache.c, which does not wait for another that is at it).
 fn own(socket: impl AsFd) -> Done<File> {
     let socket = socket.as_fd().as_raw_fd();
     #[expect(unsafe_code, reason = "an ioctl is unsafe in itself, and returns a number")]

@@ -17,6 +17,13 @@ pub struct Use {
     pub kind: UseKind,
 }
 
+impl Use {
+    /// Whether a byte is in the name or at its end.
+    pub fn is_at(&self, offset: usize) -> bool {
+        self.range.start <= offset && offset <= self.range.end
+    }
+}
+
 /// What happens where a name is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UseKind {
@@ -78,8 +85,7 @@ pub fn rename(page: &Page, offset: usize, name: &str, around: &dyn Around) -> Re
 /// What is meant at a byte, with all places of it.
 fn at(all: Targets, offset: usize) -> Option<(Target, Vec<Use>)> {
     // Where one name ends no other begins.
-    let is_here = |place: &Use| place.range.start <= offset && offset <= place.range.end;
-    let target = all.values().find(|(_, place)| is_here(place))?.0;
+    let target = all.values().find(|(_, place)| place.is_at(offset))?.0;
     Some((target, all.into_values().filter(|(other, _)| *other == target).map(|(_, place)| place).collect()))
 }
 
@@ -130,8 +136,7 @@ fn targets(page: &Page, around: &dyn Around) -> Targets {
 
 /// Whether a call of the name of one of the text's functions is one of it, and not of the language's.
 fn is_own(facts: &Facts<'_>, call: &Call) -> bool {
-    let mut own = facts.tree.functions.iter().filter(|function| function.name.name == call.name.name);
-    call.modules.is_empty() && (own.any(|own| own.params.len() == call.args.len()) || defs(facts, call).is_empty())
+    call.modules.is_empty() && (facts.own(call).is_some() || defs(facts, call).is_empty())
 }
 
 /// The name in `Fn("name")`.
