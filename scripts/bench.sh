@@ -12,8 +12,8 @@ need cc ip iptables-nft
 
 mkdir -p "${CARGO_TARGET_DIR:-target}"
 target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
-cargo build --release --locked --quiet --target-dir "$target"
-cargo build --release --locked --quiet --target-dir "$target/benches" --manifest-path benches/Cargo.toml
+cargo build --release --locked --target-dir "$target"
+cargo build --release --locked --target-dir "$target/benches" --manifest-path benches/Cargo.toml
 scratch=$(mktemp -d "$target/bench.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 

@@ -7,11 +7,8 @@ cd "$(dirname "$0")/.."
 need cc ip iptables-nft newuidmap python3
 
 binary=${CARGO_TARGET_DIR:-target}/release/rhailab
-quiet=--quiet
 if [ ! -x "$binary" ]; then
     echo "Building rhailab, which takes a few minutes the first time." >&2
-    quiet=
 fi
-# shellcheck disable=SC2086 # none or one word
-cargo build --release --locked $quiet
+cargo build --release --locked
 exec "$binary" run --verbose "$@" scripts/labs/container-networking.rhai
