@@ -39,7 +39,7 @@ pub(crate) mod survey;
 mod welcome;
 mod why;
 
-use crate::error::{OpError, OpResult, closest, io_words};
+use crate::model::error::{OpError, OpResult, closest, io_words};
 use crate::kernel::memory;
 use args::Context;
 use clap::builder::StyledStr;

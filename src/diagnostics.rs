@@ -6,7 +6,7 @@
 mod fold;
 mod report;
 
-use crate::error::{Class, OpError, Site};
+use crate::model::error::{Class, OpError, Site};
 use crate::script::scan::line_col;
 use crate::script::sources::Sources;
 use crate::script::{Finding, Severity};
@@ -121,7 +121,7 @@ fn class(class: Class) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::{Style, render, to_json};
-    use crate::error::{Class, Mark, OpError, Site};
+    use crate::model::error::{Class, Mark, OpError, Site};
     use crate::script::sources::Sources;
 
     const PLAIN: Style = Style { color: false, width: 80, unicode: false };

@@ -1,9 +1,9 @@
 //! A recipe's changes as two plain shell scripts, one up and one down, that need no rhailab.
 
-use crate::change::{Change, Identity};
-use crate::error::Site;
+use crate::model::change::{Change, Identity};
+use crate::model::error::Site;
 use crate::lab::{Record, teardown};
-use crate::render;
+use crate::model::render;
 use std::collections::HashSet;
 
 mod places;

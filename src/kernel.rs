@@ -5,9 +5,9 @@
 //! (and does what nobody can see yet: an unnamed namespace, a process that waits to be released), the caller
 //! writes that to the journal, and [`Kernel::apply`] acts. [`Kernel::undo`] compares the identity first.
 
-use crate::change::{Change, Identity};
-use crate::names::{IfName, Ns};
-use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
+use crate::model::change::{Change, Identity};
+use crate::model::names::{IfName, Ns};
+use crate::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
 use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
@@ -25,7 +25,7 @@ pub mod read;
 pub mod terminal;
 
 /// Why a kernel (or a tool in its service) did not do what was asked, in its own terms. The lab turns it into
-/// an [`OpError`](crate::error::OpError), because it knows what the recipe did before.
+/// an [`OpError`](crate::model::error::OpError), because it knows what the recipe did before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// What kind of refusal.

@@ -1,11 +1,11 @@
 //! The lab: the only mutator. It journals every change before it is made, rolls a failed call back, and
 //! unwinds everything at the end.
 
-use crate::change::{Change, Identity};
-use crate::error::{OpError, OpResult, Site};
+use crate::model::change::{Change, Identity};
+use crate::model::error::{OpError, OpResult, Site};
 use crate::kernel::{Entry, Kernel, Refusal, Undone, Why};
-use crate::names::{IfName, LabName, Ns};
-use crate::render;
+use crate::model::names::{IfName, LabName, Ns};
+use crate::model::render;
 use index::Index;
 use ipnet::IpNet;
 use journal::Line;

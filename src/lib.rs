@@ -25,9 +25,4 @@ pub mod lab;
 // 2 kernel
 pub mod kernel;
 // 1 data
-pub mod change;
-pub mod error;
-pub mod names;
-pub mod observe;
-pub mod render;
-pub mod terrain;
+pub mod model;

@@ -1,6 +1,6 @@
 //! The vocabulary of the language: every DSL function, as a [`FnDef`] with its documentation and a planner.
 //!
-//! A function checks its arguments, plans [`Change`](crate::change::Change)s and commits them to the lab; it
+//! A function checks its arguments, plans [`Change`](crate::model::change::Change)s and commits them to the lab; it
 //! never touches the kernel itself. [`FAMILIES`] is the one list that registration, `help()`, the reference,
 //! completion and the meta-tests are made from. To add a function: write its `FnDef` in the file of its family
 //! and put it in that family's `DEFS`.

@@ -20,7 +20,7 @@ use crate::cli::engine::{self, Trouble};
 use crate::cli::events::Json;
 use crate::cli::progress::Progress;
 use crate::cli::style::Style;
-use crate::error::OpError;
+use crate::model::error::OpError;
 use crate::lab::{Lab, Right};
 use crate::script::prompt::Prompt;
 use history::History;

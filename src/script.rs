@@ -32,10 +32,10 @@ pub mod syntax;
 pub mod values;
 pub mod vocabulary;
 
-use crate::error::{OpError, OpResult, Site};
+use crate::model::error::{OpError, OpResult, Site};
 use crate::kernel::interrupt;
 use crate::lab::Lab;
-use crate::names::Ns;
+use crate::model::names::Ns;
 pub use check::{Finding, Severity};
 use check::{Program, Unit};
 use compile::{Compiled, compile_after};

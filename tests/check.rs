@@ -9,7 +9,7 @@ mod support;
 use recipes::{Shown, examples, fences, files};
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::Lab;
-use rhailab::names::LabName;
+use rhailab::model::names::LabName;
 use rhailab::script::format::format;
 use rhailab::script::scan::scan;
 use rhailab::script::{Config, Finding, Session};

@@ -13,7 +13,7 @@ use rhailab::kernel::linux::netlink::{Counts, counts};
 use rhailab::kernel::linux::{LinuxKernel, Setup};
 use rhailab::lab::Lab;
 use rhailab::lab::store::{self, Journal};
-use rhailab::names::LabName;
+use rhailab::model::names::LabName;
 use rhailab::script::{Config, Session};
 use std::cell::RefCell;
 use std::fs;

@@ -12,7 +12,7 @@ mod support;
 use rhailab::diagnostics::{Style, render};
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::Lab;
-use rhailab::names::LabName;
+use rhailab::model::names::LabName;
 use rhailab::script::{Config, Session};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::kernel::interrupt;
 use rhailab::lab::Lab;
-use rhailab::names::LabName;
+use rhailab::model::names::LabName;
 use rhailab::script::{Config, Session};
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -5,8 +5,8 @@
 mod scratch;
 
 use rhailab::kernel::linux::process::Processes;
-use rhailab::names::{Ns, NsName};
-use rhailab::observe::{Command, Output};
+use rhailab::model::names::{Ns, NsName};
+use rhailab::model::observe::{Command, Output};
 use scratch::{Scratch, argv, eventually, exists, netns, runs};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -7,7 +7,7 @@
 mod support;
 
 use nix::fcntl::{Flock, FlockArg};
-use rhailab::change::{Family, Table};
+use rhailab::model::change::{Family, Table};
 use rhailab::kernel::linux::netfilter::Backend;
 use rhailab::kernel::{Undone, Why, interrupt};
 use std::fs::File;

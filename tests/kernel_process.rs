@@ -5,12 +5,12 @@
 mod scratch;
 
 use nix::sys::signal::Signal;
-use rhailab::change::{Identity, NewProcess};
+use rhailab::model::change::{Identity, NewProcess};
 use rhailab::kernel::Undone;
 use rhailab::kernel::linux::process::Processes;
 use rhailab::kernel::linux::spaces::Spaces;
-use rhailab::names::Ns;
-use rhailab::observe::ProcState;
+use rhailab::model::names::Ns;
+use rhailab::model::observe::ProcState;
 use scratch::{Scratch, argv, eventually, exists, netns, runs};
 use std::fs;
 use std::io::{BufRead, BufReader};

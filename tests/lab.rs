@@ -4,13 +4,13 @@
 mod fakes;
 
 use fakes::Watched;
-use rhailab::change::Family;
-use rhailab::change::{Change, LinkKind, LinkSet, NewLink, Route, RuleEdit, Table};
-use rhailab::error::Site;
+use rhailab::model::change::Family;
+use rhailab::model::change::{Change, LinkKind, LinkSet, NewLink, Route, RuleEdit, Table};
+use rhailab::model::error::Site;
 use rhailab::kernel::Kernel;
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::{Event, Lab, baseline, journal, store};
-use rhailab::names::{ChainName, IfName, LabName, Ns, NsName};
+use rhailab::model::names::{ChainName, IfName, LabName, Ns, NsName};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -75,7 +75,7 @@ fn changes() -> Vec<Change> {
         Change::WriteFile { path: "/etc/netns/web/resolv.conf".into(), text: "nameserver 10.0.0.1\n".into() },
         Change::Start {
             ns: web,
-            process: rhailab::change::NewProcess {
+            process: rhailab::model::change::NewProcess {
                 name: "nap".into(),
                 argv: vec!["sleep".into(), "9".into()],
                 env: vec![],

@@ -9,7 +9,7 @@ use source::Source;
 
 /// The modules of the library, lowest layer first. Modules of one layer may use one another.
 const LAYERS: &[&[&str]] = &[
-    &["change", "error", "names", "observe", "render", "terrain"],
+    &["model"],
     &["kernel"],
     &["lab"],
     &["ops"],
@@ -169,7 +169,7 @@ fn the_check_sees_what_it_should() {
         ("src/kernel.rs", "use crate::{change::{Change, Family}, ops::FnDef};"),
         ("src/kernel/linux/link.rs", "fn f() { super::super::super::lab::x() }"),
         ("src/lab/store.rs", "use super::super::script::Engine;"),
-        ("src/names.rs", "fn f(lab: &crate::lab::Lab) {}"),
+        ("src/model/names.rs", "fn f(lab: &crate::lab::Lab) {}"),
         ("src/ops/vip.rs", "use rhai::Engine;"),
         ("src/cli/run.rs", "fn f() -> miette::Report {}"),
         ("src/lab/store.rs", "use nix::unistd;"),
@@ -186,7 +186,7 @@ fn the_check_sees_what_it_should() {
         ("src/main.rs", "use rhailab::cli;"),
         ("src/lab.rs", "use crate::kernel::{Kernel, fake::Fake}; // crate::ops"),
         ("src/lab.rs", "//! [`all`](crate::ops::all)"),
-        ("src/names.rs", "use crate::error::OpError;\n#[cfg(test)]\nmod tests {\n    use super::*;\n}"),
+        ("src/model/names.rs", "use crate::model::error::OpError;\n#[cfg(test)]\nmod tests {\n    use super::*;\n}"),
         ("src/lab/sandbox.rs", "use nix::sched::unshare;"),
         ("src/kernel/linux/link.rs", "use super::spaces::Spaces; use nix::errno::Errno;"),
         ("src/ops.rs", "mod iptables;\nconst X: &[FnDef] = iptables::DEFS;"),

@@ -1,10 +1,10 @@
 //! The language on the fake kernel: what recipes can say, and what reaches the lab.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
-use rhailab::error::{Class, OpError};
+use rhailab::model::error::{Class, OpError};
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::Lab;
-use rhailab::names::LabName;
+use rhailab::model::names::LabName;
 use rhailab::script::{Config, ParamTy, ParamValue, Recipe, Session, limits};
 use std::cell::RefCell;
 use std::path::Path;

@@ -8,7 +8,7 @@ mod support;
 
 use machine::{assert_same, state};
 use rhailab::kernel::linux::{conntrack, spaces::Spaces};
-use rhailab::names::Ns;
+use rhailab::model::names::Ns;
 use support::{Home, User};
 
 /// Two web servers on a bridge, each with a name; nobody masquerades their subnet.

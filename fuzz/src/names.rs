@@ -1,8 +1,8 @@
 //! Names, and values as recipes write them: what is accepted is harmless and means the same when it is written again;
 //! what is refused is refused in words that can be printed.
 
-use rhailab::error::OpError;
-use rhailab::names::{Chain, ChainName, IfName, Interface, Lab, LabName, Name, NameKind, Namespace, NsName, proposal};
+use rhailab::model::error::OpError;
+use rhailab::model::names::{Chain, ChainName, IfName, Interface, Lab, LabName, Name, NameKind, Namespace, NsName, proposal};
 use rhailab::ops::{Ty, Value};
 use rhailab::script::values::{text, value};
 use std::path::{Component, Path};

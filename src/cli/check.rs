@@ -6,7 +6,7 @@ use super::engine::{self, Ended};
 use super::progress::write_err;
 use super::told;
 use crate::diagnostics::finding_to_json;
-use crate::error::{Class, OpError, OpResult, io_words};
+use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::script::{Finding, Session, Severity, standard_input};
 use clap::Args;
 use std::collections::BTreeSet;

@@ -4,10 +4,10 @@
 
 use super::engine::{self, Ended};
 use super::{Cli, logs, told};
-use crate::change::Change;
+use crate::model::change::Change;
 use crate::lab::registry::{Place, Registry};
 use crate::lab::store;
-use crate::names::LabName;
+use crate::model::names::LabName;
 use crate::ops;
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::CompleteEnv;

@@ -7,11 +7,11 @@ use super::foretell;
 use super::guard::under_watch;
 use super::play::{Means, Play, Venue};
 use super::progress::write_err;
-use crate::error::{Class, OpError, OpResult};
+use crate::model::error::{Class, OpError, OpResult};
 use crate::lab::registry::{Claim, Mode, Registry};
 use crate::lab::sandbox::{self, Holder, Outcome, Spec, Verdict};
 use crate::lab::{Fault, Leftover};
-use crate::names::LabName;
+use crate::model::names::LabName;
 
 /// A recipe to be run, where, and what becomes of the lab.
 #[derive(Debug, Clone)]

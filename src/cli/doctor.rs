@@ -19,7 +19,7 @@ use super::recipe_help;
 use super::run::order;
 use super::style::Style;
 use super::told;
-use crate::error::{Class, OpResult};
+use crate::model::error::{Class, OpResult};
 use crate::kernel::linux::netfilter::census::Tool;
 use crate::lab::machine::{Facts, examine, iptables, manager, try_sandbox};
 use crate::lab::sandbox::Settings;

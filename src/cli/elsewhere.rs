@@ -2,7 +2,7 @@
 //! test. Looked for from here, all their network would seem to be gone.
 
 use super::engine;
-use crate::error::{Class, OpError, OpResult};
+use crate::model::error::{Class, OpError, OpResult};
 use crate::lab::registry::Card;
 
 /// Refuses a lab whose network is elsewhere.

@@ -4,7 +4,7 @@ use super::args::absolute;
 use super::progress::write_err;
 use super::style::Style;
 use crate::diagnostics;
-use crate::error::{OpError, OpResult, closest};
+use crate::model::error::{OpError, OpResult, closest};
 use crate::kernel::fake::{FakeKernel, Programs};
 use crate::kernel::linux::nursery::Nursery;
 use crate::kernel::linux::process::Processes;
@@ -13,8 +13,8 @@ use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
 use crate::kernel::{Done, Errno, Kernel, Refusal, Why, interrupt};
 use crate::lab::registry::{Mode, Place, Registry};
 use crate::lab::{Lab, Listener, Right, baseline};
-use crate::names::{LabName, Ns, NsName};
-use crate::observe::{Command, Output};
+use crate::model::names::{LabName, Ns, NsName};
+use crate::model::observe::{Command, Output};
 use crate::script::sources::Sources;
 use crate::script::{
     Config, Finding, Names, Param, ParamValue, Print, Recipe, Session, limits, read_text, standard_input,

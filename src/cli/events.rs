@@ -1,12 +1,12 @@
 //! The events of `--json`, as documented in docs/json.md: one object per line, told apart by `event`.
 
-use crate::change::Change;
+use crate::model::change::Change;
 use crate::diagnostics::to_json;
-use crate::error::{OpError, Site};
+use crate::model::error::{OpError, Site};
 use crate::kernel::Undone;
 use crate::lab::registry::Mode;
 use crate::lab::{Event, Record};
-use crate::render;
+use crate::model::render;
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -115,7 +115,7 @@ impl<'a> Json<'a> {
                 site,
                 change,
                 commands: render::commands(change),
-                already: *identity == crate::change::Identity::Already,
+                already: *identity == crate::model::change::Identity::Already,
             },
             Event::Undone(record, undone) => {
                 let (outcome, why) = match undone {

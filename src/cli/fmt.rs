@@ -4,7 +4,7 @@ use super::args::{Context, ReportArgs, is_stdin};
 use super::check::recipes;
 use super::engine::Ended;
 use super::{CLOSED, completions, fail, told};
-use crate::error::{Class, OpError, OpResult, io_words};
+use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::script::{self, read_text, standard_input};
 use clap::Args;
 use serde_json::json;

@@ -1,11 +1,11 @@
 //! What a recipe would touch, found out by a rehearsal on the kernel in memory.
 
 use super::engine::{Stage, Trouble};
-use crate::change::{Change, LinkKind};
+use crate::model::change::{Change, LinkKind};
 use crate::export::{Deed, Step};
 use crate::kernel::Undone;
 use crate::lab::Event;
-use crate::names::{LabName, Ns};
+use crate::model::names::{LabName, Ns};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;

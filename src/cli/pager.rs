@@ -2,7 +2,7 @@
 
 use super::style::Style;
 use super::{engine, told};
-use crate::error::OpResult;
+use crate::model::error::OpResult;
 use std::io::{Write, stdout};
 use std::process::{Command, Stdio};
 

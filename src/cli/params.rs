@@ -1,7 +1,7 @@
 //! `--params FILE`: a recipe's parameters from a TOML or JSON file.
 
 use super::engine::Trouble;
-use crate::error::{Class, Mark, OpError, Site, io_words};
+use crate::model::error::{Class, Mark, OpError, Site, io_words};
 use crate::kernel::read::whole;
 use crate::script::ParamValue;
 use crate::script::scan::{line_col, offset};

@@ -3,12 +3,12 @@
 use super::args::{Context, OutputArgs};
 use super::events::{Json, milliseconds};
 use super::style::{Ink, Style, cut};
-use crate::change::{Change, Identity};
-use crate::error::{Class, OpError, OpResult, Site, io_words};
+use crate::model::change::{Change, Identity};
+use crate::model::error::{Class, OpError, OpResult, Site, io_words};
 use crate::kernel::{Undone, interrupt};
 use crate::lab::registry::Mode;
 use crate::lab::{Event, Record, STOPPED};
-use crate::render;
+use crate::model::render;
 use std::io::{Error, ErrorKind, Write, stderr, stdout};
 use std::time::{Duration, Instant};
 

@@ -8,7 +8,7 @@ use super::args::{Context, OutputArgs, RecipeArgs, default_name};
 use super::engine::{self, Ended};
 use super::recipe_help;
 use super::run::order;
-use crate::error::{Class, OpError, OpResult, io_words};
+use crate::model::error::{Class, OpError, OpResult, io_words};
 use clap::Args;
 use report::Report;
 use serde::{Deserialize, Serialize};

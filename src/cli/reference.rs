@@ -3,7 +3,7 @@
 use super::args::{Context, ReportArgs};
 use super::engine::{self, Ended};
 use super::{completions, pager, told};
-use crate::error::{Class, OpError, closest, io_words};
+use crate::model::error::{Class, OpError, closest, io_words};
 use crate::ops::{self, reference};
 use crate::script;
 use clap::{Args, ValueHint};

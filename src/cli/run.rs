@@ -5,10 +5,10 @@ use super::conduct::{Job, conduct, require_rights};
 use super::engine::{Ended, Order, Trouble};
 use super::prove;
 use super::recipe_help;
-use crate::error::OpError;
+use crate::model::error::OpError;
 use crate::lab::Fault;
 use crate::lab::registry::Mode;
-use crate::names::LabName;
+use crate::model::names::LabName;
 use clap::Args;
 
 /// Run a recipe, and take everything down when it ends

@@ -9,14 +9,14 @@ use super::progress::place as at;
 use super::style::{Ink, Style};
 use super::survey::{Standing, survey};
 use super::{fail, told};
-use crate::change::{Change, Identity};
-use crate::error::{OpError, OpResult};
+use crate::model::change::{Change, Identity};
+use crate::model::error::{OpError, OpResult};
 use crate::kernel::Kernel;
 use crate::lab::registry::{Card, Life, Mode, Place};
 use crate::lab::sandbox::Terminal;
 use crate::lab::{Record, store};
-use crate::names::Ns;
-use crate::render;
+use crate::model::names::Ns;
+use crate::model::render;
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -46,7 +46,7 @@ enum Line<'a> {
     },
     Change {
         n: u64,
-        site: &'a crate::error::Site,
+        site: &'a crate::model::error::Site,
         change: &'a Change,
         stands: bool,
         superseded: bool,

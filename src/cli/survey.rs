@@ -1,10 +1,10 @@
 //! Whether the changes of a lab still stand, asked of the kernel for one namespace after the other.
 
-use crate::change::{Change, Identity, LinkSet, RuleEdit};
+use crate::model::change::{Change, Identity, LinkSet, RuleEdit};
 use crate::kernel::{Done, Errno, Kernel, Refusal};
 use crate::lab::{LinkAt, Moves, Record};
-use crate::names::{IfName, Ns};
-use crate::observe::{LinkInfo, ProcState, Snapshot, ending};
+use crate::model::names::{IfName, Ns};
+use crate::model::observe::{LinkInfo, ProcState, Snapshot, ending};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};
@@ -190,10 +190,10 @@ fn declares(rule: &str, chain: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{LinkKind, NewLink, Route};
-    use crate::error::Site;
+    use crate::model::change::{LinkKind, NewLink, Route};
+    use crate::model::error::Site;
     use crate::kernel::fake::FakeKernel;
-    use crate::names::NsName;
+    use crate::model::names::NsName;
 
     fn name(text: &str) -> IfName {
         IfName::new(text).unwrap()

@@ -1,7 +1,7 @@
 //! An error as miette takes it.
 
 use super::fold::fold;
-use crate::error::{Fault, OpError, Site};
+use crate::model::error::{Fault, OpError, Site};
 use crate::script::scan::offset;
 use crate::script::sources::Sources;
 use crate::script::spans::call_at;

@@ -1,8 +1,8 @@
 //! Where interfaces are after the renames and moves so far: a script that deletes one must name it there.
 
 use super::{Deed, Step};
-use crate::change::{Change, LinkKind, LinkSet, NewLink};
-use crate::names::{IfName, Ns};
+use crate::model::change::{Change, LinkKind, LinkSet, NewLink};
+use crate::model::names::{IfName, Ns};
 use std::collections::BTreeMap;
 
 /// The ends of the interfaces that were made, each with the number of the change that made it.

@@ -9,9 +9,9 @@ use network::Space;
 
 mod network;
 mod outline;
-use crate::change::{Change, Identity, LinkKind, Mac};
-use crate::names::{IfName, Ns};
-use crate::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
+use crate::model::change::{Change, Identity, LinkKind, Mac};
+use crate::model::names::{IfName, Ns};
+use crate::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -1,8 +1,8 @@
 //! Questions about the way of a packet.
 
 use super::Done;
-use crate::names::Ns;
-use crate::terrain::{Ask, Carried, Terrain, Way};
+use crate::model::names::Ns;
+use crate::model::terrain::{Ask, Carried, Terrain, Way};
 use std::net::{IpAddr, SocketAddr};
 
 /// Who can be asked for these facts.

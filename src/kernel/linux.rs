@@ -1,9 +1,9 @@
 //! The real kernel of this machine.
 
-use crate::change::{Change, Identity};
+use crate::model::change::{Change, Identity};
 use crate::kernel::{Done, Entry, Errand, Ground, Kernel, Refusal, Undone, Why, free_subnet};
-use crate::names::{IfName, LabName, Ns};
-use crate::observe::{Command, LinkInfo, NsSnapshot, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
+use crate::model::names::{IfName, LabName, Ns};
+use crate::model::observe::{Command, LinkInfo, NsSnapshot, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};

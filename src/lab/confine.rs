@@ -1,9 +1,9 @@
 //! What a recipe may not do although the language could: for recipes that one has not written oneself.
 
 use super::Lab;
-use crate::change::{Change, LinkKind, LinkSet};
-use crate::error::{OpError, OpResult};
-use crate::names::Ns;
+use crate::model::change::{Change, LinkKind, LinkSet};
+use crate::model::error::{OpError, OpResult};
+use crate::model::names::Ns;
 use std::collections::BTreeSet;
 
 /// Something that can be denied.

@@ -3,11 +3,11 @@
 
 use super::Record;
 use super::stop::stopped;
-use crate::change::{Change, Route};
-use crate::error::{Class, OpError, Site, closest};
+use crate::model::change::{Change, Route};
+use crate::model::error::{Class, OpError, Site, closest};
 use crate::kernel::{Errno, Refusal, Why};
-use crate::names::Ns;
-use crate::render;
+use crate::model::names::Ns;
+use crate::model::render;
 
 mod exec;
 mod link;

@@ -1,7 +1,7 @@
 //! A mishap on purpose: to prove that a lab leaves nothing, wherever it is broken off.
 
 use super::Lab;
-use crate::error::{OpError, OpResult};
+use crate::model::error::{OpError, OpResult};
 use crate::kernel::linux::footprint::die;
 
 /// What happens, and when.

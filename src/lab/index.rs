@@ -1,7 +1,7 @@
 //! What a lab knows of its own network without reading all its changes.
 
-use crate::change::{Change, Family, LinkKind, LinkSet, RuleEdit, Table};
-use crate::names::{ChainName, IfName, Ns};
+use crate::model::change::{Change, Family, LinkKind, LinkSet, RuleEdit, Table};
+use crate::model::names::{ChainName, IfName, Ns};
 use ipnet::IpNet;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -129,8 +129,8 @@ fn masqueraded(edit: &RuleEdit) -> Option<IpNet> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::NewLink;
-    use crate::names::NsName;
+    use crate::model::change::NewLink;
+    use crate::model::names::NsName;
 
     fn name(text: &str) -> IfName {
         IfName::new(text).unwrap()

@@ -4,8 +4,8 @@
 //! may exist is on record together with what proves it ours.
 
 use super::Record;
-use crate::change::{Change, Identity};
-use crate::error::Site;
+use crate::model::change::{Change, Identity};
+use crate::model::error::Site;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

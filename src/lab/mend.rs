@@ -3,10 +3,10 @@
 //! be as they were, too.
 
 use super::{Lab, Leftover, Record};
-use crate::change::{Change, Identity, LinkSet, Route};
+use crate::model::change::{Change, Identity, LinkSet, Route};
 use crate::kernel::{Done, Errno};
-use crate::names::{IfName, Ns};
-use crate::observe::Snapshot;
+use crate::model::names::{IfName, Ns};
+use crate::model::observe::Snapshot;
 use std::collections::{BTreeSet, HashMap};
 use std::mem::discriminant;
 
@@ -194,11 +194,11 @@ fn is_of_an_interface(key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{LinkKind, NewLink};
-    use crate::error::Site;
+    use crate::model::change::{LinkKind, NewLink};
+    use crate::model::error::Site;
     use crate::kernel::Entry;
     use crate::kernel::fake::FakeKernel;
-    use crate::names::LabName;
+    use crate::model::names::LabName;
 
     #[test]
     fn a_sysctl_of_an_interface_goes_with_it() {

@@ -2,8 +2,8 @@
 
 use super::registry::{Mode, Place};
 use super::{Record, explain, store};
-use crate::change::Change;
-use crate::error::OpError;
+use crate::model::change::Change;
+use crate::model::error::OpError;
 use crate::kernel::Refusal;
 
 /// The labs that act in the same network namespace as one.

@@ -49,10 +49,10 @@ fn verdict(state: &State, same_boot: bool, alive: bool) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{Change, Identity};
-    use crate::error::Site;
+    use crate::model::change::{Change, Identity};
+    use crate::model::error::Site;
     use crate::lab::journal::{Line, VERSION};
-    use crate::names::Ns;
+    use crate::model::names::Ns;
 
     fn state(lines: Vec<Line>) -> State {
         lines.into_iter().fold(State::default(), |state, line| match state.next(line) {

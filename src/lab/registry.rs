@@ -17,9 +17,9 @@ mod revive;
 
 use super::sandbox::Holder;
 use super::state::{State, failed, own_dir};
-use crate::error::{Class, OpError, OpResult};
+use crate::model::error::{Class, OpError, OpResult};
 use crate::kernel::linux::ledger::{JOURNAL, Ledger};
-use crate::names::{LabName, proposal};
+use crate::model::names::{LabName, proposal};
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -129,7 +129,7 @@ impl Registry {
         }
         let names: Vec<String> = self.list()?.into_iter().map(|place| place.name.to_string()).collect();
         let error = OpError::new("lab::unknown", format!("There is no lab `{name}`.")).class(Class::Usage);
-        Err(match crate::error::closest(name.as_str(), names.iter().map(String::as_str)) {
+        Err(match crate::model::error::closest(name.as_str(), names.iter().map(String::as_str)) {
             Some(near) => error.help(format!("Did you mean `{near}`?")),
             None if names.is_empty() => error.help("No lab stands. `rhailab up RECIPE` makes one."),
             None => error.help(format!("These labs are there: {}.", names.join(", "))),

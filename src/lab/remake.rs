@@ -6,8 +6,8 @@
 use super::journal::Line;
 use super::store::Journal;
 use super::{Event, Lab, Leftover, Record, unwind};
-use crate::change::{Change, Identity};
-use crate::error::OpResult;
+use crate::model::change::{Change, Identity};
+use crate::model::error::OpResult;
 use std::collections::BTreeMap;
 
 impl Lab {
@@ -103,10 +103,10 @@ fn with_addresses(identity: Identity, before: &Identity) -> Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{Family, LinkKind, NewLink, RuleEdit, Table};
-    use crate::error::Site;
+    use crate::model::change::{Family, LinkKind, NewLink, RuleEdit, Table};
+    use crate::model::error::Site;
     use crate::kernel::fake::FakeKernel;
-    use crate::names::{IfName, LabName, Ns, NsName};
+    use crate::model::names::{IfName, LabName, Ns, NsName};
 
     fn lab() -> Lab {
         Lab::new(LabName::new("t").unwrap(), Box::new(FakeKernel::new()), None)

@@ -24,7 +24,7 @@ mod watch;
 mod wire;
 
 use super::store::start_time;
-use crate::error::OpResult;
+use crate::model::error::OpResult;
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::unistd::geteuid;

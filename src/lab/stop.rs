@@ -1,6 +1,6 @@
 //! The error of a recipe that the user stopped.
 
-use crate::error::OpError;
+use crate::model::error::OpError;
 use crate::kernel::interrupt;
 
 /// Its code.

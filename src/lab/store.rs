@@ -9,11 +9,11 @@ mod durable;
 
 use super::Record;
 use super::journal::{Line, Misfit, State, VERSION};
-use crate::error::{Class, OpError, OpResult, io_words};
+use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::kernel::linux::boot::boot_id;
 use crate::kernel::linux::process::procfs;
 use crate::kernel::{Errand, Errno};
-use crate::names::LabName;
+use crate::model::names::LabName;
 use durable::Durable;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -226,11 +226,11 @@ pub fn start_time(pid: u32) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::Change;
-    use crate::error::Site;
+    use crate::model::change::Change;
+    use crate::model::error::Site;
     use crate::kernel::fake::FakeKernel;
     use crate::lab::Lab;
-    use crate::names::{Ns, NsName};
+    use crate::model::names::{Ns, NsName};
 
     #[test]
     fn on_a_full_disk_a_change_is_not_made() -> OpResult<()> {

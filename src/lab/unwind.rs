@@ -5,10 +5,10 @@
 //! The order protects traffic: processes end first, then forwarding and NAT go, then the links they guard.
 
 use super::Record;
-use crate::change::{Change, LinkKind, LinkSet};
-use crate::error::OpError;
-use crate::names::{IfName, Ns};
-use crate::render;
+use crate::model::change::{Change, LinkKind, LinkSet};
+use crate::model::error::OpError;
+use crate::model::names::{IfName, Ns};
+use crate::model::render;
 use std::collections::{HashMap, HashSet};
 
 /// A change that stands although it should not, and why.

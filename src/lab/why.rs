@@ -12,11 +12,11 @@ pub mod tables;
 mod walk;
 
 use super::{Lab, Record, explain, stop::stopped};
-use crate::error::{OpError, OpResult, Site};
+use crate::model::error::{OpError, OpResult, Site};
 use crate::kernel::{Errno, Refusal, Why};
-use crate::names::Ns;
-use crate::observe::Probe;
-use crate::terrain::{Carried, Question};
+use crate::model::names::Ns;
+use crate::model::observe::Probe;
+use crate::model::terrain::{Carried, Question};
 use segment::Place;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -218,7 +218,7 @@ fn probe(question: &Question) -> Probe {
 }
 
 /// The change that made something, the last one first.
-fn maker(made: &[Record], is_it: impl Fn(&crate::change::Change) -> bool) -> Option<Site> {
+fn maker(made: &[Record], is_it: impl Fn(&crate::model::change::Change) -> bool) -> Option<Site> {
     made.iter().rev().find(|record| is_it(&record.change)).map(|record| record.site.clone())
 }
 

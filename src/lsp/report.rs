@@ -2,7 +2,7 @@
 
 use super::documents::{Document, uri_of};
 use super::position::Lines;
-use crate::error::Site;
+use crate::model::error::Site;
 use crate::script::scan::offset;
 use crate::script::sources::Sources;
 use crate::script::spans::call_at;

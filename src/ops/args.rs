@@ -2,10 +2,10 @@
 
 use super::def::FnDef;
 use super::value::{Endpoint, LinkHandle, Value};
-use crate::change::{Change, Mac};
-use crate::error::{OpError, OpResult, Site};
+use crate::model::change::{Change, Mac};
+use crate::model::error::{OpError, OpResult, Site};
 use crate::lab::Lab;
-use crate::names::{ChainName, IfName, Ns, NsName};
+use crate::model::names::{ChainName, IfName, Ns, NsName};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use super::args::Call;
 use super::value::Value;
-use crate::error::OpResult;
+use crate::model::error::OpResult;
 
 /// One function, method or property of the language.
 pub struct FnDef {

@@ -3,8 +3,8 @@
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::Value;
-use crate::error::{OpError, OpResult};
-use crate::observe::{Command, Output, ending};
+use crate::model::error::{OpError, OpResult};
+use crate::model::observe::{Command, Output, ending};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;

@@ -3,9 +3,9 @@
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Param, Run, Ty};
 use super::value::Value;
-use crate::change::Change;
-use crate::error::{OpError, OpResult};
-use crate::names::Ns;
+use crate::model::change::Change;
+use crate::model::error::{OpError, OpResult};
+use crate::model::names::Ns;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;

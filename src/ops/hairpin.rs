@@ -2,9 +2,9 @@
 
 use super::args::Call;
 use super::value::Endpoint;
-use crate::change::{Change, Family, LinkSet};
-use crate::error::OpResult;
-use crate::names::{IfName, Ns};
+use crate::model::change::{Change, Family, LinkSet};
+use crate::model::error::OpResult;
+use crate::model::names::{IfName, Ns};
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,7 +1,7 @@
 //! Subnets that are chosen rather than given.
 
 use super::{Call, Error, FnDef, Kind, Opt, Param, Run, Ty, Value};
-use crate::error::{OpError, OpResult};
+use crate::model::error::{OpError, OpResult};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::Ipv4Addr;
 

@@ -4,9 +4,9 @@ use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::rules::{MISSING, REFUSED, commit};
 use super::value::Value;
-use crate::change::{Family, RuleEdit, Table};
-use crate::error::{OpError, OpResult};
-use crate::names::ChainName;
+use crate::model::change::{Family, RuleEdit, Table};
+use crate::model::error::{OpError, OpResult};
+use crate::model::names::ChainName;
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[FnDef {

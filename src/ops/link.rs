@@ -3,9 +3,9 @@
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::{LinkHandle, Value};
-use crate::change::{Change, LinkKind, NewLink};
-use crate::error::{OpError, OpResult};
-use crate::names::{IfName, Ns};
+use crate::model::change::{Change, LinkKind, NewLink};
+use crate::model::error::{OpError, OpResult};
+use crate::model::names::{IfName, Ns};
 
 const MTU: Opt = Opt { name: "mtu", ty: Ty::Int, default: "the kind's own", doc: "the MTU in bytes" };
 const MAC: Opt = Opt { name: "mac", ty: Ty::Mac, default: "a random local one", doc: "the hardware address" };

@@ -4,9 +4,9 @@ use super::args::Call;
 use super::def::{Error, FnDef, Kind, Param, Run, Ty};
 use super::link::{EXISTS, UNKNOWN, mtu_of};
 use super::value::{LinkHandle, Value};
-use crate::change::{Change, LinkSet, Mac};
-use crate::error::{OpError, OpResult};
-use crate::names::{IfName, Ns};
+use crate::model::change::{Change, LinkSet, Mac};
+use crate::model::error::{OpError, OpResult};
+use crate::model::names::{IfName, Ns};
 use std::net::IpAddr;
 
 /// The functions of this family.

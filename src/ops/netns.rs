@@ -3,10 +3,10 @@
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::Value;
-use crate::change::Change;
-use crate::error::{OpError, OpResult};
+use crate::model::change::Change;
+use crate::model::error::{OpError, OpResult};
 use crate::lab::baseline;
-use crate::names::{Ns, NsName};
+use crate::model::names::{Ns, NsName};
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[
@@ -110,7 +110,7 @@ fn ns(call: &mut Call<'_>) -> OpResult<Value> {
             _ => None,
         })
         .collect();
-    let help = match crate::error::closest(&ns.to_string(), made.iter().map(String::as_str)) {
+    let help = match crate::model::error::closest(&ns.to_string(), made.iter().map(String::as_str)) {
         Some(near) => format!("Did you mean `{near}`?"),
         None => format!("Make it first: `netns(\"{ns}\")`."),
     };

@@ -3,13 +3,13 @@
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::{Endpoint, Value};
-use crate::change::Change;
-use crate::error::{OpError, OpResult};
+use crate::model::change::Change;
+use crate::model::error::{OpError, OpResult};
 use crate::kernel::{Errno, Refusal, Why};
 use crate::lab::{STOPPED, stopped};
-use crate::names::Ns;
-use crate::observe::{Probe, Reply};
-use crate::terrain::{Carried, Question};
+use crate::model::names::Ns;
+use crate::model::observe::{Probe, Reply};
+use crate::model::terrain::{Carried, Question};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;

@@ -5,9 +5,9 @@ use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::link::{mtu_option, two_names};
 use super::linkset::if_addr;
 use super::value::{LinkHandle, Value};
-use crate::change::{Change, LinkKind, LinkSet, NewLink, Route};
-use crate::error::{OpError, OpResult};
-use crate::names::{IfName, Ns, proposal};
+use crate::model::change::{Change, LinkKind, LinkSet, NewLink, Route};
+use crate::model::error::{OpError, OpResult};
+use crate::model::names::{IfName, Ns, proposal};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
 

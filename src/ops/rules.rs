@@ -3,9 +3,9 @@
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::{Endpoint, LinkHandle, Proto, Rules, Value};
-use crate::change::{Change, Family, RuleEdit, Table};
-use crate::error::{OpError, OpResult};
-use crate::names::Ns;
+use crate::model::change::{Change, Family, RuleEdit, Table};
+use crate::model::error::{OpError, OpResult};
+use crate::model::names::Ns;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::rc::Rc;

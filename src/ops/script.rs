@@ -1,7 +1,7 @@
 //! Functions of the script itself: parameters, waiting, assertions, help, and the errors it catches.
 
 use super::{Call, Error, FnDef, Kind, Param, Run, Ty, Value};
-use crate::error::{Fault, OpResult};
+use crate::model::error::{Fault, OpResult};
 
 /// The family.
 pub const DEFS: &[FnDef] = &[

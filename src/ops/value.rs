@@ -1,10 +1,10 @@
 //! The values of the language, free of any script engine.
 
-use crate::change::{Identity, Mac};
-use crate::error::OpError;
+use crate::model::change::{Identity, Mac};
+use crate::model::error::OpError;
 use crate::lab::why::Trace;
-use crate::names::{ChainName, IfName, Ns, NsName};
-use crate::observe::{Output, Reply};
+use crate::model::names::{ChainName, IfName, Ns, NsName};
+use crate::model::observe::{Output, Reply};
 use ipnet::IpNet;
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Values with units: subnets, addresses, times, rates. They touch no kernel.
 
 use super::{Call, Error, FnDef, Kind, Param, Run, Ty, Value};
-use crate::error::{OpError, OpResult};
+use crate::model::error::{OpError, OpResult};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;

@@ -3,10 +3,10 @@
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::Value;
-use crate::error::{OpError, OpResult};
+use crate::model::error::{OpError, OpResult};
 use crate::lab::why::{Stop, Trace};
-use crate::names::Ns;
-use crate::terrain::{Carried, Question};
+use crate::model::names::Ns;
+use crate::model::terrain::{Carried, Question};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 

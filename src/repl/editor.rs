@@ -1,9 +1,9 @@
 //! The line editor of the prompt, with what the language's own completion and scanner know.
 
 use super::commands::{self, Arg};
-use crate::change::{Change, LinkKind, LinkSet};
+use crate::model::change::{Change, LinkKind, LinkSet};
 use crate::cli::style::Style;
-use crate::error::{Class, OpError, OpResult};
+use crate::model::error::{Class, OpError, OpResult};
 use crate::kernel::interrupt::{self, Aloud};
 use crate::lab::Lab;
 use crate::script::complete::{CandidateKind, complete};

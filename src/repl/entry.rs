@@ -2,16 +2,16 @@
 
 use super::Repl;
 use super::history::Group;
-use crate::change::Change;
+use crate::model::change::Change;
 use crate::cli::engine::Trouble;
 use crate::cli::events::Json;
 use crate::cli::progress::{changes, write_err};
 use crate::cli::style::Ink;
-use crate::error::{Class, OpError};
+use crate::model::error::{Class, OpError};
 use crate::kernel::interrupt;
 use crate::lab::{Lab, Leftover, Record, STOPPED, drops};
-use crate::observe::ProcState;
-use crate::render;
+use crate::model::observe::ProcState;
+use crate::model::render;
 use crate::script::ScriptError;
 use crate::script::prompt::{Entry, Prompt};
 use std::collections::{BTreeSet, HashSet};

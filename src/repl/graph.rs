@@ -1,11 +1,11 @@
 //! The lab as a tree of text: namespaces, what is in them, and what that is joined to.
 
 use super::Repl;
-use crate::change::{Change, Identity};
+use crate::model::change::{Change, Identity};
 use crate::cli::style::Ink;
-use crate::error::OpResult;
-use crate::names::Ns;
-use crate::observe::{LinkInfo, ProcState};
+use crate::model::error::OpResult;
+use crate::model::names::Ns;
+use crate::model::observe::{LinkInfo, ProcState};
 use std::collections::BTreeSet;
 
 impl Repl<'_> {

@@ -8,7 +8,7 @@ use super::Repl;
 use super::entry::{Balance, lost, missing, process_name};
 use crate::cli::engine::Trouble;
 use crate::lab::{Lab, Leftover, Record};
-use crate::names::Ns;
+use crate::model::names::Ns;
 use crate::script::prompt::Moment;
 use std::collections::BTreeSet;
 

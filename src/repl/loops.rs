@@ -2,7 +2,7 @@
 
 use super::editor::{Editor, Read};
 use super::{Ending, Next, Repl};
-use crate::error::{Class, OpError, io_words};
+use crate::model::error::{Class, OpError, io_words};
 use crate::kernel::interrupt;
 use crate::lab::STOPPED;
 use std::io::BufRead;

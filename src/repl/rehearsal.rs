@@ -6,12 +6,12 @@ use crate::cli::engine::Trouble;
 use crate::cli::foretell::step;
 use crate::cli::progress::place;
 use crate::cli::style::Ink;
-use crate::error::{Class, OpError};
+use crate::model::error::{Class, OpError};
 use crate::export::{self, Deed, Places, Step};
 use crate::kernel::fake::FakeKernel;
 use crate::kernel::interrupt;
 use crate::lab::{Lab, Record};
-use crate::render;
+use crate::model::render;
 use std::cell::RefCell;
 use std::rc::Rc;
 

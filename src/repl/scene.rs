@@ -2,11 +2,11 @@
 
 use crate::cli::engine;
 use crate::cli::style::{Ink, Style};
-use crate::error::OpResult;
+use crate::model::error::OpResult;
 use crate::kernel::Kernel;
 use crate::lab::registry::{Card, Claim, Mode, Place, Registry};
 use crate::lab::state::own_dir;
-use crate::names::{LabName, Ns};
+use crate::model::names::{LabName, Ns};
 use std::path::PathBuf;
 
 /// The file in the state folder with what was entered.

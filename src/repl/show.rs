@@ -3,12 +3,12 @@
 use super::Repl;
 use crate::cli::ls::{new_table, print};
 use crate::cli::style::{Ink, cut};
-use crate::error::OpResult;
+use crate::model::error::OpResult;
 use crate::lab::Lab;
-use crate::names::{IfName, Ns};
-use crate::observe::{LinkInfo, Output, ProcState, Snapshot};
+use crate::model::names::{IfName, Ns};
+use crate::model::observe::{LinkInfo, Output, ProcState, Snapshot};
 use crate::ops::{Process, Value, Vip};
-use crate::render;
+use crate::model::render;
 use crate::script::prompt::Shown;
 use ipnet::IpNet;
 use std::fmt::Display;
@@ -239,7 +239,7 @@ fn vip(vip: &Vip) -> Facts {
 }
 
 fn process(lab: &mut Lab, process: &Process) -> OpResult<Facts> {
-    use crate::change::Change;
+    use crate::model::change::Change;
     let state = match lab.process(&process.identity)? {
         ProcState::Running => "running".to_owned(),
         ProcState::Ended(Some(status)) => format!("ended with status {status}"),

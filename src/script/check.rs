@@ -19,7 +19,7 @@ use super::sources::Sources;
 use super::spans::call_at;
 use super::syntax::{Call, ExprKind, StatementKind, each, each_statement};
 use super::vocabulary::Vocabulary;
-use crate::error::{Class, Mark, OpError, Site};
+use crate::model::error::{Class, Mark, OpError, Site};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::rc::Rc;

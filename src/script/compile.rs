@@ -5,7 +5,7 @@ use super::explain;
 use super::explain::mark::{Part, mark};
 use super::sources::Sources;
 use super::syntax::{Statement, StatementKind, Tree, parse};
-use crate::error::{Class, OpError, Site, closest};
+use crate::model::error::{Class, OpError, Site, closest};
 use rhai::{AST, ASTNode, Engine, Expr, FnAccess, FnCallExpr, ParseError, ParseErrorType, Position, Scope, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

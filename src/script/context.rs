@@ -3,10 +3,10 @@
 use super::convert::handles::Caught;
 use super::modules::Library;
 use super::sources::Sources;
-use crate::error::{OpError, Site};
+use crate::model::error::{OpError, Site};
 use crate::kernel::interrupt;
 use crate::lab::Lab;
-use crate::names::Ns;
+use crate::model::names::Ns;
 use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -6,8 +6,8 @@
 pub mod handles;
 pub mod text;
 
-use crate::error::{OpError, OpResult, closest};
-use crate::names::{ChainName, IfName, Ns, NsName};
+use crate::model::error::{OpError, OpResult, closest};
+use crate::model::names::{ChainName, IfName, Ns, NsName};
 use crate::ops::{LinkHandle, Opt, Ty, Value};
 use handles::{Addr, Caught, Handle, Pair, Rate, quoted};
 use ipnet::IpNet;

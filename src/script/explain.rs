@@ -11,7 +11,7 @@ use super::limits;
 use super::scan;
 use super::spans::call_at;
 use super::vocabulary::Vocabulary;
-use crate::error::{OpError, Site, closest};
+use crate::model::error::{OpError, Site, closest};
 use crate::lab::{STOPPED, stopped};
 use crate::ops::{self, Kind};
 use functions::{a, nice_type};

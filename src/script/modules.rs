@@ -11,7 +11,7 @@ use super::explain::mark::{Part, mark};
 use super::read::read;
 use super::sources::Sources;
 use super::stdlib;
-use crate::error::{Class, OpError, OpResult, Site, closest};
+use crate::model::error::{Class, OpError, OpResult, Site, closest};
 use rhai::{Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};

@@ -4,7 +4,7 @@ use super::compile::Compiled;
 use super::context::site;
 use super::explain::mark::{Part, mark};
 use super::sources::Sources;
-use crate::error::{Class, OpError, OpResult, Site, closest};
+use crate::model::error::{Class, OpError, OpResult, Site, closest};
 use rhai::{ASTNode, Array, Dynamic, Expr, FnCallExpr, Map, Stmt};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Reading the text of a recipe or module.
 
-use crate::error::{Class, OpError, OpResult, closest, io_words};
+use crate::model::error::{Class, OpError, OpResult, closest, io_words};
 use crate::kernel::read::{self, whole};
 use crate::lab::stopped;
 use std::io::{Error, ErrorKind};

@@ -1,6 +1,6 @@
 //! The texts of a run, and which of them defines which function.
 
-use crate::error::Site;
+use crate::model::error::Site;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -2,8 +2,8 @@
 
 use super::convert::handles::{Addr, Handle, Rate};
 use super::convert::{Due, take};
-use crate::error::OpResult;
-use crate::names::Ns;
+use crate::model::error::OpResult;
+use crate::model::names::Ns;
 use crate::ops::{Ty, Value};
 
 /// Takes a text as a value, as a function of the language does where it takes one of that type.

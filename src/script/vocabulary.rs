@@ -194,7 +194,7 @@ mod tests {
     use super::*;
     use crate::kernel::fake::FakeKernel;
     use crate::lab::Lab;
-    use crate::names::LabName;
+    use crate::model::names::LabName;
     use crate::script::{Config, Session};
     use std::cell::RefCell;
     use std::rc::Rc;

@@ -3,7 +3,7 @@
 use crate::support::{add_netns, addr, bridge, lab, net, ns, reason, sh};
 use nix::errno::Errno;
 use rhailab::kernel::Undone;
-use rhailab::names::Ns;
+use rhailab::model::names::Ns;
 
 #[test]
 fn an_address_is_given_and_taken_away() {

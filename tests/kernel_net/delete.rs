@@ -1,9 +1,9 @@
 //! Deleting interfaces: only ours, and all of ours.
 
 use crate::support::{Lab, add_netns, bridge, ifname, kernel, lab, mac, ns, reason, set, sh, veth, veth_with};
-use rhailab::change::{Identity, LinkSet};
+use rhailab::model::change::{Identity, LinkSet};
 use rhailab::kernel::{Entry, Kernel, Undone};
-use rhailab::names::Ns;
+use rhailab::model::names::Ns;
 
 /// A bridge with ports to that many namespaces; returns what was made of interfaces, newest first.
 fn star(lab: &mut Lab, hosts: usize) -> Vec<usize> {

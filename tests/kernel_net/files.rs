@@ -2,7 +2,7 @@
 
 use crate::support::{Lab, lab, reason, sh};
 use nix::errno::Errno;
-use rhailab::change::{Change, Identity};
+use rhailab::model::change::{Change, Identity};
 use rhailab::kernel::{Entry, Kernel, Undone};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -2,9 +2,9 @@
 
 use crate::support::{add_netns, bridge, ifname, lab, mac, ns, set, sh, veth, veth_with};
 use nix::errno::Errno;
-use rhailab::change::{Change, Identity, LinkKind, LinkSet, NewLink};
+use rhailab::model::change::{Change, Identity, LinkKind, LinkSet, NewLink};
 use rhailab::kernel::Kernel;
-use rhailab::names::Ns;
+use rhailab::model::names::Ns;
 
 #[test]
 fn a_veth_is_born_with_its_peer_in_another_namespace() {

@@ -2,9 +2,9 @@
 
 use crate::support::{add_netns, kernel, lab, lone_lab, ns, reason, sh};
 use nix::errno::Errno;
-use rhailab::change::{Change, Identity};
+use rhailab::model::change::{Change, Identity};
 use rhailab::kernel::{Entry, Kernel, Undone};
-use rhailab::names::{Ns, NsName};
+use rhailab::model::names::{Ns, NsName};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};

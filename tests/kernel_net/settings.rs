@@ -2,10 +2,10 @@
 
 use crate::support::{add_netns, bridge, ifname, lab, mac, ns, reason, set, sh, veth, veth_with};
 use nix::errno::Errno;
-use rhailab::change::{Identity, LinkSet};
+use rhailab::model::change::{Identity, LinkSet};
 use rhailab::kernel::Undone;
-use rhailab::names::Ns;
-use rhailab::observe::NsSnapshot;
+use rhailab::model::names::Ns;
+use rhailab::model::observe::NsSnapshot;
 
 #[test]
 fn every_attribute_is_set_read_and_set_back() {

@@ -2,9 +2,9 @@
 
 use crate::support::{add_netns, bridge, lab, ns, reason, sh, sysctl};
 use nix::errno::Errno;
-use rhailab::change::Identity;
+use rhailab::model::change::Identity;
 use rhailab::kernel::{Kernel, Undone};
-use rhailab::names::Ns;
+use rhailab::model::names::Ns;
 
 #[test]
 fn a_parameter_is_set_in_its_namespace_and_set_back() {

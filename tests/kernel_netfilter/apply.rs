@@ -1,11 +1,11 @@
 //! Making changes.
 
 use crate::support::{append, each_kind, netns, sandbox, sh, words};
-use rhailab::change::{Change, Family, RuleEdit, Table};
+use rhailab::model::change::{Change, Family, RuleEdit, Table};
 use rhailab::kernel::linux::netfilter::{Backend, restores_started};
 use rhailab::kernel::linux::{LinuxKernel, Setup};
 use rhailab::kernel::{Entry, Kernel, Undone, Why};
-use rhailab::names::{ChainName, LabName, Ns, NsName};
+use rhailab::model::names::{ChainName, LabName, Ns, NsName};
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::Duration;

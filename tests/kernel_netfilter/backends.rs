@@ -1,11 +1,11 @@
 //! Which iptables is used, and reading without leaving a trace.
 
 use crate::support::{empty, feed, netns, sandbox, sh};
-use rhailab::change::{Family, Identity, Table};
+use rhailab::model::change::{Family, Identity, Table};
 use rhailab::kernel::Why;
 use rhailab::kernel::linux::netfilter::{Backend, Netfilter};
 use rhailab::kernel::linux::spaces::Spaces;
-use rhailab::names::{LabName, Ns};
+use rhailab::model::names::{LabName, Ns};
 
 fn netfilter() -> (Netfilter, Spaces) {
     (Netfilter::new(&LabName::new("lab").unwrap()), Spaces::new().unwrap())

@@ -2,10 +2,10 @@
 
 use crate::support::{Lab, netns, sandbox, sh};
 use nix::sched::{CloneFlags, setns};
-use rhailab::change::{Family, RuleEdit, Table};
+use rhailab::model::change::{Family, RuleEdit, Table};
 use rhailab::kernel::linux::conntrack::{self, Addressee};
 use rhailab::kernel::linux::netfilter::Backend;
-use rhailab::names::Ns;
+use rhailab::model::names::Ns;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 

@@ -4,11 +4,11 @@
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use rhailab::change::{Change, Family, Identity, RuleEdit, Table};
+use rhailab::model::change::{Change, Family, Identity, RuleEdit, Table};
 use rhailab::kernel::linux::netfilter::{Backend, Netfilter};
 use rhailab::kernel::linux::spaces::Spaces;
 use rhailab::kernel::{Done, Entry, Undone};
-use rhailab::names::{ChainName, LabName, Ns, NsName};
+use rhailab::model::names::{ChainName, LabName, Ns, NsName};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};

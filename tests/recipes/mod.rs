@@ -4,10 +4,10 @@
 
 use crate::fakes::Watched;
 use crate::source;
-use rhailab::error::OpError;
+use rhailab::model::error::OpError;
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::Lab;
-use rhailab::names::LabName;
+use rhailab::model::names::LabName;
 use rhailab::ops;
 use rhailab::script::{Config, ParamValue, Session, limits};
 use std::cell::RefCell;

@@ -7,7 +7,7 @@ pub mod pair;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use rhailab::kernel::linux::spaces::Spaces;
-use rhailab::names::{Ns, NsName};
+use rhailab::model::names::{Ns, NsName};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! What a check has found.
 
-use crate::error::Site;
+use crate::model::error::Site;
 use serde::Serialize;
 
 /// How good or bad it is.

@@ -4,7 +4,7 @@
 use super::finding::{Finding, Verdict, count};
 use super::machine::tables;
 use super::needs::{Accepts, Needs};
-use crate::change::{Family, Route};
+use crate::model::change::{Family, Route};
 use crate::kernel::linux::machine::{Network, Unread};
 use crate::kernel::linux::netfilter::Backend;
 use crate::kernel::linux::netfilter::census::{Drop, Held};

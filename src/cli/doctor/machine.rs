@@ -2,8 +2,8 @@
 
 use super::finding::{Finding, Verdict, count};
 use super::needs::{Kind, Need};
-use crate::change::Family;
-use crate::error::OpResult;
+use crate::model::change::Family;
+use crate::model::error::OpResult;
 use crate::kernel::Errno;
 use crate::kernel::linux::netfilter::Backend;
 use crate::kernel::linux::netfilter::census::Tool;

@@ -1,10 +1,10 @@
 //! What a lab needs of the machine: of every lab, and of the one that a rehearsal has shown.
 
-use crate::change::{Change, Family, LinkKind, NewLink, RuleEdit, Table};
-use crate::error::{OpResult, Site};
+use crate::model::change::{Change, Family, LinkKind, NewLink, RuleEdit, Table};
+use crate::model::error::{OpResult, Site};
 use crate::export::{Deed, Step};
 use crate::kernel::linux::trial::Attempt;
-use crate::names::{ChainName, IfName, Ns};
+use crate::model::names::{ChainName, IfName, Ns};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -6,8 +6,8 @@ mod recipe;
 use super::finding::{Finding, Verdict};
 use super::machine;
 use super::needs::{Needs, basics};
-use crate::change::{Change, Family, Identity, Route, RuleEdit, Table};
-use crate::error::{OpError, Site};
+use crate::model::change::{Change, Family, Identity, Route, RuleEdit, Table};
+use crate::model::error::{OpError, Site};
 use crate::export::{Deed, Step};
 use crate::kernel::Errno;
 use crate::kernel::linux::machine::Network;
@@ -16,7 +16,7 @@ use crate::kernel::linux::netfilter::census::Tool;
 use crate::lab::Record;
 use crate::lab::machine::{Facts, Refused, Tried};
 use crate::lab::sandbox::{Grants, Settings};
-use crate::names::{IfName, Ns, NsName};
+use crate::model::names::{IfName, Ns, NsName};
 use std::collections::BTreeSet;
 
 fn facts() -> Facts {

@@ -6,7 +6,7 @@ use crate::cli::ls::new_table;
 use crate::cli::progress::{changes, write_err};
 use crate::cli::style::{Ink, Style, cut};
 use crate::cli::told;
-use crate::error::OpResult;
+use crate::model::error::OpResult;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{Write, stderr, stdout};

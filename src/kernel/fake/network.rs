@@ -1,9 +1,9 @@
 //! The fake's network: namespaces with links, routes and rules.
 
 use super::FakeKernel;
-use crate::change::{Change, Family, LinkKind, LinkSet, Mac, NewLink, Route, RuleEdit, Settings, Table};
+use crate::model::change::{Change, Family, LinkKind, LinkSet, Mac, NewLink, Route, RuleEdit, Settings, Table};
 use crate::kernel::{Done, Errno, Refusal, Undone, Why};
-use crate::names::{IfName, Ns};
+use crate::model::names::{IfName, Ns};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;

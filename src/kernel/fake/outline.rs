@@ -1,7 +1,7 @@
 //! The fake's network as lines, for comparing one with another that was made in another way.
 
 use super::network::Space;
-use crate::names::Ns;
+use crate::model::names::Ns;
 use std::collections::BTreeMap;
 
 impl Space {

@@ -4,7 +4,7 @@
 use super::nfnetlink::{self, ANY_FAMILY, CTNETLINK, IPV4, IPV6, Nfnetlink, attribute, put};
 use super::spaces::Spaces;
 use crate::kernel::Done;
-use crate::names::Ns;
+use crate::model::names::Ns;
 use nix::errno::Errno;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};

@@ -2,7 +2,7 @@
 //! they outlive a reboot, so they are written only when the journal that speaks of them is on the disk, which takes
 //! time: a little later than they are asked for, together.
 
-use crate::change::Identity;
+use crate::model::change::Identity;
 use crate::kernel::{Done, Refusal, Undone, Why};
 use nix::errno::Errno;
 use nix::libc;

@@ -6,7 +6,7 @@
 
 use super::boot::boot_id;
 use crate::kernel::{Done, Refusal, Why, free_subnet};
-use crate::names::LabName;
+use crate::model::names::LabName;
 use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};

@@ -1,9 +1,9 @@
 //! Interfaces: reading them here; making, setting and deleting them in the modules below.
 
-use crate::change::Mac;
+use crate::model::change::Mac;
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::{Done, Refusal, Why};
-use crate::names::IfName;
+use crate::model::names::IfName;
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{

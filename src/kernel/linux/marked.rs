@@ -6,9 +6,9 @@ use super::netns::{self as names, lab_of};
 use super::process::strays;
 use super::spaces::Spaces;
 use super::{addr, link, marks, route};
-use crate::change::{Change, Identity, LinkKind, NewLink, NewProcess};
+use crate::model::change::{Change, Identity, LinkKind, NewLink, NewProcess};
 use crate::kernel::Done;
-use crate::names::{IfName, Ns};
+use crate::model::names::{IfName, Ns};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! The marks by which a lab knows its interfaces again: an interface group and hardware addresses.
 
-use crate::change::Mac;
+use crate::model::change::Mac;
 use crate::kernel::{Done, Refusal, Why};
 
 /// The first byte of our groups and addresses: `r`. As the first byte of a hardware address it says

@@ -5,11 +5,11 @@
 //! committing to a table costs time in proportion to its size, in the kernel (`nf_tables` checks all its jumps again) and
 //! more so in the legacy tools (which write it anew), so a hundred small commits take twice to ten times as long as one.
 
-use crate::change::{Change, Family, Identity, RuleEdit, Table};
+use crate::model::change::{Change, Family, Identity, RuleEdit, Table};
 use crate::kernel::linux::nfnetlink::Nfnetlink;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Entry, Errand, Refusal, Undone, Why};
-use crate::names::{LabName, Ns};
+use crate::model::names::{LabName, Ns};
 
 mod backend;
 pub mod census;

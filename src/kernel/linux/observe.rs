@@ -4,8 +4,8 @@ use crate::kernel::Done;
 use crate::kernel::linux::link::{self, Seen};
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::{addr, route};
-use crate::names::{IfName, Ns};
-use crate::observe::{LinkInfo, RouteAnswer, Snapshot};
+use crate::model::names::{IfName, Ns};
+use crate::model::observe::{LinkInfo, RouteAnswer, Snapshot};
 use ipnet::IpNet;
 use std::net::IpAddr;
 

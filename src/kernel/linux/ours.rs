@@ -1,10 +1,10 @@
 //! What this lab has made, by name. A name can come to mean somebody else's object while the lab stands; the
 //! changes that record no identity of their object (an attribute, an address, a sysctl) are checked by this.
 
-use crate::change::{Change, Identity, LinkKind, LinkSet, Mac};
+use crate::model::change::{Change, Identity, LinkKind, LinkSet, Mac};
 use crate::kernel::linux::link::{Seen, set};
 use crate::kernel::{Done, Undone};
-use crate::names::{IfName, Ns, NsName};
+use crate::model::names::{IfName, Ns, NsName};
 use std::collections::{BTreeSet, HashMap};
 
 /// The namespaces and interfaces that this lab has made and not undone.

@@ -10,8 +10,8 @@ mod udp;
 
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Why, interrupt};
-use crate::names::Ns;
-use crate::observe::{Probe, Reply};
+use crate::model::names::Ns;
+use crate::model::observe::{Probe, Reply};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, setsockopt, socket, sockopt};
 use std::net::IpAddr;

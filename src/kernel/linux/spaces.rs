@@ -5,7 +5,7 @@
 
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::{Done, Refusal, Why};
-use crate::names::{Ns, NsName};
+use crate::model::names::{Ns, NsName};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sched::{CloneFlags, setns, unshare};

@@ -3,11 +3,11 @@
 
 mod counted;
 
-use crate::change::Identity;
+use crate::model::change::Identity;
 use crate::kernel::linux::ledger::Ledger;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
-use crate::names::Ns;
+use crate::model::names::Ns;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use std::fs::{self, File, OpenOptions};

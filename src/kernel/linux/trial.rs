@@ -3,9 +3,9 @@
 use super::programs;
 use super::spaces::Spaces;
 use super::{LinuxKernel, Setup, sysctl};
-use crate::change::Change;
+use crate::model::change::Change;
 use crate::kernel::{Done, Errno, Kernel, Refusal, Why};
-use crate::names::LabName;
+use crate::model::names::LabName;
 use std::path::PathBuf;
 
 /// Something to try.

@@ -1,10 +1,10 @@
 //! Why a command did not run.
 
 use super::{finish, no_netns, place, reason};
-use crate::error::OpError;
+use crate::model::error::OpError;
 use crate::kernel::{Errno, Refusal, Why};
 use crate::lab::Record;
-use crate::names::Ns;
+use crate::model::names::Ns;
 use std::path::Path;
 
 /// Why a command did not run.

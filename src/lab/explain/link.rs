@@ -1,11 +1,11 @@
 //! Why an interface could not be made, changed or read.
 
 use super::{denied, finish, maker, no_netns, place, reason, receiver, taken};
-use crate::change::{Change, LinkKind, LinkSet, NewLink};
-use crate::error::{Class, OpError, Site, closest};
+use crate::model::change::{Change, LinkKind, LinkSet, NewLink};
+use crate::model::error::{Class, OpError, Site, closest};
 use crate::kernel::{Errno, Refusal};
 use crate::lab::Record;
-use crate::names::{IfName, Ns};
+use crate::model::names::{IfName, Ns};
 use std::collections::BTreeSet;
 
 /// Why an interface could not be read.

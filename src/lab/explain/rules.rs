@@ -1,11 +1,11 @@
 //! Why rules were refused.
 
 use super::{denied, maker, place, reason, taken};
-use crate::change::{Change, RuleEdit};
-use crate::error::{Class, OpError, closest};
+use crate::model::change::{Change, RuleEdit};
+use crate::model::error::{Class, OpError, closest};
 use crate::kernel::{Errno, Refusal, Why};
 use crate::lab::Record;
-use crate::names::Ns;
+use crate::model::names::Ns;
 
 /// A chain of that name is there; of a virtual IP it means that there is one for that address and port.
 pub fn chain_exists(change: &Change, edits: &[RuleEdit], made: &[Record]) -> OpError {

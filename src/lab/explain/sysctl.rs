@@ -1,10 +1,10 @@
 //! Why a sysctl could not be read or written.
 
 use super::{finish, place, reason};
-use crate::error::{Class, OpError, closest};
+use crate::model::error::{Class, OpError, closest};
 use crate::kernel::{Errno, Refusal};
-use crate::names::Ns;
-use crate::render::sysctl_path;
+use crate::model::names::Ns;
+use crate::model::render::sysctl_path;
 use std::path::Path;
 
 /// Why a key that is known may not be there.
@@ -78,7 +78,7 @@ fn near(key: &str) -> Option<String> {
 mod tests {
     use super::super::change;
     use super::*;
-    use crate::change::Change;
+    use crate::model::change::Change;
 
     #[test]
     fn a_full_disk_of_ours_is_not_blamed_on_the_sysctl() {

@@ -2,7 +2,7 @@
 
 use crate::kernel::linux::boot::boot_id;
 use crate::lab::sandbox::Holder;
-use crate::names::LabName;
+use crate::model::names::LabName;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

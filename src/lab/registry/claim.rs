@@ -1,9 +1,9 @@
 //! A lab's folder in the hands of who works on it.
 
 use super::{Card, Place, Registry};
-use crate::error::{Class, OpError, OpResult};
+use crate::model::error::{Class, OpError, OpResult};
 use crate::lab::state::failed;
-use crate::names::LabName;
+use crate::model::names::LabName;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};

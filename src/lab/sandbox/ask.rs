@@ -1,7 +1,7 @@
 //! A question to a sandbox of its own: what would a lab find here?
 
 use super::{Inside, Outcome, Spec, Verdict, enter, faults, wire};
-use crate::error::OpResult;
+use crate::model::error::OpResult;
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::Serialize;

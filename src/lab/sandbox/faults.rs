@@ -3,7 +3,7 @@
 use super::barrier::Settings;
 use super::idmap::is_refusal;
 use super::wire::{Failure, Step};
-use crate::error::{Class, OpError};
+use crate::model::error::{Class, OpError};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use std::io;

@@ -5,7 +5,7 @@
 //! give up privileges (tcpdump, dnsmasq, su) fail.
 
 use super::faults;
-use crate::error::OpResult;
+use crate::model::error::OpResult;
 use crate::kernel::linux::programs;
 use crate::lab::users::login_in_file;
 use nix::errno::Errno;

@@ -2,7 +2,7 @@
 
 use super::watch::Watch;
 use super::{Holder, faults, path, terminal};
-use crate::error::OpResult;
+use crate::model::error::OpResult;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;

@@ -2,7 +2,7 @@
 
 use super::wire::{self, News};
 use super::{Holder, Outcome, faults};
-use crate::error::{OpError, OpResult};
+use crate::model::error::{OpError, OpResult};
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

@@ -1,7 +1,7 @@
 //! The holder of a lab, watched without the risk of meeting another process under its pid.
 
 use super::{Holder, faults, wire};
-use crate::error::OpResult;
+use crate::model::error::OpResult;
 use crate::kernel::linux::process::pidfd::PidFd;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;

@@ -4,7 +4,7 @@
 //! long as many changes, so it goes on beside other work.
 
 use super::failed;
-use crate::error::OpResult;
+use crate::model::error::OpResult;
 use crate::kernel::Errand;
 use crate::lab::state::own_dir;
 use std::collections::BTreeSet;

@@ -8,12 +8,12 @@ use super::segment::{Place, Trouble, segment, wire};
 use super::tables::Blame;
 use super::walk::{End, Hole, Walk};
 use super::{Stop, maker};
-use crate::change::{Change, LinkKind, LinkSet};
-use crate::error::Site;
+use crate::model::change::{Change, LinkKind, LinkSet};
+use crate::model::error::Site;
 use crate::kernel::{Errno, Refusal};
 use crate::lab::Record;
-use crate::names::Ns;
-use crate::terrain::{Ask, Carried, Way, Wire};
+use crate::model::names::Ns;
+use crate::model::terrain::{Ask, Carried, Way, Wire};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -1,6 +1,6 @@
 //! The packet that is followed.
 
-use crate::terrain::Carried;
+use crate::model::terrain::Carried;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 

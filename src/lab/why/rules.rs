@@ -3,7 +3,7 @@
 use super::packet::Packet;
 use super::tables::{Fate, Tables, Translation};
 use super::walk::{End, Walk};
-use crate::names::Ns;
+use crate::model::names::Ns;
 use std::net::{IpAddr, SocketAddr};
 
 /// A translation that was made on the way there, and is taken back on the way back.

@@ -1,7 +1,7 @@
 //! Who is on a link: everything that a frame reaches through veth pairs and bridges.
 
-use crate::names::Ns;
-use crate::terrain::{Terrain, Wire};
+use crate::model::names::Ns;
+use crate::model::terrain::{Terrain, Wire};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 

@@ -2,7 +2,7 @@
 //! iptables-extensions(8)).
 
 use super::packet::Packet;
-use crate::terrain::Carried;
+use crate::model::terrain::Carried;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 

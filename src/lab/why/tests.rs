@@ -1,7 +1,7 @@
 //! Traces as text.
 
 use super::*;
-use crate::names::NsName;
+use crate::model::names::NsName;
 
 #[test]
 fn a_verdict_says_where_why_and_what_is_missing() {

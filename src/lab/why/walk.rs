@@ -6,11 +6,11 @@ use super::rules::Nat;
 use super::segment::{Map, Place, segment, wire};
 use super::tables::Tables;
 use super::{Hop, Stop};
-use crate::error::Site;
+use crate::model::error::Site;
 use crate::kernel::{Ground, Refusal};
 use crate::lab::Record;
-use crate::names::Ns;
-use crate::terrain::{Ask, Carried, Question, Way};
+use crate::model::names::Ns;
+use crate::model::terrain::{Ask, Carried, Question, Way};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 

@@ -4,13 +4,13 @@
 //! the machine everything carries the lab's name, by which what a crash left is found again, so that under another name it
 //! is made again.
 
-use crate::change::Identity;
+use crate::model::change::Identity;
 use crate::cli::engine::{self, Trouble};
-use crate::error::{Class, OpError, OpResult};
+use crate::model::error::{Class, OpError, OpResult};
 use crate::lab::registry::{Mode, Place};
 use crate::lab::store::Journal;
 use crate::lab::{Lab, Neighbours, Record};
-use crate::names::LabName;
+use crate::model::names::LabName;
 use crate::repl::entry::lost;
 use crate::repl::{Repl, usage};
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ impl Repl<'_> {
         std::fs::remove_file(&journal).map_err(|e| {
             OpError::new(
                 "journal::io",
-                format!("Cannot replace {}: {}.", journal.display(), crate::error::io_words(&e)),
+                format!("Cannot replace {}: {}.", journal.display(), crate::model::error::io_words(&e)),
             )
         })?;
         let journal = Journal::create(&journal, name, &self.recipe_name(), None)?;

@@ -6,7 +6,7 @@ use crate::cli::ls::{new_table, print};
 use crate::cli::style::Ink;
 use crate::cli::survey::survey;
 use crate::cli::{journal, status};
-use crate::error::{OpError, closest};
+use crate::model::error::{OpError, closest};
 use crate::ops::{self, FnDef, reference};
 use crate::repl::Repl;
 

@@ -1,8 +1,8 @@
 //! Changes as calls of the language.
 
-use crate::change::{Change, Family, LinkKind, LinkSet, NewLink, NewProcess, Route, RuleEdit};
+use crate::model::change::{Change, Family, LinkKind, LinkSet, NewLink, NewProcess, Route, RuleEdit};
 use crate::lab::Record;
-use crate::names::{IfName, Ns};
+use crate::model::names::{IfName, Ns};
 use std::path::Path;
 
 /// A recipe of the changes, in the order in which they were made.
@@ -179,8 +179,8 @@ fn start(ns: &Ns, process: &NewProcess) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::Identity;
-    use crate::error::Site;
+    use crate::model::change::Identity;
+    use crate::model::error::Site;
 
     #[test]
     fn a_text_is_quoted_as_rhai_reads_it() {
@@ -193,7 +193,7 @@ mod tests {
         let rule = |n, edits| Record {
             n,
             site: site.clone(),
-            change: Change::EditRules { ns: Ns::Host, family: Family::V4, table: crate::change::Table::Nat, edits },
+            change: Change::EditRules { ns: Ns::Host, family: Family::V4, table: crate::model::change::Table::Nat, edits },
             identity: Identity::Spec,
         };
         let append = |word: &str| RuleEdit::Append { chain: "X".into(), words: vec![word.into()] };

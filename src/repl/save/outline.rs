@@ -1,11 +1,11 @@
 //! What changes come to, for comparing one way to make a network with another.
 
-use crate::change::{Change, LinkSet};
+use crate::model::change::{Change, LinkSet};
 use crate::kernel::Kernel;
 use crate::kernel::fake::FakeKernel;
 use crate::lab::Record;
-use crate::names::{IfName, Ns};
-use crate::render;
+use crate::model::names::{IfName, Ns};
+use crate::model::render;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that changes make, as lines, without what is random and without their numbers; none if they cannot be made

@@ -3,7 +3,7 @@
 //! They are those of Rhai's own tree, so nothing else is checked than what Rhai will call.
 
 use super::{Checked, Program};
-use crate::error::{OpError, closest};
+use crate::model::error::{OpError, closest};
 use crate::script::compile::{CallSite, Compiled};
 use crate::script::context::is_closure;
 use crate::script::explain::functions::{counted, missing_among};

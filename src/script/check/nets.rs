@@ -1,7 +1,7 @@
 //! Addresses outside of the subnets of the bridge that they are attached to.
 
 use super::Checked;
-use crate::error::OpError;
+use crate::model::error::OpError;
 use crate::ops::Kind;
 use crate::script::bindings::BindingKind;
 use crate::script::convert::handles::{Addr, Handle};

@@ -1,7 +1,7 @@
 //! Methods and properties of values that do not have them.
 
 use super::Checked;
-use crate::error::OpError;
+use crate::model::error::OpError;
 use crate::ops::{self, FnDef, Kind};
 use crate::script::explain::functions::{a, forms};
 use crate::script::explain::property;

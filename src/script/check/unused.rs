@@ -1,7 +1,7 @@
 //! What a text declares without using it, and names that it hides.
 
 use super::Checked;
-use crate::error::OpError;
+use crate::model::error::OpError;
 use crate::ops::{self, Kind};
 use crate::script::bindings::{Binding, BindingKind};
 use crate::script::syntax::{ExprKind, Function};

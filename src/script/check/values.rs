@@ -1,8 +1,8 @@
 //! Arguments that are the same in every run and cannot be taken: names, addresses, times, ports, option keys.
 
 use super::Checked;
-use crate::error::OpError;
-use crate::names::Ns;
+use crate::model::error::OpError;
+use crate::model::names::Ns;
 use crate::ops::{FnDef, Ty};
 use crate::script::convert::{Due, take, unknown_option};
 use crate::script::infer::Meant;

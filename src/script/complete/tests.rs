@@ -1,7 +1,7 @@
 use super::{Candidate, CandidateKind, complete};
 use crate::kernel::fake::FakeKernel;
 use crate::lab::Lab;
-use crate::names::LabName;
+use crate::model::names::LabName;
 use crate::ops::Ty;
 use crate::script::describe::{Use, UseKind, definition, hover, rename, signatures, symbols, uses};
 use crate::script::infer::Shape;

@@ -1,10 +1,10 @@
 //! The values that scripts hold: what they are called, how they print and when they are equal.
 
 use super::text;
-use crate::error::OpError;
+use crate::model::error::OpError;
 use crate::lab::why::Trace;
-use crate::names::Ns;
-use crate::observe::{Output, Reply};
+use crate::model::names::Ns;
+use crate::model::observe::{Output, Reply};
 use crate::ops::{LinkHandle, Process, Rules, Ty, Vip};
 use crate::script::names::Names;
 use ipnet::IpNet;

@@ -1,7 +1,7 @@
 use super::text::subnet;
 use super::{Due, give, take, take_options};
-use crate::error::OpResult;
-use crate::names::{IfName, Ns};
+use crate::model::error::OpResult;
+use crate::model::names::{IfName, Ns};
 use crate::ops::{Args, LinkHandle, Opt, Ty, Value};
 use rhai::{Array, Dynamic};
 use std::rc::Rc;

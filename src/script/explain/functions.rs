@@ -1,7 +1,7 @@
 //! Calls that match no function.
 
 use super::mark::{Part, mark};
-use crate::error::{OpError, Site, closest};
+use crate::model::error::{OpError, Site, closest};
 use crate::ops::{self, FnDef, Kind};
 use crate::script::context::is_closure;
 use crate::script::scan::{Kind as TokenKind, offset, scan};

@@ -1,6 +1,6 @@
 //! Which text an error blames.
 
-use crate::error::{Mark, OpError, Site};
+use crate::model::error::{Mark, OpError, Site};
 use crate::lab::STOPPED;
 use crate::ops::{self, Kind, Ty};
 use crate::script::scan::offset;

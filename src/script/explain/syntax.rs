@@ -1,7 +1,7 @@
 //! What is wrong with a text that Rhai cannot parse.
 
 use super::mark::{Part, mark};
-use crate::error::{Class, Mark, OpError, Site, closest};
+use crate::model::error::{Class, Mark, OpError, Site, closest};
 use crate::ops;
 use crate::script::context::site;
 use crate::script::scan::{KEYWORDS, Kind, RESERVED, Token, line_col, offset, scan};

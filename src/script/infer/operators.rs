@@ -1,7 +1,7 @@
 //! What operators make of what is known.
 
 use super::{Shape, Worth};
-use crate::names::Ns;
+use crate::model::names::Ns;
 use crate::ops::Ty;
 use crate::script::convert::handles::{Addr, Handle};
 use ipnet::IpNet;

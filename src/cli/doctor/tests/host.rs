@@ -3,12 +3,12 @@
 use super::super::finding::Verdict;
 use super::super::host::{Case, all};
 use super::{append, facts, is, needs, network, words};
-use crate::change::{Change, Family, RuleEdit, Table};
+use crate::model::change::{Change, Family, RuleEdit, Table};
 use crate::kernel::linux::machine::{Network, Unread};
 use crate::kernel::linux::netfilter::Backend;
 use crate::kernel::linux::netfilter::census::{Drop, Held};
 use crate::lab::machine::Facts;
-use crate::names::Ns;
+use crate::model::names::Ns;
 
 fn case(network: &Network, host: bool) -> Case<'_> {
     Case { network, is_root: true, host, needs: None }

@@ -4,11 +4,11 @@ use super::super::finding::Verdict;
 use super::super::needs::{Kind, Needs};
 use super::super::recipe::{clashes, needs as fared};
 use super::{address, is, link, needs, network, route, web, words};
-use crate::change::{Change, Family, LinkKind, LinkSet, NewLink, NewProcess, RuleEdit, Table};
+use crate::model::change::{Change, Family, LinkKind, LinkSet, NewLink, NewProcess, RuleEdit, Table};
 use crate::kernel::linux::machine::Network;
 use crate::kernel::linux::trial::Attempt;
 use crate::lab::machine::{Refused, Tried};
-use crate::names::{ChainName, Ns, NsName};
+use crate::model::names::{ChainName, Ns, NsName};
 
 /// A recipe with one need of each kind, and some more.
 fn recipe_changes() -> Vec<Change> {

@@ -1,11 +1,11 @@
 //! Making an interface, in one request.
 
-use crate::change::{Identity, LinkKind, Mac, NewLink};
+use crate::model::change::{Identity, LinkKind, Mac, NewLink};
 use crate::kernel::linux::link::ioctl;
 use crate::kernel::linux::marks::Marks;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Why};
-use crate::names::{IfName, Ns};
+use crate::model::names::{IfName, Ns};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{BridgeStpState, InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute};

@@ -1,14 +1,14 @@
 //! Deleting interfaces that are provably ours. Each deletion waits for an RCU grace period (15 ms and more,
 //! <https://docs.kernel.org/RCU/whatisRCU.html>), so many are deleted by one request: by their `IFLA_GROUP`.
 
-use crate::change::{Change, Identity, LinkKind, Mac};
+use crate::model::change::{Change, Identity, LinkKind, Mac};
 use crate::kernel::linux::link::{self, Seen};
 use crate::kernel::linux::marks::Marks;
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::ours::Ours;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Entry, Undone};
-use crate::names::{IfName, Ns};
+use crate::model::names::{IfName, Ns};
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};

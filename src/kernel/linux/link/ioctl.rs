@@ -2,7 +2,7 @@
 
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::{Done, Refusal};
-use crate::names::IfName;
+use crate::model::names::IfName;
 use nix::errno::Errno;
 use nix::libc::{self, ifreq};
 use std::os::fd::AsRawFd;

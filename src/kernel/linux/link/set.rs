@@ -1,12 +1,12 @@
 //! Setting one attribute of an interface, and setting it back.
 
-use crate::change::{Identity, LinkSet, Mac};
+use crate::model::change::{Identity, LinkSet, Mac};
 use crate::kernel::linux::link::{self, Seen, ioctl};
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::ours::Ours;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
-use crate::names::{IfName, Ns};
+use crate::model::names::{IfName, Ns};
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkMessage};

@@ -1,7 +1,7 @@
 //! The two kinds of iptables: the one that writes `nf_tables` and the legacy one, and where their programs are.
 
 use super::child;
-use crate::change::Family;
+use crate::model::change::Family;
 use crate::kernel::linux::programs;
 use crate::kernel::{Done, Refusal, Why};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Its name, in programs (`iptables-nft`) and in [`Identity::Rules`](crate::change::Identity::Rules).
+    /// Its name, in programs (`iptables-nft`) and in [`Identity::Rules`](crate::model::change::Identity::Rules).
     pub fn as_str(self) -> &'static str {
         match self {
             Backend::Nft => "nft",

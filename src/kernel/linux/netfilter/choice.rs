@@ -2,10 +2,10 @@
 
 use super::backend::{Backend, Role, Tools};
 use super::read;
-use crate::change::Family;
+use crate::model::change::Family;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Errand};
-use crate::names::Ns;
+use crate::model::names::Ns;
 use std::sync::{Arc, OnceLock};
 
 /// The choice of a lab, made once.

@@ -6,7 +6,7 @@
 //! was done then.
 
 use super::restore::Block;
-use crate::change::{Family, Table};
+use crate::model::change::{Family, Table};
 use crate::kernel::linux::nfnetlink::{self, Batch, BatchFault, NFTABLES, Nfnetlink, attribute, nest, put};
 use crate::kernel::{Done, Refusal, Why};
 use command::{Command, Rule};

@@ -6,7 +6,7 @@ use super::child::Patience;
 use super::restore::{Block, Fault, Restore};
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::{Done, Refusal};
-use crate::names::Ns;
+use crate::model::names::Ns;
 use std::os::unix::fs::MetadataExt;
 
 /// How many are kept: each takes 1 MB and three descriptors.

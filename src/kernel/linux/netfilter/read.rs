@@ -4,11 +4,11 @@ use super::backend::{Backend, Role, Tools};
 use super::child;
 use super::saved::Saved;
 use super::words;
-use crate::change::{Family, Table};
+use crate::model::change::{Family, Table};
 use crate::kernel::linux::nfnetlink::{self, Nfnetlink};
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::{Done, Refusal, Why};
-use crate::names::Ns;
+use crate::model::names::Ns;
 use iptables::IPTables;
 use std::io::ErrorKind;
 

@@ -1,8 +1,8 @@
 //! What the rules of a change send elsewhere: the destinations that connections were addressed to.
 
-use crate::change::{Change, RuleEdit};
+use crate::model::change::{Change, RuleEdit};
 use crate::kernel::linux::conntrack::Addressee;
-use crate::names::Ns;
+use crate::model::names::Ns;
 use std::net::{IpAddr, SocketAddr};
 
 /// The namespace and the destinations that a change translates, if it translates any.

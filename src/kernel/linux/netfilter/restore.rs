@@ -7,7 +7,7 @@
 
 use super::child::{Child, Patience};
 use super::words;
-use crate::change::Table;
+use crate::model::change::Table;
 use crate::kernel::{Done, Refusal, Why};
 use std::cell::Cell;
 use std::fmt::Write as _;

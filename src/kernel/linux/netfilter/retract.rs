@@ -5,7 +5,7 @@ use super::restore::Fault;
 use super::saved::Saved;
 use super::undo::{self, Item, Plan, Scene, Spelling};
 use super::{Netfilter, Target, read, words};
-use crate::change::Table;
+use crate::model::change::Table;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
 use nix::errno::Errno;

@@ -2,11 +2,11 @@
 
 use super::saved::{SavedRule, SavedTable};
 use super::{Backend, Netfilter, read, words};
-use crate::change::{Change, Family, Identity, RuleEdit, Table};
+use crate::model::change::{Change, Family, Identity, RuleEdit, Table};
 use crate::kernel::Done;
 use crate::kernel::linux::marked::Found;
 use crate::kernel::linux::spaces::Spaces;
-use crate::names::{ChainName, Ns};
+use crate::model::names::{ChainName, Ns};
 use std::collections::BTreeMap;
 
 impl Netfilter {

@@ -6,7 +6,7 @@
 
 use super::saved::{Saved, SavedTable};
 use super::words;
-use crate::change::{RuleEdit, Table};
+use crate::model::change::{RuleEdit, Table};
 use crate::kernel::{Done, Refusal, Undone, Why};
 use std::collections::{HashMap, HashSet};
 

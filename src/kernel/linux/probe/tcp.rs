@@ -3,8 +3,8 @@
 use super::{Request, open};
 use crate::kernel::Done;
 use crate::kernel::linux::spaces::Spaces;
-use crate::names::Ns;
-use crate::observe::Reply;
+use crate::model::names::Ns;
+use crate::model::observe::Reply;
 use nix::errno::Errno;
 use nix::sys::socket::{SockType, SockaddrStorage, connect as start, getpeername, getsockname, getsockopt, sockopt};
 use std::net::{SocketAddr, TcpStream};

@@ -3,8 +3,8 @@
 use super::{Request, ask_for_errors, open};
 use crate::kernel::Done;
 use crate::kernel::linux::spaces::Spaces;
-use crate::names::Ns;
-use crate::observe::Reply;
+use crate::model::names::Ns;
+use crate::model::observe::Reply;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, SockType, SockaddrStorage, connect, recv, send};
 use std::net::SocketAddr;

@@ -6,7 +6,7 @@ use super::room::Room;
 use super::stop::GRACE;
 use crate::kernel::interrupt::{self, is_ready};
 use crate::kernel::{Done, Refusal};
-use crate::observe::{Command, Output};
+use crate::model::observe::{Command, Output};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags};

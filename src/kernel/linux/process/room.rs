@@ -4,7 +4,7 @@
 use super::strings::c_string;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal};
-use crate::names::Ns;
+use crate::model::names::Ns;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};

@@ -1,7 +1,7 @@
 //! Setting sysctls of a namespace that other labs use too: see [`ledger`](crate::kernel::linux::ledger).
 
 use super::{get, path, put, same};
-use crate::change::Identity;
+use crate::model::change::Identity;
 use crate::kernel::linux::ledger::{Entry, Ledger};
 use crate::kernel::linux::netconf::unusual_forwarding;
 use crate::kernel::linux::nfnetlink::{IPV4, IPV6};

@@ -1,13 +1,13 @@
 //! What is wrong with a link: it is down, nobody on it has the address, the subnet is not that of the others.
 
 use super::{at, iface, stop_at, stopped};
-use crate::change::{Change, LinkSet};
+use crate::model::change::{Change, LinkSet};
 use crate::lab::why::packet::Packet;
 use crate::lab::why::segment::{Place, Segment, Trouble, wire};
 use crate::lab::why::walk::{End, Walk};
 use crate::lab::why::{Stop, maker};
-use crate::names::Ns;
-use crate::terrain::{Way, Wire};
+use crate::model::names::Ns;
+use crate::model::terrain::{Way, Wire};
 use ipnet::IpNet;
 
 impl Walk<'_> {

@@ -1,12 +1,12 @@
 //! Whether somebody takes a packet where it is for.
 
 use super::{at, stop_at, stopped};
-use crate::change::{Change, RuleEdit};
+use crate::model::change::{Change, RuleEdit};
 use crate::lab::why::Stop;
 use crate::lab::why::packet::Packet;
 use crate::lab::why::walk::{End, Walk};
-use crate::names::Ns;
-use crate::terrain::Carried;
+use crate::model::names::Ns;
+use crate::model::terrain::Carried;
 use std::net::SocketAddr;
 
 impl Walk<'_> {

@@ -2,7 +2,7 @@
 //! iptables itself.
 
 use super::expressions::{Expressions, Meta, Verdict};
-use crate::change::{Family, Table};
+use crate::model::change::{Family, Table};
 use crate::kernel::linux::netfilter::words;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};

@@ -3,7 +3,7 @@
 //! A [`Name`] can never become an option, a path outside its folder, or shell: it is ASCII, starts with a
 //! letter, a digit or `_`, and holds no separator. So no later layer checks again.
 
-use crate::error::OpError;
+use crate::model::error::OpError;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::hash::{Hash, Hasher};

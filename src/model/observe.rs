@@ -1,7 +1,7 @@
 //! What a lab can be asked without being changed: run a command, probe, read.
 
-use crate::change::{Mac, Route};
-use crate::names::{IfName, Ns};
+use crate::model::change::{Mac, Route};
+use crate::model::names::{IfName, Ns};
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

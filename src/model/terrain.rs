@@ -1,6 +1,6 @@
 //! What a packet meets on its way, as the kernel shows it: the facts that [`why`](crate::lab::why) follows one through.
 
-use crate::names::Ns;
+use crate::model::names::Ns;
 use ipnet::IpNet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

@@ -3,8 +3,8 @@
 //! The commands are those of the article that the project starts from: iproute2's long words and iptables'
 //! long options.
 
-use crate::change::{Change, Identity, LinkKind, LinkSet, NewLink, Route, RuleEdit, Table};
-use crate::names::{IfName, Ns};
+use crate::model::change::{Change, Identity, LinkKind, LinkSet, NewLink, Route, RuleEdit, Table};
+use crate::model::names::{IfName, Ns};
 use std::borrow::Cow;
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! What can go wrong, as data: an [`OpError`] carries everything a report needs and renders nothing.
 
-use crate::terrain::Question;
+use crate::model::terrain::Question;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;

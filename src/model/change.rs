@@ -1,10 +1,10 @@
 //! The kernel changes a lab is made of, as plain data.
 //!
 //! A [`Change`] can be applied and undone (by a [`Kernel`](crate::kernel::Kernel)), written to the journal,
-//! rendered as the shell command that does the same ([`render`](crate::render)) and compared. With the
+//! rendered as the shell command that does the same ([`render`](crate::model::render)) and compared. With the
 //! [`Identity`] that was recorded before it was made it says what must still be true for us to undo it.
 
-use crate::names::{ChainName, IfName, Ns, NsName};
+use crate::model::names::{ChainName, IfName, Ns, NsName};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::fmt;
