@@ -39,8 +39,8 @@ pub(crate) mod survey;
 mod welcome;
 mod why;
 
-use crate::model::error::{OpError, OpResult, closest, io_words};
 use crate::kernel::memory;
+use crate::model::error::{OpError, OpResult, closest, io_words};
 use args::Context;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue};

@@ -1,8 +1,9 @@
 //! A recipe's changes as two plain shell scripts, one up and one down, that need no rhailab.
 
+use crate::lab::{Record, teardown};
 use crate::model::change::{Change, Identity};
 use crate::model::error::Site;
-use crate::lab::{Record, teardown};
+use crate::model::link::AddLink;
 use crate::model::render;
 use std::collections::HashSet;
 
@@ -58,7 +59,7 @@ pub fn up(recipe: &str, steps: &[Step]) -> String {
         }
     }
     let mut out = header(recipe, "Builds the network of", "set -eu", &body);
-    if steps.iter().any(|step| matches!(step.record.change, Change::Start { .. })) {
+    if steps.iter().any(|step| matches!(step.record.change, Change::Start(_))) {
         out.push_str(&format!("mkdir -p {STATE}\n"));
     }
     if let Some(words) = baseline {
@@ -94,8 +95,8 @@ pub fn down(recipe: &str, steps: &[Step]) -> String {
 pub fn undo_commands(record: &Record, places: &Places) -> Vec<String> {
     match &record.change {
         _ if record.identity == Identity::Already => Vec::new(),
-        Change::EditRules { .. } => render::undo_commands(&record.change, &Identity::Spec),
-        Change::AddLink { ns, link } => {
+        Change::EditRules(_) => render::undo_commands(&record.change, &Identity::Spec),
+        Change::AddLink(AddLink { ns, link }) => {
             let (ns, name) = places.of(record.n, ns, link);
             vec![render::in_ns(&ns, &format!("ip link del dev {name}"))]
         }
@@ -111,7 +112,7 @@ fn header(recipe: &str, what: &str, set: &str, body: &str) -> String {
 /// The sysctls of the first namespace, which most others share.
 fn baseline(steps: &[Step]) -> Option<String> {
     let changes = steps.iter().map(|step| &step.record.change);
-    changes.filter(|change| matches!(change, Change::AddNetns { .. })).find_map(|change| {
+    changes.filter(|change| matches!(change, Change::AddNetns(_))).find_map(|change| {
         let commands = render::commands(change);
         commands.iter().find_map(|command| command.split_once(" sysctl -qew ").map(|(_, words)| words.to_owned()))
     })
@@ -123,7 +124,7 @@ fn make(record: &Record) -> Vec<String> {
     }
     let commands = render::commands(&record.change);
     match &record.change {
-        Change::Start { .. } => {
+        Change::Start(_) => {
             let run = commands.join("; ");
             let run = run.trim_end_matches('&').trim_end();
             vec![format!("setsid {run} >{STATE}/{n}.log 2>&1 & echo $! >{STATE}/{n}.pid", n = record.n)]
@@ -134,7 +135,7 @@ fn make(record: &Record) -> Vec<String> {
 
 fn undo(record: &Record, places: &Places) -> Vec<String> {
     match &record.change {
-        Change::Start { .. } => vec![format!("end {STATE}/{}.pid", record.n)],
+        Change::Start(_) => vec![format!("end {STATE}/{}.pid", record.n)],
         _ => undo_commands(record, places),
     }
 }

@@ -1,9 +1,9 @@
 //! The lab: the only mutator. It journals every change before it is made, rolls a failed call back, and
 //! unwinds everything at the end.
 
+use crate::kernel::{Entry, Kernel, Refusal, Undone, Why};
 use crate::model::change::{Change, Identity};
 use crate::model::error::{OpError, OpResult, Site};
-use crate::kernel::{Entry, Kernel, Refusal, Undone, Why};
 use crate::model::names::{IfName, LabName, Ns};
 use crate::model::render;
 use index::Index;
@@ -188,7 +188,7 @@ impl Lab {
 
     fn make(&mut self, site: &Site, change: Change) -> OpResult<u64> {
         self.permit(&change)?;
-        if matches!(change, Change::Start { .. }) {
+        if matches!(change, Change::Start(_)) {
             self.settle()?;
         }
         let n = self.next;

@@ -32,9 +32,9 @@ pub mod syntax;
 pub mod values;
 pub mod vocabulary;
 
-use crate::model::error::{OpError, OpResult, Site};
 use crate::kernel::interrupt;
 use crate::lab::Lab;
+use crate::model::error::{OpError, OpResult, Site};
 use crate::model::names::Ns;
 pub use check::{Finding, Severity};
 use check::{Program, Unit};

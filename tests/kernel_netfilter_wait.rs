@@ -7,9 +7,10 @@
 mod support;
 
 use nix::fcntl::{Flock, FlockArg};
-use rhailab::model::change::{Family, Table};
 use rhailab::kernel::linux::netfilter::Backend;
 use rhailab::kernel::{Undone, Why, interrupt};
+use rhailab::model::family::Family;
+use rhailab::model::rules::Table;
 use std::fs::File;
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};

@@ -5,12 +5,12 @@
 mod scratch;
 
 use nix::errno::Errno;
-use rhailab::model::change::NewProcess;
 use rhailab::kernel::Why;
 use rhailab::kernel::linux::probe;
 use rhailab::kernel::linux::serve::{self, Service};
 use rhailab::model::names::{Ns, NsName};
 use rhailab::model::observe::{Command, Probe};
+use rhailab::model::process::NewProcess;
 use scratch::pair::{LONG, Pair, SHORT, errno, is_timeout, pair};
 use scratch::{argv, eventually, run};
 use std::fs;

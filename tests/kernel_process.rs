@@ -5,12 +5,13 @@
 mod scratch;
 
 use nix::sys::signal::Signal;
-use rhailab::model::change::{Identity, NewProcess};
 use rhailab::kernel::Undone;
 use rhailab::kernel::linux::process::Processes;
 use rhailab::kernel::linux::spaces::Spaces;
+use rhailab::model::change::Identity;
 use rhailab::model::names::Ns;
 use rhailab::model::observe::ProcState;
+use rhailab::model::process::NewProcess;
 use scratch::{Scratch, argv, eventually, exists, netns, runs};
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -4,13 +4,26 @@
 mod fakes;
 
 use fakes::Watched;
-use rhailab::model::change::Family;
-use rhailab::model::change::{Change, LinkKind, LinkSet, NewLink, Route, RuleEdit, Table};
-use rhailab::model::error::Site;
 use rhailab::kernel::Kernel;
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::{Event, Lab, baseline, journal, store};
+use rhailab::model::addr::AddAddr;
+use rhailab::model::change::Change;
+use rhailab::model::error::Site;
+use rhailab::model::family::Family;
+use rhailab::model::file::WriteFile;
+use rhailab::model::link::AddLink;
+use rhailab::model::link::{LinkKind, NewLink};
+use rhailab::model::link_attr::LinkSet;
+use rhailab::model::link_attr::SetLink;
 use rhailab::model::names::{ChainName, IfName, LabName, Ns, NsName};
+use rhailab::model::netns::AddNetns;
+use rhailab::model::process::Start;
+use rhailab::model::route::AddRoute;
+use rhailab::model::route::Route;
+use rhailab::model::rules::EditRules;
+use rhailab::model::rules::{RuleEdit, Table};
+use rhailab::model::sysctl::SetSysctl;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -27,33 +40,33 @@ fn ns(text: &str) -> Ns {
 }
 
 fn netns(text: &str) -> Change {
-    Change::AddNetns { name: NsName::new(text).unwrap(), sysctls: baseline() }
+    Change::AddNetns(AddNetns { name: NsName::new(text).unwrap(), sysctls: baseline() })
 }
 
 fn bridge(text: &str) -> Change {
     let kind = LinkKind::Bridge { stp: false };
     let link = NewLink { name: name(text), kind, mtu: None, mac: None, master: None, up: true };
-    Change::AddLink { ns: Ns::Host, link }
+    Change::AddLink(AddLink { ns: Ns::Host, link })
 }
 
 fn veth(here: &Ns, text: &str, there: &Ns, peer: &str, master: Option<&str>) -> Change {
     let kind = LinkKind::Veth { peer: name(peer), peer_ns: there.clone() };
     let link = NewLink { name: name(text), kind, mtu: None, mac: None, master: master.map(name), up: true };
-    Change::AddLink { ns: here.clone(), link }
+    Change::AddLink(AddLink { ns: here.clone(), link })
 }
 
 fn addr(at: &Ns, link: &str, text: &str) -> Change {
-    Change::AddAddr { ns: at.clone(), link: name(link), addr: text.parse().unwrap() }
+    Change::AddAddr(AddAddr { ns: at.clone(), link: name(link), addr: text.parse().unwrap() })
 }
 
 fn up(at: &Ns, link: &str) -> Change {
-    Change::SetLink { ns: at.clone(), link: name(link), set: LinkSet::Up(true) }
+    Change::SetLink(SetLink { ns: at.clone(), link: name(link), set: LinkSet::Up(true) })
 }
 
 fn rules(chain: &str) -> Change {
     let jump = RuleEdit::Append { chain: "PREROUTING".into(), words: vec!["--jump".into(), chain.into()] };
     let edits = vec![RuleEdit::NewChain(ChainName::new(chain).unwrap()), jump];
-    Change::EditRules { ns: Ns::Host, family: Family::V4, table: Table::Nat, edits }
+    Change::EditRules(EditRules { ns: Ns::Host, family: Family::V4, table: Table::Nat, edits })
 }
 
 /// A small lab with one of everything.
@@ -66,22 +79,25 @@ fn changes() -> Vec<Change> {
         veth(&Ns::Host, "v-web", &web, "eth0", Some("br0")),
         up(&web, "eth0"),
         addr(&web, "eth0", "10.0.0.2/24"),
-        Change::AddRoute {
+        Change::AddRoute(AddRoute {
             ns: web.clone(),
             route: Route { to: "0.0.0.0/0".parse().unwrap(), via: "10.0.0.1".parse().ok(), dev: None, metric: None },
-        },
-        Change::SetSysctl { ns: Ns::Host, key: "net.ipv4.ip_forward".into(), value: "1".into() },
+        }),
+        Change::SetSysctl(SetSysctl { ns: Ns::Host, key: "net.ipv4.ip_forward".into(), value: "1".into() }),
         rules("VIP-A"),
-        Change::WriteFile { path: "/etc/netns/web/resolv.conf".into(), text: "nameserver 10.0.0.1\n".into() },
-        Change::Start {
+        Change::WriteFile(WriteFile {
+            path: "/etc/netns/web/resolv.conf".into(),
+            text: "nameserver 10.0.0.1\n".into(),
+        }),
+        Change::Start(Start {
             ns: web,
-            process: rhailab::model::change::NewProcess {
+            process: rhailab::model::process::NewProcess {
                 name: "nap".into(),
                 argv: vec!["sleep".into(), "9".into()],
                 env: vec![],
                 cwd: None,
             },
-        },
+        }),
     ]
 }
 

@@ -8,14 +8,8 @@ mod source;
 use source::Source;
 
 /// The modules of the library, lowest layer first. Modules of one layer may use one another.
-const LAYERS: &[&[&str]] = &[
-    &["model"],
-    &["kernel"],
-    &["lab"],
-    &["ops"],
-    &["script", "diagnostics", "export"],
-    &["cli", "lsp", "repl"],
-];
+const LAYERS: &[&[&str]] =
+    &[&["model"], &["kernel"], &["lab"], &["ops"], &["script", "diagnostics", "export"], &["cli", "lsp", "repl"]];
 
 /// Crates that are used only in files whose path starts so.
 const PINS: &[(&[&str], &[&str])] = &[

@@ -1,9 +1,9 @@
 //! The language on the fake kernel: what recipes can say, and what reaches the lab.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
-use rhailab::model::error::{Class, OpError};
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::Lab;
+use rhailab::model::error::{Class, OpError};
 use rhailab::model::names::LabName;
 use rhailab::script::{Config, ParamTy, ParamValue, Recipe, Session, limits};
 use std::cell::RefCell;

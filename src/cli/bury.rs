@@ -5,12 +5,12 @@ use super::conduct::leftover_error;
 use super::elsewhere::{is_here_or_gone, require_here};
 use super::engine;
 use super::progress::Progress;
-use crate::model::change::Change;
-use crate::model::error::OpResult;
 use crate::lab::recover::{Verdict, judge};
 use crate::lab::registry::{Card, Life, Mode, Place};
 use crate::lab::store::{self, Journal};
 use crate::lab::{Lab, Record};
+use crate::model::change::Change;
+use crate::model::error::OpResult;
 use crate::model::names::Ns;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -72,7 +72,7 @@ fn undo(place: &Place, card: &Card, progress: &Rc<RefCell<Progress>>, elsewhere:
 /// Whether a change is found again from another network namespace: it has a name in the file system, or a pid.
 fn is_findable(change: &Change) -> bool {
     match change {
-        Change::AddNetns { .. } | Change::WriteFile { .. } | Change::Start { .. } => true,
+        Change::AddNetns(_) | Change::WriteFile(_) | Change::Start(_) => true,
         _ => change.ns() != Ns::Host,
     }
 }

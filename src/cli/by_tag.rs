@@ -4,16 +4,18 @@ use super::args::{Context, OutputArgs};
 use super::conduct::leftover_error;
 use super::engine;
 use super::progress::{Progress, changes, write_err};
-use crate::model::change::{Change, Identity};
-use crate::model::error::{Class, OpError, OpResult, Site};
 use crate::kernel::Done;
 use crate::kernel::linux::ledger::Ledger;
 use crate::kernel::linux::marked::Found;
 use crate::kernel::linux::spaces;
 use crate::lab::registry::{Life, Mode, Registry};
 use crate::lab::{Lab, Record, store};
+use crate::model::change::{Change, Identity};
+use crate::model::error::{Class, OpError, OpResult, Site};
 use crate::model::names::{LabName, Ns};
+use crate::model::process::Start;
 use crate::model::render;
+use crate::model::sysctl::SetSysctl;
 use std::cell::RefCell;
 use std::io::{IsTerminal, stdin};
 use std::rc::Rc;
@@ -81,7 +83,7 @@ fn sysctls(ledger: &Ledger) -> Done<Vec<Found>> {
     let orphans = ledger.lock()?.orphans(spaces::cookie()?)?;
     let found = orphans.into_iter().map(|(path, entry)| {
         let key = path.strip_prefix("/proc/sys").unwrap_or(&path).display().to_string();
-        let change = Change::SetSysctl { ns: Ns::Host, key, value: entry.value };
+        let change = Change::SetSysctl(SetSysctl { ns: Ns::Host, key, value: entry.value });
         Found { change, identity: Identity::WasText(entry.first), lab: None }
     });
     Ok(found.collect())
@@ -94,8 +96,8 @@ fn listing(found: &[(Record, Option<String>)]) -> String {
         let lab = lab.as_ref().map_or_else(String::new, |lab| format!("   # of lab `{lab}`"));
         let commands = match change {
             // The comments would double the lines' length, and the lab is named beside them.
-            Change::EditRules { .. } => render::undo_commands(change, &Identity::Spec),
-            Change::Start { process, .. } => {
+            Change::EditRules(_) => render::undo_commands(change, &Identity::Spec),
+            Change::Start(Start { process, .. }) => {
                 let command = shell_words::join(&process.argv);
                 render::undo_commands(change, identity)
                     .into_iter()

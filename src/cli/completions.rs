@@ -4,10 +4,11 @@
 
 use super::engine::{self, Ended};
 use super::{Cli, logs, told};
-use crate::model::change::Change;
 use crate::lab::registry::{Place, Registry};
 use crate::lab::store;
+use crate::model::change::Change;
 use crate::model::names::LabName;
+use crate::model::netns::AddNetns;
 use crate::ops;
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::CompleteEnv;
@@ -73,7 +74,7 @@ pub fn namespaces() -> ArgValueCompleter {
         let mut all = BTreeMap::from([("host".to_owned(), "the lab's root namespace".to_owned())]);
         let journal = lab().map(|place| place.journal()).filter(|journal| journal.exists());
         for record in journal.and_then(|journal| store::read(&journal).ok()).into_iter().flat_map(|it| it.records()) {
-            if let Change::AddNetns { name, .. } = record.change {
+            if let Change::AddNetns(AddNetns { name, .. }) = record.change {
                 all.insert(name.to_string(), format!("line {} of {}", record.site.line, record.site.source));
             }
         }

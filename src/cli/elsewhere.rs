@@ -2,8 +2,8 @@
 //! test. Looked for from here, all their network would seem to be gone.
 
 use super::engine;
-use crate::model::error::{Class, OpError, OpResult};
 use crate::lab::registry::Card;
+use crate::model::error::{Class, OpError, OpResult};
 
 /// Refuses a lab whose network is elsewhere.
 pub fn require_here(card: &Card) -> OpResult<()> {

@@ -1,11 +1,11 @@
 //! The events of `--json`, as documented in docs/json.md: one object per line, told apart by `event`.
 
-use crate::model::change::Change;
 use crate::diagnostics::to_json;
-use crate::model::error::{OpError, Site};
 use crate::kernel::Undone;
 use crate::lab::registry::Mode;
 use crate::lab::{Event, Record};
+use crate::model::change::Change;
+use crate::model::error::{OpError, Site};
 use crate::model::render;
 use serde::Serialize;
 use serde_json::Value;

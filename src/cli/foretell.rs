@@ -1,11 +1,20 @@
 //! What a recipe would touch, found out by a rehearsal on the kernel in memory.
 
 use super::engine::{Stage, Trouble};
-use crate::model::change::{Change, LinkKind};
 use crate::export::{Deed, Step};
 use crate::kernel::Undone;
 use crate::lab::Event;
+use crate::model::addr::AddAddr;
+use crate::model::change::Change;
+use crate::model::file::WriteFile;
+use crate::model::link::{AddLink, LinkKind};
+use crate::model::link_attr::SetLink;
 use crate::model::names::{LabName, Ns};
+use crate::model::netns::AddNetns;
+use crate::model::process::Start;
+use crate::model::route::AddRoute;
+use crate::model::rules::EditRules;
+use crate::model::sysctl::SetSysctl;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -116,22 +125,22 @@ impl Touched {
         };
         let [spaces, links, addrs, routes, sysctls, tables, files, processes] = &mut self.0;
         match change {
-            Change::AddNetns { name, .. } => spaces.insert(name.to_string()),
-            Change::AddLink { ns, link } => {
+            Change::AddNetns(AddNetns { name, .. }) => spaces.insert(name.to_string()),
+            Change::AddLink(AddLink { ns, link }) => {
                 if let LinkKind::Veth { peer, peer_ns } = &link.kind {
                     links.insert(at(peer_ns, peer));
                 }
                 links.insert(at(ns, &link.name))
             }
-            Change::SetLink { ns, link, .. } => links.insert(at(ns, link)),
-            Change::AddAddr { ns, addr, .. } => addrs.insert(at(ns, addr)),
-            Change::AddRoute { ns, route } => routes.insert(at(ns, &route.to)),
-            Change::SetSysctl { ns, key, .. } => sysctls.insert(at(ns, key)),
-            Change::EditRules { ns, family, table, .. } => {
+            Change::SetLink(SetLink { ns, link, .. }) => links.insert(at(ns, link)),
+            Change::AddAddr(AddAddr { ns, addr, .. }) => addrs.insert(at(ns, addr)),
+            Change::AddRoute(AddRoute { ns, route }) => routes.insert(at(ns, &route.to)),
+            Change::SetSysctl(SetSysctl { ns, key, .. }) => sysctls.insert(at(ns, key)),
+            Change::EditRules(EditRules { ns, family, table, .. }) => {
                 tables.insert(at(ns, &format!("{} {}", family.iptables(), table.as_str())))
             }
-            Change::WriteFile { path, .. } => files.insert(path.display().to_string()),
-            Change::Start { ns, process } => processes.insert(at(ns, &process.name)),
+            Change::WriteFile(WriteFile { path, .. }) => files.insert(path.display().to_string()),
+            Change::Start(Start { ns, process }) => processes.insert(at(ns, &process.name)),
         };
     }
 

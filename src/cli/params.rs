@@ -1,8 +1,8 @@
 //! `--params FILE`: a recipe's parameters from a TOML or JSON file.
 
 use super::engine::Trouble;
-use crate::model::error::{Class, Mark, OpError, Site, io_words};
 use crate::kernel::read::whole;
+use crate::model::error::{Class, Mark, OpError, Site, io_words};
 use crate::script::ParamValue;
 use crate::script::scan::{line_col, offset};
 use crate::script::sources::Sources;

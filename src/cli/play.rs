@@ -5,14 +5,14 @@ use super::engine::{self, Stage, Trouble};
 use super::foretell::Foretold;
 use super::guard::Watch;
 use super::progress::Progress;
-use crate::model::change::Change;
-use crate::model::error::OpResult;
 use crate::kernel::linux::nursery::Nursery;
 use crate::kernel::{Kernel, interrupt};
 use crate::lab::registry::{Card, Claim, Mode, Place};
 use crate::lab::sandbox::{Holder, Verdict};
 use crate::lab::store::Journal;
 use crate::lab::{Lab, Neighbours, Record, baseline};
+use crate::model::change::Change;
+use crate::model::error::OpResult;
 use crate::model::names::LabName;
 use std::cell::RefCell;
 use std::path::Path;
@@ -180,7 +180,7 @@ fn play(
 /// The teardown of a sandbox that nobody watches: its network falls with its pid 1, much faster than piece by piece,
 /// so that only its processes are asked to end.
 fn end_processes(lab: &mut Lab) {
-    let is_process = |record: &&Record| matches!(record.change, Change::Start { .. });
+    let is_process = |record: &&Record| matches!(record.change, Change::Start(_));
     let processes: Vec<u64> = lab.records().iter().filter(is_process).map(|record| record.n).collect();
     // Those that do not heed are killed with the sandbox.
     let _ = lab.revert_all(&processes);

@@ -3,11 +3,11 @@
 use super::args::{Context, OutputArgs};
 use super::events::{Json, milliseconds};
 use super::style::{Ink, Style, cut};
-use crate::model::change::{Change, Identity};
-use crate::model::error::{Class, OpError, OpResult, Site, io_words};
 use crate::kernel::{Undone, interrupt};
 use crate::lab::registry::Mode;
 use crate::lab::{Event, Record, STOPPED};
+use crate::model::change::{Change, Identity};
+use crate::model::error::{Class, OpError, OpResult, Site, io_words};
 use crate::model::render;
 use std::io::{Error, ErrorKind, Write, stderr, stdout};
 use std::time::{Duration, Instant};
@@ -255,7 +255,7 @@ impl Progress {
         let commands = match event {
             Event::Made(Record { change, .. }) => render::headlines(change),
             // The comments that mark our rules would double the lines' length.
-            _ if matches!(record.change, Change::EditRules { .. }) => {
+            _ if matches!(record.change, Change::EditRules(_)) => {
                 render::undo_commands(&record.change, &Identity::Spec)
             }
             _ => render::undo_commands(&record.change, &record.identity),

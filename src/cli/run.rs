@@ -5,9 +5,9 @@ use super::conduct::{Job, conduct, require_rights};
 use super::engine::{Ended, Order, Trouble};
 use super::prove;
 use super::recipe_help;
-use crate::model::error::OpError;
 use crate::lab::Fault;
 use crate::lab::registry::Mode;
+use crate::model::error::OpError;
 use crate::model::names::LabName;
 use clap::Args;
 

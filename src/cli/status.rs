@@ -9,13 +9,15 @@ use super::progress::place as at;
 use super::style::{Ink, Style};
 use super::survey::{Standing, survey};
 use super::{fail, told};
-use crate::model::change::{Change, Identity};
-use crate::model::error::{OpError, OpResult};
 use crate::kernel::Kernel;
 use crate::lab::registry::{Card, Life, Mode, Place};
 use crate::lab::sandbox::Terminal;
 use crate::lab::{Record, store};
+use crate::model::change::{Change, Identity};
+use crate::model::error::{OpError, OpResult};
 use crate::model::names::Ns;
+use crate::model::netns::AddNetns;
+use crate::model::process::Start;
 use crate::model::render;
 use clap::Args;
 use serde::Serialize;
@@ -190,7 +192,7 @@ fn heading(card: &Card, life: Life, style: Style) -> String {
 fn network(records: &[Record], kernel: &mut dyn Kernel, style: Style) -> OpResult<String> {
     let mut spaces: BTreeSet<Ns> = records.iter().map(|record| record.change.ns()).collect();
     for Record { change, .. } in records {
-        if let Change::AddNetns { name, .. } = change {
+        if let Change::AddNetns(AddNetns { name, .. }) = change {
             spaces.insert(Ns::Named(name.clone()));
         }
     }
@@ -224,7 +226,8 @@ fn processes(records: &[Record], standing: &[Standing], style: Style) -> String 
     let mut table = new_table(["PROCESS", "NAMESPACE", "PID", "STATE", "COMMAND"]);
     let mut rows = 0;
     for (record, standing) in records.iter().zip(standing) {
-        let (Change::Start { ns, process }, Identity::Process { pid, .. }) = (&record.change, &record.identity) else {
+        let (Change::Start(Start { ns, process }), Identity::Process { pid, .. }) = (&record.change, &record.identity)
+        else {
             continue;
         };
         let state = match standing {

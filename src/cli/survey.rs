@@ -1,10 +1,18 @@
 //! Whether the changes of a lab still stand, asked of the kernel for one namespace after the other.
 
-use crate::model::change::{Change, Identity, LinkSet, RuleEdit};
 use crate::kernel::{Done, Errno, Kernel, Refusal};
 use crate::lab::{LinkAt, Moves, Record};
+use crate::model::addr::AddAddr;
+use crate::model::change::{Change, Identity};
+use crate::model::file::WriteFile;
+use crate::model::link::AddLink;
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{IfName, Ns};
+use crate::model::netns::AddNetns;
 use crate::model::observe::{LinkInfo, ProcState, Snapshot, ending};
+use crate::model::route::AddRoute;
+use crate::model::rules::{EditRules, RuleEdit};
+use crate::model::sysctl::SetSysctl;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};
@@ -60,7 +68,7 @@ struct Survey<'a> {
 
 fn replaced(records: &[Record]) -> HashSet<u64> {
     let edits = records.iter().filter_map(|record| match &record.change {
-        Change::EditRules { edits, .. } => Some(edits),
+        Change::EditRules(EditRules { edits, .. }) => Some(edits),
         _ => None,
     });
     let owners = edits.flatten().filter_map(|edit| match edit {
@@ -74,10 +82,10 @@ impl Survey<'_> {
     /// What a change gives a value to, if it is of that sort.
     fn value<'r>(&self, Record { n, change, .. }: &'r Record) -> Option<Value<'r>> {
         match change {
-            Change::SetLink { ns, link, set } => {
+            Change::SetLink(SetLink { ns, link, set }) => {
                 Some(Value::Link(self.moves.now(n.saturating_sub(1), ns, link), discriminant(set)))
             }
-            Change::SetSysctl { ns, key, .. } => Some(Value::Sysctl(ns, key)),
+            Change::SetSysctl(SetSysctl { ns, key, .. }) => Some(Value::Sysctl(ns, key)),
             _ => None,
         }
     }
@@ -85,11 +93,11 @@ impl Survey<'_> {
     fn check(&mut self, record: &Record) -> Done<Standing> {
         let stands = |yes: bool, why: &str| if yes { Standing::Yes } else { Standing::No(why.to_owned()) };
         match &record.change {
-            Change::AddNetns { name, .. } => {
+            Change::AddNetns(AddNetns { name, .. }) => {
                 Ok(stands(self.kernel.netns_exists(&Ns::Named(name.clone()))?, "the namespace is gone"))
             }
-            Change::AddLink { ns, link } => self.link(record.n, ns, &link.name).map(|_| Standing::Yes),
-            Change::SetLink { ns, link, set } => {
+            Change::AddLink(AddLink { ns, link }) => self.link(record.n, ns, &link.name).map(|_| Standing::Yes),
+            Change::SetLink(SetLink { ns, link, set }) => {
                 let master = match set {
                     LinkSet::Master(Some(master)) => Some(self.link(record.n, ns, master)?.index),
                     _ => None,
@@ -97,22 +105,22 @@ impl Survey<'_> {
                 let info = self.link(record.n.saturating_sub(1), ns, link)?;
                 Ok(stands(has(info, set, master), "it has another value"))
             }
-            Change::AddAddr { ns, link, addr } => {
+            Change::AddAddr(AddAddr { ns, link, addr }) => {
                 let info = self.link(record.n, ns, link)?;
                 Ok(stands(info.addrs.contains(addr), "the address is gone"))
             }
-            Change::AddRoute { ns, route } => {
+            Change::AddRoute(AddRoute { ns, route }) => {
                 let routes = &self.network(ns)?.routes;
                 let there = routes.iter().any(|other| {
                     (other.to, other.via) == (route.to, route.via) && (route.dev.is_none() || other.dev == route.dev)
                 });
                 Ok(stands(there, "the route is gone"))
             }
-            Change::SetSysctl { ns, key, value } => {
+            Change::SetSysctl(SetSysctl { ns, key, value }) => {
                 let now = self.kernel.sysctl(ns, key)?;
                 Ok(stands(now.trim() == value, &format!("it is {} now", now.trim())))
             }
-            Change::EditRules { ns, edits, .. } => {
+            Change::EditRules(EditRules { ns, edits, .. }) => {
                 let mut chains = edits.iter().filter_map(|edit| match edit {
                     RuleEdit::NewChain(chain) => Some(chain.as_str()),
                     _ => None,
@@ -128,11 +136,11 @@ impl Survey<'_> {
                 };
                 Ok(stands(chains_stand && rules_stand, "the rules are gone"))
             }
-            Change::WriteFile { path, text } => {
+            Change::WriteFile(WriteFile { path, text }) => {
                 let same = std::fs::read_to_string(path).is_ok_and(|now| now == *text);
                 Ok(stands(same, "the file is gone, or was changed"))
             }
-            Change::Start { .. } => Ok(match self.kernel.process(&record.identity)? {
+            Change::Start(_) => Ok(match self.kernel.process(&record.identity)? {
                 ProcState::Running => Standing::Yes,
                 ProcState::Ended(Some(status)) => Standing::No(format!("it ended with {}", ending(status))),
                 ProcState::Ended(None) => Standing::No("it ended".into()),
@@ -190,10 +198,11 @@ fn declares(rule: &str, chain: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::change::{LinkKind, NewLink, Route};
-    use crate::model::error::Site;
     use crate::kernel::fake::FakeKernel;
+    use crate::model::error::Site;
+    use crate::model::link::{LinkKind, NewLink};
     use crate::model::names::NsName;
+    use crate::model::route::Route;
 
     fn name(text: &str) -> IfName {
         IfName::new(text).unwrap()
@@ -220,19 +229,19 @@ mod tests {
             master: None,
             up: false,
         };
-        Change::AddLink { ns: Ns::Host, link }
+        Change::AddLink(AddLink { ns: Ns::Host, link })
     }
 
     fn set(link: &str, set: LinkSet) -> Change {
-        Change::SetLink { ns: Ns::Host, link: name(link), set }
+        Change::SetLink(SetLink { ns: Ns::Host, link: name(link), set })
     }
 
     #[test]
     fn what_stands_is_told_from_what_was_replaced_and_what_is_gone() {
-        let addr = Change::AddAddr { ns: Ns::Host, link: name("br0"), addr: "10.0.0.1/24".parse().unwrap() };
+        let addr = Change::AddAddr(AddAddr { ns: Ns::Host, link: name("br0"), addr: "10.0.0.1/24".parse().unwrap() });
         let ns = NsName::new("web").unwrap();
         let (mut kernel, records) = made(vec![
-            Change::AddNetns { name: ns, sysctls: [].into() },
+            Change::AddNetns(AddNetns { name: ns, sysctls: [].into() }),
             bridge(),
             set("br0", LinkSet::Up(true)),
             addr,
@@ -255,7 +264,7 @@ mod tests {
     fn a_route_is_found_by_where_it_goes() {
         let route = Route { to: "10.9.0.0/24".parse().unwrap(), via: None, dev: Some(name("br0")), metric: None };
         let (mut kernel, records) =
-            made(vec![bridge(), set("br0", LinkSet::Up(true)), Change::AddRoute { ns: Ns::Host, route }]);
+            made(vec![bridge(), set("br0", LinkSet::Up(true)), Change::AddRoute(AddRoute { ns: Ns::Host, route })]);
         assert_eq!(survey(&mut kernel, &records).last(), Some(&Standing::Yes));
     }
 

@@ -1,7 +1,9 @@
 //! Where interfaces are after the renames and moves so far: a script that deletes one must name it there.
 
 use super::{Deed, Step};
-use crate::model::change::{Change, LinkKind, LinkSet, NewLink};
+use crate::model::change::Change;
+use crate::model::link::{AddLink, LinkKind, NewLink};
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{IfName, Ns};
 use std::collections::BTreeMap;
 
@@ -16,14 +18,18 @@ impl Places {
             return;
         }
         match &step.record.change {
-            Change::AddLink { ns, link } => {
+            Change::AddLink(AddLink { ns, link }) => {
                 self.0.insert((ns.clone(), link.name.clone()), step.record.n);
                 if let LinkKind::Veth { peer, peer_ns } = &link.kind {
                     self.0.insert((peer_ns.clone(), peer.clone()), step.record.n);
                 }
             }
-            Change::SetLink { ns, link, set: LinkSet::Name(name) } => self.to(ns, link, (ns.clone(), name.clone())),
-            Change::SetLink { ns, link, set: LinkSet::Ns(there) } => self.to(ns, link, (there.clone(), link.clone())),
+            Change::SetLink(SetLink { ns, link, set: LinkSet::Name(name) }) => {
+                self.to(ns, link, (ns.clone(), name.clone()));
+            }
+            Change::SetLink(SetLink { ns, link, set: LinkSet::Ns(there) }) => {
+                self.to(ns, link, (there.clone(), link.clone()));
+            }
             _ => {}
         }
     }

@@ -9,9 +9,19 @@ use network::Space;
 
 mod network;
 mod outline;
-use crate::model::change::{Change, Identity, LinkKind, Mac};
+use crate::model::addr::AddAddr;
+use crate::model::change::{Change, Identity};
+use crate::model::file::WriteFile;
+use crate::model::link::{AddLink, LinkKind};
+use crate::model::link_attr::SetLink;
+use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
+use crate::model::netns::AddNetns;
 use crate::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
+use crate::model::process::Start;
+use crate::model::route::AddRoute;
+use crate::model::rules::EditRules;
+use crate::model::sysctl::SetSysctl;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -95,8 +105,8 @@ impl FakeKernel {
 impl Kernel for FakeKernel {
     fn prepare(&mut self, n: u64, change: &Change) -> Done<Identity> {
         Ok(match change {
-            Change::AddNetns { .. } => Identity::Netns { cookie: u64::from(self.count()) },
-            Change::AddLink { ns, link } => Identity::Link {
+            Change::AddNetns(_) => Identity::Netns { cookie: u64::from(self.count()) },
+            Change::AddLink(AddLink { ns, link }) => Identity::Link {
                 cookie: self.space(ns)?.cookie,
                 mac: match link.mac {
                     Some(mac) => mac,
@@ -105,30 +115,30 @@ impl Kernel for FakeKernel {
                 peer: matches!(link.kind, LinkKind::Veth { .. }).then(|| self.new_mac()),
                 group: 1,
             },
-            Change::SetLink { ns, link, set } => match self.current(ns, link, set)? {
+            Change::SetLink(SetLink { ns, link, set }) => match self.current(ns, link, set)? {
                 now if now == *set => Identity::Already,
                 now => Identity::Was(now),
             },
-            Change::SetSysctl { ns, key, value } => match self.sysctl(ns, key)? {
+            Change::SetSysctl(SetSysctl { ns, key, value }) => match self.sysctl(ns, key)? {
                 now if now == *value => Identity::Already,
                 now => Identity::WasText(now),
             },
-            Change::EditRules { ns, .. } => {
+            Change::EditRules(EditRules { ns, .. }) => {
                 self.space(ns)?;
                 Identity::Rules { tag: format!("rhailab:{n}"), backend: "fake".into() }
             }
-            Change::AddAddr { ns, .. } | Change::AddRoute { ns, .. } => {
+            Change::AddAddr(AddAddr { ns, .. }) | Change::AddRoute(AddRoute { ns, .. }) => {
                 self.space(ns)?;
                 Identity::Spec
             }
-            Change::WriteFile { path, .. } => {
+            Change::WriteFile(WriteFile { path, .. }) => {
                 // Files are in the order of their folders.
                 let first = |dir: &Path| self.files.range(dir.to_path_buf()..).next();
                 let known = |dir: &Path| first(dir).is_some_and(|(file, _)| file.starts_with(dir));
                 let dirs = path.ancestors().skip(1).filter(|dir| dir.starts_with("/etc/netns/") && !known(dir));
                 Identity::File { made_dirs: dirs.map(PathBuf::from).collect() }
             }
-            Change::Start { ns, .. } => {
+            Change::Start(Start { ns, .. }) => {
                 self.space(ns)?;
                 let pid = i32::try_from(self.count()).unwrap_or(i32::MAX);
                 Identity::Process { pid, start: 1, log: PathBuf::from("/dev/null"), mark: String::new() }
@@ -144,7 +154,7 @@ impl Kernel for FakeKernel {
             return Ok(());
         }
         match (change, identity) {
-            (Change::AddNetns { name, sysctls }, Identity::Netns { cookie }) => {
+            (Change::AddNetns(AddNetns { name, sysctls }), Identity::Netns { cookie }) => {
                 let ns = Ns::Named(name.clone());
                 if self.spaces.contains_key(&ns) {
                     return Err(Refusal::errno(format!("create /run/netns/{name}"), Errno::EEXIST as i32));
@@ -153,27 +163,29 @@ impl Kernel for FakeKernel {
                 space.base = Arc::clone(sysctls);
                 self.spaces.insert(ns, space);
             }
-            (Change::AddLink { ns, link }, Identity::Link { mac, peer, .. }) => self.add_link(ns, link, *mac, *peer)?,
-            (Change::SetLink { ns, link, set }, _) => self.set_link(ns, link, set)?,
-            (Change::AddAddr { ns, link, addr }, _) => {
+            (Change::AddLink(AddLink { ns, link }), Identity::Link { mac, peer, .. }) => {
+                self.add_link(ns, link, *mac, *peer)?;
+            }
+            (Change::SetLink(SetLink { ns, link, set }), _) => self.set_link(ns, link, set)?,
+            (Change::AddAddr(AddAddr { ns, link, addr }), _) => {
                 let link = self.space(ns)?.link(link)?;
                 if link.addrs.contains(addr) {
                     return Err(Refusal::errno("RTM_NEWADDR", Errno::EEXIST as i32));
                 }
                 link.addrs.push(*addr);
             }
-            (Change::AddRoute { ns, route }, _) => self.add_route(ns, route)?,
-            (Change::SetSysctl { ns, key, value }, _) => {
+            (Change::AddRoute(AddRoute { ns, route }), _) => self.add_route(ns, route)?,
+            (Change::SetSysctl(SetSysctl { ns, key, value }), _) => {
                 self.space(ns)?.sysctls.insert(key.clone(), value.clone());
             }
-            (Change::EditRules { .. }, Identity::Rules { tag, .. }) => self.edit_rules(change, tag)?,
-            (Change::WriteFile { path, text }, _) => {
+            (Change::EditRules(_), Identity::Rules { tag, .. }) => self.edit_rules(change, tag)?,
+            (Change::WriteFile(WriteFile { path, text }), _) => {
                 if self.files.contains_key(path) {
                     return Err(Refusal::errno(format!("create {}", path.display()), Errno::EEXIST as i32));
                 }
                 self.files.insert(path.clone(), text.clone());
             }
-            (Change::Start { ns, .. }, Identity::Process { pid, .. }) => {
+            (Change::Start(Start { ns, .. }), Identity::Process { pid, .. }) => {
                 self.processes.insert(*pid, ns.clone());
             }
             _ => return Err(Refusal::new(Why::Protocol, "apply", "the identity is not of this change's kind")),
@@ -187,7 +199,7 @@ impl Kernel for FakeKernel {
         let gone_if = |there: bool| if there { Undone::Yes } else { Undone::AlreadyGone };
         Ok(match (entry.change, entry.identity) {
             (_, Identity::Already) => Undone::AlreadyGone,
-            (Change::AddNetns { name, .. }, Identity::Netns { cookie }) => {
+            (Change::AddNetns(AddNetns { name, .. }), Identity::Netns { cookie }) => {
                 let ns = Ns::Named(name.clone());
                 match self.spaces.get(&ns).map(|space| space.cookie == *cookie) {
                     None => Undone::AlreadyGone,
@@ -203,7 +215,7 @@ impl Kernel for FakeKernel {
                     }
                 }
             }
-            (Change::AddLink { .. }, Identity::Link { mac, .. }) => {
+            (Change::AddLink(_), Identity::Link { mac, .. }) => {
                 let found =
                     self.spaces.values().flat_map(|s| s.links.values()).find(|l| l.born == *mac).map(|l| l.index);
                 if let Some(index) = found {
@@ -211,8 +223,8 @@ impl Kernel for FakeKernel {
                 }
                 gone_if(found.is_some())
             }
-            (Change::SetLink { ns, link, set }, Identity::Was(old)) => self.undo_set(ns, link, set, old)?,
-            (Change::AddAddr { ns, link, addr }, _) => match self.spaces.get_mut(ns) {
+            (Change::SetLink(SetLink { ns, link, set }), Identity::Was(old)) => self.undo_set(ns, link, set, old)?,
+            (Change::AddAddr(AddAddr { ns, link, addr }), _) => match self.spaces.get_mut(ns) {
                 None => Undone::AlreadyGone,
                 Some(space) => {
                     let found = space.links.get_mut(link).and_then(|link| {
@@ -223,7 +235,7 @@ impl Kernel for FakeKernel {
                     gone_if(found.is_some())
                 }
             },
-            (Change::AddRoute { ns, route }, _) => {
+            (Change::AddRoute(AddRoute { ns, route }), _) => {
                 let routes = self.spaces.get_mut(ns).map(|space| &mut space.routes);
                 let found = routes.and_then(|routes| {
                     let at = routes.iter().position(|other| other == route)?;
@@ -231,7 +243,7 @@ impl Kernel for FakeKernel {
                 });
                 gone_if(found.is_some())
             }
-            (Change::SetSysctl { ns, key, value }, Identity::WasText(old)) => match self.sysctl(ns, key) {
+            (Change::SetSysctl(SetSysctl { ns, key, value }), Identity::WasText(old)) => match self.sysctl(ns, key) {
                 Ok(now) if now == *value => {
                     let space = self.space(ns)?;
                     if old == space.base(key) {
@@ -244,8 +256,8 @@ impl Kernel for FakeKernel {
                 Ok(now) => Undone::NotOurs(format!("it is {now} now")),
                 Err(_) => Undone::AlreadyGone,
             },
-            (Change::EditRules { .. }, Identity::Rules { tag, .. }) => self.undo_rules(entry.change, tag),
-            (Change::WriteFile { path, text }, _) => match self.files.get(path) {
+            (Change::EditRules(_), Identity::Rules { tag, .. }) => self.undo_rules(entry.change, tag),
+            (Change::WriteFile(WriteFile { path, text }), _) => match self.files.get(path) {
                 Some(now) if now != text => Undone::NotOurs("its content has changed".into()),
                 found => {
                     let there = found.is_some();
@@ -253,7 +265,7 @@ impl Kernel for FakeKernel {
                     gone_if(there)
                 }
             },
-            (Change::Start { .. }, Identity::Process { pid, .. }) => gone_if(self.processes.remove(pid).is_some()),
+            (Change::Start(_), Identity::Process { pid, .. }) => gone_if(self.processes.remove(pid).is_some()),
             _ => Undone::NotOurs("the journal's identity is not of this change's kind".into()),
         })
     }

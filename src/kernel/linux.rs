@@ -1,9 +1,18 @@
 //! The real kernel of this machine.
 
-use crate::model::change::{Change, Identity};
 use crate::kernel::{Done, Entry, Errand, Ground, Kernel, Refusal, Undone, Why, free_subnet};
+use crate::model::addr::AddAddr;
+use crate::model::change::{Change, Identity};
+use crate::model::file::WriteFile;
+use crate::model::link::AddLink;
+use crate::model::link_attr::SetLink;
 use crate::model::names::{IfName, LabName, Ns};
+use crate::model::netns::AddNetns;
 use crate::model::observe::{Command, LinkInfo, NsSnapshot, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
+use crate::model::process::Start;
+use crate::model::route::AddRoute;
+use crate::model::rules::EditRules;
+use crate::model::sysctl::SetSysctl;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -151,23 +160,27 @@ impl LinuxKernel {
     fn undo_one(&mut self, entry: Entry<'_>) -> Done<Undone> {
         match (entry.change, entry.identity) {
             (_, Identity::Already) => Ok(Undone::AlreadyGone),
-            (Change::AddNetns { name, .. }, Identity::Netns { cookie }) => {
+            (Change::AddNetns(AddNetns { name, .. }), Identity::Netns { cookie }) => {
                 self.netfilter.close(&Ns::Named(name.clone()));
                 netns::undo(&self.spaces, name, *cookie)
             }
-            (Change::SetLink { ns, link, set }, Identity::Was(was)) => {
+            (Change::SetLink(SetLink { ns, link, set }), Identity::Was(was)) => {
                 set::undo(&self.spaces, &self.ours, ns, link, set, was)
             }
-            (Change::AddAddr { ns, link, addr }, Identity::Spec) => self.undo_in(ns, || addr::undo(link, *addr)),
-            (Change::AddRoute { ns, route }, Identity::Spec) => self.undo_in(ns, || route::undo(route)),
-            (Change::SetSysctl { ns, key, value }, Identity::WasText(was)) => {
+            (Change::AddAddr(AddAddr { ns, link, addr }), Identity::Spec) => {
+                self.undo_in(ns, || addr::undo(link, *addr))
+            }
+            (Change::AddRoute(AddRoute { ns, route }), Identity::Spec) => self.undo_in(ns, || route::undo(route)),
+            (Change::SetSysctl(SetSysctl { ns, key, value }), Identity::WasText(was)) => {
                 self.undo_in(ns, || sysctl::undo(self.shared(ns), key, value, was))
             }
-            (Change::WriteFile { path, text }, Identity::File { made_dirs }) => self.files.undo(path, text, made_dirs),
-            (Change::EditRules { .. }, Identity::Rules { .. }) => {
+            (Change::WriteFile(WriteFile { path, text }), Identity::File { made_dirs }) => {
+                self.files.undo(path, text, made_dirs)
+            }
+            (Change::EditRules(_), Identity::Rules { .. }) => {
                 self.netfilter.undo_all(&self.spaces, &[entry]).pop().unwrap_or_else(|| unprepared(entry.change))
             }
-            (Change::Start { .. }, Identity::Process { .. }) => self.processes.undo(entry.identity),
+            (Change::Start(_), Identity::Process { .. }) => self.processes.undo(entry.identity),
             (change, _) => match Made::of(&entry, &self.ours) {
                 Some(made) => delete::undo(&self.spaces, &made, self.ours.destinations()),
                 None => unprepared(change),
@@ -185,14 +198,14 @@ impl Kernel for LinuxKernel {
     fn prepare(&mut self, n: u64, change: &Change) -> Done<Identity> {
         let spaces = &self.spaces;
         match change {
-            Change::AddNetns { name, sysctls } => self.unnamed.prepare(spaces, n, name, sysctls),
-            Change::AddLink { ns, link } => create::prepare(spaces, &mut self.marks, ns, link),
-            Change::SetLink { ns, link, set } => set::prepare(spaces, ns, link, set),
-            Change::AddAddr { .. } | Change::AddRoute { .. } => Ok(Identity::Spec),
-            Change::SetSysctl { ns, key, value } => sysctl::prepare(spaces, self.shared(ns), ns, key, value),
-            Change::EditRules { ns, family, .. } => self.netfilter.prepare(spaces, n, ns, *family),
-            Change::WriteFile { path, .. } => self.files.prepare(path),
-            Change::Start { ns, process } => self.processes.prepare(spaces, n, ns, process),
+            Change::AddNetns(AddNetns { name, sysctls }) => self.unnamed.prepare(spaces, n, name, sysctls),
+            Change::AddLink(AddLink { ns, link }) => create::prepare(spaces, &mut self.marks, ns, link),
+            Change::SetLink(SetLink { ns, link, set }) => set::prepare(spaces, ns, link, set),
+            Change::AddAddr(_) | Change::AddRoute(_) => Ok(Identity::Spec),
+            Change::SetSysctl(SetSysctl { ns, key, value }) => sysctl::prepare(spaces, self.shared(ns), ns, key, value),
+            Change::EditRules(EditRules { ns, family, .. }) => self.netfilter.prepare(spaces, n, ns, *family),
+            Change::WriteFile(WriteFile { path, .. }) => self.files.prepare(path),
+            Change::Start(Start { ns, process }) => self.processes.prepare(spaces, n, ns, process),
         }
     }
 
@@ -202,22 +215,24 @@ impl Kernel for LinuxKernel {
         }
         let spaces = &self.spaces;
         match (change, identity) {
-            (Change::AddNetns { name, .. }, _) => self.unnamed.apply(spaces, n, name),
-            (Change::AddLink { ns, link }, _) => create::apply(spaces, ns, link, identity),
-            (Change::SetLink { ns, link, set }, _) => set::apply(spaces, ns, link, set),
-            (Change::AddAddr { ns, link, addr }, _) => addr::apply(spaces, ns, link, *addr),
-            (Change::AddRoute { ns, route }, _) => route::apply(spaces, ns, route),
-            (Change::SetSysctl { ns, key, value }, _) => sysctl::apply(spaces, self.shared(ns), ns, key, value),
-            (Change::EditRules { .. }, _) => self.netfilter.defer(spaces, n, change, identity),
-            (Change::WriteFile { path, text }, Identity::File { made_dirs }) => {
+            (Change::AddNetns(AddNetns { name, .. }), _) => self.unnamed.apply(spaces, n, name),
+            (Change::AddLink(AddLink { ns, link }), _) => create::apply(spaces, ns, link, identity),
+            (Change::SetLink(SetLink { ns, link, set }), _) => set::apply(spaces, ns, link, set),
+            (Change::AddAddr(AddAddr { ns, link, addr }), _) => addr::apply(spaces, ns, link, *addr),
+            (Change::AddRoute(AddRoute { ns, route }), _) => route::apply(spaces, ns, route),
+            (Change::SetSysctl(SetSysctl { ns, key, value }), _) => {
+                sysctl::apply(spaces, self.shared(ns), ns, key, value)
+            }
+            (Change::EditRules(_), _) => self.netfilter.defer(spaces, n, change, identity),
+            (Change::WriteFile(WriteFile { path, text }), Identity::File { made_dirs }) => {
                 self.files.defer(n, path, text, made_dirs);
                 Ok(())
             }
-            (Change::Start { .. }, _) => {
+            (Change::Start(_), _) => {
                 spaces.leave();
                 self.processes.release(n)
             }
-            (Change::WriteFile { .. }, _) => unprepared(change),
+            (Change::WriteFile(_), _) => unprepared(change),
         }?;
         self.ours.note(change, identity);
         Ok(())
@@ -267,9 +282,9 @@ impl Kernel for LinuxKernel {
         let links: Option<Vec<Made<'_>>> = entries.iter().map(|entry| Made::of(entry, &self.ours)).collect();
         let undone = if let Some(links) = links {
             delete::undo_all(&self.spaces, &links, self.ours.destinations())
-        } else if entries.iter().all(|entry| matches!(entry.change, Change::EditRules { .. })) {
+        } else if entries.iter().all(|entry| matches!(entry.change, Change::EditRules(_))) {
             self.netfilter.undo_all(&self.spaces, entries)
-        } else if entries.iter().all(|entry| matches!(entry.change, Change::Start { .. })) {
+        } else if entries.iter().all(|entry| matches!(entry.change, Change::Start(_))) {
             let processes: Vec<&Identity> = entries.iter().map(|entry| entry.identity).collect();
             self.processes.undo_all(&processes)
         } else {

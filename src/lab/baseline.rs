@@ -1,6 +1,6 @@
 //! What every namespace of a lab begins with.
 
-use crate::model::change::Settings;
+use crate::model::netns::Settings;
 use std::sync::{Arc, LazyLock};
 
 /// The sysctls that every namespace of a lab starts with, so that a recipe means the same on every machine: a

@@ -1,8 +1,10 @@
 //! What a recipe may not do although the language could: for recipes that one has not written oneself.
 
 use super::Lab;
-use crate::model::change::{Change, LinkKind, LinkSet};
+use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
+use crate::model::link::{AddLink, LinkKind};
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::Ns;
 use std::collections::BTreeSet;
 
@@ -60,7 +62,7 @@ impl Lab {
         if self.denied.contains(&Right::Host) && touches_root(change) {
             return Err(Right::Host.refusal("change the lab's root namespace"));
         }
-        if self.denied.contains(&Right::Files) && matches!(change, Change::WriteFile { .. }) {
+        if self.denied.contains(&Right::Files) && matches!(change, Change::WriteFile(_)) {
             return Err(Right::Files.refusal("write files"));
         }
         Ok(())
@@ -70,11 +72,11 @@ impl Lab {
 /// Whether a change is one of the lab's root namespace.
 fn touches_root(change: &Change) -> bool {
     match change {
-        Change::AddNetns { .. } | Change::WriteFile { .. } => false,
-        Change::AddLink { ns, link } => {
+        Change::AddNetns(_) | Change::WriteFile(_) => false,
+        Change::AddLink(AddLink { ns, link }) => {
             *ns == Ns::Host || matches!(&link.kind, LinkKind::Veth { peer_ns, .. } if *peer_ns == Ns::Host)
         }
-        Change::SetLink { ns, set, .. } => *ns == Ns::Host || *set == LinkSet::Ns(Ns::Host),
+        Change::SetLink(SetLink { ns, set, .. }) => *ns == Ns::Host || *set == LinkSet::Ns(Ns::Host),
         _ => change.ns() == Ns::Host,
     }
 }

@@ -3,11 +3,20 @@
 
 use super::Record;
 use super::stop::stopped;
-use crate::model::change::{Change, Route};
-use crate::model::error::{Class, OpError, Site, closest};
 use crate::kernel::{Errno, Refusal, Why};
+use crate::model::addr::AddAddr;
+use crate::model::change::Change;
+use crate::model::error::{Class, OpError, Site, closest};
+use crate::model::file::WriteFile;
+use crate::model::link::AddLink;
+use crate::model::link_attr::SetLink;
 use crate::model::names::Ns;
+use crate::model::netns::AddNetns;
+use crate::model::process::Start;
 use crate::model::render;
+use crate::model::route::{AddRoute, Route};
+use crate::model::rules::EditRules;
+use crate::model::sysctl::SetSysctl;
 
 mod exec;
 mod link;
@@ -24,25 +33,25 @@ use sysctl::{is_of_record, unrecorded};
 /// Why a change was refused.
 pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
     let error = match change {
-        Change::AddNetns { name, .. } if refusal.is(Errno::EEXIST) => taken(
+        Change::AddNetns(AddNetns { name, .. }) if refusal.is(Errno::EEXIST) => taken(
             OpError::new("netns::exists", format!("Namespace `{name}` already exists.")),
             &format!("Pick another name, or take the one that is there: `ns(\"{name}\")`."),
             "Pick another name. What this recipe did not make is never taken over; `ip netns del` removes one that nobody needs.",
-            maker(made, |c| matches!(c, Change::AddNetns { name: other, .. } if other == name)),
+            maker(made, |c| matches!(c, Change::AddNetns(AddNetns { name: other, .. }) if other == name)),
         ),
-        Change::AddNetns { name, .. } => {
+        Change::AddNetns(AddNetns { name, .. }) => {
             OpError::new("netns::refused", format!("Namespace `{name}` could not be made: {}.", reason(refusal)))
         }
-        Change::AddLink { ns, link } => add_link(refusal, ns, link, made),
-        Change::SetLink { ns, link, set } => set_link(refusal, ns, link, set, made),
-        Change::AddAddr { ns, link, addr } => match refusal.number().map(Errno::from_raw) {
+        Change::AddLink(AddLink { ns, link }) => add_link(refusal, ns, link, made),
+        Change::SetLink(SetLink { ns, link, set }) => set_link(refusal, ns, link, set, made),
+        Change::AddAddr(AddAddr { ns, link, addr }) => match refusal.number().map(Errno::from_raw) {
             Some(Errno::EEXIST) => taken(
                 OpError::new("addr::exists", format!("Interface `{link}` in {} already has {addr}.", place(ns))),
                 "Give it another address, or leave this call out.",
                 "Give it another address, or leave this call out.",
                 maker(
                     made,
-                    |c| matches!(c, Change::AddAddr { ns: n, link: l, addr: a } if n == ns && l == link && a == addr),
+                    |c| matches!(c, Change::AddAddr(AddAddr { ns: n, link: l, addr: a }) if n == ns && l == link && a == addr),
                 ),
             ),
             Some(Errno::ENODEV) => no_link(ns, link, made),
@@ -58,25 +67,25 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
                 format!("Interface `{link}` in {} did not take the address {addr}: {}.", place(ns), reason(refusal)),
             ),
         },
-        Change::AddRoute { ns, route } => add_route(refusal, ns, route, made),
+        Change::AddRoute(AddRoute { ns, route }) => add_route(refusal, ns, route, made),
         // Nothing to be done by hand: the sysctl itself was not refused.
-        Change::SetSysctl { ns, key, .. } if is_of_record(refusal) => return unrecorded(refusal, ns, key),
-        Change::SetSysctl { ns, key, .. } => sysctl(refusal, ns, key),
-        Change::EditRules { edits, .. } if refusal.words.contains("Chain already exists") => {
+        Change::SetSysctl(SetSysctl { ns, key, .. }) if is_of_record(refusal) => return unrecorded(refusal, ns, key),
+        Change::SetSysctl(SetSysctl { ns, key, .. }) => sysctl(refusal, ns, key),
+        Change::EditRules(EditRules { edits, .. }) if refusal.words.contains("Chain already exists") => {
             chain_exists(change, edits, made)
         }
-        Change::EditRules { ns, family, edits, .. } => rules(refusal, ns, family.iptables(), edits),
-        Change::WriteFile { path, .. } if refusal.is(Errno::EEXIST) => taken(
+        Change::EditRules(EditRules { ns, family, edits, .. }) => rules(refusal, ns, family.iptables(), edits),
+        Change::WriteFile(WriteFile { path, .. }) if refusal.is(Errno::EEXIST) => taken(
             OpError::new("file::exists", format!("The file {} already exists.", path.display())),
             "Say everything in one call.",
             "It is left alone. Move it away, or do without this call.",
-            maker(made, |c| matches!(c, Change::WriteFile { path: other, .. } if other == path)),
+            maker(made, |c| matches!(c, Change::WriteFile(WriteFile { path: other, .. }) if other == path)),
         ),
-        Change::WriteFile { path, .. } => OpError::new(
+        Change::WriteFile(WriteFile { path, .. }) => OpError::new(
             "file::refused",
             format!("The file {} could not be written: {}.", path.display(), reason(refusal)),
         ),
-        Change::Start { ns, process } => exec(refusal, ns, &process.argv, made),
+        Change::Start(Start { ns, process }) => exec(refusal, ns, &process.argv, made),
     };
     let error = finish(error, refusal);
     // Of no help where the tool itself is missing, or nothing was wrong but the moment.
@@ -102,7 +111,7 @@ fn no_netns(ns: &Ns, made: &[Record]) -> OpError {
     let known: Vec<&str> = made
         .iter()
         .filter_map(|record| match &record.change {
-            Change::AddNetns { name, .. } => Some(name.as_str()),
+            Change::AddNetns(AddNetns { name, .. }) => Some(name.as_str()),
             _ => None,
         })
         .collect();
@@ -125,7 +134,7 @@ fn add_route(refusal: &Refusal, ns: &Ns, route: &Route, made: &[Record]) -> OpEr
             "Give this one another metric: `#{ metric: 100 }`.",
             maker(
                 made,
-                |c| matches!(c, Change::AddRoute { ns: n, route: r } if n == ns && r.to == route.to && r.metric == route.metric),
+                |c| matches!(c, Change::AddRoute(AddRoute { ns: n, route: r }) if n == ns && r.to == route.to && r.metric == route.metric),
             ),
         ),
         Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH) => {

@@ -1,8 +1,8 @@
 //! A mishap on purpose: to prove that a lab leaves nothing, wherever it is broken off.
 
 use super::Lab;
-use crate::model::error::{OpError, OpResult};
 use crate::kernel::linux::footprint::die;
+use crate::model::error::{OpError, OpResult};
 
 /// What happens, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

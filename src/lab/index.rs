@@ -1,7 +1,12 @@
 //! What a lab knows of its own network without reading all its changes.
 
-use crate::model::change::{Change, Family, LinkKind, LinkSet, RuleEdit, Table};
+use crate::model::addr::AddAddr;
+use crate::model::change::Change;
+use crate::model::family::Family;
+use crate::model::link::{AddLink, LinkKind};
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{ChainName, IfName, Ns};
+use crate::model::rules::{EditRules, RuleEdit, Table};
 use ipnet::IpNet;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -37,17 +42,17 @@ impl Index {
     /// Takes a change that was made into the index.
     pub fn add(&mut self, change: &Change) {
         match change {
-            Change::AddLink { ns, link } => {
+            Change::AddLink(AddLink { ns, link }) => {
                 if let LinkKind::Veth { peer, peer_ns } = &link.kind {
                     self.join((ns.clone(), link.name.clone()), (peer_ns.clone(), peer.clone()));
                 }
             }
-            Change::AddAddr { ns, link, addr } => {
+            Change::AddAddr(AddAddr { ns, link, addr }) => {
                 let place = (ns.clone(), link.clone());
                 self.homes.insert(addr.addr(), place.clone());
                 self.addresses.entry(place).or_default().push(*addr);
             }
-            Change::SetLink { set: LinkSet::Name(name), ns, link } => {
+            Change::SetLink(SetLink { set: LinkSet::Name(name), ns, link }) => {
                 let (from, to) = ((ns.clone(), link.clone()), (ns.clone(), name.clone()));
                 for addr in self.addresses.remove(&from).unwrap_or_default() {
                     self.homes.insert(addr.addr(), to.clone());
@@ -55,7 +60,7 @@ impl Index {
                 }
                 self.follow(&from, to);
             }
-            Change::SetLink { set: LinkSet::Ns(there), ns, link } => {
+            Change::SetLink(SetLink { set: LinkSet::Ns(there), ns, link }) => {
                 let from = (ns.clone(), link.clone());
                 // The kernel takes an interface's addresses away when it is moved.
                 for addr in self.addresses.remove(&from).unwrap_or_default() {
@@ -63,7 +68,7 @@ impl Index {
                 }
                 self.follow(&from, (there.clone(), link.clone()));
             }
-            Change::EditRules { ns, family, table, edits } => {
+            Change::EditRules(EditRules { ns, family, table, edits }) => {
                 self.chains.extend(edits.iter().filter_map(|edit| match edit {
                     RuleEdit::NewChain(chain) => Some((ns.clone(), *family, *table, chain.clone())),
                     _ => None,
@@ -129,7 +134,7 @@ fn masqueraded(edit: &RuleEdit) -> Option<IpNet> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::change::NewLink;
+    use crate::model::link::NewLink;
     use crate::model::names::NsName;
 
     fn name(text: &str) -> IfName {
@@ -143,15 +148,15 @@ mod tests {
     fn pair() -> Change {
         let kind = LinkKind::Veth { peer: name("eth0"), peer_ns: ns("web") };
         let link = NewLink { name: name("v-web"), kind, mtu: None, mac: None, master: None, up: false };
-        Change::AddLink { ns: Ns::Host, link }
+        Change::AddLink(AddLink { ns: Ns::Host, link })
     }
 
     fn addr(at: &Ns, link: &str) -> Change {
-        Change::AddAddr { ns: at.clone(), link: name(link), addr: "10.0.0.2/24".parse().unwrap() }
+        Change::AddAddr(AddAddr { ns: at.clone(), link: name(link), addr: "10.0.0.2/24".parse().unwrap() })
     }
 
     fn set(at: &Ns, link: &str, set: LinkSet) -> Change {
-        Change::SetLink { ns: at.clone(), link: name(link), set }
+        Change::SetLink(SetLink { ns: at.clone(), link: name(link), set })
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What a lab can be asked: the kernel's answers, its refusals explained.
 
 use super::{Lab, explain};
-use crate::model::change::{Family, Identity, Table};
-use crate::model::error::OpResult;
 use crate::kernel::{Done, Errno};
+use crate::model::change::Identity;
+use crate::model::error::OpResult;
+use crate::model::family::Family;
 use crate::model::names::{ChainName, IfName, Ns};
 use crate::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
+use crate::model::rules::Table;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;

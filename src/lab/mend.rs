@@ -3,10 +3,15 @@
 //! be as they were, too.
 
 use super::{Lab, Leftover, Record};
-use crate::model::change::{Change, Identity, LinkSet, Route};
 use crate::kernel::{Done, Errno};
+use crate::model::addr::AddAddr;
+use crate::model::change::{Change, Identity};
+use crate::model::link::AddLink;
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::Snapshot;
+use crate::model::route::{AddRoute, Route};
+use crate::model::sysctl::SetSysctl;
 use std::collections::{BTreeSet, HashMap};
 use std::mem::discriminant;
 
@@ -24,10 +29,10 @@ impl Moves {
     /// The renames and moves among some changes.
     pub fn of(records: &[Record]) -> Moves {
         let all = records.iter().filter_map(|record| match &record.change {
-            Change::SetLink { ns, link, set: LinkSet::Name(name) } => {
+            Change::SetLink(SetLink { ns, link, set: LinkSet::Name(name) }) => {
                 Some((record.n, (ns.clone(), link.clone()), (ns.clone(), name.clone())))
             }
-            Change::SetLink { ns, link, set: LinkSet::Ns(there) } => {
+            Change::SetLink(SetLink { ns, link, set: LinkSet::Ns(there) }) => {
                 Some((record.n, (ns.clone(), link.clone()), (there.clone(), link.clone())))
             }
             _ => None,
@@ -49,7 +54,7 @@ impl Moves {
 
 /// Whether a change that was made may have the kernel drop something that was there before.
 pub fn drops(change: &Change) -> bool {
-    let Change::SetLink { set, .. } = change else { return false };
+    let Change::SetLink(SetLink { set, .. }) = change else { return false };
     matches!(set, LinkSet::Up(false) | LinkSet::Ns(_) | LinkSet::Name(_) | LinkSet::Mtu(_) | LinkSet::Master(_))
 }
 
@@ -105,13 +110,13 @@ impl Lab {
 
     fn stands(&mut self, Part { n, change }: &Part, networks: &mut HashMap<Ns, Snapshot>) -> Done<bool> {
         Ok(match change {
-            Change::SetLink { ns, link, .. } => match self.kernel.prepare(*n, change) {
+            Change::SetLink(SetLink { ns, link, .. }) => match self.kernel.prepare(*n, change) {
                 Ok(identity) => identity == Identity::Already,
                 // As of an interface that is no bridge's port now, which could send frames back.
                 Err(_) => self.kernel.link(ns, link).is_err(),
             },
-            Change::AddAddr { ns, link, addr } => self.kernel.link(ns, link)?.addrs.contains(addr),
-            Change::AddRoute { ns, route } => {
+            Change::AddAddr(AddAddr { ns, link, addr }) => self.kernel.link(ns, link)?.addrs.contains(addr),
+            Change::AddRoute(AddRoute { ns, route }) => {
                 if !networks.contains_key(ns) {
                     networks.insert(ns.clone(), self.kernel.network(ns)?);
                 }
@@ -122,7 +127,7 @@ impl Lab {
                 };
                 networks.get(ns).is_some_and(|network| network.routes.iter().any(is_it))
             }
-            Change::SetSysctl { ns, key, value } => self.kernel.sysctl(ns, key)?.trim() == value,
+            Change::SetSysctl(SetSysctl { ns, key, value }) => self.kernel.sysctl(ns, key)?.trim() == value,
             _ => true,
         })
     }
@@ -145,10 +150,11 @@ fn parts(records: &[Record]) -> Vec<Part> {
 /// Whether the later change gives another value to the same thing.
 fn is_replaced(earlier: &Change, later: &Change) -> bool {
     match (earlier, later) {
-        (Change::SetLink { ns, link, set }, Change::SetLink { ns: there, link: other, set: value }) => {
-            (ns, link) == (there, other) && discriminant(set) == discriminant(value)
-        }
-        (Change::SetSysctl { ns, key, .. }, Change::SetSysctl { ns: there, key: other, .. }) => {
+        (
+            Change::SetLink(SetLink { ns, link, set }),
+            Change::SetLink(SetLink { ns: there, link: other, set: value }),
+        ) => (ns, link) == (there, other) && discriminant(set) == discriminant(value),
+        (Change::SetSysctl(SetSysctl { ns, key, .. }), Change::SetSysctl(SetSysctl { ns: there, key: other, .. })) => {
             (ns, key) == (there, other)
         }
         _ => false,
@@ -159,27 +165,29 @@ fn is_replaced(earlier: &Change, later: &Change) -> bool {
 fn made(Record { n, change, .. }: &Record, moves: &Moves) -> Vec<Change> {
     let set = |ns: &Ns, link: &IfName, set: LinkSet| {
         let (ns, link) = moves.now(*n, ns, link);
-        Change::SetLink { ns, link, set }
+        Change::SetLink(SetLink { ns, link, set })
     };
     let master = |ns: &Ns, master: &IfName| LinkSet::Master(Some(moves.now(*n, ns, master).1));
     match change {
-        Change::AddLink { ns, link } => {
+        Change::AddLink(AddLink { ns, link }) => {
             let master = link.master.as_ref().map(|name| master(ns, name));
             let values = master.into_iter().chain(link.up.then_some(LinkSet::Up(true)));
             values.map(|value| set(ns, &link.name, value)).collect()
         }
-        Change::SetLink { set: LinkSet::Name(_) | LinkSet::Ns(_), .. } => Vec::new(),
-        Change::SetLink { ns, link, set: LinkSet::Master(Some(name)) } => vec![set(ns, link, master(ns, name))],
-        Change::SetLink { ns, link, set: value } => vec![set(ns, link, value.clone())],
-        Change::AddAddr { ns, link, addr } => {
+        Change::SetLink(SetLink { set: LinkSet::Name(_) | LinkSet::Ns(_), .. }) => Vec::new(),
+        Change::SetLink(SetLink { ns, link, set: LinkSet::Master(Some(name)) }) => {
+            vec![set(ns, link, master(ns, name))]
+        }
+        Change::SetLink(SetLink { ns, link, set: value }) => vec![set(ns, link, value.clone())],
+        Change::AddAddr(AddAddr { ns, link, addr }) => {
             let (ns, link) = moves.now(*n, ns, link);
-            vec![Change::AddAddr { ns, link, addr: *addr }]
+            vec![Change::AddAddr(AddAddr { ns, link, addr: *addr })]
         }
-        Change::AddRoute { ns, route } => {
+        Change::AddRoute(AddRoute { ns, route }) => {
             let dev = route.dev.as_ref().map(|dev| moves.now(*n, ns, dev).1);
-            vec![Change::AddRoute { ns: ns.clone(), route: Route { dev, ..route.clone() } }]
+            vec![Change::AddRoute(AddRoute { ns: ns.clone(), route: Route { dev, ..route.clone() } })]
         }
-        Change::SetSysctl { key, .. } if is_of_an_interface(key) => vec![change.clone()],
+        Change::SetSysctl(SetSysctl { key, .. }) if is_of_an_interface(key) => vec![change.clone()],
         _ => Vec::new(),
     }
 }
@@ -194,10 +202,10 @@ fn is_of_an_interface(key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::change::{LinkKind, NewLink};
-    use crate::model::error::Site;
     use crate::kernel::Entry;
     use crate::kernel::fake::FakeKernel;
+    use crate::model::error::Site;
+    use crate::model::link::{LinkKind, NewLink};
     use crate::model::names::LabName;
 
     #[test]
@@ -218,17 +226,17 @@ mod tests {
         let kind = LinkKind::Bridge { stp: false };
         let link = NewLink { name: one.clone(), kind, mtu: None, mac: None, master: None, up: true };
         let addr = "10.0.0.1/24".parse().unwrap();
-        let set = |link: &IfName, set| Change::SetLink { ns: Ns::Host, link: link.clone(), set };
+        let set = |link: &IfName, set| Change::SetLink(SetLink { ns: Ns::Host, link: link.clone(), set });
         let changes = vec![
-            Change::AddLink { ns: Ns::Host, link },
+            Change::AddLink(AddLink { ns: Ns::Host, link }),
             set(&one, LinkSet::Mtu(1400)),
-            Change::AddAddr { ns: Ns::Host, link: one.clone(), addr },
+            Change::AddAddr(AddAddr { ns: Ns::Host, link: one.clone(), addr }),
             set(&one, LinkSet::Name(two.clone())),
             set(&two, LinkSet::Mtu(1300)),
         ];
         lab.commit(&Site { source: "t".into(), line: 1, col: 1 }, changes).unwrap();
         assert_eq!(lab.dropped(), BTreeSet::new());
-        let address = Change::AddAddr { ns: Ns::Host, link: two.clone(), addr };
+        let address = Change::AddAddr(AddAddr { ns: Ns::Host, link: two.clone(), addr });
         lab.kernel.undo(Entry { change: &address, identity: &Identity::Spec }).unwrap();
         lab.kernel.apply(9, &set(&two, LinkSet::Up(false)), &Identity::Spec).unwrap();
         lab.kernel.apply(9, &set(&two, LinkSet::Mtu(1500)), &Identity::Spec).unwrap();

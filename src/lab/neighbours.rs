@@ -2,9 +2,9 @@
 
 use super::registry::{Mode, Place};
 use super::{Record, explain, store};
+use crate::kernel::Refusal;
 use crate::model::change::Change;
 use crate::model::error::OpError;
-use crate::kernel::Refusal;
 
 /// The labs that act in the same network namespace as one.
 #[derive(Debug)]

@@ -49,10 +49,12 @@ fn verdict(state: &State, same_boot: bool, alive: bool) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::journal::{Line, VERSION};
     use crate::model::change::{Change, Identity};
     use crate::model::error::Site;
-    use crate::lab::journal::{Line, VERSION};
+    use crate::model::file::WriteFile;
     use crate::model::names::Ns;
+    use crate::model::sysctl::SetSysctl;
 
     fn state(lines: Vec<Line>) -> State {
         lines.into_iter().fold(State::default(), |state, line| match state.next(line) {
@@ -78,9 +80,9 @@ mod tests {
                 pid: 1,
                 pid_start: 1,
             },
-            intent(1, Change::SetSysctl { ns: Ns::Host, key: "k".into(), value: "1".into() }),
+            intent(1, Change::SetSysctl(SetSysctl { ns: Ns::Host, key: "k".into(), value: "1".into() })),
             Line::Done { n: 1 },
-            intent(2, Change::WriteFile { path: "/etc/netns/a/hosts".into(), text: String::new() }),
+            intent(2, Change::WriteFile(WriteFile { path: "/etc/netns/a/hosts".into(), text: String::new() })),
         ]
     }
 

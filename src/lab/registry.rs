@@ -17,8 +17,8 @@ mod revive;
 
 use super::sandbox::Holder;
 use super::state::{State, failed, own_dir};
-use crate::model::error::{Class, OpError, OpResult};
 use crate::kernel::linux::ledger::{JOURNAL, Ledger};
+use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::{LabName, proposal};
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::ErrorKind;

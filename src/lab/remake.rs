@@ -8,6 +8,7 @@ use super::store::Journal;
 use super::{Event, Lab, Leftover, Record, unwind};
 use crate::model::change::{Change, Identity};
 use crate::model::error::OpResult;
+use crate::model::rules::EditRules;
 use std::collections::BTreeMap;
 
 impl Lab {
@@ -53,7 +54,7 @@ impl Lab {
 
     fn make_again(&mut self, record: &Record) -> OpResult<()> {
         let Record { n, site, change, identity: before } = record;
-        if matches!(change, Change::Start { .. }) {
+        if matches!(change, Change::Start(_)) {
             self.settle()?;
         }
         let identity = self.kernel.prepare(*n, change).map_err(|refusal| self.explain(&refusal, change))?;
@@ -81,9 +82,9 @@ impl Lab {
 
 /// Whether a change that stands must come after one of those that are made again, and would come before it.
 fn is_out_of_order(later: &Record, again: &[Record]) -> bool {
-    let Change::EditRules { ns, family, table, .. } = &later.change else { return false };
+    let Change::EditRules(EditRules { ns, family, table, .. }) = &later.change else { return false };
     again.iter().any(|record| match &record.change {
-        Change::EditRules { ns: there, family: of, table: within, .. } => {
+        Change::EditRules(EditRules { ns: there, family: of, table: within, .. }) => {
             later.n > record.n && (ns, family, table) == (there, of, within)
         }
         _ => false,
@@ -103,10 +104,14 @@ fn with_addresses(identity: Identity, before: &Identity) -> Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::change::{Family, LinkKind, NewLink, RuleEdit, Table};
-    use crate::model::error::Site;
     use crate::kernel::fake::FakeKernel;
+    use crate::model::error::Site;
+    use crate::model::family::Family;
+    use crate::model::link::AddLink;
+    use crate::model::link::{LinkKind, NewLink};
     use crate::model::names::{IfName, LabName, Ns, NsName};
+    use crate::model::netns::AddNetns;
+    use crate::model::rules::{RuleEdit, Table};
 
     fn lab() -> Lab {
         Lab::new(LabName::new("t").unwrap(), Box::new(FakeKernel::new()), None)
@@ -119,7 +124,7 @@ mod tests {
 
     fn rule(word: &str) -> Change {
         let edits = vec![RuleEdit::Append { chain: "INPUT".into(), words: vec![word.into()] }];
-        Change::EditRules { ns: Ns::Host, family: Family::V4, table: Table::Filter, edits }
+        Change::EditRules(EditRules { ns: Ns::Host, family: Family::V4, table: Table::Filter, edits })
     }
 
     #[test]
@@ -127,7 +132,7 @@ mod tests {
         let mut lab = lab();
         let name = NsName::new("web").unwrap();
         let ns = Ns::Named(name.clone());
-        let first = commit(&mut lab, Change::AddNetns { name, sysctls: [].into() });
+        let first = commit(&mut lab, Change::AddNetns(AddNetns { name, sysctls: [].into() }));
         let link = NewLink {
             name: IfName::new("br0").unwrap(),
             kind: LinkKind::Bridge { stp: false },
@@ -136,7 +141,7 @@ mod tests {
             master: None,
             up: false,
         };
-        commit(&mut lab, Change::AddLink { ns: ns.clone(), link });
+        commit(&mut lab, Change::AddLink(AddLink { ns: ns.clone(), link }));
         let before = lab.records().to_vec();
         let mac = lab.link(&ns, &IfName::new("br0").unwrap()).unwrap().mac;
         lab.revert(first).unwrap();
@@ -164,7 +169,7 @@ mod tests {
     fn what_cannot_be_made_again_is_told() {
         let mut lab = lab();
         let name = NsName::new("web").unwrap();
-        let change = Change::AddNetns { name, sysctls: [].into() };
+        let change = Change::AddNetns(AddNetns { name, sysctls: [].into() });
         let n = commit(&mut lab, change.clone());
         let before = lab.records().to_vec();
         lab.revert(n).unwrap();

@@ -1,7 +1,7 @@
 //! The error of a recipe that the user stopped.
 
-use crate::model::error::OpError;
 use crate::kernel::interrupt;
+use crate::model::error::OpError;
 
 /// Its code.
 pub const STOPPED: &str = "run::interrupted";

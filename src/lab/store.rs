@@ -9,10 +9,10 @@ mod durable;
 
 use super::Record;
 use super::journal::{Line, Misfit, State, VERSION};
-use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::kernel::linux::boot::boot_id;
 use crate::kernel::linux::process::procfs;
 use crate::kernel::{Errand, Errno};
+use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::model::names::LabName;
 use durable::Durable;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -226,11 +226,12 @@ pub fn start_time(pid: u32) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::change::Change;
-    use crate::model::error::Site;
     use crate::kernel::fake::FakeKernel;
     use crate::lab::Lab;
+    use crate::model::change::Change;
+    use crate::model::error::Site;
     use crate::model::names::{Ns, NsName};
+    use crate::model::netns::AddNetns;
 
     #[test]
     fn on_a_full_disk_a_change_is_not_made() -> OpResult<()> {
@@ -239,7 +240,7 @@ mod tests {
         let journal = Journal { file, path, waiting: Vec::new(), durable: None };
         let mut lab = Lab::new(LabName::new("t")?, Box::new(FakeKernel::new()), Some(journal));
         let (site, name) = (Site { source: "t".into(), line: 1, col: 1 }, NsName::new("web")?);
-        let made = lab.commit(&site, vec![Change::AddNetns { name: name.clone(), sysctls: [].into() }]);
+        let made = lab.commit(&site, vec![Change::AddNetns(AddNetns { name: name.clone(), sysctls: [].into() })]);
         assert_eq!(made.map_err(|error| error.0.code), Err("journal::io"));
         assert!(!lab.netns_exists(&Ns::Named(name))?);
         Ok(())

@@ -5,10 +5,15 @@
 //! The order protects traffic: processes end first, then forwarding and NAT go, then the links they guard.
 
 use super::Record;
-use crate::model::change::{Change, LinkKind, LinkSet};
+use crate::model::addr::AddAddr;
+use crate::model::change::Change;
 use crate::model::error::OpError;
+use crate::model::link::{AddLink, LinkKind};
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{IfName, Ns};
+use crate::model::netns::AddNetns;
 use crate::model::render;
+use crate::model::route::AddRoute;
 use std::collections::{HashMap, HashSet};
 
 /// A change that stands although it should not, and why.
@@ -52,7 +57,7 @@ pub fn plan(records: &[Record]) -> Plan {
         .iter()
         .enumerate()
         .filter_map(|(at, record)| match &record.change {
-            Change::AddNetns { name, .. } => Some((Ns::Named(name.clone()), at)),
+            Change::AddNetns(AddNetns { name, .. }) => Some((Ns::Named(name.clone()), at)),
             _ => None,
         })
         .collect();
@@ -69,17 +74,17 @@ pub fn plan(records: &[Record]) -> Plan {
         let space = netns.get(&change.ns()).copied();
         let owner = space.or_else(|| owner(&places, change));
         match change {
-            Change::Start { .. } => processes.push(at),
-            Change::WriteFile { .. } => files.push(at),
-            Change::AddNetns { .. } => spaces.push(at),
-            Change::AddLink { ns, link } => {
+            Change::Start(_) => processes.push(at),
+            Change::WriteFile(_) => files.push(at),
+            Change::AddNetns(_) => spaces.push(at),
+            Change::AddLink(AddLink { ns, link }) => {
                 places.insert((ns.clone(), link.name.clone()), at);
                 if let LinkKind::Veth { peer, peer_ns } = &link.kind {
                     places.insert((peer_ns.clone(), peer.clone()), at);
                 }
                 links.push(at);
             }
-            Change::SetLink { ns, link, set: set @ (LinkSet::Name(_) | LinkSet::Ns(_)) } => {
+            Change::SetLink(SetLink { ns, link, set: set @ (LinkSet::Name(_) | LinkSet::Ns(_)) }) => {
                 moved(&mut places, ns, link, set);
                 match owner {
                     Some(owner) => plan.subsumed.push((at, owner)),
@@ -88,7 +93,7 @@ pub fn plan(records: &[Record]) -> Plan {
             }
             _ => match owner {
                 Some(owner) => plan.subsumed.push((at, owner)),
-                None if matches!(change, Change::EditRules { .. }) => rules.push(at),
+                None if matches!(change, Change::EditRules(_)) => rules.push(at),
                 None => settings.push(at),
             },
         }
@@ -126,8 +131,8 @@ pub fn plan(records: &[Record]) -> Plan {
 /// The interface of the lab that a change sits on, if there is one: its maker's index.
 fn owner(places: &Places, change: &Change) -> Option<usize> {
     let (ns, name) = match change {
-        Change::SetLink { ns, link, .. } | Change::AddAddr { ns, link, .. } => (ns, link),
-        Change::AddRoute { ns, route } => (ns, route.dev.as_ref()?),
+        Change::SetLink(SetLink { ns, link, .. }) | Change::AddAddr(AddAddr { ns, link, .. }) => (ns, link),
+        Change::AddRoute(AddRoute { ns, route }) => (ns, route.dev.as_ref()?),
         _ => return None,
     };
     places.get(&(ns.clone(), name.clone())).copied()
@@ -155,20 +160,20 @@ pub fn with_dependents(records: &[Record], changes: &[u64]) -> Vec<u64> {
         let mut owners: Vec<u64> = netns.get(&change.ns()).copied().into_iter().collect();
         owners.extend(owner(&places, change).map(number));
         match change {
-            Change::AddNetns { name, .. } => {
+            Change::AddNetns(AddNetns { name, .. }) => {
                 netns.insert(Ns::Named(name.clone()), record.n);
             }
-            Change::AddLink { ns, link } => {
+            Change::AddLink(AddLink { ns, link }) => {
                 places.insert((ns.clone(), link.name.clone()), at);
                 if let LinkKind::Veth { peer, peer_ns } = &link.kind {
                     places.insert((peer_ns.clone(), peer.clone()), at);
                     owners.extend(netns.get(peer_ns));
                 }
             }
-            Change::SetLink { ns, set: LinkSet::Master(Some(master)), .. } => {
+            Change::SetLink(SetLink { ns, set: LinkSet::Master(Some(master)), .. }) => {
                 owners.extend(places.get(&(ns.clone(), master.clone())).copied().map(number));
             }
-            Change::SetLink { ns, link, set: set @ (LinkSet::Name(_) | LinkSet::Ns(_)) } => {
+            Change::SetLink(SetLink { ns, link, set: set @ (LinkSet::Name(_) | LinkSet::Ns(_)) }) => {
                 moved(&mut places, ns, link, set);
             }
             _ => {}

@@ -12,8 +12,8 @@ pub mod tables;
 mod walk;
 
 use super::{Lab, Record, explain, stop::stopped};
-use crate::model::error::{OpError, OpResult, Site};
 use crate::kernel::{Errno, Refusal, Why};
+use crate::model::error::{OpError, OpResult, Site};
 use crate::model::names::Ns;
 use crate::model::observe::Probe;
 use crate::model::terrain::{Carried, Question};

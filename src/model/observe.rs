@@ -1,7 +1,8 @@
 //! What a lab can be asked without being changed: run a command, probe, read.
 
-use crate::model::change::{Mac, Route};
+use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
+use crate::model::route::Route;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

@@ -3,8 +3,17 @@
 //! The commands are those of the article that the project starts from: iproute2's long words and iptables'
 //! long options.
 
-use crate::model::change::{Change, Identity, LinkKind, LinkSet, NewLink, Route, RuleEdit, Table};
+use crate::model::addr::AddAddr;
+use crate::model::change::{Change, Identity};
+use crate::model::file::WriteFile;
+use crate::model::link::{AddLink, LinkKind, NewLink};
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{IfName, Ns};
+use crate::model::netns::AddNetns;
+use crate::model::process::Start;
+use crate::model::route::{AddRoute, Route};
+use crate::model::rules::{EditRules, RuleEdit, Table};
+use crate::model::sysctl::SetSysctl;
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -37,7 +46,7 @@ pub fn in_ns(ns: &Ns, command: &str) -> String {
 /// The commands that make a change, in order.
 pub fn commands(change: &Change) -> Vec<String> {
     match change {
-        Change::AddNetns { name, sysctls } => {
+        Change::AddNetns(AddNetns { name, sysctls }) => {
             let ns = Ns::Named(name.clone());
             let mut out = vec![format!("ip netns add {name}")];
             if !sysctls.is_empty() {
@@ -49,14 +58,18 @@ pub fn commands(change: &Change) -> Vec<String> {
             out.push(in_ns(&ns, "ip link set dev lo up"));
             out
         }
-        Change::AddLink { ns, link } => add_link(ns, link),
-        Change::SetLink { ns, link, set } => vec![set_link(ns, link, set)],
-        Change::AddAddr { ns, link, addr } => vec![in_ns(ns, &format!("ip address add {addr} dev {link}"))],
-        Change::AddRoute { ns, route } => vec![in_ns(ns, &format!("{} add {}", ip_route(route), route_words(route)))],
-        Change::SetSysctl { ns, key, value } => vec![set_sysctl(ns, key, value)],
-        Change::EditRules { ns, edits, .. } => edits.iter().map(|edit| in_ns(ns, &rule(change, edit, None))).collect(),
-        Change::WriteFile { path, text } => write_file(path, text),
-        Change::Start { ns, process } => {
+        Change::AddLink(AddLink { ns, link }) => add_link(ns, link),
+        Change::SetLink(SetLink { ns, link, set }) => vec![set_link(ns, link, set)],
+        Change::AddAddr(AddAddr { ns, link, addr }) => vec![in_ns(ns, &format!("ip address add {addr} dev {link}"))],
+        Change::AddRoute(AddRoute { ns, route }) => {
+            vec![in_ns(ns, &format!("{} add {}", ip_route(route), route_words(route)))]
+        }
+        Change::SetSysctl(SetSysctl { ns, key, value }) => vec![set_sysctl(ns, key, value)],
+        Change::EditRules(EditRules { ns, edits, .. }) => {
+            edits.iter().map(|edit| in_ns(ns, &rule(change, edit, None))).collect()
+        }
+        Change::WriteFile(WriteFile { path, text }) => write_file(path, text),
+        Change::Start(Start { ns, process }) => {
             let env: Vec<String> = process.env.iter().map(|(key, value)| args(&[format!("{key}={value}")])).collect();
             let prefix = if env.is_empty() { String::new() } else { format!("env {} ", env.join(" ")) };
             // The built-in servers are this program.
@@ -70,7 +83,9 @@ pub fn commands(change: &Change) -> Vec<String> {
 /// The commands that make a change, without the settings that every new namespace gets.
 pub fn headlines(change: &Change) -> Vec<String> {
     match change {
-        Change::AddNetns { name, .. } => commands(&Change::AddNetns { name: name.clone(), sysctls: [].into() }),
+        Change::AddNetns(AddNetns { name, .. }) => {
+            commands(&Change::AddNetns(AddNetns { name: name.clone(), sysctls: [].into() }))
+        }
         _ => commands(change),
     }
 }
@@ -79,30 +94,32 @@ pub fn headlines(change: &Change) -> Vec<String> {
 /// another identity, the plain ones.
 pub fn undo_commands(change: &Change, identity: &Identity) -> Vec<String> {
     match change {
-        Change::AddNetns { name, .. } => vec![format!("ip netns del {name}")],
-        Change::AddLink { ns, link } => vec![in_ns(ns, &format!("ip link del dev {}", link.name))],
-        Change::SetLink { ns, link, set } => undo_set_link(ns, link, set, identity).into_iter().collect(),
-        Change::AddAddr { ns, link, addr } => vec![in_ns(ns, &format!("ip address del {addr} dev {link}"))],
-        Change::AddRoute { ns, route } => vec![in_ns(ns, &format!("{} del {}", ip_route(route), route_words(route)))],
-        Change::SetSysctl { ns, key, .. } => match identity {
+        Change::AddNetns(AddNetns { name, .. }) => vec![format!("ip netns del {name}")],
+        Change::AddLink(AddLink { ns, link }) => vec![in_ns(ns, &format!("ip link del dev {}", link.name))],
+        Change::SetLink(SetLink { ns, link, set }) => undo_set_link(ns, link, set, identity).into_iter().collect(),
+        Change::AddAddr(AddAddr { ns, link, addr }) => vec![in_ns(ns, &format!("ip address del {addr} dev {link}"))],
+        Change::AddRoute(AddRoute { ns, route }) => {
+            vec![in_ns(ns, &format!("{} del {}", ip_route(route), route_words(route)))]
+        }
+        Change::SetSysctl(SetSysctl { ns, key, .. }) => match identity {
             Identity::WasText(old) => vec![set_sysctl(ns, key, old)],
             _ => Vec::new(),
         },
-        Change::EditRules { ns, edits, .. } => {
+        Change::EditRules(EditRules { ns, edits, .. }) => {
             let tag = match identity {
                 Identity::Rules { tag, .. } => Some(tag.as_str()),
                 _ => None,
             };
             edits.iter().rev().map(|edit| in_ns(ns, &undo_rule(change, edit, tag))).collect()
         }
-        Change::WriteFile { path, .. } => {
+        Change::WriteFile(WriteFile { path, .. }) => {
             let mut out = vec![format!("rm {}", args(&[path.to_string_lossy()]))];
             if let Identity::File { made_dirs } = identity {
                 out.extend(made_dirs.iter().map(|dir| format!("rmdir {}", args(&[dir.to_string_lossy()]))));
             }
             out
         }
-        Change::Start { .. } => match identity {
+        Change::Start(_) => match identity {
             Identity::Process { pid, .. } => vec![format!("kill {pid}")],
             _ => Vec::new(),
         },
@@ -244,7 +261,7 @@ fn undo_rule(change: &Change, edit: &RuleEdit, tag: Option<&str>) -> String {
 }
 
 fn iptables(change: &Change, verb: &str, chain: &str, rule: &[String], tag: Option<&str>) -> String {
-    let Change::EditRules { family, table, .. } = change else { return String::new() };
+    let Change::EditRules(EditRules { family, table, .. }) = change else { return String::new() };
     let mut words = vec![family.iptables()];
     if *table != Table::Filter {
         words.extend(["--table", table.as_str()]);

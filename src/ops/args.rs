@@ -2,9 +2,10 @@
 
 use super::def::FnDef;
 use super::value::{Endpoint, LinkHandle, Value};
-use crate::model::change::{Change, Mac};
-use crate::model::error::{OpError, OpResult, Site};
 use crate::lab::Lab;
+use crate::model::change::Change;
+use crate::model::error::{OpError, OpResult, Site};
+use crate::model::mac::Mac;
 use crate::model::names::{ChainName, IfName, Ns, NsName};
 use ipnet::IpNet;
 use std::net::IpAddr;

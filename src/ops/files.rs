@@ -5,7 +5,9 @@ use super::def::{Error, FnDef, Kind, Param, Run, Ty};
 use super::value::Value;
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
+use crate::model::file::WriteFile;
 use crate::model::names::Ns;
+use crate::model::sysctl::SetSysctl;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -77,7 +79,7 @@ fn write(call: &mut Call<'_>, file: &str, text: String) -> OpResult<Value> {
         OpError::new("files::host", format!("The lab's root namespace uses the machine's own /etc/{file}."))
             .help("Call it on a namespace made with `netns(name)`.")
     })?;
-    call.commit(vec![Change::WriteFile { path, text }])?;
+    call.commit(vec![Change::WriteFile(WriteFile { path, text })])?;
     Ok(Value::Ns(ns))
 }
 
@@ -152,7 +154,7 @@ fn sysctl(call: &mut Call<'_>) -> OpResult<Value> {
             .help("Separate numbers by spaces.")
             .arg("value"));
         }
-        call.commit(vec![Change::SetSysctl { ns: ns.clone(), key: key.clone(), value }])?;
+        call.commit(vec![Change::SetSysctl(SetSysctl { ns: ns.clone(), key: key.clone(), value })])?;
     }
     Ok(Value::Str(call.lab.sysctl(&ns, &key)?))
 }

@@ -2,8 +2,10 @@
 
 use super::args::Call;
 use super::value::Endpoint;
-use crate::model::change::{Change, Family, LinkSet};
+use crate::model::change::Change;
 use crate::model::error::OpResult;
+use crate::model::family::Family;
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{IfName, Ns};
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
@@ -58,7 +60,7 @@ pub(super) fn ports(call: &mut Call<'_>, ns: &Ns, backends: &[SocketAddr]) -> Op
     let mut changes = Vec::new();
     for link in ports {
         if call.lab.link(ns, &link)?.master.is_some() {
-            changes.push(Change::SetLink { ns: ns.clone(), link, set: LinkSet::Hairpin(true) });
+            changes.push(Change::SetLink(SetLink { ns: ns.clone(), link, set: LinkSet::Hairpin(true) }));
         }
     }
     Ok(changes)

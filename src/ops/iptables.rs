@@ -4,9 +4,10 @@ use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::rules::{MISSING, REFUSED, commit};
 use super::value::Value;
-use crate::model::change::{Family, RuleEdit, Table};
 use crate::model::error::{OpError, OpResult};
+use crate::model::family::Family;
 use crate::model::names::ChainName;
+use crate::model::rules::{RuleEdit, Table};
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[FnDef {

@@ -3,8 +3,9 @@
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::{LinkHandle, Value};
-use crate::model::change::{Change, LinkKind, NewLink};
+use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
+use crate::model::link::{AddLink, LinkKind, NewLink};
 use crate::model::names::{IfName, Ns};
 
 const MTU: Opt = Opt { name: "mtu", ty: Ty::Int, default: "the kind's own", doc: "the MTU in bytes" };
@@ -170,7 +171,7 @@ fn veth(call: &mut Call<'_>) -> OpResult<Value> {
         master: None,
         up: false,
     };
-    let made = call.commit(vec![Change::AddLink { ns: ns.clone(), link }])?.first().copied();
+    let made = call.commit(vec![Change::AddLink(AddLink { ns: ns.clone(), link })])?.first().copied();
     Ok(Value::Pair(LinkHandle::new(ns, name, made), LinkHandle::new(peer_ns, peer, made)))
 }
 
@@ -185,7 +186,7 @@ fn bridge(call: &mut Call<'_>) -> OpResult<Value> {
         master: None,
         up: false,
     };
-    let made = call.commit(vec![Change::AddLink { ns: ns.clone(), link }])?.first().copied();
+    let made = call.commit(vec![Change::AddLink(AddLink { ns: ns.clone(), link })])?.first().copied();
     Ok(Value::Link(LinkHandle::new(ns, name, made)))
 }
 

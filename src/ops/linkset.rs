@@ -4,8 +4,11 @@ use super::args::Call;
 use super::def::{Error, FnDef, Kind, Param, Run, Ty};
 use super::link::{EXISTS, UNKNOWN, mtu_of};
 use super::value::{LinkHandle, Value};
-use crate::model::change::{Change, LinkSet, Mac};
+use crate::model::addr::AddAddr;
+use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
+use crate::model::link_attr::{LinkSet, SetLink};
+use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
 use std::net::IpAddr;
 
@@ -189,7 +192,7 @@ fn addr(call: &mut Call<'_>) -> OpResult<Value> {
     let link = call.link()?;
     let place = link.place();
     let address = if_addr(call.args.req("address")?)?;
-    call.commit(vec![Change::AddAddr { ns: place.ns, link: place.name, addr: address }])?;
+    call.commit(vec![Change::AddAddr(AddAddr { ns: place.ns, link: place.name, addr: address })])?;
     Ok(Value::Link(link))
 }
 
@@ -205,7 +208,7 @@ fn del_addr(call: &mut Call<'_>) -> OpResult<Value> {
     let place = link.place();
     let address = if_addr(call.args.req("address")?)?;
     let ours = call.lab.records().iter().rev().find(|record| {
-        matches!(&record.change, Change::AddAddr { ns, link, addr }
+        matches!(&record.change, Change::AddAddr(AddAddr { ns, link, addr })
             if *ns == place.ns && *link == place.name && *addr == address)
     });
     match ours.map(|record| record.n) {
@@ -222,7 +225,7 @@ fn del_addr(call: &mut Call<'_>) -> OpResult<Value> {
 fn set(call: &mut Call<'_>, set: LinkSet) -> OpResult<Value> {
     let link = call.link()?;
     let place = link.place();
-    call.commit(vec![Change::SetLink { ns: place.ns, link: place.name, set }])?;
+    call.commit(vec![Change::SetLink(SetLink { ns: place.ns, link: place.name, set })])?;
     Ok(Value::Link(link))
 }
 

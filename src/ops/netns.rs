@@ -3,10 +3,11 @@
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::Value;
+use crate::lab::baseline;
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
-use crate::lab::baseline;
 use crate::model::names::{Ns, NsName};
+use crate::model::netns::AddNetns;
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[
@@ -92,7 +93,7 @@ fn netns(call: &mut Call<'_>) -> OpResult<Value> {
     if call.args.or("link_local", false)? {
         sysctls = sysctls.iter().filter(|(key, _)| key != "net.ipv6.conf.default.addr_gen_mode").cloned().collect();
     }
-    call.commit(vec![Change::AddNetns { name: name.clone(), sysctls }])?;
+    call.commit(vec![Change::AddNetns(AddNetns { name: name.clone(), sysctls })])?;
     Ok(Value::Ns(Ns::Named(name)))
 }
 
@@ -106,7 +107,7 @@ fn ns(call: &mut Call<'_>) -> OpResult<Value> {
         .records()
         .iter()
         .filter_map(|record| match &record.change {
-            Change::AddNetns { name, .. } => Some(name.to_string()),
+            Change::AddNetns(AddNetns { name, .. }) => Some(name.to_string()),
             _ => None,
         })
         .collect();
@@ -119,12 +120,10 @@ fn ns(call: &mut Call<'_>) -> OpResult<Value> {
 
 fn del(call: &mut Call<'_>) -> OpResult<Value> {
     let ns = call.ns()?;
-    let made = call
-        .lab
-        .records()
-        .iter()
-        .rev()
-        .find(|record| matches!(&record.change, Change::AddNetns { name, .. } if Some(name) == ns.name()));
+    let made =
+        call.lab.records().iter().rev().find(
+            |record| matches!(&record.change, Change::AddNetns(AddNetns { name, .. }) if Some(name) == ns.name()),
+        );
     match made.map(|record| record.n) {
         Some(n) => call.lab.revert(n).map(|()| Value::Unit),
         None => Err(OpError::new("netns::not_ours", format!("The recipe did not make namespace `{ns}`."))

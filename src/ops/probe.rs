@@ -3,10 +3,11 @@
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::{Endpoint, Value};
-use crate::model::change::Change;
-use crate::model::error::{OpError, OpResult};
 use crate::kernel::{Errno, Refusal, Why};
 use crate::lab::{STOPPED, stopped};
+use crate::model::change::Change;
+use crate::model::error::{OpError, OpResult};
+use crate::model::file::WriteFile;
 use crate::model::names::Ns;
 use crate::model::observe::{Probe, Reply};
 use crate::model::terrain::{Carried, Question};
@@ -328,7 +329,7 @@ fn http_get(call: &mut Call<'_>) -> OpResult<Value> {
 fn lookup(call: &Call<'_>, ns: &Ns, name: &str) -> Option<IpAddr> {
     let path = super::files::etc_path(ns, "hosts")?;
     let text = call.lab.records().iter().rev().find_map(|record| match &record.change {
-        Change::WriteFile { path: other, text } if *other == path => Some(text.as_str()),
+        Change::WriteFile(WriteFile { path: other, text }) if *other == path => Some(text.as_str()),
         _ => None,
     })?;
     text.lines().find_map(|line| {

@@ -4,10 +4,11 @@ use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::exec::{CWD, ENV, NOT_FOUND, argv, cwd, env, tail};
 use super::value::{Process, Value};
-use crate::model::change::{Change, Identity, NewProcess};
+use crate::model::change::{Change, Identity};
 use crate::model::error::{OpError, OpResult, Site};
 use crate::model::names::proposal;
 use crate::model::observe::{Probe, ProcState, ending};
+use crate::model::process::{NewProcess, Start};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -195,14 +196,15 @@ pub(super) fn launch(
             .arg("name"));
     }
     let process = NewProcess { name: name.clone(), argv, env, cwd };
-    let change = call.commit(vec![Change::Start { ns: ns.clone(), process }])?.first().copied().unwrap_or_default();
+    let change =
+        call.commit(vec![Change::Start(Start { ns: ns.clone(), process })])?.first().copied().unwrap_or_default();
     let identity = call.lab.identity(change).unwrap_or(Identity::Already);
     Ok(Process { name, ns, change, identity })
 }
 
 /// Where the recipe started the process of that name.
 pub(super) fn started(call: &Call<'_>, name: &str) -> Option<Site> {
-    let is_it = |change: &Change| matches!(change, Change::Start { process, .. } if process.name == name);
+    let is_it = |change: &Change| matches!(change, Change::Start(Start { process, .. }) if process.name == name);
     call.lab.records().iter().find(|record| is_it(&record.change)).map(|record| record.site.clone())
 }
 

@@ -5,9 +5,13 @@ use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::link::{mtu_option, two_names};
 use super::linkset::if_addr;
 use super::value::{LinkHandle, Value};
-use crate::model::change::{Change, LinkKind, LinkSet, NewLink, Route};
+use crate::model::addr::AddAddr;
+use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
+use crate::model::link::{AddLink, LinkKind, NewLink};
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{IfName, Ns, proposal};
+use crate::model::route::{AddRoute, Route};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
 
@@ -187,7 +191,7 @@ fn route(call: &mut Call<'_>) -> OpResult<Value> {
     }
     let dev = dev.map(|dev| dev.place().name);
     let route = Route { to, via, dev, metric: metric(call)? };
-    call.commit(vec![Change::AddRoute { ns: ns.clone(), route }])?;
+    call.commit(vec![Change::AddRoute(AddRoute { ns: ns.clone(), route })])?;
     Ok(Value::Ns(ns))
 }
 
@@ -196,11 +200,13 @@ fn del_route(call: &mut Call<'_>) -> OpResult<Value> {
     let metric = metric(call)?;
     let given: Value = call.args.req("to")?;
     let ours = call.lab.records().iter().rev().find(|record| match &record.change {
-        Change::AddRoute { ns, route } if *ns == here && (metric.is_none() || route.metric == metric) => match &given {
-            Value::Subnet(net) => route.to == *net,
-            Value::Addr(ip, _) => route.to == IpNet::from(*ip),
-            _ => route.to.prefix_len() == 0,
-        },
+        Change::AddRoute(AddRoute { ns, route }) if *ns == here && (metric.is_none() || route.metric == metric) => {
+            match &given {
+                Value::Subnet(net) => route.to == *net,
+                Value::Addr(ip, _) => route.to == IpNet::from(*ip),
+                _ => route.to.prefix_len() == 0,
+            }
+        }
         _ => false,
     });
     match ours.map(|record| record.n) {
@@ -246,16 +252,16 @@ fn attach(call: &mut Call<'_>) -> OpResult<Value> {
         up: true,
     };
     let mut changes = vec![
-        Change::AddLink { ns: bridge.ns, link: veth },
-        Change::SetLink { ns: ns.clone(), link: name.clone(), set: LinkSet::Up(true) },
-        Change::AddAddr { ns: ns.clone(), link: name.clone(), addr: address },
+        Change::AddLink(AddLink { ns: bridge.ns, link: veth }),
+        Change::SetLink(SetLink { ns: ns.clone(), link: name.clone(), set: LinkSet::Up(true) }),
+        Change::AddAddr(AddAddr { ns: ns.clone(), link: name.clone(), addr: address }),
     ];
     let gateway = call.args.opt("gw")?.or(home.map(IpNet::addr));
     if let Some(gateway) = gateway
         && call.args.or("default_route", true)?
     {
         let route = Route { to: everything(v4), via: Some(gateway), dev: None, metric: None };
-        changes.push(Change::AddRoute { ns: ns.clone(), route });
+        changes.push(Change::AddRoute(AddRoute { ns: ns.clone(), route }));
     }
     let is_named = call.args.opt::<IfName>("port")?.is_some();
     let made = call.commit(changes).map_err(|error| match error.0.code {
@@ -302,10 +308,10 @@ fn link(call: &mut Call<'_>) -> OpResult<Value> {
     };
     let made = call
         .commit(vec![
-            Change::AddLink { ns: a.clone(), link: veth },
-            Change::SetLink { ns: b.clone(), link: b_name.clone(), set: LinkSet::Up(true) },
-            Change::AddAddr { ns: a.clone(), link: a_name.clone(), addr: first },
-            Change::AddAddr { ns: b.clone(), link: b_name.clone(), addr: second },
+            Change::AddLink(AddLink { ns: a.clone(), link: veth }),
+            Change::SetLink(SetLink { ns: b.clone(), link: b_name.clone(), set: LinkSet::Up(true) }),
+            Change::AddAddr(AddAddr { ns: a.clone(), link: a_name.clone(), addr: first }),
+            Change::AddAddr(AddAddr { ns: b.clone(), link: b_name.clone(), addr: second }),
         ])?
         .first()
         .copied();

@@ -3,9 +3,12 @@
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::{Endpoint, LinkHandle, Proto, Rules, Value};
-use crate::model::change::{Change, Family, RuleEdit, Table};
+use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
+use crate::model::family::Family;
 use crate::model::names::Ns;
+use crate::model::rules::{EditRules, RuleEdit, Table};
+use crate::model::sysctl::SetSysctl;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -189,7 +192,7 @@ pub(super) fn commit(
     let ns = call.ns()?;
     let changes = families
         .iter()
-        .map(|family| Change::EditRules { ns: ns.clone(), family: *family, table, edits: edits.to_vec() })
+        .map(|family| Change::EditRules(EditRules { ns: ns.clone(), family: *family, table, edits: edits.to_vec() }))
         .collect();
     let changes = call.commit(changes)?;
     Ok(Value::Rules(Rc::new(Rules { what, ns, changes })))
@@ -208,7 +211,7 @@ fn ip_forward(call: &mut Call<'_>) -> OpResult<Value> {
                 Family::V4 => "net.ipv4.ip_forward",
                 Family::V6 => "net.ipv6.conf.all.forwarding",
             };
-            Change::SetSysctl { ns: ns.clone(), key: key.into(), value: value.into() }
+            Change::SetSysctl(SetSysctl { ns: ns.clone(), key: key.into(), value: value.into() })
         })
         .collect();
     call.commit(changes)?;
@@ -224,7 +227,7 @@ fn forward_from(call: &mut Call<'_>, ns: Ns, links: &[LinkHandle], value: &str) 
             .arg("ipv6"));
     }
     let key = |link: &LinkHandle| format!("net/ipv4/conf/{}/forwarding", link.place().name);
-    let set = |link| Change::SetSysctl { ns: ns.clone(), key: key(link), value: value.into() };
+    let set = |link| Change::SetSysctl(SetSysctl { ns: ns.clone(), key: key(link), value: value.into() });
     call.commit(links.iter().map(set).collect())?;
     Ok(Value::Ns(ns))
 }

@@ -4,8 +4,8 @@ use super::args::Call;
 use super::def::{Error, FnDef, Kind, Param, Run, Ty};
 use super::process::{PATIENCE, launch, log_of, started, wait_for};
 use super::value::{Process, Value};
-use crate::model::error::{OpError, OpResult};
 use crate::kernel::Errno;
+use crate::model::error::{OpError, OpResult};
 use crate::model::names::{Ns, proposal};
 use std::rc::Rc;
 

@@ -1,8 +1,9 @@
 //! The values of the language, free of any script engine.
 
-use crate::model::change::{Identity, Mac};
-use crate::model::error::OpError;
 use crate::lab::why::Trace;
+use crate::model::change::Identity;
+use crate::model::error::OpError;
+use crate::model::mac::Mac;
 use crate::model::names::{ChainName, IfName, Ns, NsName};
 use crate::model::observe::{Output, Reply};
 use ipnet::IpNet;

@@ -5,10 +5,13 @@ use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::hairpin;
 use super::rules::{dnat_words, same_family};
 use super::value::{Endpoint, Proto, Value, Vip, VipState};
-use crate::model::change::{Change, Family, Route, RuleEdit, Table};
-use crate::model::error::{OpError, OpResult};
 use crate::lab::{Lab, Record};
+use crate::model::change::Change;
+use crate::model::error::{OpError, OpResult};
+use crate::model::family::Family;
 use crate::model::names::{ChainName, Ns, proposal};
+use crate::model::route::{AddRoute, Route};
+use crate::model::rules::{EditRules, RuleEdit, Table};
 use ipnet::IpNet;
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -204,7 +207,7 @@ fn vip(call: &mut Call<'_>) -> OpResult<Value> {
     let (hairpins, ports) = near(call, hairpin, &ns, endpoint, &backends)?;
     edits.extend(in_chain("POSTROUTING", hairpins.clone()));
     let family = Family::of(endpoint.addr.ip());
-    let mut changes = vec![Change::EditRules { ns: ns.clone(), family, table: Table::Nat, edits }];
+    let mut changes = vec![Change::EditRules(EditRules { ns: ns.clone(), family, table: Table::Nat, edits })];
     changes.extend(own_route(call, &ns, endpoint, &backends)?);
     let changes = commit(call, changes, ports)?;
     let owner = changes.first().copied().unwrap_or_default();
@@ -243,7 +246,7 @@ fn refuse_twice(call: &Call<'_>, ns: &Ns, endpoint: Endpoint, chain: &ChainName)
     }
     let new = RuleEdit::NewChain(chain.clone());
     let is_it = |change: &Change| {
-        matches!(change, Change::EditRules { ns: there, family: its, table: Table::Nat, edits }
+        matches!(change, Change::EditRules(EditRules { ns: there, family: its, table: Table::Nat, edits })
             if there == ns && *its == family && edits.contains(&new))
     };
     let Some(record) = call.lab.records().iter().find(|record| is_it(&record.change)) else { return Ok(()) };
@@ -266,7 +269,7 @@ fn own_route(call: &mut Call<'_>, ns: &Ns, endpoint: Endpoint, backends: &[Socke
     let Some(first) = backends.first() else { return Ok(None) };
     let Some(answer) = call.lab.route_to(ns, first.ip())? else { return Ok(None) };
     let route = Route { to: IpNet::from(to), via: answer.via, dev: answer.dev, metric: None };
-    Ok(Some(Change::AddRoute { ns: ns.clone(), route }))
+    Ok(Some(Change::AddRoute(AddRoute { ns: ns.clone(), route })))
 }
 
 fn retarget(call: &mut Call<'_>) -> OpResult<Value> {
@@ -288,7 +291,7 @@ fn retarget(call: &mut Call<'_>) -> OpResult<Value> {
     edits.extend(in_chain(chain, backend_rules(vip.endpoint, &backends)));
     edits.extend(in_chain("POSTROUTING", hairpins.clone()));
     let ip = vip.endpoint.addr.ip();
-    let swap = Change::EditRules { ns: vip.ns.clone(), family: Family::of(ip), table: Table::Nat, edits };
+    let swap = Change::EditRules(EditRules { ns: vip.ns.clone(), family: Family::of(ip), table: Table::Nat, edits });
     let made = commit(call, vec![swap], ports)?;
     {
         let mut state = vip.state.borrow_mut();
@@ -308,7 +311,7 @@ fn del(call: &mut Call<'_>) -> OpResult<Value> {
     let vip = this(call)?;
     let mut changes = std::mem::take(&mut vip.state.borrow_mut().changes);
     if others_have_its_address(call.lab, &vip, &changes) {
-        let is_route = |record: &Record| matches!(record.change, Change::AddRoute { .. });
+        let is_route = |record: &Record| matches!(record.change, Change::AddRoute(_));
         let routes: Vec<u64> = call.lab.records().iter().filter(|r| is_route(r)).map(|r| r.n).collect();
         changes.retain(|n| !routes.contains(n));
     }
@@ -321,7 +324,9 @@ fn others_have_its_address(lab: &Lab, vip: &Vip, own: &[u64]) -> bool {
     let ip = vip.endpoint.addr.ip().to_string();
     let sends = |edit: &RuleEdit| matches!(edit, RuleEdit::Append { words, .. } if words.starts_with(&["--destination".into(), ip.clone()]));
     lab.records().iter().any(|record| match &record.change {
-        Change::EditRules { ns, edits, .. } => *ns == vip.ns && !own.contains(&record.n) && edits.iter().any(sends),
+        Change::EditRules(EditRules { ns, edits, .. }) => {
+            *ns == vip.ns && !own.contains(&record.n) && edits.iter().any(sends)
+        }
         _ => false,
     })
 }

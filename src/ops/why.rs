@@ -3,8 +3,8 @@
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::Value;
-use crate::model::error::{OpError, OpResult};
 use crate::lab::why::{Stop, Trace};
+use crate::model::error::{OpError, OpResult};
 use crate::model::names::Ns;
 use crate::model::terrain::{Carried, Question};
 use std::net::{IpAddr, SocketAddr};

@@ -1,11 +1,14 @@
 //! The line editor of the prompt, with what the language's own completion and scanner know.
 
 use super::commands::{self, Arg};
-use crate::model::change::{Change, LinkKind, LinkSet};
 use crate::cli::style::Style;
-use crate::model::error::{Class, OpError, OpResult};
 use crate::kernel::interrupt::{self, Aloud};
 use crate::lab::Lab;
+use crate::model::change::Change;
+use crate::model::error::{Class, OpError, OpResult};
+use crate::model::link::{AddLink, LinkKind};
+use crate::model::link_attr::{LinkSet, SetLink};
+use crate::model::netns::AddNetns;
 use crate::script::complete::{CandidateKind, complete};
 use crate::script::describe::signatures;
 use crate::script::page::{Live, Page};
@@ -140,14 +143,14 @@ impl Names {
         let mut names = Names::default();
         for record in lab.records() {
             match &record.change {
-                Change::AddNetns { name, .. } => names.namespaces.push(name.to_string()),
-                Change::AddLink { link, .. } => {
+                Change::AddNetns(AddNetns { name, .. }) => names.namespaces.push(name.to_string()),
+                Change::AddLink(AddLink { link, .. }) => {
                     names.links.push(link.name.to_string());
                     if let LinkKind::Veth { peer, .. } = &link.kind {
                         names.links.push(peer.to_string());
                     }
                 }
-                Change::SetLink { set: LinkSet::Name(name), .. } => names.links.push(name.to_string()),
+                Change::SetLink(SetLink { set: LinkSet::Name(name), .. }) => names.links.push(name.to_string()),
                 _ => {}
             }
         }

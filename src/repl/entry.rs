@@ -2,15 +2,16 @@
 
 use super::Repl;
 use super::history::Group;
-use crate::model::change::Change;
 use crate::cli::engine::Trouble;
 use crate::cli::events::Json;
 use crate::cli::progress::{changes, write_err};
 use crate::cli::style::Ink;
-use crate::model::error::{Class, OpError};
 use crate::kernel::interrupt;
 use crate::lab::{Lab, Leftover, Record, STOPPED, drops};
+use crate::model::change::Change;
+use crate::model::error::{Class, OpError};
 use crate::model::observe::ProcState;
+use crate::model::process::Start;
 use crate::model::render;
 use crate::script::ScriptError;
 use crate::script::prompt::{Entry, Prompt};
@@ -131,7 +132,7 @@ impl Repl<'_> {
     /// The processes of the lab that run now.
     fn running(&self, records: &[Record]) -> Vec<Record> {
         let mut lab = self.lab.borrow_mut();
-        let started = records.iter().filter(|record| matches!(record.change, Change::Start { .. }));
+        let started = records.iter().filter(|record| matches!(record.change, Change::Start(_)));
         let runs = |record: &&Record| lab.process(&record.identity).is_ok_and(|state| state == ProcState::Running);
         started.filter(runs).cloned().collect()
     }
@@ -234,7 +235,7 @@ impl Repl<'_> {
 /// The name of a process that a change has started.
 pub(super) fn process_name(record: &Record) -> Option<String> {
     match &record.change {
-        Change::Start { process, .. } => Some(process.name.clone()),
+        Change::Start(Start { process, .. }) => Some(process.name.clone()),
         _ => None,
     }
 }

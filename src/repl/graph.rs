@@ -1,11 +1,13 @@
 //! The lab as a tree of text: namespaces, what is in them, and what that is joined to.
 
 use super::Repl;
-use crate::model::change::{Change, Identity};
 use crate::cli::style::Ink;
+use crate::model::change::{Change, Identity};
 use crate::model::error::OpResult;
 use crate::model::names::Ns;
+use crate::model::netns::AddNetns;
 use crate::model::observe::{LinkInfo, ProcState};
+use crate::model::process::Start;
 use std::collections::BTreeSet;
 
 impl Repl<'_> {
@@ -17,7 +19,7 @@ impl Repl<'_> {
         let mut spaces: BTreeSet<Ns> = BTreeSet::from([Ns::Host]);
         for record in &records {
             spaces.insert(record.change.ns());
-            if let Change::AddNetns { name, .. } = &record.change {
+            if let Change::AddNetns(AddNetns { name, .. }) = &record.change {
                 spaces.insert(Ns::Named(name.clone()));
             }
         }
@@ -36,7 +38,8 @@ impl Repl<'_> {
                 lines.extend(ports.map(|port| (1, self.link_line(&lab, &ns, port))));
             }
             for record in records.iter().filter(|record| record.change.ns() == ns) {
-                let (Change::Start { process, .. }, Identity::Process { pid, .. }) = (&record.change, &record.identity)
+                let (Change::Start(Start { process, .. }), Identity::Process { pid, .. }) =
+                    (&record.change, &record.identity)
                 else {
                     continue;
                 };

@@ -2,9 +2,9 @@
 
 use super::editor::{Editor, Read};
 use super::{Ending, Next, Repl};
-use crate::model::error::{Class, OpError, io_words};
 use crate::kernel::interrupt;
 use crate::lab::STOPPED;
+use crate::model::error::{Class, OpError, io_words};
 use std::io::BufRead;
 
 impl Repl<'_> {

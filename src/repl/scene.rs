@@ -2,10 +2,10 @@
 
 use crate::cli::engine;
 use crate::cli::style::{Ink, Style};
-use crate::model::error::OpResult;
 use crate::kernel::Kernel;
 use crate::lab::registry::{Card, Claim, Mode, Place, Registry};
 use crate::lab::state::own_dir;
+use crate::model::error::OpResult;
 use crate::model::names::{LabName, Ns};
 use std::path::PathBuf;
 

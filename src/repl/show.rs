@@ -3,12 +3,13 @@
 use super::Repl;
 use crate::cli::ls::{new_table, print};
 use crate::cli::style::{Ink, cut};
-use crate::model::error::OpResult;
 use crate::lab::Lab;
+use crate::model::error::OpResult;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::{LinkInfo, Output, ProcState, Snapshot};
-use crate::ops::{Process, Value, Vip};
+use crate::model::process::Start;
 use crate::model::render;
+use crate::ops::{Process, Value, Vip};
 use crate::script::prompt::Shown;
 use ipnet::IpNet;
 use std::fmt::Display;
@@ -247,7 +248,7 @@ fn process(lab: &mut Lab, process: &Process) -> OpResult<Facts> {
     };
     let command = lab.records().iter().find(|record| record.n == process.change);
     let command = command.and_then(|record| match &record.change {
-        Change::Start { process, .. } => Some(render::line(&process.argv)),
+        Change::Start(Start { process, .. }) => Some(render::line(&process.argv)),
         _ => None,
     });
     let (pid, log) = process.pid_and_log();

@@ -6,8 +6,8 @@ use super::convert::{Due, describe, take};
 use super::names::Names;
 use super::scan;
 use super::spans::call_at;
-use crate::model::error::{OpError, OpResult, closest};
 use crate::kernel::interrupt;
+use crate::model::error::{OpError, OpResult, closest};
 use crate::model::names::Ns;
 use crate::ops::{self, FnDef, FromValue, reference};
 use rhai::packages::{

@@ -3,9 +3,9 @@
 use super::convert::handles::Caught;
 use super::modules::Library;
 use super::sources::Sources;
-use crate::model::error::{OpError, Site};
 use crate::kernel::interrupt;
 use crate::lab::Lab;
+use crate::model::error::{OpError, Site};
 use crate::model::names::Ns;
 use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 use std::cell::RefCell;

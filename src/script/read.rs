@@ -1,8 +1,8 @@
 //! Reading the text of a recipe or module.
 
-use crate::model::error::{Class, OpError, OpResult, closest, io_words};
 use crate::kernel::read::{self, whole};
 use crate::lab::stopped;
+use crate::model::error::{Class, OpError, OpResult, closest, io_words};
 use std::io::{Error, ErrorKind};
 use std::path::Path;
 

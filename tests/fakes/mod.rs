@@ -1,8 +1,8 @@
 //! The in-memory kernel, for a test that looks into it while a lab owns it.
 
-use rhailab::model::change::{Change, Identity};
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::kernel::{Done, Entry, Kernel, Undone};
+use rhailab::model::change::{Change, Identity};
 use rhailab::model::names::{IfName, Ns};
 use rhailab::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
 use std::cell::RefCell;

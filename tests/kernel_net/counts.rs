@@ -1,9 +1,9 @@
 //! Numbers of requests: what keeps a lab fast on every machine.
 
 use crate::support::{add_netns, add_route, addr, bridge, ifname, lone_lab, ns, route, set, veth, veth_with};
-use rhailab::model::change::LinkSet;
 use rhailab::kernel::Undone;
 use rhailab::kernel::linux::netlink::counts;
+use rhailab::model::link_attr::LinkSet;
 use rhailab::model::names::Ns;
 use std::time::Instant;
 

@@ -1,8 +1,9 @@
 //! Deleting interfaces: only ours, and all of ours.
 
 use crate::support::{Lab, add_netns, bridge, ifname, kernel, lab, mac, ns, reason, set, sh, veth, veth_with};
-use rhailab::model::change::{Identity, LinkSet};
 use rhailab::kernel::{Entry, Kernel, Undone};
+use rhailab::model::change::Identity;
+use rhailab::model::link_attr::LinkSet;
 use rhailab::model::names::Ns;
 
 /// A bridge with ports to that many namespaces; returns what was made of interfaces, newest first.

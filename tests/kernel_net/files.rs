@@ -2,8 +2,9 @@
 
 use crate::support::{Lab, lab, reason, sh};
 use nix::errno::Errno;
-use rhailab::model::change::{Change, Identity};
 use rhailab::kernel::{Entry, Kernel, Undone};
+use rhailab::model::change::{Change, Identity};
+use rhailab::model::file::WriteFile;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ const TEXT: &str = "nameserver 192.0.2.53\n";
 type Make = fn(&str);
 
 fn file(path: &str) -> Change {
-    Change::WriteFile { path: path.into(), text: TEXT.into() }
+    Change::WriteFile(WriteFile { path: path.into(), text: TEXT.into() })
 }
 
 fn undo(lab: &mut Lab, change: &Change, identity: &Identity) -> Undone {
@@ -92,7 +93,7 @@ fn a_file_that_is_there_is_never_taken_over() {
 fn a_file_that_cannot_be_written_leaves_nothing() {
     let Some(mut lab) = lab() else { return };
     sh("mkdir /run/full; mount -t tmpfs -o size=4k tmpfs /run/full");
-    let change = Change::WriteFile { path: "/run/full/etc/netns/hosts".into(), text: "x".repeat(10_000) };
+    let change = Change::WriteFile(WriteFile { path: "/run/full/etc/netns/hosts".into(), text: "x".repeat(10_000) });
     let refusal = lab.attempt(change).unwrap_err();
     assert_eq!(refusal.number(), Some(Errno::ENOSPC as i32));
     assert_eq!(fs::read_dir("/run/full").unwrap().count(), 0);

@@ -2,8 +2,10 @@
 
 use crate::support::{add_netns, bridge, ifname, lab, mac, ns, set, sh, veth, veth_with};
 use nix::errno::Errno;
-use rhailab::model::change::{Change, Identity, LinkKind, LinkSet, NewLink};
 use rhailab::kernel::Kernel;
+use rhailab::model::change::{Change, Identity};
+use rhailab::model::link::{AddLink, LinkKind, NewLink};
+use rhailab::model::link_attr::LinkSet;
 use rhailab::model::names::Ns;
 
 #[test]
@@ -57,7 +59,7 @@ fn a_bridge_is_up_with_an_address_of_its_own() {
             master: None,
             up: true,
         };
-        let made = lab.make(Change::AddLink { ns: place.clone(), link });
+        let made = lab.make(Change::AddLink(AddLink { ns: place.clone(), link }));
         let br0 = lab.link(&place, "br0");
         assert_eq!(
             (br0.kind.as_str(), br0.mac, br0.mtu, br0.up),

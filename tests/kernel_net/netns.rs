@@ -2,9 +2,10 @@
 
 use crate::support::{add_netns, kernel, lab, lone_lab, ns, reason, sh};
 use nix::errno::Errno;
-use rhailab::model::change::{Change, Identity};
 use rhailab::kernel::{Entry, Kernel, Undone};
+use rhailab::model::change::{Change, Identity};
 use rhailab::model::names::{Ns, NsName};
+use rhailab::model::netns::AddNetns;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -96,9 +97,11 @@ fn what_is_left_of_an_interrupted_add_is_cleared_up() {
 #[test]
 fn a_setting_that_is_refused_leaves_no_namespace() {
     let Some(mut lab) = lab() else { return };
-    let bad = |key: &str, value: &str| Change::AddNetns {
-        name: NsName::new("web").unwrap(),
-        sysctls: [("net.ipv4.ip_forward".into(), "0".into()), (key.into(), value.into())].into(),
+    let bad = |key: &str, value: &str| {
+        Change::AddNetns(AddNetns {
+            name: NsName::new("web").unwrap(),
+            sysctls: [("net.ipv4.ip_forward".into(), "0".into()), (key.into(), value.into())].into(),
+        })
     };
     for (key, value, errno) in [
         ("net.ipv4.no_such_thing", "1", Errno::ENOENT),
@@ -151,8 +154,10 @@ fn namespaces_made_ahead_are_like_all_others_and_none_is_left() {
         assert!(a != b && b != c && a != c);
         // One with other settings is made for itself.
         let key = "net.ipv4.conf.all.rp_filter";
-        let strict =
-            Change::AddNetns { name: NsName::new("strict").unwrap(), sysctls: [(key.into(), "1".into())].into() };
+        let strict = Change::AddNetns(AddNetns {
+            name: NsName::new("strict").unwrap(),
+            sysctls: [(key.into(), "1".into())].into(),
+        });
         let strict = lab.make(strict);
         assert_eq!(lab.kernel.sysctl(&ns("strict"), key).unwrap(), "1");
         let web = lab.make(add_netns("web"));

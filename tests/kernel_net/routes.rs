@@ -2,9 +2,9 @@
 
 use crate::support::{Lab, add_netns, add_route, addr, bridge, ifname, ip, lab, ns, route, sh};
 use nix::errno::Errno;
-use rhailab::model::change::Route;
 use rhailab::kernel::{Kernel, Undone};
 use rhailab::model::names::Ns;
+use rhailab::model::route::Route;
 
 /// `br0` with an address of each family, in a namespace without link-local addresses.
 fn place(lab: &mut Lab) -> Ns {

@@ -2,8 +2,9 @@
 
 use crate::support::{add_netns, bridge, ifname, lab, mac, ns, reason, set, sh, veth, veth_with};
 use nix::errno::Errno;
-use rhailab::model::change::{Identity, LinkSet};
 use rhailab::kernel::Undone;
+use rhailab::model::change::Identity;
+use rhailab::model::link_attr::LinkSet;
 use rhailab::model::names::Ns;
 use rhailab::model::observe::NsSnapshot;
 

@@ -4,11 +4,18 @@ use ipnet::IpNet;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::geteuid;
-use rhailab::model::change::{Change, Identity, LinkKind, LinkSet, Mac, NewLink, Route};
 use rhailab::kernel::linux::{LinuxKernel, Setup};
 use rhailab::kernel::{Done, Entry, Kernel, Refusal, Undone};
+use rhailab::model::addr::AddAddr;
+use rhailab::model::change::{Change, Identity};
+use rhailab::model::link::{AddLink, LinkKind, NewLink};
+use rhailab::model::link_attr::{LinkSet, SetLink};
+use rhailab::model::mac::Mac;
 use rhailab::model::names::{IfName, LabName, Ns, NsName};
+use rhailab::model::netns::AddNetns;
 use rhailab::model::observe::LinkInfo;
+use rhailab::model::route::{AddRoute, Route};
+use rhailab::model::sysctl::SetSysctl;
 use std::net::IpAddr;
 use std::process::Command;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -160,7 +167,7 @@ pub fn ip(text: &str) -> IpAddr {
 
 /// A namespace with the settings that every lab gives its own.
 pub fn add_netns(name: &str) -> Change {
-    Change::AddNetns { name: NsName::new(name).unwrap(), sysctls: rhailab::lab::baseline() }
+    Change::AddNetns(AddNetns { name: NsName::new(name).unwrap(), sysctls: rhailab::lab::baseline() })
 }
 
 fn new_link(name: &str, kind: LinkKind) -> NewLink {
@@ -169,7 +176,7 @@ fn new_link(name: &str, kind: LinkKind) -> NewLink {
 
 pub fn bridge(ns: &Ns, name: &str) -> Change {
     let link = NewLink { up: true, ..new_link(name, LinkKind::Bridge { stp: false }) };
-    Change::AddLink { ns: ns.clone(), link }
+    Change::AddLink(AddLink { ns: ns.clone(), link })
 }
 
 pub fn veth(ns: &Ns, name: &str, peer_ns: &Ns, peer: &str) -> Change {
@@ -179,15 +186,15 @@ pub fn veth(ns: &Ns, name: &str, peer_ns: &Ns, peer: &str) -> Change {
 pub fn veth_with(ns: &Ns, name: &str, peer_ns: &Ns, peer: &str, with: impl FnOnce(&mut NewLink)) -> Change {
     let mut link = new_link(name, LinkKind::Veth { peer: ifname(peer), peer_ns: peer_ns.clone() });
     with(&mut link);
-    Change::AddLink { ns: ns.clone(), link }
+    Change::AddLink(AddLink { ns: ns.clone(), link })
 }
 
 pub fn set(ns: &Ns, link: &str, set: LinkSet) -> Change {
-    Change::SetLink { ns: ns.clone(), link: ifname(link), set }
+    Change::SetLink(SetLink { ns: ns.clone(), link: ifname(link), set })
 }
 
 pub fn addr(ns: &Ns, link: &str, addr: &str) -> Change {
-    Change::AddAddr { ns: ns.clone(), link: ifname(link), addr: net(addr) }
+    Change::AddAddr(AddAddr { ns: ns.clone(), link: ifname(link), addr: net(addr) })
 }
 
 pub fn route(to: &str, via: Option<&str>, dev: Option<&str>) -> Route {
@@ -195,9 +202,9 @@ pub fn route(to: &str, via: Option<&str>, dev: Option<&str>) -> Route {
 }
 
 pub fn add_route(ns: &Ns, route: Route) -> Change {
-    Change::AddRoute { ns: ns.clone(), route }
+    Change::AddRoute(AddRoute { ns: ns.clone(), route })
 }
 
 pub fn sysctl(ns: &Ns, key: &str, value: &str) -> Change {
-    Change::SetSysctl { ns: ns.clone(), key: key.into(), value: value.into() }
+    Change::SetSysctl(SetSysctl { ns: ns.clone(), key: key.into(), value: value.into() })
 }

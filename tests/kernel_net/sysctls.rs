@@ -2,8 +2,8 @@
 
 use crate::support::{add_netns, bridge, lab, ns, reason, sh, sysctl};
 use nix::errno::Errno;
-use rhailab::model::change::Identity;
 use rhailab::kernel::{Kernel, Undone};
+use rhailab::model::change::Identity;
 use rhailab::model::names::Ns;
 
 #[test]

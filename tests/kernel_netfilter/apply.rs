@@ -1,11 +1,14 @@
 //! Making changes.
 
 use crate::support::{append, each_kind, netns, sandbox, sh, words};
-use rhailab::model::change::{Change, Family, RuleEdit, Table};
 use rhailab::kernel::linux::netfilter::{Backend, restores_started};
 use rhailab::kernel::linux::{LinuxKernel, Setup};
 use rhailab::kernel::{Entry, Kernel, Undone, Why};
+use rhailab::model::change::Change;
+use rhailab::model::family::Family;
 use rhailab::model::names::{ChainName, LabName, Ns, NsName};
+use rhailab::model::netns::AddNetns;
+use rhailab::model::rules::{EditRules, RuleEdit, Table};
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -338,9 +341,9 @@ fn a_namespace_with_rules_can_be_undone() {
     let mut kernel = LinuxKernel::new(setup).unwrap();
     let name = NsName::new("one").unwrap();
     let ns = Ns::Named(name.clone());
-    let made = Change::AddNetns { name, sysctls: [].into() };
+    let made = Change::AddNetns(AddNetns { name, sysctls: [].into() });
     let edits = vec![append("FORWARD", "-i br0 -j ACCEPT")];
-    let rule = Change::EditRules { ns, family: Family::V4, table: Table::Filter, edits };
+    let rule = Change::EditRules(EditRules { ns, family: Family::V4, table: Table::Filter, edits });
     let identity = kernel.prepare(1, &made).unwrap();
     kernel.apply(1, &made, &identity).unwrap();
     let rules = kernel.prepare(2, &rule).unwrap();

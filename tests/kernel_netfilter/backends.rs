@@ -1,11 +1,13 @@
 //! Which iptables is used, and reading without leaving a trace.
 
 use crate::support::{empty, feed, netns, sandbox, sh};
-use rhailab::model::change::{Family, Identity, Table};
 use rhailab::kernel::Why;
 use rhailab::kernel::linux::netfilter::{Backend, Netfilter};
 use rhailab::kernel::linux::spaces::Spaces;
+use rhailab::model::change::Identity;
+use rhailab::model::family::Family;
 use rhailab::model::names::{LabName, Ns};
+use rhailab::model::rules::Table;
 
 fn netfilter() -> (Netfilter, Spaces) {
     (Netfilter::new(&LabName::new("lab").unwrap()), Spaces::new().unwrap())

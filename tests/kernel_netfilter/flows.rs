@@ -2,10 +2,11 @@
 
 use crate::support::{Lab, netns, sandbox, sh};
 use nix::sched::{CloneFlags, setns};
-use rhailab::model::change::{Family, RuleEdit, Table};
 use rhailab::kernel::linux::conntrack::{self, Addressee};
 use rhailab::kernel::linux::netfilter::Backend;
+use rhailab::model::family::Family;
 use rhailab::model::names::Ns;
+use rhailab::model::rules::{RuleEdit, Table};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 

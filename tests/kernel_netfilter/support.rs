@@ -4,11 +4,13 @@
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use rhailab::model::change::{Change, Family, Identity, RuleEdit, Table};
 use rhailab::kernel::linux::netfilter::{Backend, Netfilter};
 use rhailab::kernel::linux::spaces::Spaces;
 use rhailab::kernel::{Done, Entry, Undone};
+use rhailab::model::change::{Change, Identity};
+use rhailab::model::family::Family;
 use rhailab::model::names::{ChainName, LabName, Ns, NsName};
+use rhailab::model::rules::{EditRules, RuleEdit, Table};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -102,7 +104,7 @@ impl Lab {
         let n = self.made.len() as u64 + 1;
         let identity = self.netfilter.prepare(&self.spaces, n, ns, self.family)?;
         let made = self.netfilter.apply(&self.spaces, ns, self.family, table, &edits, &identity);
-        self.made.push((Change::EditRules { ns: ns.clone(), family: self.family, table, edits }, identity));
+        self.made.push((Change::EditRules(EditRules { ns: ns.clone(), family: self.family, table, edits }), identity));
         made.map(|()| n)
     }
 
@@ -115,7 +117,7 @@ impl Lab {
     pub fn defer(&mut self, table: Table, edits: Vec<RuleEdit>) -> u64 {
         let n = self.made.len() as u64 + 1;
         let identity = self.netfilter.prepare(&self.spaces, n, &Ns::Host, self.family).unwrap();
-        let change = Change::EditRules { ns: Ns::Host, family: self.family, table, edits };
+        let change = Change::EditRules(EditRules { ns: Ns::Host, family: self.family, table, edits });
         self.netfilter.defer(&self.spaces, n, &change, &identity).unwrap();
         self.made.push((change, identity));
         n

@@ -1,10 +1,10 @@
 //! Taking changes back without touching what is somebody else's.
 
 use crate::support::{Lab, append, each_kind, sh};
-use rhailab::model::change::{RuleEdit, Table};
 use rhailab::kernel::Undone;
 use rhailab::kernel::linux::netfilter::restores_started;
 use rhailab::model::names::ChainName;
+use rhailab::model::rules::{RuleEdit, Table};
 
 #[test]
 fn equal_rules_of_others_survive_and_undo_twice_is_harmless() {

@@ -4,9 +4,9 @@
 
 use crate::fakes::Watched;
 use crate::source;
-use rhailab::model::error::OpError;
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::Lab;
+use rhailab::model::error::OpError;
 use rhailab::model::names::LabName;
 use rhailab::ops;
 use rhailab::script::{Config, ParamValue, Session, limits};

@@ -4,11 +4,12 @@
 use super::finding::{Finding, Verdict, count};
 use super::machine::tables;
 use super::needs::{Accepts, Needs};
-use crate::model::change::{Family, Route};
 use crate::kernel::linux::machine::{Network, Unread};
 use crate::kernel::linux::netfilter::Backend;
 use crate::kernel::linux::netfilter::census::{Drop, Held};
 use crate::lab::machine::Facts;
+use crate::model::family::Family;
+use crate::model::route::Route;
 
 /// What is judged.
 pub struct Case<'a> {

@@ -1,10 +1,18 @@
 //! What a lab needs of the machine: of every lab, and of the one that a rehearsal has shown.
 
-use crate::model::change::{Change, Family, LinkKind, NewLink, RuleEdit, Table};
-use crate::model::error::{OpResult, Site};
 use crate::export::{Deed, Step};
 use crate::kernel::linux::trial::Attempt;
+use crate::model::addr::AddAddr;
+use crate::model::change::Change;
+use crate::model::error::{OpResult, Site};
+use crate::model::family::Family;
+use crate::model::link::{AddLink, LinkKind, NewLink};
 use crate::model::names::{ChainName, IfName, Ns};
+use crate::model::netns::AddNetns;
+use crate::model::process::Start;
+use crate::model::route::AddRoute;
+use crate::model::rules::{EditRules, RuleEdit, Table};
+use crate::model::sysctl::SetSysctl;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -136,10 +144,10 @@ impl Needs {
 
     fn note(&mut self, site: &Site, change: &Change, own_chains: &BTreeSet<&str>) -> OpResult<()> {
         match change {
-            Change::AddNetns { name, .. } => {
+            Change::AddNetns(AddNetns { name, .. }) => {
                 self.spaces.insert(name.to_string());
             }
-            Change::AddLink { ns, link: NewLink { name, kind, .. } } => {
+            Change::AddLink(AddLink { ns, link: NewLink { name, kind, .. } }) => {
                 if *ns == Ns::Host {
                     self.links.insert(name.clone());
                 }
@@ -152,15 +160,15 @@ impl Needs {
                 }
                 self.add(link(&kind, IfName::new("try0")?).at(site));
             }
-            Change::AddAddr { ns: Ns::Host, addr, .. } => self.net(addr.trunc(), site),
-            Change::AddRoute { ns: Ns::Host, route } if route.to.prefix_len() > 0 => self.net(route.to, site),
-            Change::SetSysctl { ns, key, value } => {
+            Change::AddAddr(AddAddr { ns: Ns::Host, addr, .. }) => self.net(addr.trunc(), site),
+            Change::AddRoute(AddRoute { ns: Ns::Host, route }) if route.to.prefix_len() > 0 => self.net(route.to, site),
+            Change::SetSysctl(SetSysctl { ns, key, value }) => {
                 self.turns_forwarding_on |= *ns == Ns::Host && key.ends_with("ip_forward") && value == "1";
                 if !is_of_an_interface(key) {
                     self.add(Need::new(Kind::Sysctl, key, Attempt::Set(key.clone())).at(site));
                 }
             }
-            Change::EditRules { ns, family, table, edits } => {
+            Change::EditRules(EditRules { ns, family, table, edits }) => {
                 for edit in edits {
                     if *ns == Ns::Host {
                         self.note_host_rule(site, *table, edit);
@@ -171,7 +179,7 @@ impl Needs {
                     self.add(rule((*family, *table), (chain, words), own_chains).at(site));
                 }
             }
-            Change::Start { process, .. } => {
+            Change::Start(Start { process, .. }) => {
                 let program = process.argv.first().filter(|program| is_findable(program, process.cwd.is_some()));
                 if let Some(program) = program {
                     self.add(Need::new(Kind::Program, program, Attempt::Find(program.clone())).at(site));
@@ -225,13 +233,13 @@ fn link(kind: &LinkKind, name: IfName) -> Need {
         LinkKind::Bridge { stp: true } => ("bridges with the spanning tree protocol", "bridge"),
     };
     let link = NewLink { name, kind: kind.clone(), mtu: None, mac: None, master: None, up: true };
-    let attempt = Attempt::Make(vec![Change::AddLink { ns: Ns::Host, link }]);
+    let attempt = Attempt::Make(vec![Change::AddLink(AddLink { ns: Ns::Host, link })]);
     Need { module: Some(module), ..Need::new(Kind::Link, what, attempt) }
 }
 
 /// The chains that a change makes.
 fn chains(change: &Change) -> impl Iterator<Item = &str> {
-    let edits: &[RuleEdit] = if let Change::EditRules { edits, .. } = change { edits } else { &[] };
+    let edits: &[RuleEdit] = if let Change::EditRules(EditRules { edits, .. }) = change { edits } else { &[] };
     edits.iter().filter_map(|edit| match edit {
         RuleEdit::NewChain(chain) => Some(chain.as_str()),
         _ => None,
@@ -264,7 +272,7 @@ fn rule((family, table): (Family, Table), (chain, words): (&str, &[String]), own
     let made = wanted.into_iter().filter_map(|name| ChainName::new(name).ok()).map(RuleEdit::NewChain);
     let append = RuleEdit::Append { chain: chain.to_owned(), words: words.to_vec() };
     let edits = made.chain([append]).collect();
-    let attempt = Attempt::Make(vec![Change::EditRules { ns: Ns::Host, family, table, edits }]);
+    let attempt = Attempt::Make(vec![Change::EditRules(EditRules { ns: Ns::Host, family, table, edits })]);
     let brief = if family == Family::V6 { format!("IPv6 {}", brief.join(" ")) } else { brief.join(" ") };
     Need { brief, ..Need::new(Kind::Rule, &what.join(" "), attempt) }
 }

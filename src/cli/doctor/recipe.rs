@@ -3,10 +3,10 @@
 use super::finding::{Finding, Verdict};
 use super::machine::{install, module};
 use super::needs::{Kind, Need, Needs, Net};
-use crate::model::change::Route;
 use crate::kernel::linux::machine::Network;
 use crate::lab::machine::{Refused, Tried};
 use crate::model::render;
+use crate::model::route::Route;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -6,8 +6,6 @@ mod recipe;
 use super::finding::{Finding, Verdict};
 use super::machine;
 use super::needs::{Needs, basics};
-use crate::model::change::{Change, Family, Identity, Route, RuleEdit, Table};
-use crate::model::error::{OpError, Site};
 use crate::export::{Deed, Step};
 use crate::kernel::Errno;
 use crate::kernel::linux::machine::Network;
@@ -16,7 +14,13 @@ use crate::kernel::linux::netfilter::census::Tool;
 use crate::lab::Record;
 use crate::lab::machine::{Facts, Refused, Tried};
 use crate::lab::sandbox::{Grants, Settings};
+use crate::model::addr::AddAddr;
+use crate::model::change::{Change, Identity};
+use crate::model::error::{OpError, Site};
+use crate::model::family::Family;
 use crate::model::names::{IfName, Ns, NsName};
+use crate::model::route::Route;
+use crate::model::rules::{EditRules, RuleEdit, Table};
 use std::collections::BTreeSet;
 
 fn facts() -> Facts {
@@ -68,7 +72,7 @@ fn words(text: &str) -> Vec<String> {
 
 fn append(ns: Ns, table: Table, chain: &str, rule: &str) -> Change {
     let edits = vec![RuleEdit::Append { chain: chain.into(), words: words(rule) }];
-    Change::EditRules { ns, family: Family::V4, table, edits }
+    Change::EditRules(EditRules { ns, family: Family::V4, table, edits })
 }
 
 /// The needs of a recipe that makes these changes, one in each line.
@@ -82,7 +86,7 @@ fn needs(changes: Vec<Change>) -> Needs {
 }
 
 fn address(ns: Ns, addr: &str) -> Change {
-    Change::AddAddr { ns, link: link("br0"), addr: addr.parse().unwrap() }
+    Change::AddAddr(AddAddr { ns, link: link("br0"), addr: addr.parse().unwrap() })
 }
 
 fn web() -> Ns {

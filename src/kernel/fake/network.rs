@@ -1,9 +1,16 @@
 //! The fake's network: namespaces with links, routes and rules.
 
 use super::FakeKernel;
-use crate::model::change::{Change, Family, LinkKind, LinkSet, Mac, NewLink, Route, RuleEdit, Settings, Table};
 use crate::kernel::{Done, Errno, Refusal, Undone, Why};
+use crate::model::change::Change;
+use crate::model::family::Family;
+use crate::model::link::{LinkKind, NewLink};
+use crate::model::link_attr::LinkSet;
+use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
+use crate::model::netns::Settings;
+use crate::model::route::Route;
+use crate::model::rules::{EditRules, RuleEdit, Table};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -242,7 +249,7 @@ impl FakeKernel {
     }
 
     pub(super) fn edit_rules(&mut self, change: &Change, tag: &str) -> Done<()> {
-        let Change::EditRules { ns, family, table, edits } = change else { return Ok(()) };
+        let Change::EditRules(EditRules { ns, family, table, edits }) = change else { return Ok(()) };
         let refuse = |words: String| Refusal::new(Why::Tool(1), family.iptables(), words);
         let (family, table) = (*family, *table);
         let chains = &mut self.space(ns)?.chains;
@@ -293,7 +300,7 @@ impl FakeKernel {
     }
 
     pub(super) fn undo_rules(&mut self, change: &Change, tag: &str) -> Undone {
-        let Change::EditRules { ns, family, table, edits } = change else { return Undone::AlreadyGone };
+        let Change::EditRules(EditRules { ns, family, table, edits }) = change else { return Undone::AlreadyGone };
         let Some(space) = self.spaces.get_mut(ns) else { return Undone::AlreadyGone };
         let mut any = false;
         for edit in edits.iter().rev() {

@@ -1,11 +1,11 @@
 //! Addresses of interfaces.
 
-use crate::model::change::ROUTE_PROTOCOL;
 use crate::kernel::linux::link::ioctl;
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone};
 use crate::model::names::{IfName, Ns};
+use crate::model::route::ROUTE_PROTOCOL;
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use nix::errno::Errno;

@@ -2,8 +2,8 @@
 //! they outlive a reboot, so they are written only when the journal that speaks of them is on the disk, which takes
 //! time: a little later than they are asked for, together.
 
-use crate::model::change::Identity;
 use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::model::change::Identity;
 use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::geteuid;

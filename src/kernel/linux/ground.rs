@@ -1,11 +1,12 @@
 //! What a packet meets on its way, read from the kernel.
 
-use crate::model::change::{Family, Mac};
 use crate::kernel::linux::link::{self, Seen};
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, addr, conntrack, netns, route, sysctl};
 use crate::kernel::{Done, Errno, Ground, Refusal};
+use crate::model::family::Family;
+use crate::model::mac::Mac;
 use crate::model::names::Ns;
 use crate::model::terrain::{Ask, Carried, Peer, Terrain, Way, Wire};
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};

@@ -1,8 +1,8 @@
 //! Interfaces: reading them here; making, setting and deleting them in the modules below.
 
-use crate::model::change::Mac;
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::{Done, Refusal, Why};
+use crate::model::mac::Mac;
 use crate::model::names::IfName;
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;

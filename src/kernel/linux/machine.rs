@@ -3,9 +3,9 @@
 use super::netfilter::census::{self, Drop, Held};
 use super::spaces::Spaces;
 use super::{netns, observe, sysctl};
-use crate::model::change::Route;
 use crate::kernel::Done;
 use crate::model::names::{IfName, Ns, NsName};
+use crate::model::route::Route;
 use std::collections::BTreeMap;
 
 /// The network, as plain data.

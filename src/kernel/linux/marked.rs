@@ -6,9 +6,14 @@ use super::netns::{self as names, lab_of};
 use super::process::strays;
 use super::spaces::Spaces;
 use super::{addr, link, marks, route};
-use crate::model::change::{Change, Identity, LinkKind, NewLink, NewProcess};
 use crate::kernel::Done;
+use crate::model::addr::AddAddr;
+use crate::model::change::{Change, Identity};
+use crate::model::link::{AddLink, LinkKind, NewLink};
 use crate::model::names::{IfName, Ns};
+use crate::model::netns::AddNetns;
+use crate::model::process::{NewProcess, Start};
+use crate::model::route::AddRoute;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -37,7 +42,7 @@ pub fn find(spaces: &Spaces, netfilter: &mut Netfilter) -> Done<Vec<Found>> {
         netns.insert(spaces.inode(&ns)?);
         match lab_of(spaces, &ns)? {
             Some(lab) => found.push(Found {
-                change: Change::AddNetns { name, sysctls: [].into() },
+                change: Change::AddNetns(AddNetns { name, sysctls: [].into() }),
                 identity: Identity::Netns { cookie: spaces.cookie(&ns)? },
                 lab: Some(lab),
             }),
@@ -53,7 +58,7 @@ pub fn find(spaces: &Spaces, netfilter: &mut Netfilter) -> Done<Vec<Found>> {
         let process = NewProcess { name, argv: leader.argv, env: Vec::new(), cwd: None };
         let identity =
             Identity::Process { pid: leader.pid, start: leader.start, log: PathBuf::new(), mark: leader.mark };
-        Found { change: Change::Start { ns: Ns::Host, process }, identity, lab: None }
+        Found { change: Change::Start(Start { ns: Ns::Host, process }), identity, lab: None }
     }));
     Ok(found)
 }
@@ -77,19 +82,19 @@ fn network(spaces: &Spaces, ns: &Ns) -> Done<Vec<Found>> {
         if marks::are_ours(seen.group, mac) {
             let link = NewLink { name: name.clone(), kind, mtu: None, mac: None, master: None, up: seen.up };
             let identity = Identity::Link { cookie, mac, peer: None, group: seen.group };
-            found.push(unnamed(Change::AddLink { ns: ns.clone(), link }, identity));
+            found.push(unnamed(Change::AddLink(AddLink { ns: ns.clone(), link }), identity));
             ours.insert(name);
         }
     }
     for seen in addrs.iter().filter(|seen| seen.is_ours()) {
         let link = links.iter().find(|link| link.index == seen.link).and_then(|link| IfName::new(&link.name).ok());
         if let Some(link) = link.filter(|link| !ours.contains(link)) {
-            found.push(unnamed(Change::AddAddr { ns: ns.clone(), link, addr: seen.addr }, Identity::Spec));
+            found.push(unnamed(Change::AddAddr(AddAddr { ns: ns.clone(), link, addr: seen.addr }), Identity::Spec));
         }
     }
     for route in routes {
         if !route.dev.as_ref().is_some_and(|dev| ours.contains(dev)) {
-            found.push(unnamed(Change::AddRoute { ns: ns.clone(), route }, Identity::Spec));
+            found.push(unnamed(Change::AddRoute(AddRoute { ns: ns.clone(), route }), Identity::Spec));
         }
     }
     Ok(found)

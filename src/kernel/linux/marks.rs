@@ -1,7 +1,7 @@
 //! The marks by which a lab knows its interfaces again: an interface group and hardware addresses.
 
-use crate::model::change::Mac;
 use crate::kernel::{Done, Refusal, Why};
+use crate::model::mac::Mac;
 
 /// The first byte of our groups and addresses: `r`. As the first byte of a hardware address it says
 /// "locally administered, unicast" (RFC 9542, section 2.1).

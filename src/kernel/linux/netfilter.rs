@@ -5,11 +5,13 @@
 //! committing to a table costs time in proportion to its size, in the kernel (`nf_tables` checks all its jumps again) and
 //! more so in the legacy tools (which write it anew), so a hundred small commits take twice to ten times as long as one.
 
-use crate::model::change::{Change, Family, Identity, RuleEdit, Table};
 use crate::kernel::linux::nfnetlink::Nfnetlink;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Entry, Errand, Refusal, Undone, Why};
+use crate::model::change::{Change, Identity};
+use crate::model::family::Family;
 use crate::model::names::{LabName, Ns};
+use crate::model::rules::{EditRules, RuleEdit, Table};
 
 mod backend;
 pub mod census;
@@ -121,7 +123,7 @@ impl Netfilter {
     /// Makes change number `n` together with others at the next [`Netfilter::flush`]. A swap is made now: it is
     /// there to be one moment in which everything changes. Only what no line could say is refused at once.
     pub fn defer(&mut self, spaces: &Spaces, n: u64, change: &Change, identity: &Identity) -> Done<()> {
-        let Change::EditRules { ns, family, table, edits } = change else { return Err(no_rules()) };
+        let Change::EditRules(EditRules { ns, family, table, edits }) = change else { return Err(no_rules()) };
         if edits.iter().any(|edit| matches!(edit, RuleEdit::Delete { .. })) {
             return self.apply(spaces, ns, *family, *table, edits, identity);
         }
@@ -163,7 +165,7 @@ impl Netfilter {
         let mut answers: Vec<Done<Undone>> = vec![Ok(Undone::AlreadyGone); entries.len()];
         let mut groups: Vec<Group<'_>> = Vec::new();
         for (at, entry) in entries.iter().enumerate() {
-            let Change::EditRules { ns, family, table, edits } = entry.change else {
+            let Change::EditRules(EditRules { ns, family, table, edits }) = entry.change else {
                 answers[at] = Err(no_rules());
                 continue;
             };

@@ -1,11 +1,11 @@
 //! Named network namespaces as ip-netns(8) has them: files under `/run/netns` with a namespace bound on each.
 
-use crate::model::change::Identity;
 use crate::kernel::linux::link;
 use crate::kernel::linux::nursery::Nursery;
 use crate::kernel::linux::spaces::{self, Fresh, NETNS_DIR, Spaces};
 use crate::kernel::linux::sysctl::Preset;
 use crate::kernel::{Done, Errand, Refusal, Undone, Why};
+use crate::model::change::Identity;
 use crate::model::names::{LabName, Ns, NsName};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};

@@ -1,10 +1,14 @@
 //! What this lab has made, by name. A name can come to mean somebody else's object while the lab stands; the
 //! changes that record no identity of their object (an attribute, an address, a sysctl) are checked by this.
 
-use crate::model::change::{Change, Identity, LinkKind, LinkSet, Mac};
 use crate::kernel::linux::link::{Seen, set};
 use crate::kernel::{Done, Undone};
+use crate::model::change::{Change, Identity};
+use crate::model::link::{AddLink, LinkKind};
+use crate::model::link_attr::{LinkSet, SetLink};
+use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns, NsName};
+use crate::model::netns::AddNetns;
 use std::collections::{BTreeSet, HashMap};
 
 /// The namespaces and interfaces that this lab has made and not undone.
@@ -21,21 +25,21 @@ impl Ours {
     /// Takes note of a change that is being made, or was made by an earlier process.
     pub fn note(&mut self, change: &Change, identity: &Identity) {
         match (change, identity) {
-            (Change::AddNetns { name, .. }, Identity::Netns { cookie }) => {
+            (Change::AddNetns(AddNetns { name, .. }), Identity::Netns { cookie }) => {
                 self.cookies.insert(name.clone(), *cookie);
             }
-            (Change::AddLink { ns, link }, Identity::Link { group, .. }) => {
+            (Change::AddLink(AddLink { ns, link }), Identity::Link { group, .. }) => {
                 self.links.insert((ns.clone(), link.name.clone()), *group);
                 if let LinkKind::Veth { peer, peer_ns } = &link.kind {
                     self.links.insert((peer_ns.clone(), peer.clone()), *group);
                 }
             }
-            (Change::SetLink { set: LinkSet::Mac(mac), .. }, Identity::Was(LinkSet::Mac(was))) => {
+            (Change::SetLink(SetLink { set: LinkSet::Mac(mac), .. }), Identity::Was(LinkSet::Mac(was))) => {
                 let later = self.macs.iter().find(|(_, later)| later.contains(was));
                 let first = later.map_or(*was, |(first, _)| *first);
                 self.macs.entry(first).or_default().push(*mac);
             }
-            (Change::SetLink { ns, link, set }, Identity::Was(_)) => {
+            (Change::SetLink(SetLink { ns, link, set }), Identity::Was(_)) => {
                 let group = self.links.get(&(ns.clone(), link.clone())).copied();
                 if let LinkSet::Ns(to) = set {
                     self.destinations.insert(to.clone());
@@ -53,10 +57,10 @@ impl Ours {
             return;
         }
         match change {
-            Change::AddNetns { name, .. } => {
+            Change::AddNetns(AddNetns { name, .. }) => {
                 self.cookies.remove(name);
             }
-            Change::AddLink { ns, link } => {
+            Change::AddLink(AddLink { ns, link }) => {
                 self.links.remove(&(ns.clone(), link.name.clone()));
                 if let LinkKind::Veth { peer, peer_ns } = &link.kind {
                     self.links.remove(&(peer_ns.clone(), peer.clone()));

@@ -19,12 +19,13 @@ mod stop;
 pub mod strays;
 mod strings;
 
-use crate::model::change::{Identity, NewProcess};
 use crate::kernel::linux::marks::random;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::model::change::Identity;
 use crate::model::names::Ns;
 use crate::model::observe::{Command, Output, ProcState};
+use crate::model::process::NewProcess;
 pub use child::exit;
 use launch::{Child, Program, Relation, exit_status};
 use nix::errno::Errno;

@@ -1,12 +1,12 @@
 //! Routes of the main table.
 
-use crate::model::change::{ROUTE_PROTOCOL, Route};
 use crate::kernel::linux::link::ioctl;
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::RouteAnswer;
+use crate::model::route::{ROUTE_PROTOCOL, Route};
 use crate::model::terrain::{Ask, Way};
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};

@@ -3,10 +3,10 @@
 
 mod counted;
 
-use crate::model::change::Identity;
 use crate::kernel::linux::ledger::Ledger;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::model::change::Identity;
 use crate::model::names::Ns;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;

@@ -3,8 +3,8 @@
 use super::programs;
 use super::spaces::Spaces;
 use super::{LinuxKernel, Setup, sysctl};
-use crate::model::change::Change;
 use crate::kernel::{Done, Errno, Kernel, Refusal, Why};
+use crate::model::change::Change;
 use crate::model::names::LabName;
 use std::path::PathBuf;
 

@@ -1,9 +1,9 @@
 //! Why a command did not run.
 
 use super::{finish, no_netns, place, reason};
-use crate::model::error::OpError;
 use crate::kernel::{Errno, Refusal, Why};
 use crate::lab::Record;
+use crate::model::error::OpError;
 use crate::model::names::Ns;
 use std::path::Path;
 

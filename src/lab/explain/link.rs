@@ -1,10 +1,12 @@
 //! Why an interface could not be made, changed or read.
 
 use super::{denied, finish, maker, no_netns, place, reason, receiver, taken};
-use crate::model::change::{Change, LinkKind, LinkSet, NewLink};
-use crate::model::error::{Class, OpError, Site, closest};
 use crate::kernel::{Errno, Refusal};
 use crate::lab::Record;
+use crate::model::change::Change;
+use crate::model::error::{Class, OpError, Site, closest};
+use crate::model::link::{AddLink, LinkKind, NewLink};
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{IfName, Ns};
 use std::collections::BTreeSet;
 
@@ -156,12 +158,12 @@ pub fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: 
 
 fn link_maker(made: &[Record], ns: &Ns, name: &IfName) -> Option<Site> {
     maker(made, |change| match change {
-        Change::AddLink { ns: there, link } => {
+        Change::AddLink(AddLink { ns: there, link }) => {
             (there == ns && link.name == *name)
                 || matches!(&link.kind, LinkKind::Veth { peer, peer_ns } if peer_ns == ns && peer == name)
         }
-        Change::SetLink { ns: there, set: LinkSet::Name(new), .. } => there == ns && new == name,
-        Change::SetLink { link, set: LinkSet::Ns(there), .. } => there == ns && link == name,
+        Change::SetLink(SetLink { ns: there, set: LinkSet::Name(new), .. }) => there == ns && new == name,
+        Change::SetLink(SetLink { link, set: LinkSet::Ns(there), .. }) => there == ns && link == name,
         _ => false,
     })
 }
@@ -171,17 +173,17 @@ fn links_in(ns: &Ns, made: &[Record]) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for record in made {
         match &record.change {
-            Change::AddLink { ns, link } => {
+            Change::AddLink(AddLink { ns, link }) => {
                 all.insert((ns, &link.name));
                 if let LinkKind::Veth { peer, peer_ns } = &link.kind {
                     all.insert((peer_ns, peer));
                 }
             }
-            Change::SetLink { ns, link, set: LinkSet::Name(name) } => {
+            Change::SetLink(SetLink { ns, link, set: LinkSet::Name(name) }) => {
                 all.remove(&(ns, link));
                 all.insert((ns, name));
             }
-            Change::SetLink { ns, link, set: LinkSet::Ns(there) } => {
+            Change::SetLink(SetLink { ns, link, set: LinkSet::Ns(there) }) => {
                 all.remove(&(ns, link));
                 all.insert((there, link));
             }

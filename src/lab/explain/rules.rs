@@ -1,18 +1,19 @@
 //! Why rules were refused.
 
 use super::{denied, maker, place, reason, taken};
-use crate::model::change::{Change, RuleEdit};
-use crate::model::error::{Class, OpError, closest};
 use crate::kernel::{Errno, Refusal, Why};
 use crate::lab::Record;
+use crate::model::change::Change;
+use crate::model::error::{Class, OpError, closest};
 use crate::model::names::Ns;
+use crate::model::rules::{EditRules, RuleEdit};
 
 /// A chain of that name is there; of a virtual IP it means that there is one for that address and port.
 pub fn chain_exists(change: &Change, edits: &[RuleEdit], made: &[Record]) -> OpError {
     let ours = |other: &Change| match (change, other) {
         (
-            Change::EditRules { ns, family, table, .. },
-            Change::EditRules { ns: n, family: f, table: t, edits: others },
+            Change::EditRules(EditRules { ns, family, table, .. }),
+            Change::EditRules(EditRules { ns: n, family: f, table: t, edits: others }),
         ) => {
             (ns, family, table) == (n, f, t)
                 && edits.iter().any(|edit| matches!(edit, RuleEdit::NewChain(_)) && others.contains(edit))

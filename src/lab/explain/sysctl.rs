@@ -1,8 +1,8 @@
 //! Why a sysctl could not be read or written.
 
 use super::{finish, place, reason};
-use crate::model::error::{Class, OpError, closest};
 use crate::kernel::{Errno, Refusal};
+use crate::model::error::{Class, OpError, closest};
 use crate::model::names::Ns;
 use crate::model::render::sysctl_path;
 use std::path::Path;
@@ -79,12 +79,13 @@ mod tests {
     use super::super::change;
     use super::*;
     use crate::model::change::Change;
+    use crate::model::sysctl::SetSysctl;
 
     #[test]
     fn a_full_disk_of_ours_is_not_blamed_on_the_sysctl() {
         let full = std::io::Error::from_raw_os_error(Errno::ENOSPC as i32);
         let (key, value) = ("net.ipv4.ip_forward".to_owned(), "1".to_owned());
-        let set = Change::SetSysctl { ns: Ns::Host, key, value };
+        let set = Change::SetSysctl(SetSysctl { ns: Ns::Host, key, value });
         let told = |path: &str| change(&Refusal::io(format!("write {path}"), &full), &set, &[]);
         let ours = told("/run/rhailab/shared/1%2fproc%2fsys%2fnet%2fipv4%2fip_forward.json");
         assert_eq!((ours.0.code, ours.0.class), ("sysctl::unrecorded", Class::Machine));

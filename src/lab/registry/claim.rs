@@ -1,8 +1,8 @@
 //! A lab's folder in the hands of who works on it.
 
 use super::{Card, Place, Registry};
-use crate::model::error::{Class, OpError, OpResult};
 use crate::lab::state::failed;
+use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::LabName;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};

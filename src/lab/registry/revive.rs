@@ -2,12 +2,12 @@
 
 use super::claim::gone;
 use super::{Card, FILE, FILES, LOGS, Mode, Place, Registry};
-use crate::model::error::OpResult;
 use crate::kernel::linux::boot::boot_id;
 use crate::lab::journal::Start;
 use crate::lab::sandbox::Holder;
 use crate::lab::state::{failed, own_dir};
 use crate::lab::store;
+use crate::model::error::OpResult;
 use crate::model::names::LabName;
 use std::fs;
 use std::io::ErrorKind;

@@ -5,9 +5,9 @@
 //! give up privileges (tcpdump, dnsmasq, su) fail.
 
 use super::faults;
-use crate::model::error::OpResult;
 use crate::kernel::linux::programs;
 use crate::lab::users::login_in_file;
+use crate::model::error::OpResult;
 use nix::errno::Errno;
 use nix::unistd::{Pid, getegid, geteuid};
 use std::fs;

@@ -1,8 +1,8 @@
 //! The holder of a lab, watched without the risk of meeting another process under its pid.
 
 use super::{Holder, faults, wire};
-use crate::model::error::OpResult;
 use crate::kernel::linux::process::pidfd::PidFd;
+use crate::model::error::OpResult;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use std::os::fd::{AsFd, BorrowedFd};

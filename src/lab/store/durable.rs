@@ -4,9 +4,9 @@
 //! long as many changes, so it goes on beside other work.
 
 use super::failed;
-use crate::model::error::OpResult;
 use crate::kernel::Errand;
 use crate::lab::state::own_dir;
+use crate::model::error::OpResult;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

@@ -8,11 +8,16 @@ use super::segment::{Place, Trouble, segment, wire};
 use super::tables::Blame;
 use super::walk::{End, Hole, Walk};
 use super::{Stop, maker};
-use crate::model::change::{Change, LinkKind, LinkSet};
-use crate::model::error::Site;
 use crate::kernel::{Errno, Refusal};
 use crate::lab::Record;
+use crate::model::addr::AddAddr;
+use crate::model::change::Change;
+use crate::model::error::Site;
+use crate::model::link::{AddLink, LinkKind};
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::Ns;
+use crate::model::route::AddRoute;
+use crate::model::sysctl::SetSysctl;
 use crate::model::terrain::{Ask, Carried, Way, Wire};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr};
@@ -106,7 +111,7 @@ impl Walk<'_> {
     /// A route that the recipe made there by an interface or a router beyond it.
     fn route_by(&self, ns: &Ns, to: IpAddr, own: &Wire) -> Option<Site> {
         maker(self.made, |change| match change {
-            Change::AddRoute { ns: there, route } => {
+            Change::AddRoute(AddRoute { ns: there, route }) => {
                 let by_name = route.dev.as_ref().is_some_and(|dev| dev.as_str() == own.name);
                 let by_router = route.via.is_some_and(|via| own.addrs.iter().any(|net| net.contains(&via)));
                 there == ns && route.to.contains(&to) && (by_name || by_router)
@@ -135,7 +140,7 @@ impl Walk<'_> {
         let (_, router) = others.get(at)?;
         // Without any other default route, that one is what is usual.
         let has_default = self.made.iter().any(|record| {
-            matches!(&record.change, Change::AddRoute { ns: there, route } if there == ns && route.to.prefix_len() == 0)
+            matches!(&record.change, Change::AddRoute(AddRoute { ns: there, route }) if there == ns && route.to.prefix_len() == 0)
         });
         let target = if has_default { self.subnet_of(to) } else { "default".to_owned() };
         Some((*router, target))
@@ -168,7 +173,7 @@ impl Walk<'_> {
             format!("the reverse path filter drops {packet}, which comes in by {name}, but {back} ({keys_text})");
         let site = maker(
             self.made,
-            |change| matches!(change, Change::SetSysctl { ns: there, key, .. } if there == ns && keys.contains(key)),
+            |change| matches!(change, Change::SetSysctl(SetSysctl { ns: there, key, .. }) if there == ns && keys.contains(key)),
         );
         let lines: Vec<String> = keys.iter().map(|key| format!("{}.sysctl(\"{key}\", 0);", at(ns))).collect();
         let stop = stop_at("rp_filter", ns, packet, reason);
@@ -190,7 +195,7 @@ impl Walk<'_> {
         let reason = format!("it does not forward packets, such as {packet} ({key} is 0)");
         let site = maker(
             self.made,
-            |change| matches!(change, Change::SetSysctl { ns: there, key: other, .. } if there == ns && other.contains("forward")),
+            |change| matches!(change, Change::SetSysctl(SetSysctl { ns: there, key: other, .. }) if there == ns && other.contains("forward")),
         );
         let stop = stop_at("forwarding", ns, packet, reason);
         stopped(Stop { site, missing: Some(format!("{}.ip_forward({options});", at(ns))), ..stop })
@@ -243,7 +248,7 @@ impl Walk<'_> {
             "small packets pass, but those of more than {largest} bytes vanish at {name}, whose MTU is {largest} where the way before has {wanted}; {why}"
         );
         let site = maker(self.made, |change| match change {
-            Change::SetLink { ns: there, link, set: LinkSet::Mtu(_) } => there == ns && link.as_str() == name,
+            Change::SetLink(SetLink { ns: there, link, set: LinkSet::Mtu(_) }) => there == ns && link.as_str() == name,
             _ => false,
         });
         let site = site.or_else(|| self.site_of_link(ns, &name));
@@ -265,7 +270,7 @@ impl Walk<'_> {
     /// The recipe line that made an interface.
     pub(super) fn site_of_link(&self, ns: &Ns, name: &str) -> Option<Site> {
         maker(self.made, |change| match change {
-            Change::AddLink { ns: there, link } => {
+            Change::AddLink(AddLink { ns: there, link }) => {
                 let is_peer = |kind: &LinkKind| matches!(kind, LinkKind::Veth { peer, peer_ns } if peer_ns == ns && peer.as_str() == name);
                 (there == ns && link.name.as_str() == name) || is_peer(&link.kind)
             }
@@ -276,10 +281,10 @@ impl Walk<'_> {
     /// The recipe line that made a route: itself, or the address whose subnet it leads to.
     pub(super) fn site_of_route(&self, ns: &Ns, to: IpAddr, way: &Way, dev: Option<&str>) -> Option<Site> {
         maker(self.made, |change| match (change, way.via) {
-            (Change::AddRoute { ns: there, route }, Some(via)) => {
+            (Change::AddRoute(AddRoute { ns: there, route }), Some(via)) => {
                 there == ns && route.via == Some(via) && route.to.contains(&to)
             }
-            (Change::AddAddr { ns: there, link, addr }, None) => {
+            (Change::AddAddr(AddAddr { ns: there, link, addr }), None) => {
                 there == ns && addr.contains(&to) && (way.local || dev == Some(link.as_str()))
             }
             _ => false,

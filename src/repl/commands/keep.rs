@@ -4,12 +4,12 @@
 //! the machine everything carries the lab's name, by which what a crash left is found again, so that under another name it
 //! is made again.
 
-use crate::model::change::Identity;
 use crate::cli::engine::{self, Trouble};
-use crate::model::error::{Class, OpError, OpResult};
 use crate::lab::registry::{Mode, Place};
 use crate::lab::store::Journal;
 use crate::lab::{Lab, Neighbours, Record};
+use crate::model::change::Identity;
+use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::LabName;
 use crate::repl::entry::lost;
 use crate::repl::{Repl, usage};

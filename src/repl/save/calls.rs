@@ -1,15 +1,25 @@
 //! Changes as calls of the language.
 
-use crate::model::change::{Change, Family, LinkKind, LinkSet, NewLink, NewProcess, Route, RuleEdit};
 use crate::lab::Record;
+use crate::model::addr::AddAddr;
+use crate::model::change::Change;
+use crate::model::family::Family;
+use crate::model::file::WriteFile;
+use crate::model::link::{AddLink, LinkKind, NewLink};
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{IfName, Ns};
+use crate::model::netns::AddNetns;
+use crate::model::process::{NewProcess, Start};
+use crate::model::route::{AddRoute, Route};
+use crate::model::rules::{EditRules, RuleEdit};
+use crate::model::sysctl::SetSysctl;
 use std::path::Path;
 
 /// A recipe of the changes, in the order in which they were made.
 pub fn calls(records: &[Record]) -> String {
     let mut deleted: Vec<(u64, &str, &[String])> = Vec::new();
     for record in records {
-        if let Change::EditRules { edits, .. } = &record.change {
+        if let Change::EditRules(EditRules { edits, .. }) = &record.change {
             deleted.extend(edits.iter().filter_map(|edit| match edit {
                 RuleEdit::Delete { chain, words, owner } => Some((*owner, chain.as_str(), words.as_slice())),
                 _ => None,
@@ -27,17 +37,21 @@ pub fn calls(records: &[Record]) -> String {
 
 fn call(record: &Record, deleted: &mut Vec<(u64, &str, &[String])>) -> Vec<String> {
     match &record.change {
-        Change::AddNetns { name, sysctls } => {
+        Change::AddNetns(AddNetns { name, sysctls }) => {
             let is_local = !sysctls.iter().any(|(key, _)| key == "net.ipv6.conf.default.addr_gen_mode");
             let options = if is_local { ", #{ link_local: true }" } else { "" };
             vec![format!("netns({}{options})", quoted(name.as_str()))]
         }
-        Change::AddLink { ns, link } => vec![new_link(ns, link)],
-        Change::SetLink { ns, link, set } => vec![format!("{}.{}", iface(ns, link), setter(set))],
-        Change::AddAddr { ns, link, addr } => vec![format!("{}.addr({})", iface(ns, link), quoted(&addr.to_string()))],
-        Change::AddRoute { ns, route } => vec![new_route(ns, route)],
-        Change::SetSysctl { ns, key, value } => vec![format!("{}sysctl({}, {})", of(ns), quoted(key), quoted(value))],
-        Change::EditRules { ns, family, table, edits } => {
+        Change::AddLink(AddLink { ns, link }) => vec![new_link(ns, link)],
+        Change::SetLink(SetLink { ns, link, set }) => vec![format!("{}.{}", iface(ns, link), setter(set))],
+        Change::AddAddr(AddAddr { ns, link, addr }) => {
+            vec![format!("{}.addr({})", iface(ns, link), quoted(&addr.to_string()))]
+        }
+        Change::AddRoute(AddRoute { ns, route }) => vec![new_route(ns, route)],
+        Change::SetSysctl(SetSysctl { ns, key, value }) => {
+            vec![format!("{}sysctl({}, {})", of(ns), quoted(key), quoted(value))]
+        }
+        Change::EditRules(EditRules { ns, family, table, edits }) => {
             let mut calls = Vec::new();
             for edit in edits {
                 let (verb, chain, words) = match edit {
@@ -57,8 +71,8 @@ fn call(record: &Record, deleted: &mut Vec<(u64, &str, &[String])>) -> Vec<Strin
             }
             calls
         }
-        Change::WriteFile { path, text } => vec![file(path, text)],
-        Change::Start { ns, process } => vec![start(ns, process)],
+        Change::WriteFile(WriteFile { path, text }) => vec![file(path, text)],
+        Change::Start(Start { ns, process }) => vec![start(ns, process)],
     }
 }
 
@@ -193,7 +207,12 @@ mod tests {
         let rule = |n, edits| Record {
             n,
             site: site.clone(),
-            change: Change::EditRules { ns: Ns::Host, family: Family::V4, table: crate::model::change::Table::Nat, edits },
+            change: Change::EditRules(EditRules {
+                ns: Ns::Host,
+                family: Family::V4,
+                table: crate::model::rules::Table::Nat,
+                edits,
+            }),
             identity: Identity::Spec,
         };
         let append = |word: &str| RuleEdit::Append { chain: "X".into(), words: vec![word.into()] };

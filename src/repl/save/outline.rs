@@ -1,10 +1,13 @@
 //! What changes come to, for comparing one way to make a network with another.
 
-use crate::model::change::{Change, LinkSet};
 use crate::kernel::Kernel;
 use crate::kernel::fake::FakeKernel;
 use crate::lab::Record;
+use crate::model::change::Change;
+use crate::model::link::AddLink;
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{IfName, Ns};
+use crate::model::process::Start;
 use crate::model::render;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,26 +24,26 @@ pub fn outline(records: &[Record]) -> Option<BTreeSet<String>> {
     for (at, record) in records.iter().enumerate() {
         match &record.change {
             // Two of one kind are two.
-            Change::Start { ns, process } => {
+            Change::Start(Start { ns, process }) => {
                 let count =
                     records.iter().take(at).filter(|other| is_same_start(&other.change, &record.change)).count();
                 let (env, cwd) = (&process.env, &process.cwd);
                 lines.insert(format!("{ns}: process {} {env:?} {cwd:?} #{count}", render::line(&process.argv)));
             }
-            Change::AddLink { ns, link } => {
+            Change::AddLink(AddLink { ns, link }) => {
                 if let Some(mac) = link.mac {
                     macs.insert((ns.clone(), link.name.clone()), mac.to_string());
                 }
             }
-            Change::SetLink { ns, link, set: LinkSet::Mac(mac) } => {
+            Change::SetLink(SetLink { ns, link, set: LinkSet::Mac(mac) }) => {
                 macs.insert((ns.clone(), link.clone()), mac.to_string());
             }
-            Change::SetLink { ns, link, set: LinkSet::Name(name) } => {
+            Change::SetLink(SetLink { ns, link, set: LinkSet::Name(name) }) => {
                 if let Some(mac) = macs.remove(&(ns.clone(), link.clone())) {
                     macs.insert((ns.clone(), name.clone()), mac);
                 }
             }
-            Change::SetLink { ns, link, set: LinkSet::Ns(there) } => {
+            Change::SetLink(SetLink { ns, link, set: LinkSet::Ns(there) }) => {
                 if let Some(mac) = macs.remove(&(ns.clone(), link.clone())) {
                     macs.insert((there.clone(), link.clone()), mac);
                 }
@@ -55,7 +58,7 @@ pub fn outline(records: &[Record]) -> Option<BTreeSet<String>> {
 /// Whether two processes are started in one way; their names do not count, as most are numbered.
 fn is_same_start(one: &Change, other: &Change) -> bool {
     match (one, other) {
-        (Change::Start { ns: here, process: one }, Change::Start { ns: there, process: other }) => {
+        (Change::Start(Start { ns: here, process: one }), Change::Start(Start { ns: there, process: other })) => {
             here == there && (&one.argv, &one.env, &one.cwd) == (&other.argv, &other.env, &other.cwd)
         }
         _ => false,

@@ -1,8 +1,8 @@
 //! The values that scripts hold: what they are called, how they print and when they are equal.
 
 use super::text;
-use crate::model::error::OpError;
 use crate::lab::why::Trace;
+use crate::model::error::OpError;
 use crate::model::names::Ns;
 use crate::model::observe::{Output, Reply};
 use crate::ops::{LinkHandle, Process, Rules, Ty, Vip};

@@ -1,6 +1,6 @@
 //! Values written as text: addresses, times, rates.
 
-use crate::model::change::Mac;
+use crate::model::mac::Mac;
 use crate::ops::{Endpoint, Proto};
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};

@@ -1,7 +1,7 @@
 //! Which text an error blames.
 
-use crate::model::error::{Mark, OpError, Site};
 use crate::lab::STOPPED;
+use crate::model::error::{Mark, OpError, Site};
 use crate::ops::{self, Kind, Ty};
 use crate::script::scan::offset;
 use crate::script::sources::Sources;

@@ -1,9 +1,9 @@
 //! Which function a call means, and what it gives where that is the same in every run.
 
 use super::{Facts, Shape, methods_named};
-use crate::model::error::{OpResult, Site};
 use crate::kernel::fake::FakeKernel;
 use crate::lab::Lab;
+use crate::model::error::{OpResult, Site};
 use crate::model::names::{LabName, Ns};
 use crate::ops::{self, FnDef, Kind, Run, Value, values};
 use crate::script::convert::{any, give};

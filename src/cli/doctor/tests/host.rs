@@ -3,12 +3,15 @@
 use super::super::finding::Verdict;
 use super::super::host::{Case, all};
 use super::{append, facts, is, needs, network, words};
-use crate::model::change::{Change, Family, RuleEdit, Table};
 use crate::kernel::linux::machine::{Network, Unread};
 use crate::kernel::linux::netfilter::Backend;
 use crate::kernel::linux::netfilter::census::{Drop, Held};
 use crate::lab::machine::Facts;
+use crate::model::change::Change;
+use crate::model::family::Family;
 use crate::model::names::Ns;
+use crate::model::rules::{EditRules, RuleEdit, Table};
+use crate::model::sysctl::SetSysctl;
 
 fn case(network: &Network, host: bool) -> Case<'_> {
     Case { network, is_root: true, host, needs: None }
@@ -75,7 +78,7 @@ fn docker_is_told_of_unless_the_recipe_comes_first() {
     is(&case(&there, false).docker().unwrap(), Verdict::Note, "Docker", None);
     is(&case(&there, true).docker().unwrap(), Verdict::Warning, "Docker", None);
     let edits = vec![RuleEdit::Insert { chain: "FORWARD".into(), words: words("-i br0 --jump ACCEPT") }];
-    let first = Change::EditRules { ns: Ns::Host, family: Family::V4, table: Table::Filter, edits };
+    let first = Change::EditRules(EditRules { ns: Ns::Host, family: Family::V4, table: Table::Filter, edits });
     let first = needs(vec![first]);
     is(&Case { needs: Some(&first), ..case(&there, true) }.docker().unwrap(), Verdict::Note, "Docker", None);
 }
@@ -115,7 +118,7 @@ fn strict_reverse_paths_and_forwarding_are_told() {
     is(&case(&on, true).forwarding(), Verdict::Ok, "are forwarded", None);
     is(&case(&off, true).forwarding(), Verdict::Ok, "not forwarded", None);
     let masquerade = append(Ns::Host, Table::Nat, "POSTROUTING", "--jump MASQUERADE");
-    let turn_on = Change::SetSysctl { ns: Ns::Host, key: "net.ipv4.ip_forward".into(), value: "1".into() };
+    let turn_on = Change::SetSysctl(SetSysctl { ns: Ns::Host, key: "net.ipv4.ip_forward".into(), value: "1".into() });
     let (lacking, whole) = (needs(vec![masquerade.clone()]), needs(vec![masquerade, turn_on]));
     let judge = |needs, host| Case { needs: Some(needs), ..case(&off, host) }.forwarding();
     is(&judge(&lacking, true), Verdict::Warning, "not forwarded", Some("sudo sysctl -w net.ipv4.ip_forward=1"));

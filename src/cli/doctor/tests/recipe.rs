@@ -4,11 +4,18 @@ use super::super::finding::Verdict;
 use super::super::needs::{Kind, Needs};
 use super::super::recipe::{clashes, needs as fared};
 use super::{address, is, link, needs, network, route, web, words};
-use crate::model::change::{Change, Family, LinkKind, LinkSet, NewLink, NewProcess, RuleEdit, Table};
 use crate::kernel::linux::machine::Network;
 use crate::kernel::linux::trial::Attempt;
 use crate::lab::machine::{Refused, Tried};
+use crate::model::change::Change;
+use crate::model::family::Family;
+use crate::model::link::{AddLink, LinkKind, NewLink};
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{ChainName, Ns, NsName};
+use crate::model::netns::AddNetns;
+use crate::model::process::{NewProcess, Start};
+use crate::model::rules::{EditRules, RuleEdit, Table};
+use crate::model::sysctl::SetSysctl;
 
 /// A recipe with one need of each kind, and some more.
 fn recipe_changes() -> Vec<Change> {
@@ -29,19 +36,21 @@ fn recipe_changes() -> Vec<Change> {
         RuleEdit::Append { chain: "VIP".into(), words: words(vip) },
         RuleEdit::Append { chain: "PREROUTING".into(), words: words("--jump VIP") },
     ];
-    let sysctl = |key: &str| Change::SetSysctl { ns: web(), key: key.into(), value: "1".into() };
-    let start = |argv: &str| Change::Start {
-        ns: web(),
-        process: NewProcess { name: "p".into(), argv: words(argv), env: Vec::new(), cwd: None },
+    let sysctl = |key: &str| Change::SetSysctl(SetSysctl { ns: web(), key: key.into(), value: "1".into() });
+    let start = |argv: &str| {
+        Change::Start(Start {
+            ns: web(),
+            process: NewProcess { name: "p".into(), argv: words(argv), env: Vec::new(), cwd: None },
+        })
     };
     vec![
-        Change::AddNetns { name: NsName::new("web").unwrap(), sysctls: [].into() },
-        Change::AddLink { ns: Ns::Host, link: bridge },
-        Change::AddLink { ns: Ns::Host, link: pair },
-        Change::SetLink { ns: Ns::Host, link: link("br0"), set: LinkSet::Up(true) },
+        Change::AddNetns(AddNetns { name: NsName::new("web").unwrap(), sysctls: [].into() }),
+        Change::AddLink(AddLink { ns: Ns::Host, link: bridge }),
+        Change::AddLink(AddLink { ns: Ns::Host, link: pair }),
+        Change::SetLink(SetLink { ns: Ns::Host, link: link("br0"), set: LinkSet::Up(true) }),
         address(Ns::Host, "10.0.0.1/24"),
         address(web(), "10.0.0.2/24"),
-        Change::EditRules { ns: Ns::Host, family: Family::V4, table: Table::Nat, edits },
+        Change::EditRules(EditRules { ns: Ns::Host, family: Family::V4, table: Table::Nat, edits }),
         sysctl("net.ipv4.tcp_ecn"),
         sysctl("net.ipv4.conf.br0.rp_filter"),
         start("server --port 80"),
@@ -68,7 +77,7 @@ fn a_recipe_needs_one_of_each_kind_and_what_its_rules_speak_of() {
     // A rule brings the chains with it that it is in and that it jumps to, and what is needed is tried in one namespace.
     let edits = |at: usize| match &needs.all[at].attempt {
         Attempt::Make(changes) => match &changes[0] {
-            Change::EditRules { ns: Ns::Host, edits, .. } => edits.clone(),
+            Change::EditRules(EditRules { ns: Ns::Host, edits, .. }) => edits.clone(),
             _ => Vec::new(),
         },
         _ => Vec::new(),

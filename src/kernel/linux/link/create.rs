@@ -1,10 +1,12 @@
 //! Making an interface, in one request.
 
-use crate::model::change::{Identity, LinkKind, Mac, NewLink};
 use crate::kernel::linux::link::ioctl;
 use crate::kernel::linux::marks::Marks;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Why};
+use crate::model::change::Identity;
+use crate::model::link::{LinkKind, NewLink};
+use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::RouteNetlinkMessage;

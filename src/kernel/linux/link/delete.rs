@@ -1,13 +1,15 @@
 //! Deleting interfaces that are provably ours. Each deletion waits for an RCU grace period (15 ms and more,
 //! <https://docs.kernel.org/RCU/whatisRCU.html>), so many are deleted by one request: by their `IFLA_GROUP`.
 
-use crate::model::change::{Change, Identity, LinkKind, Mac};
 use crate::kernel::linux::link::{self, Seen};
 use crate::kernel::linux::marks::Marks;
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::ours::Ours;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Entry, Undone};
+use crate::model::change::{Change, Identity};
+use crate::model::link::{AddLink, LinkKind};
+use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
@@ -30,7 +32,7 @@ pub struct Made<'a> {
 impl<'a> Made<'a> {
     /// The interface of an entry; none if the entry is about something else.
     pub fn of(entry: &Entry<'a>, ours: &Ours) -> Option<Made<'a>> {
-        let Change::AddLink { ns, link } = entry.change else { return None };
+        let Change::AddLink(AddLink { ns, link }) = entry.change else { return None };
         let Identity::Link { cookie, mac, peer, group } = entry.identity else { return None };
         let (kind, peer) = match &link.kind {
             LinkKind::Veth { peer_ns, .. } => ("veth", peer.map(|mac| (peer_ns, ours.macs(mac)))),

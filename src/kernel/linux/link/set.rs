@@ -1,11 +1,13 @@
 //! Setting one attribute of an interface, and setting it back.
 
-use crate::model::change::{Identity, LinkSet, Mac};
 use crate::kernel::linux::link::{self, Seen, ioctl};
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::ours::Ours;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::model::change::Identity;
+use crate::model::link_attr::LinkSet;
+use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;

@@ -1,9 +1,9 @@
 //! The two kinds of iptables: the one that writes `nf_tables` and the legacy one, and where their programs are.
 
 use super::child;
-use crate::model::change::Family;
 use crate::kernel::linux::programs;
 use crate::kernel::{Done, Refusal, Why};
+use crate::model::family::Family;
 use std::path::PathBuf;
 
 /// Where the kernel keeps the rules. Each backend is blind to the other's, and packets meet both.

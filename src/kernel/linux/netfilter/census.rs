@@ -3,11 +3,11 @@
 use super::backend::{Backend, Tools};
 use super::nft::{CHAIN_HOOK, CHAIN_NAME, GET_CHAIN};
 use super::{child, read};
-use crate::model::change::Family;
 use crate::kernel::linux::nfnetlink::{self, Nfnetlink, attribute};
 use crate::kernel::linux::programs;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::{Done, Errno, Refusal};
+use crate::model::family::Family;
 use crate::model::names::Ns;
 use std::io::ErrorKind;
 use std::path::PathBuf;

@@ -2,9 +2,9 @@
 
 use super::backend::{Backend, Role, Tools};
 use super::read;
-use crate::model::change::Family;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Errand};
+use crate::model::family::Family;
 use crate::model::names::Ns;
 use std::sync::{Arc, OnceLock};
 

@@ -3,7 +3,7 @@
 use super::Target;
 use super::restore::Block;
 use super::undo::Item;
-use crate::model::change::{RuleEdit, Table};
+use crate::model::rules::{RuleEdit, Table};
 
 /// A change that is to be made with others.
 #[derive(Debug)]

@@ -6,9 +6,10 @@
 //! was done then.
 
 use super::restore::Block;
-use crate::model::change::{Family, Table};
 use crate::kernel::linux::nfnetlink::{self, Batch, BatchFault, NFTABLES, Nfnetlink, attribute, nest, put};
 use crate::kernel::{Done, Refusal, Why};
+use crate::model::family::Family;
+use crate::model::rules::Table;
 use command::{Command, Rule};
 use expressions::text;
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};

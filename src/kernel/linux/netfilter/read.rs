@@ -4,11 +4,12 @@ use super::backend::{Backend, Role, Tools};
 use super::child;
 use super::saved::Saved;
 use super::words;
-use crate::model::change::{Family, Table};
 use crate::kernel::linux::nfnetlink::{self, Nfnetlink};
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::{Done, Refusal, Why};
+use crate::model::family::Family;
 use crate::model::names::Ns;
+use crate::model::rules::Table;
 use iptables::IPTables;
 use std::io::ErrorKind;
 

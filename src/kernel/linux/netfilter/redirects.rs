@@ -1,13 +1,14 @@
 //! What the rules of a change send elsewhere: the destinations that connections were addressed to.
 
-use crate::model::change::{Change, RuleEdit};
 use crate::kernel::linux::conntrack::Addressee;
+use crate::model::change::Change;
 use crate::model::names::Ns;
+use crate::model::rules::{EditRules, RuleEdit};
 use std::net::{IpAddr, SocketAddr};
 
 /// The namespace and the destinations that a change translates, if it translates any.
 pub fn of(change: &Change) -> Option<(&Ns, Vec<Addressee>)> {
-    let Change::EditRules { ns, edits, .. } = change else { return None };
+    let Change::EditRules(EditRules { ns, edits, .. }) = change else { return None };
     let all: Vec<Addressee> = edits.iter().filter_map(redirect).collect();
     (!all.is_empty()).then_some((ns, all))
 }

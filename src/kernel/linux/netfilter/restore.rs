@@ -7,8 +7,8 @@
 
 use super::child::{Child, Patience};
 use super::words;
-use crate::model::change::Table;
 use crate::kernel::{Done, Refusal, Why};
+use crate::model::rules::Table;
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::path::Path;

@@ -5,9 +5,9 @@ use super::restore::Fault;
 use super::saved::Saved;
 use super::undo::{self, Item, Plan, Scene, Spelling};
 use super::{Netfilter, Target, read, words};
-use crate::model::change::Table;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::model::rules::Table;
 use nix::errno::Errno;
 use std::collections::HashSet;
 

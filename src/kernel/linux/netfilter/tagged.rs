@@ -2,11 +2,13 @@
 
 use super::saved::{SavedRule, SavedTable};
 use super::{Backend, Netfilter, read, words};
-use crate::model::change::{Change, Family, Identity, RuleEdit, Table};
 use crate::kernel::Done;
 use crate::kernel::linux::marked::Found;
 use crate::kernel::linux::spaces::Spaces;
+use crate::model::change::{Change, Identity};
+use crate::model::family::Family;
 use crate::model::names::{ChainName, Ns};
+use crate::model::rules::{EditRules, RuleEdit, Table};
 use std::collections::BTreeMap;
 
 impl Netfilter {
@@ -20,7 +22,7 @@ impl Netfilter {
                     let edits = saved.table(name).map(edits).unwrap_or_default();
                     found.extend(edits.into_iter().map(|(tag, edits)| {
                         let lab = words::lab_of(&tag).strip_prefix("rhailab:").map(str::to_owned);
-                        let change = Change::EditRules { ns: ns.clone(), family, table, edits };
+                        let change = Change::EditRules(EditRules { ns: ns.clone(), family, table, edits });
                         let identity = Identity::Rules { tag, backend: backend.as_str().to_owned() };
                         Found { change, identity, lab }
                     }));

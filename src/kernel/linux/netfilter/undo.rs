@@ -6,8 +6,8 @@
 
 use super::saved::{Saved, SavedTable};
 use super::words;
-use crate::model::change::{RuleEdit, Table};
 use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::model::rules::{RuleEdit, Table};
 use std::collections::{HashMap, HashSet};
 
 /// A change to be taken back.

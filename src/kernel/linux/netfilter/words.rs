@@ -1,8 +1,9 @@
 //! The language of iptables-restore(8): quoting words into lines, taking lines apart, reading its errors.
 
-use crate::model::change::{Family, RuleEdit, Table};
 use crate::kernel::{Done, Refusal};
+use crate::model::family::Family;
 use crate::model::names::LabName;
+use crate::model::rules::{RuleEdit, Table};
 
 /// `iptables-restore` reads lines into a buffer of 10240 bytes and takes what is over for the next line.
 const LINE_MAX: usize = 10_000;

@@ -1,12 +1,12 @@
 //! Setting sysctls of a namespace that other labs use too: see [`ledger`](crate::kernel::linux::ledger).
 
 use super::{get, path, put, same};
-use crate::model::change::Identity;
 use crate::kernel::linux::ledger::{Entry, Ledger};
 use crate::kernel::linux::netconf::unusual_forwarding;
 use crate::kernel::linux::nfnetlink::{IPV4, IPV6};
 use crate::kernel::linux::spaces;
 use crate::kernel::{Done, Errno, Refusal, Undone, Why};
+use crate::model::change::Identity;
 use std::path::Path;
 
 /// Reads what a sysctl is now, in the calling thread's namespace, whose cookie that is, and whether another lab keeps it

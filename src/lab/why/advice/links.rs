@@ -1,12 +1,15 @@
 //! What is wrong with a link: it is down, nobody on it has the address, the subnet is not that of the others.
 
 use super::{at, iface, stop_at, stopped};
-use crate::model::change::{Change, LinkSet};
 use crate::lab::why::packet::Packet;
 use crate::lab::why::segment::{Place, Segment, Trouble, wire};
 use crate::lab::why::walk::{End, Walk};
 use crate::lab::why::{Stop, maker};
+use crate::model::addr::AddAddr;
+use crate::model::change::Change;
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::Ns;
+use crate::model::route::AddRoute;
 use crate::model::terrain::{Way, Wire};
 use ipnet::IpNet;
 
@@ -21,7 +24,7 @@ impl Walk<'_> {
             Trouble::Blocked(_, why) => format!("the bridge port {name} {why}"),
         };
         let site = maker(self.made, |change| match change {
-            Change::SetLink { ns, link, set: LinkSet::Up(false) } => *ns == place.0 && link.as_str() == name,
+            Change::SetLink(SetLink { ns, link, set: LinkSet::Up(false) }) => *ns == place.0 && link.as_str() == name,
             _ => false,
         });
         let site = site.or_else(|| self.site_of_link(&place.0, &name));
@@ -42,11 +45,13 @@ impl Walk<'_> {
             let others = link.reached.iter().filter(|reached| reached.at.0 != *ns && reached.trouble.is_none());
             let mut usable = others.filter_map(|reached| wire(&self.map, &reached.at)).flat_map(|wire| &wire.addrs);
             let router = usable.find(|net| own.addrs.iter().any(|here| here.contains(&net.addr())));
-            let wrong = |change: &Change| matches!(change, Change::AddRoute { ns: there, route } if there == ns && route.via == Some(via));
+            let wrong = |change: &Change| matches!(change, Change::AddRoute(AddRoute { ns: there, route }) if there == ns && route.via == Some(via));
             let to =
                 self.made.iter().rev().find(|record| wrong(&record.change)).and_then(|record| match &record.change {
-                    Change::AddRoute { route, .. } if route.to.prefix_len() == 0 => Some("default".to_owned()),
-                    Change::AddRoute { route, .. } => Some(route.to.to_string()),
+                    Change::AddRoute(AddRoute { route, .. }) if route.to.prefix_len() == 0 => {
+                        Some("default".to_owned())
+                    }
+                    Change::AddRoute(AddRoute { route, .. }) => Some(route.to.to_string()),
                     _ => None,
                 });
             let to = to.unwrap_or_else(|| "default".to_owned());
@@ -85,12 +90,12 @@ impl Walk<'_> {
     ) -> End {
         let site = maker(
             self.made,
-            |change| matches!(change, Change::AddAddr { ns: there, addr, .. } if there == ns && addr == wrong),
+            |change| matches!(change, Change::AddAddr(AddAddr { ns: there, addr, .. }) if there == ns && addr == wrong),
         );
         let right = IpNet::new(wrong.addr(), prefix).unwrap_or(*wrong);
         // The namespace's routes by the address go with it, and must be made anew.
         let default = self.made.iter().rev().find_map(|record| match &record.change {
-            Change::AddRoute { ns: there, route } if there == ns && route.to.prefix_len() == 0 => route.via,
+            Change::AddRoute(AddRoute { ns: there, route }) if there == ns && route.to.prefix_len() == 0 => route.via,
             _ => None,
         });
         let default = default.filter(|via| wrong.contains(via));

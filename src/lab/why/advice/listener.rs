@@ -1,11 +1,12 @@
 //! Whether somebody takes a packet where it is for.
 
 use super::{at, stop_at, stopped};
-use crate::model::change::{Change, RuleEdit};
 use crate::lab::why::Stop;
 use crate::lab::why::packet::Packet;
 use crate::lab::why::walk::{End, Walk};
+use crate::model::change::Change;
 use crate::model::names::Ns;
+use crate::model::rules::{EditRules, RuleEdit};
 use crate::model::terrain::Carried;
 use std::net::SocketAddr;
 
@@ -58,7 +59,7 @@ impl Walk<'_> {
             let made = self.record_of_tag(nat.tag.as_deref());
             let makes_chain = |edit: &RuleEdit| matches!(edit, RuleEdit::NewChain(_));
             let is_vip = made.is_some_and(|record| match &record.change {
-                Change::EditRules { edits, .. } => edits.iter().any(makes_chain),
+                Change::EditRules(EditRules { edits, .. }) => edits.iter().any(makes_chain),
                 _ => false,
             });
             let line = if is_vip {

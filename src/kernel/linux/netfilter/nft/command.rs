@@ -2,8 +2,9 @@
 //! iptables itself.
 
 use super::expressions::{Expressions, Meta, Verdict};
-use crate::model::change::{Family, Table};
 use crate::kernel::linux::netfilter::words;
+use crate::model::family::Family;
+use crate::model::rules::Table;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::{Item, Scene, Spelling, plan, presumed, standing};
-use crate::model::change::{RuleEdit, Table};
 use crate::kernel::Undone;
 use crate::kernel::linux::netfilter::saved::Saved;
 use crate::model::names::ChainName;
+use crate::model::rules::{RuleEdit, Table};
 use std::collections::HashSet;
 
 fn append(chain: &str, words: &[&str]) -> RuleEdit {
