@@ -35,7 +35,6 @@ mod run;
 mod serve;
 pub(crate) mod status;
 pub(crate) mod style;
-pub(crate) mod survey;
 mod welcome;
 mod why;
 

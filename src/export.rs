@@ -1,15 +1,9 @@
 //! A recipe's changes as two plain shell scripts, one up and one down, that need no rhailab.
 
-use crate::lab::{Record, teardown};
+use crate::lab::{Made, Record, teardown};
 use crate::model::change::{Change, Identity};
 use crate::model::error::Site;
-use crate::model::link::AddLink;
-use crate::model::render;
-use std::collections::HashSet;
-
-mod places;
-
-pub use places::Places;
+use crate::model::kind::Kind;
 
 /// What happened in a lab, in order.
 #[derive(Debug, Clone)]
@@ -42,14 +36,14 @@ const END: &str = r#"end() { pid=$(cat "$1"); kill -- "-$pid" 2>/dev/null || kil
 pub fn up(recipe: &str, steps: &[Step]) -> String {
     let mut body = String::new();
     let baseline = baseline(steps);
-    let mut places = Places::default();
+    let mut course = Course::default();
     for step in steps {
-        places.note(step);
         let commands = match step.deed {
             Deed::Makes => make(&step.record),
-            Deed::Undoes => undo(&step.record, &places),
+            Deed::Undoes => undo(&step.record, &course),
             Deed::Falls => Vec::new(),
         };
+        course.take(step);
         for command in commands {
             let command = match &baseline {
                 Some(words) => command.replace(words.as_str(), "$baseline"),
@@ -72,35 +66,65 @@ pub fn up(recipe: &str, steps: &[Step]) -> String {
 /// The script that removes what `up` built and what then still stands, in the order in which rhailab would. What falls
 /// with something else, such as an address with its interface, has no command of its own.
 pub fn down(recipe: &str, steps: &[Step]) -> String {
-    let mut places = Places::default();
+    let mut course = Course::default();
     for step in steps {
-        places.note(step);
+        course.take(step);
     }
-    let undone: HashSet<u64> = steps.iter().filter(|step| step.deed != Deed::Makes).map(|step| step.record.n).collect();
-    let records = steps.iter().map(|step| &step.record);
-    let standing: Vec<Record> = records.filter(|record| !undone.contains(&record.n)).cloned().collect();
     let mut body = String::new();
-    for record in teardown(&standing) {
-        for command in undo(record, &places) {
+    let going: Vec<Record> = teardown(&course.made).into_iter().cloned().collect();
+    for record in going {
+        for command in undo(&record, &course) {
             body.push_str(&commented(&command, &record.site));
         }
+        course.made.remove(record.n);
     }
     // What cannot be removed must not keep the rest from being removed.
     let header = header(recipe, "Removes the network of", "set -u", &body);
     format!("{header}\n{body}")
 }
 
-/// The commands that undo a change, once the steps that the places know have been made. They need no rhailab, so rules
-/// are named by their words and not by our marks.
-pub fn undo_commands(record: &Record, places: &Places) -> Vec<String> {
-    match &record.change {
-        _ if record.identity == Identity::Already => Vec::new(),
-        Change::EditRules(_) => render::undo_commands(&record.change, &Identity::Spec),
-        Change::AddLink(AddLink { ns, link }) => {
-            let (ns, name) = places.of(record.n, ns, link);
-            vec![render::in_ns(&ns, &format!("ip link del dev {name}"))]
+/// What stands in the course of steps, so that what is undone is called what it is called then.
+#[derive(Debug, Default)]
+pub struct Course {
+    made: Made,
+}
+
+impl Course {
+    /// What stands after these changes.
+    pub fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Course {
+        Course { made: Made::of(records.cloned()) }
+    }
+
+    /// Takes the next step.
+    pub fn take(&mut self, step: &Step) {
+        match step.deed {
+            Deed::Makes => self.made.add(step.record.clone()),
+            Deed::Undoes | Deed::Falls => drop(self.made.remove(step.record.n)),
         }
-        change => render::undo_commands(change, &record.identity),
+    }
+
+    /// Takes the next step, and returns the commands that undo what it makes, or that undo what it undoes.
+    pub fn undo_of(&mut self, step: &Step) -> Vec<String> {
+        if step.deed == Deed::Makes {
+            self.take(step);
+            return self.undo_commands(&step.record);
+        }
+        let undo = self.undo_commands(&step.record);
+        self.take(step);
+        if step.deed == Deed::Undoes { undo } else { Vec::new() }
+    }
+
+    /// The commands that undo a change that stands. They need no rhailab, so rules are named by their words and not by our
+    /// marks.
+    fn undo_commands(&self, record: &Record) -> Vec<String> {
+        if record.identity == Identity::Already {
+            return Vec::new();
+        }
+        let change = self.made.state().present(record.n, &record.change);
+        match &record.identity {
+            Identity::Rules { .. } => change.undo_commands(&Identity::Spec),
+            identity => change.undo_commands(identity),
+        }
     }
 }
 
@@ -113,7 +137,7 @@ fn header(recipe: &str, what: &str, set: &str, body: &str) -> String {
 fn baseline(steps: &[Step]) -> Option<String> {
     let changes = steps.iter().map(|step| &step.record.change);
     changes.filter(|change| matches!(change, Change::AddNetns(_))).find_map(|change| {
-        let commands = render::commands(change);
+        let commands = change.commands();
         commands.iter().find_map(|command| command.split_once(" sysctl -qew ").map(|(_, words)| words.to_owned()))
     })
 }
@@ -122,7 +146,7 @@ fn make(record: &Record) -> Vec<String> {
     if record.identity == Identity::Already {
         return Vec::new();
     }
-    let commands = render::commands(&record.change);
+    let commands = record.change.commands();
     match &record.change {
         Change::Start(_) => {
             let run = commands.join("; ");
@@ -133,10 +157,10 @@ fn make(record: &Record) -> Vec<String> {
     }
 }
 
-fn undo(record: &Record, places: &Places) -> Vec<String> {
+fn undo(record: &Record, course: &Course) -> Vec<String> {
     match &record.change {
         Change::Start(_) => vec![format!("end {STATE}/{}.pid", record.n)],
-        _ => undo_commands(record, places),
+        _ => course.undo_commands(record),
     }
 }
 

@@ -125,10 +125,25 @@ pub enum Undone {
 /// A change to be undone, with what identifies its object.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
+    /// The change's number.
+    pub n: u64,
     /// The change that was made.
     pub change: &'a Change,
     /// What was recorded before it was made.
     pub identity: &'a Identity,
+}
+
+/// What a kernel says of something that a change has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observed {
+    /// It has this value.
+    Is(String),
+    /// It is not there.
+    Gone,
+    /// It is not as it was made, for this reason.
+    Not(String),
+    /// Nobody can tell, or nobody need ask.
+    Unseen,
 }
 
 /// Something to be done once, on any thread.
@@ -184,6 +199,9 @@ pub trait Kernel {
     fn undo_all(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
         entries.iter().map(|entry| self.undo(*entry)).collect()
     }
+
+    /// Reads what stands of changes, given in the names of now: for each of a change's facts what there is, in their order.
+    fn read(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Vec<Observed>>>;
 
     /// Runs a command in a namespace to its end.
     fn exec(&mut self, ns: &Ns, command: &Command) -> Done<Output>;

@@ -4,32 +4,35 @@
 use crate::kernel::{Entry, Kernel, Refusal, Undone, Why};
 use crate::model::change::{Change, Identity};
 use crate::model::error::{OpError, OpResult, Site};
+use crate::model::kind::{Kind, Phase};
 use crate::model::names::{IfName, LabName, Ns};
-use crate::model::render;
-use index::Index;
+use crate::model::state::State;
 use ipnet::IpNet;
 use journal::Line;
-use std::collections::{BTreeSet, HashSet};
-use std::net::IpAddr;
+use restore::Watch;
+use std::collections::BTreeSet;
+use std::collections::btree_map::Values;
 use store::Journal;
 
 mod baseline;
 mod confine;
 mod explain;
 mod fault;
-mod index;
 mod inquire;
 pub mod journal;
 pub mod machine;
-mod mend;
+mod made;
 mod neighbours;
 pub mod recover;
 pub mod registry;
-mod remake;
+mod repair;
+mod restore;
 pub mod sandbox;
+mod standing;
 pub mod state;
 mod stop;
 pub mod store;
+mod undo;
 mod unwind;
 mod users;
 pub mod why;
@@ -37,8 +40,10 @@ pub mod why;
 pub use baseline::baseline;
 pub use confine::Right;
 pub use fault::Fault;
-pub use mend::{LinkAt, Moves, drops};
+pub use made::Made;
 pub use neighbours::Neighbours;
+pub use restore::{Difference, Restored};
+pub use standing::{Standing, survey};
 pub use stop::{STOPPED, stopped};
 pub use unwind::{Leftover, teardown};
 
@@ -74,8 +79,7 @@ pub struct Lab {
     name: LabName,
     kernel: Box<dyn Kernel>,
     journal: Option<Journal>,
-    made: Vec<Record>,
-    index: Index,
+    made: Made,
     next: u64,
     listener: Option<Listener>,
     /// The subnets that were chosen for it.
@@ -86,6 +90,10 @@ pub struct Lab {
     denied: BTreeSet<Right>,
     /// The processes that were sent signals.
     signalled: Vec<Identity>,
+    /// What was undone since somebody began to watch.
+    watch: Option<Watch>,
+    /// The changes that are known to lack something, which the kernel has dropped.
+    lacking: BTreeSet<u64>,
 }
 
 impl Lab {
@@ -96,8 +104,7 @@ impl Lab {
             name,
             kernel,
             journal,
-            made: Vec::new(),
-            index: Index::default(),
+            made: Made::default(),
             next: 1,
             listener: None,
             chosen: Vec::new(),
@@ -105,21 +112,22 @@ impl Lab {
             fault: None,
             denied: BTreeSet::new(),
             signalled: Vec::new(),
+            watch: None,
+            lacking: BTreeSet::new(),
         }
     }
 
     /// A lab as its journal left it, for taking it down or going on with it.
     pub fn resume(name: LabName, kernel: Box<dyn Kernel>, journal: Option<Journal>, made: Vec<Record>) -> Lab {
         let mut lab = Lab::new(name, kernel, journal);
-        for Record { change, identity, .. } in &made {
-            lab.kernel.recall(Entry { change, identity });
+        for Record { n, change, identity, .. } in &made {
+            lab.kernel.recall(Entry { n: *n, change, identity });
         }
         if let Some(journal) = &mut lab.journal {
             journal.recall(&made);
         }
         lab.next = made.last().map_or(1, |record| record.n + 1);
-        lab.made = made;
-        lab.reindex();
+        lab.made = Made::of(made);
         lab
     }
 
@@ -148,8 +156,23 @@ impl Lab {
     }
 
     /// The changes that stand, oldest first.
-    pub fn records(&self) -> &[Record] {
+    pub fn records(&self) -> Values<'_, u64, Record> {
+        self.made.records()
+    }
+
+    /// The changes that stand, with what they come to.
+    pub fn made(&self) -> &Made {
         &self.made
+    }
+
+    /// A change that stands.
+    pub fn record(&self, n: u64) -> Option<&Record> {
+        self.made.get(n)
+    }
+
+    /// What the changes that stand come to.
+    pub fn state(&self) -> &State {
+        self.made.state()
     }
 
     /// The number that the next change will have.
@@ -159,7 +182,7 @@ impl Lab {
 
     /// The identity of a change that stands.
     pub fn identity(&self, n: u64) -> Option<Identity> {
-        self.made.iter().rev().find(|record| record.n == n).map(|record| record.identity.clone())
+        self.made.get(n).map(|record| record.identity.clone())
     }
 
     /// Whether this is a rehearsal on the fake kernel: observations are made up.
@@ -170,15 +193,14 @@ impl Lab {
     /// Makes the changes in order and returns their numbers. When one fails, those before it in this call are
     /// undone and the error is returned.
     pub fn commit(&mut self, site: &Site, changes: Vec<Change>) -> OpResult<Vec<u64>> {
-        let first = self.made.len();
         let mut numbers = Vec::with_capacity(changes.len());
         for change in changes {
             match self.make(site, change) {
                 Ok(n) => numbers.push(n),
                 Err(mut error) => {
-                    let half: Vec<u64> = self.made.iter().skip(first).map(|record| record.n).collect();
-                    let left = self.undo_numbers(&half);
-                    error.0.leftovers.extend(left.iter().map(Leftover::describe));
+                    let made: Vec<Record> = numbers.iter().filter_map(|n| self.made.get(*n)).cloned().collect();
+                    let half = self.with_dropped(Difference { made, ..Difference::default() });
+                    error.0.leftovers.extend(self.restore(&half).failures());
                     return Err(error);
                 }
             }
@@ -188,22 +210,33 @@ impl Lab {
 
     fn make(&mut self, site: &Site, change: Change) -> OpResult<u64> {
         self.permit(&change)?;
-        if matches!(change, Change::Start(_)) {
-            self.settle()?;
-        }
         let n = self.next;
         self.next += 1;
-        let identity = match self.kernel.prepare(n, &change) {
-            Ok(identity) => identity,
-            Err(refusal) => return Err(self.explain(&refusal, &change)),
+        let record = Record { n, site: site.clone(), change, identity: Identity::Spec };
+        self.enact(record, |identity| identity)?;
+        self.meet_fault(n)?;
+        Ok(n)
+    }
+
+    /// Makes a change under its number. The identity that the kernel chooses for it may be replaced.
+    fn enact(&mut self, mut record: Record, identity: impl FnOnce(Identity) -> Identity) -> OpResult<()> {
+        let n = record.n;
+        if record.change.phase() == Phase::Processes {
+            self.settle()?;
+        }
+        // Names as they are now, if the change is made again after interfaces were renamed.
+        let present = self.made.state().present_again(n, &record.change);
+        let change = present.as_ref().unwrap_or(&record.change);
+        record.identity = match self.kernel.prepare(n, change) {
+            Ok(chosen) => identity(chosen),
+            Err(refusal) => return Err(self.explain(&refusal, change)),
         };
-        let record = Record { n, site: site.clone(), change, identity };
         if let Err(error) = self.announce(&record) {
             self.kernel.abandon(n);
             return Err(error);
         }
-        if let Err(refusal) = self.kernel.apply(n, &record.change, &record.identity) {
-            let error = self.explain(&refusal, &record.change);
+        if let Err(refusal) = self.kernel.apply(n, change, &record.identity) {
+            let error = self.explain(&refusal, change);
             // Nothing of a refused change is left, so the intent is taken back.
             self.note(&Line::Undone { n })?;
             return Err(error);
@@ -212,10 +245,8 @@ impl Lab {
             journal.remark(&Line::Done { n })?;
         }
         self.tell(&Event::Made(&record));
-        self.index.add(&record.change);
-        self.made.push(record);
-        self.meet_fault(n)?;
-        Ok(n)
+        self.made.add(record);
+        Ok(())
     }
 
     /// Makes what the kernel has put off, before anything looks at it. An error carries the line that asked for
@@ -230,8 +261,7 @@ impl Lab {
         let mut is_stopped = false;
         for (n, refusal) in refused {
             is_stopped |= refusal.why == Why::Interrupted;
-            let Some(at) = self.made.iter().rposition(|record| record.n == n) else { continue };
-            let record = self.made.remove(at);
+            let Some(record) = self.made.remove(n) else { continue };
             let mut error = self.explain(&refusal, &record.change);
             error.0.site = Some(record.site.clone());
             errors.push(error);
@@ -241,7 +271,6 @@ impl Lab {
         if errors.is_empty() {
             return is_on_disk;
         }
-        self.reindex();
         if is_stopped {
             // None of the changes is to blame.
             return Err(stopped());
@@ -259,7 +288,7 @@ impl Lab {
             site: record.site.clone(),
             change: record.change.clone(),
             identity: record.identity.clone(),
-            inverse: render::undo_commands(&record.change, &record.identity),
+            inverse: record.change.undo_commands(&record.identity),
         })
     }
 
@@ -270,95 +299,11 @@ impl Lab {
         }
     }
 
-    fn reindex(&mut self) {
-        self.index = Index::of(self.made.iter().map(|record| &record.change));
-    }
-
-    /// Undoes one change now, together with what depends on it. A change that is undone already is left so.
-    pub fn revert(&mut self, n: u64) -> OpResult<()> {
-        self.revert_all(&[n])
-    }
-
-    /// Undoes several changes at once, together with what depends on them.
-    pub fn revert_all(&mut self, changes: &[u64]) -> OpResult<()> {
-        let numbers = unwind::with_dependents(&self.made, changes);
-        self.undo_numbers(&numbers).into_iter().next().map_or(Ok(()), |left| Err(left.error))
-    }
-
-    /// Undoes everything, as few kernel calls as it takes, and returns what could not be undone.
-    pub fn unwind(&mut self) -> Vec<Leftover> {
-        let numbers: Vec<u64> = self.made.iter().map(|record| record.n).collect();
-        let left = self.undo_numbers(&numbers);
-        if left.is_empty() {
-            // As for one change that is undone.
-            let _ = self.note(&Line::End);
-        }
-        left
-    }
-
     /// Says in the journal that what stands is meant to stay.
     pub fn keep(&mut self) -> OpResult<()> {
         self.settle()?;
         self.kernel.rest();
         self.note(&Line::Kept)
-    }
-
-    fn undo_numbers(&mut self, numbers: &[u64]) -> Vec<Leftover> {
-        // What is refused now has nothing to be undone, and the error that led here comes first.
-        let _ = self.settle();
-        let numbers: HashSet<u64> = numbers.iter().copied().collect();
-        let (mut going, staying): (Vec<Record>, Vec<Record>) =
-            std::mem::take(&mut self.made).into_iter().partition(|record| numbers.contains(&record.n));
-        self.made = staying;
-        let plan = unwind::plan(&going);
-        let mut left = Vec::new();
-        let mut failed = HashSet::new();
-        for step in &plan.steps {
-            let records: Vec<&Record> = step.iter().filter_map(|at| going.get(*at)).collect();
-            let entries: Vec<Entry<'_>> =
-                records.iter().map(|r| Entry { change: &r.change, identity: &r.identity }).collect();
-            for (record, result) in records.into_iter().zip(self.kernel.undo_all(&entries)) {
-                match result {
-                    Ok(undone) => self.gone(record, undone),
-                    Err(refusal) => {
-                        let error = explain::undo(&refusal, record);
-                        self.tell(&Event::Stuck(record, &error));
-                        failed.insert(record.n);
-                        left.push(Leftover { record: record.clone(), error });
-                    }
-                }
-            }
-            self.flush();
-        }
-        for (at, owner) in &plan.subsumed {
-            if let (Some(record), Some(owner)) = (going.get(*at), going.get(*owner))
-                && !failed.contains(&owner.n)
-            {
-                self.gone(record, Undone::Along);
-            }
-        }
-        going.retain(|record| failed.contains(&record.n));
-        self.made.extend(going);
-        self.made.sort_by_key(|record| record.n);
-        self.reindex();
-        self.flush();
-        left
-    }
-
-    /// Writes what the journal has to say, if it can: see [`gone`](Lab::gone).
-    fn flush(&mut self) {
-        if let Some(journal) = &mut self.journal {
-            let _ = journal.flush();
-        }
-    }
-
-    fn gone(&mut self, record: &Record, undone: Undone) {
-        self.tell(&Event::Undone(record, undone));
-        // The change is undone whether or not the journal can say so. One that says too little makes a later
-        // `recover` find it gone, which is harmless; and on a full disk no further change is made.
-        if let Some(journal) = &mut self.journal {
-            let _ = journal.remark(&Line::Undone { n: record.n });
-        }
     }
 
     fn tell(&mut self, event: &Event<'_>) {
@@ -369,19 +314,9 @@ impl Lab {
 
     /// The addresses that this lab gave an interface, oldest first; the kernel's, if it gave none.
     pub fn addresses(&mut self, ns: &Ns, link: &IfName) -> OpResult<Vec<IpNet>> {
-        match self.index.addresses(ns, link) {
-            Some(given) => Ok(given.to_vec()),
+        match self.made.state().addresses(ns, link) {
+            Some(given) => Ok(given),
             None => Ok(self.link(ns, link)?.addrs),
         }
-    }
-
-    /// Whether the recipe masquerades all packets from a subnet.
-    pub fn masquerades(&self, ns: &Ns, net: &IpNet) -> bool {
-        self.index.masquerades(ns, net)
-    }
-
-    /// The interface in `ns` at the other end of the veth pair on which this lab put an address.
-    pub fn end_towards(&self, ns: &Ns, ip: IpAddr) -> Option<IfName> {
-        self.index.end_towards(ns, ip).cloned()
     }
 }

@@ -13,6 +13,7 @@ use rhailab::kernel::linux::netlink::{Counts, counts};
 use rhailab::kernel::linux::{LinuxKernel, Setup};
 use rhailab::lab::Lab;
 use rhailab::lab::store::{self, Journal};
+use rhailab::model::kind::Kind;
 use rhailab::model::names::LabName;
 use rhailab::script::{Config, Session};
 use std::cell::RefCell;
@@ -157,7 +158,7 @@ fn only_what_is_about_files_goes_to_the_disk_and_before_they_are_made() {
     let (lab, done) = make("dns", &files, recipe);
     done.unwrap();
     let on_record = || store::read(&files).unwrap().records();
-    let standing = lab.borrow().records().to_vec();
+    let standing = lab.borrow().records().cloned().collect::<Vec<_>>();
     assert_eq!(on_record(), [standing[1].clone()]);
     assert!(store::read(&files).unwrap().start.is_some_and(|start| start.lab == "test"));
     // That it was undone is put there with what comes next.
@@ -173,7 +174,7 @@ fn only_what_is_about_files_goes_to_the_disk_and_before_they_are_made() {
         let (lab, done) = make(name, &path, recipe);
         let error = done.unwrap_err().to_string();
         assert!(error.contains(path.parent().unwrap().parent().unwrap().to_str().unwrap()), "{error}");
-        let spaces = lab.borrow().records().iter().filter(|record| !record.change.is_on_disk()).count();
+        let spaces = lab.borrow().records().filter(|record| !record.change.is_on_disk()).count();
         assert!(name == "late" || spaces == 1, "it went on");
     }
 }

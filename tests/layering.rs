@@ -160,7 +160,7 @@ fn the_check_sees_what_it_should() {
     let check = |path: &str, text: &str| offences(&Source { path: path.into(), text: text.into() });
     let bad = [
         ("src/kernel/linux.rs", "use crate::lab::Lab;"),
-        ("src/kernel.rs", "use crate::{change::{Change, Family}, ops::FnDef};"),
+        ("src/kernel.rs", "use crate::{model::{Change, Family}, ops::FnDef};"),
         ("src/kernel/linux/link.rs", "fn f() { super::super::super::lab::x() }"),
         ("src/lab/store.rs", "use super::super::script::Engine;"),
         ("src/model/names.rs", "fn f(lab: &crate::lab::Lab) {}"),

@@ -57,7 +57,7 @@ fn the_standard_library_builds_what_it_says() {
     let bench = Bench::new();
     bench.run(text).unwrap();
     let lab = bench.lab.borrow();
-    assert!(lab.records().iter().any(|record| &*record.site.source == "std/topo"), "changes know their line");
+    assert!(lab.records().any(|record| &*record.site.source == "std/topo"), "changes know their line");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::lab::store::{self, Journal};
 use crate::lab::{Lab, Record};
 use crate::model::change::Change;
 use crate::model::error::OpResult;
+use crate::model::kind::Kind;
 use crate::model::names::Ns;
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -12,9 +12,9 @@ use crate::lab::registry::{Life, Mode, Registry};
 use crate::lab::{Lab, Record, store};
 use crate::model::change::{Change, Identity};
 use crate::model::error::{Class, OpError, OpResult, Site};
+use crate::model::kind::Kind;
 use crate::model::names::{LabName, Ns};
 use crate::model::process::Start;
-use crate::model::render;
 use crate::model::sysctl::SetSysctl;
 use std::cell::RefCell;
 use std::io::{IsTerminal, stdin};
@@ -96,15 +96,12 @@ fn listing(found: &[(Record, Option<String>)]) -> String {
         let lab = lab.as_ref().map_or_else(String::new, |lab| format!("   # of lab `{lab}`"));
         let commands = match change {
             // The comments would double the lines' length, and the lab is named beside them.
-            Change::EditRules(_) => render::undo_commands(change, &Identity::Spec),
+            Change::EditRules(_) => change.undo_commands(&Identity::Spec),
             Change::Start(Start { process, .. }) => {
                 let command = shell_words::join(&process.argv);
-                render::undo_commands(change, identity)
-                    .into_iter()
-                    .map(|kill| format!("{kill}   # {command}"))
-                    .collect()
+                change.undo_commands(identity).into_iter().map(|kill| format!("{kill}   # {command}")).collect()
             }
-            _ => render::undo_commands(change, identity),
+            _ => change.undo_commands(identity),
         };
         for (at, command) in commands.iter().enumerate() {
             text.push_str(&format!("  {command}{}\n", if at == 0 { &lab } else { "" }));

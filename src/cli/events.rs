@@ -6,7 +6,7 @@ use crate::lab::registry::Mode;
 use crate::lab::{Event, Record};
 use crate::model::change::Change;
 use crate::model::error::{OpError, Site};
-use crate::model::render;
+use crate::model::kind::Kind;
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -108,13 +108,13 @@ pub enum Json<'a> {
 impl<'a> Json<'a> {
     /// An event of a lab.
     pub fn of(event: &'a Event<'a>) -> Json<'a> {
-        let undo = |Record { change, identity, .. }: &Record| render::undo_commands(change, identity);
+        let undo = |Record { change, identity, .. }: &Record| change.undo_commands(identity);
         match event {
             Event::Made(Record { n, site, change, identity }) => Json::Made {
                 n: *n,
                 site,
                 change,
-                commands: render::commands(change),
+                commands: change.commands(),
                 already: *identity == crate::model::change::Identity::Already,
             },
             Event::Undone(record, undone) => {

@@ -4,19 +4,11 @@ use super::engine::{Stage, Trouble};
 use crate::export::{Deed, Step};
 use crate::kernel::Undone;
 use crate::lab::Event;
-use crate::model::addr::AddAddr;
 use crate::model::change::Change;
-use crate::model::file::WriteFile;
-use crate::model::link::{AddLink, LinkKind};
-use crate::model::link_attr::SetLink;
-use crate::model::names::{LabName, Ns};
-use crate::model::netns::AddNetns;
-use crate::model::process::Start;
-use crate::model::route::AddRoute;
-use crate::model::rules::EditRules;
-use crate::model::sysctl::SetSysctl;
+use crate::model::kind::{Kind, Phase};
+use crate::model::names::LabName;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -74,17 +66,17 @@ impl Foretold {
 
     /// How many namespaces it will make, if its rehearsal came to the end.
     pub fn spaces(&self) -> Option<usize> {
-        self.result.is_ok().then(|| self.touched.spaces())
+        self.result.is_ok().then(|| self.touched.count(Phase::Namespaces))
     }
 
     /// Whether it will make rules.
     pub fn has_rules(&self) -> bool {
-        !self.touched.0[TABLE].is_empty()
+        self.touched.count(Phase::Rules) > 0
     }
 
     /// Whether it will make files on the disk.
     pub fn has_files(&self) -> bool {
-        !self.touched.0[FILE].is_empty()
+        self.touched.count(Phase::Files) > 0
     }
 
     /// What it will touch on this machine, in words.
@@ -105,53 +97,31 @@ impl Foretold {
     }
 }
 
-/// What changes touch: names, by the kind of object.
+/// What changes touch: names, by the kind of object, in the order in which a recipe came to them.
 #[derive(Default)]
-struct Touched([BTreeSet<String>; KINDS.len()]);
-
-const KINDS: [&str; 8] =
-    ["namespace", "interface", "address", "route", "sysctl", "firewall or NAT table", "file", "process"];
-
-/// Where some of them are among the kinds.
-const NAMESPACE: usize = 0;
-const TABLE: usize = 5;
-const FILE: usize = 6;
+struct Touched {
+    names: Vec<(&'static str, BTreeSet<String>)>,
+    phases: BTreeMap<Phase, usize>,
+}
 
 impl Touched {
     fn note(&mut self, change: &Change) {
-        let at = |ns: &Ns, name: &dyn std::fmt::Display| match ns {
-            Ns::Host => name.to_string(),
-            Ns::Named(ns) => format!("{ns}/{name}"),
-        };
-        let [spaces, links, addrs, routes, sysctls, tables, files, processes] = &mut self.0;
-        match change {
-            Change::AddNetns(AddNetns { name, .. }) => spaces.insert(name.to_string()),
-            Change::AddLink(AddLink { ns, link }) => {
-                if let LinkKind::Veth { peer, peer_ns } = &link.kind {
-                    links.insert(at(peer_ns, peer));
-                }
-                links.insert(at(ns, &link.name))
-            }
-            Change::SetLink(SetLink { ns, link, .. }) => links.insert(at(ns, link)),
-            Change::AddAddr(AddAddr { ns, addr, .. }) => addrs.insert(at(ns, addr)),
-            Change::AddRoute(AddRoute { ns, route }) => routes.insert(at(ns, &route.to)),
-            Change::SetSysctl(SetSysctl { ns, key, .. }) => sysctls.insert(at(ns, key)),
-            Change::EditRules(EditRules { ns, family, table, .. }) => {
-                tables.insert(at(ns, &format!("{} {}", family.iptables(), table.as_str())))
-            }
-            Change::WriteFile(WriteFile { path, .. }) => files.insert(path.display().to_string()),
-            Change::Start(Start { ns, process }) => processes.insert(at(ns, &process.name)),
-        };
+        *self.phases.entry(change.phase()).or_default() += 1;
+        let (noun, names) = change.touches();
+        match self.names.iter_mut().find(|(other, _)| *other == noun) {
+            Some((_, known)) => known.extend(names),
+            None => self.names.push((noun, names.into_iter().collect())),
+        }
     }
 
-    /// How many namespaces.
-    fn spaces(&self) -> usize {
-        self.0[NAMESPACE].len()
+    /// How many changes there are that a teardown undoes in this phase.
+    fn count(&self, phase: Phase) -> usize {
+        self.phases.get(&phase).copied().unwrap_or(0)
     }
 
     /// One line for each kind of object.
     fn lines(&self) -> impl Iterator<Item = String> {
-        KINDS.iter().zip(&self.0).filter(|(_, names)| !names.is_empty()).map(|(kind, names)| line(kind, names))
+        self.names.iter().map(|(kind, names)| line(kind, names))
     }
 }
 

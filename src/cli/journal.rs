@@ -11,8 +11,8 @@ use crate::lab::journal::Standing;
 use crate::lab::registry::Registry;
 use crate::lab::store;
 use crate::model::error::{Class, OpError, io_words};
+use crate::model::kind::Kind;
 use crate::model::names::LabName;
-use crate::model::render;
 use clap::Args;
 use std::fs;
 use std::io::{Write, stdout};
@@ -56,10 +56,10 @@ pub fn journal(args: &JournalArgs, context: Context) -> Ended {
 pub(crate) fn entry(record: &Record, done: bool, style: Style) -> String {
     let unsure = if done { "" } else { " (may not have been made)" };
     let mut text = style.paint(Ink::Faint, &format!("{:>4}  {}{unsure}", record.n, at(&record.site))) + "\n";
-    for command in render::commands(&record.change) {
+    for command in record.change.commands() {
         text.push_str(&format!("    {}\n", style.paint(Ink::Made, &format!("+ {command}"))));
     }
-    for command in render::undo_commands(&record.change, &record.identity) {
+    for command in record.change.undo_commands(&record.identity) {
         text.push_str(&format!("    {}\n", style.paint(Ink::Undone, &format!("- {command}"))));
     }
     text

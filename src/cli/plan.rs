@@ -9,11 +9,11 @@ use super::recipe_help;
 use super::run::order;
 use super::style::Ink;
 use super::told;
-use crate::export::{self, Deed, Places, Step};
+use crate::export::{self, Course, Deed, Step};
 use crate::lab::Record;
 use crate::model::change::Change;
 use crate::model::error::{Class, OpError, OpResult, Site, io_words};
-use crate::model::render;
+use crate::model::kind::Kind;
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
@@ -61,22 +61,18 @@ pub fn plan(args: &PlanArgs, context: Context) -> Ended {
     let steps = steps(&args.recipe)?;
     let style = context.stdout();
     let mut baseline = Baseline::default();
-    let mut places = Places::default();
+    let mut course = Course::default();
     for step in &steps {
-        places.note(step);
         let Record { n, site, change, .. } = &step.record;
-        let undo = match step.deed {
-            Deed::Makes | Deed::Undoes => export::undo_commands(&step.record, &places),
-            Deed::Falls => Vec::new(),
-        };
+        let undo = course.undo_of(step);
         if args.json {
             let event = if step.deed == Deed::Makes { "make" } else { "undo" };
-            let event = Planned { event, n: *n, site, change, commands: render::commands(change), undo };
+            let event = Planned { event, n: *n, site, change, commands: change.commands(), undo };
             told(writeln!(stdout(), "{}", serde_json::to_string(&event).unwrap_or_default()))?;
             continue;
         }
         let (sign, ink, made, undo) = match step.deed {
-            Deed::Makes => ('+', Ink::Made, render::commands(change), undo),
+            Deed::Makes => ('+', Ink::Made, change.commands(), undo),
             Deed::Undoes => ('-', Ink::Undone, undo, Vec::new()),
             // The line of what it falls with says enough.
             Deed::Falls => continue,

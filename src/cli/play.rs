@@ -181,7 +181,7 @@ fn play(
 /// so that only its processes are asked to end.
 fn end_processes(lab: &mut Lab) {
     let is_process = |record: &&Record| matches!(record.change, Change::Start(_));
-    let processes: Vec<u64> = lab.records().iter().filter(is_process).map(|record| record.n).collect();
+    let processes: Vec<u64> = lab.records().filter(is_process).map(|record| record.n).collect();
     // Those that do not heed are killed with the sandbox.
     let _ = lab.revert_all(&processes);
 }

@@ -8,7 +8,7 @@ use crate::lab::registry::Mode;
 use crate::lab::{Event, Record, STOPPED};
 use crate::model::change::{Change, Identity};
 use crate::model::error::{Class, OpError, OpResult, Site, io_words};
-use crate::model::render;
+use crate::model::kind::Kind;
 use std::io::{Error, ErrorKind, Write, stderr, stdout};
 use std::time::{Duration, Instant};
 
@@ -253,12 +253,10 @@ impl Progress {
             Event::Stuck(record, error) => (record, '!', Ink::Bad, error.0.message.as_str()),
         };
         let commands = match event {
-            Event::Made(Record { change, .. }) => render::headlines(change),
+            Event::Made(Record { change, .. }) => change.headlines(),
             // The comments that mark our rules would double the lines' length.
-            _ if matches!(record.change, Change::EditRules(_)) => {
-                render::undo_commands(&record.change, &Identity::Spec)
-            }
-            _ => render::undo_commands(&record.change, &record.identity),
+            _ if matches!(record.change, Change::EditRules(_)) => record.change.undo_commands(&Identity::Spec),
+            _ => record.change.undo_commands(&record.identity),
         };
         for (number, command) in commands.iter().enumerate() {
             let mut comment = if number == 0 { place(&record.site) } else { String::new() };
@@ -282,9 +280,9 @@ impl Progress {
             return;
         }
         let (sign, count, command) = match event {
-            Event::Made(record) => ('+', self.made, render::commands(&record.change)),
+            Event::Made(record) => ('+', self.made, record.change.commands()),
             Event::Undone(record, _) | Event::Stuck(record, _) => {
-                ('-', self.undone, render::undo_commands(&record.change, &record.identity))
+                ('-', self.undone, record.change.undo_commands(&record.identity))
             }
         };
         // What has several lines could not be erased.

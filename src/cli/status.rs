@@ -7,21 +7,18 @@ use super::exec::{inside, standing};
 use super::ls::{new_table, print};
 use super::progress::place as at;
 use super::style::{Ink, Style};
-use super::survey::{Standing, survey};
 use super::{fail, told};
 use crate::kernel::Kernel;
 use crate::lab::registry::{Card, Life, Mode, Place};
 use crate::lab::sandbox::Terminal;
-use crate::lab::{Record, store};
+use crate::lab::{Made, Record, Standing, store, survey};
 use crate::model::change::{Change, Identity};
 use crate::model::error::{OpError, OpResult};
-use crate::model::names::Ns;
-use crate::model::netns::AddNetns;
+use crate::model::kind::Kind;
 use crate::model::process::Start;
-use crate::model::render;
+use crate::model::shell::line;
 use clap::Args;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::io::{Write, stdout};
 
 /// Show what stands of a lab, checked against the kernel
@@ -62,38 +59,33 @@ pub fn status(args: &StatusArgs, context: Context) -> Ended {
     let (place, card) = standing(&args.lab)?;
     let journal = place.journal();
     let records = if journal.exists() { store::read(&journal)?.records() } else { Vec::new() };
+    let made = Made::of(records);
     // Looked at from here: inside, its process has another number.
     let life = card.life();
-    let act = || match look(&place, (&card, life), &records, args, context.stdout()) {
+    let act = || match look(&place, (&card, life), &made, args, context.stdout()) {
         Ok(code) => code,
         Err(error) => fail(&error.into(), context),
     };
     Ok(inside(&card, Terminal::Shared, act)?)
 }
 
-fn look(
-    place: &Place,
-    (card, life): (&Card, Life),
-    records: &[Record],
-    args: &StatusArgs,
-    style: Style,
-) -> OpResult<i32> {
+fn look(place: &Place, (card, life): (&Card, Life), made: &Made, args: &StatusArgs, style: Style) -> OpResult<i32> {
     let mut kernel = engine::kernel(&card.name, place, card.mode, true)?;
-    let standing = survey(&mut *kernel, records);
+    let standing = survey(&mut *kernel, made);
     let text = if args.quiet {
         String::new()
     } else if args.json {
-        as_json((card, life), records, &standing)
+        as_json((card, life), made, &standing)
     } else {
-        as_text((card, life), place.journal().exists(), records, &standing, &mut *kernel, style)?
+        as_text((card, life), place.journal().exists(), made, &standing, &mut *kernel, style)?
     };
     told(write!(stdout(), "{text}"))?;
     Ok(i32::from(standing.iter().any(|standing| matches!(standing, Standing::No(_)))))
 }
 
-fn as_json((card, life): (&Card, Life), records: &[Record], standing: &[Standing]) -> String {
+fn as_json((card, life): (&Card, Life), made: &Made, standing: &[Standing]) -> String {
     let mut lines = vec![Line::Lab { card, life }];
-    lines.extend(records.iter().zip(standing).map(|(record, standing)| Line::Change {
+    lines.extend(made.records().zip(standing).map(|(record, standing)| Line::Change {
         n: record.n,
         site: &record.site,
         change: &record.change,
@@ -110,7 +102,7 @@ fn as_json((card, life): (&Card, Life), records: &[Record], standing: &[Standing
 fn as_text(
     (card, life): (&Card, Life),
     has_journal: bool,
-    records: &[Record],
+    made: &Made,
     standing: &[Standing],
     kernel: &mut dyn Kernel,
     style: Style,
@@ -120,29 +112,24 @@ fn as_text(
         text.push_str("Its recipe is running, without a journal; it will be taken down at the end.\n");
         return Ok(text);
     }
-    text.push_str(&stands(records, standing, kernel, style)?);
+    text.push_str(&stands(made, standing, kernel, style)?);
     Ok(text)
 }
 
 /// What stands of a lab, and what does not.
-pub(crate) fn stands(
-    records: &[Record],
-    standing: &[Standing],
-    kernel: &mut dyn Kernel,
-    style: Style,
-) -> OpResult<String> {
+pub(crate) fn stands(made: &Made, standing: &[Standing], kernel: &mut dyn Kernel, style: Style) -> OpResult<String> {
     let mut text = String::new();
-    let gone: Vec<(&Record, &str)> = records
-        .iter()
+    let gone: Vec<(&Record, &str)> = made
+        .records()
         .zip(standing)
         .filter_map(|(record, standing)| match standing {
             Standing::No(why) => Some((record, why.as_str())),
             _ => None,
         })
         .collect();
-    text.push_str(&network(records, kernel, style)?);
-    text.push_str(&processes(records, standing, style));
-    let all = records.len();
+    text.push_str(&network(made, kernel, style)?);
+    text.push_str(&processes(made, standing, style));
+    let all = made.records().len();
     if gone.is_empty() {
         let stand = match all {
             0 => "It has made no changes.".to_owned(),
@@ -159,7 +146,7 @@ pub(crate) fn stands(
     };
     text.push_str(&format!("\n{}\n", style.paint(Ink::Bad, &count)));
     for (record, why) in gone {
-        let command = render::commands(&record.change).join("; ");
+        let command = record.change.commands().join("; ");
         text.push_str(&format!(
             "  {command}   {}\n",
             style.paint(Ink::Faint, &format!("# {}: {why}", at(&record.site)))
@@ -189,22 +176,16 @@ fn heading(card: &Card, life: Life, style: Style) -> String {
 }
 
 /// The interfaces of every namespace that the lab touched.
-fn network(records: &[Record], kernel: &mut dyn Kernel, style: Style) -> OpResult<String> {
-    let mut spaces: BTreeSet<Ns> = records.iter().map(|record| record.change.ns()).collect();
-    for Record { change, .. } in records {
-        if let Change::AddNetns(AddNetns { name, .. }) = change {
-            spaces.insert(Ns::Named(name.clone()));
-        }
-    }
+fn network(made: &Made, kernel: &mut dyn Kernel, style: Style) -> OpResult<String> {
     let mut table = new_table(["NAMESPACE", "INTERFACE", "KIND", "STATE", "ADDRESSES"]);
     let mut rows = 0;
-    for ns in spaces {
+    for ns in made.state().spaces() {
         // One that is gone is reported with the changes that do not stand.
-        if !kernel.netns_exists(&ns).unwrap_or(false) {
+        if !kernel.netns_exists(ns).unwrap_or(false) {
             continue;
         }
         let links = kernel
-            .network(&ns)
+            .network(ns)
             .map_err(|refusal| OpError::new("status::read", format!("Cannot read {ns}: {refusal}.")))?;
         for link in links.links.iter().filter(|link| link.name.as_str() != "lo") {
             let addrs: Vec<String> = link.addrs.iter().map(ToString::to_string).collect();
@@ -222,10 +203,10 @@ fn network(records: &[Record], kernel: &mut dyn Kernel, style: Style) -> OpResul
     Ok(if rows == 0 { String::new() } else { format!("\n{}\n", print(&table, style)) })
 }
 
-fn processes(records: &[Record], standing: &[Standing], style: Style) -> String {
+fn processes(made: &Made, standing: &[Standing], style: Style) -> String {
     let mut table = new_table(["PROCESS", "NAMESPACE", "PID", "STATE", "COMMAND"]);
     let mut rows = 0;
-    for (record, standing) in records.iter().zip(standing) {
+    for (record, standing) in made.records().zip(standing) {
         let (Change::Start(Start { ns, process }), Identity::Process { pid, .. }) = (&record.change, &record.identity)
         else {
             continue;
@@ -234,7 +215,7 @@ fn processes(records: &[Record], standing: &[Standing], style: Style) -> String 
             Standing::No(why) => why.as_str(),
             _ => "running",
         };
-        table.add_row([&process.name, &ns.to_string(), &pid.to_string(), state, &render::line(&process.argv)]);
+        table.add_row([&process.name, &ns.to_string(), &pid.to_string(), state, &line(&process.argv)]);
         rows += 1;
     }
     if rows == 0 { String::new() } else { format!("\n{}\n", print(&table, style)) }

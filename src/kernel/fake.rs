@@ -1,42 +1,32 @@
-//! An in-memory kernel that models enough to run every recipe dry: what exists, its names, addresses, routes,
-//! rules, sysctls, files and processes. It serves `plan`, `export`, the tests of every function and fault
-//! injection.
+//! An in-memory kernel on which every recipe can be run dry. It serves `plan`, `export`, the tests of every function and
+//! fault injection.
 //!
-//! Observations are made up: a command ends with status 0 and prints nothing, a probe is answered at once.
+//! It knows no kind of change by name: what a change does is what the change says of itself ([`Kind::facts`]), kept in a
+//! [`State`]. Observations are made up: a command ends with status 0 and prints nothing, a probe is answered at once.
 
-use super::{Done, Entry, Errno, Kernel, Refusal, Undone, Why};
-use network::Space;
-
-mod network;
-mod outline;
-use crate::model::addr::AddAddr;
+use super::{Done, Entry, Errno, Kernel, Observed, Refusal, Undone, Why};
 use crate::model::change::{Change, Identity};
-use crate::model::file::WriteFile;
-use crate::model::link::{AddLink, LinkKind};
-use crate::model::link_attr::SetLink;
+use crate::model::kind::{IdentitySource, Kind};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
-use crate::model::netns::AddNetns;
 use crate::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
-use crate::model::process::Start;
-use crate::model::route::AddRoute;
-use crate::model::rules::EditRules;
-use crate::model::sysctl::SetSysctl;
+use crate::model::state::State;
+use crate::model::subject::{CHAIN, FILE, Fact, LINK, NETNS, Need, ROUTE, RULES, Subject};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
+
+mod look;
 
 /// The in-memory kernel.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FakeKernel {
-    spaces: BTreeMap<Ns, Space>,
-    files: BTreeMap<PathBuf, String>,
-    processes: BTreeMap<i32, Ns>,
-    counter: u32,
+    state: State,
+    changes: BTreeMap<u64, (Change, Identity)>,
+    source: Source,
     fail_at: Option<u64>,
     is_judged: bool,
     programs: Programs,
@@ -45,12 +35,59 @@ pub struct FakeKernel {
 /// The programs that a fake kernel was asked to run, for who rehearses a recipe.
 pub type Programs = Rc<RefCell<BTreeSet<String>>>;
 
+/// Where identities come from.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Source {
+    counter: u64,
+    /// The change that is prepared.
+    n: u64,
+    cookies: BTreeMap<Ns, u64>,
+    folders: BTreeMap<String, usize>,
+}
+
+impl IdentitySource for Source {
+    fn number(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    fn mac(&mut self) -> Mac {
+        let [.., high, low] = self.number().to_be_bytes();
+        Mac([0x72, 0, 0, 0, high, low])
+    }
+
+    fn number_of_change(&self) -> u64 {
+        self.n
+    }
+
+    fn cookie(&self, ns: &Ns) -> u64 {
+        self.cookies.get(ns).copied().unwrap_or(1)
+    }
+
+    fn has_folder(&self, path: &Path) -> bool {
+        self.folders.contains_key(&path.display().to_string())
+    }
+}
+
+impl Source {
+    /// Notes that there is one file more below the folders of a file, or one less.
+    fn count_file(&mut self, path: &Path, is_made: bool) {
+        for folder in path.ancestors().skip(1) {
+            let name = folder.display().to_string();
+            let count = self.folders.entry(name.clone()).or_default();
+            *count = if is_made { *count + 1 } else { count.saturating_sub(1) };
+            if *count == 0 {
+                self.folders.remove(&name);
+            }
+        }
+    }
+}
+
 impl FakeKernel {
     /// A kernel with nothing but the lab's root namespace.
     pub fn new() -> FakeKernel {
         let mut kernel = FakeKernel::default();
-        kernel.spaces.insert(Ns::Host, Space::new(1));
-        kernel.counter = 1;
+        kernel.source.counter = 1;
         kernel
     }
 
@@ -72,202 +109,173 @@ impl FakeKernel {
 
     /// Whether there is anything but the bare root namespace.
     pub fn is_bare(&self) -> bool {
-        let bare = FakeKernel::new();
-        self.files.is_empty() && self.processes.is_empty() && self.spaces == bare.spaces
+        self.state.facts().next().is_none()
     }
 
-    /// Everything that is there, a line each, without what identifies it.
-    pub fn outline(&self) -> Vec<String> {
-        let mut lines: Vec<String> =
-            self.files.iter().map(|(path, text)| format!("file {} {text:?}", path.display())).collect();
-        let homes = self.spaces.iter().flat_map(|(ns, space)| space.homes(ns)).collect();
-        for (ns, space) in &self.spaces {
-            lines.extend(space.outline(&homes).into_iter().map(|line| format!("{ns}: {line}")));
+    fn space(&self, ns: &Ns) -> Done<()> {
+        if self.has(&Subject::netns(ns.clone())) { Ok(()) } else { Err(missing(&Subject::netns(ns.clone()))) }
+    }
+
+    /// Whether a subject is there. The lab's root namespace is, and `lo` in every namespace.
+    fn has(&self, subject: &Subject) -> bool {
+        let is_lo = subject.what == LINK && subject.link.as_ref().is_some_and(|link| link.as_str() == "lo");
+        match &subject.ns {
+            Ns::Host if subject.what == NETNS || is_lo => true,
+            ns if is_lo => self.has(&Subject::netns(ns.clone())),
+            _ => self.state.value(subject).is_some(),
         }
-        lines
     }
 
-    fn space(&mut self, ns: &Ns) -> Done<&mut Space> {
-        self.spaces.get_mut(ns).ok_or_else(|| Refusal::errno(format!("open /run/netns/{ns}"), Errno::ENOENT as i32))
+    /// Refuses a fact that the kernel would refuse.
+    fn judge(&self, fact: &Fact) -> Done<()> {
+        let subject = &fact.subject;
+        let stands = |needed: &Subject| if self.has(needed) { Ok(()) } else { Err(missing(needed)) };
+        if subject.ns != Ns::Host && subject.what != NETNS {
+            stands(&Subject::netns(subject.ns.clone()))?;
+        }
+        subject.home().as_ref().map_or(Ok(()), stands)?;
+        for need in &fact.needs {
+            match need {
+                Need::Stands(needed) => stands(needed)?,
+                Need::Up((ns, link)) if self.is_up(ns, link) => {}
+                Need::Up(_) => return Err(Refusal::errno("RTM_NEWROUTE", Errno::ENETDOWN as i32)),
+                Need::Free(other) if self.has(other) => return Err(taken(other)),
+                Need::Free(_) | Need::StaysUp(_) => {}
+                Need::Reach(ns, ip) if self.state.reaches(ns, *ip) => {}
+                Need::Reach(..) => return Err(Refusal::errno("RTM_NEWROUTE", Errno::ENETUNREACH as i32)),
+            }
+        }
+        if fact.is_new && self.has(subject) { Err(taken(subject)) } else { Ok(()) }
     }
 
-    fn count(&mut self) -> u32 {
-        self.counter += 1;
-        self.counter
+    /// The value that a change would take the place of.
+    fn before(&self, change: &Change) -> Option<String> {
+        let facts = change.facts(&Identity::Spec);
+        self.current(&facts.first()?.subject)
     }
 
-    fn new_mac(&mut self) -> Mac {
-        let [_, _, high, low] = self.count().to_be_bytes();
-        Mac([0x72, 0, 0, 0, high, low])
+    /// The value of a subject: what it was given, or what it began with.
+    fn current(&self, subject: &Subject) -> Option<String> {
+        if let Some(value) = self.state.value(subject) {
+            return Some(value.to_owned());
+        }
+        self.initial(subject)
     }
+
+    /// What a subject began with: as whatever made its home has it.
+    fn initial(&self, subject: &Subject) -> Option<String> {
+        let maker = self.state.holder(&subject.home()?)?;
+        self.changes.get(&maker).and_then(|(change, _)| change.initial(subject))
+    }
+}
+
+/// What is said of something that is not there.
+fn missing(subject: &Subject) -> Refusal {
+    match subject.what {
+        LINK => Refusal::errno("RTM_GETLINK", Errno::ENODEV as i32),
+        NETNS => Refusal::errno(format!("open /run/netns/{}", subject.ns), Errno::ENOENT as i32),
+        CHAIN => Refusal::new(Why::Tool(1), "iptables", format!("Chain '{}' does not exist", last(&subject.key))),
+        RULES => Refusal::new(Why::Tool(1), "iptables", "Bad rule (does a matching rule exist in that chain?)"),
+        _ => Refusal::errno(subject.to_string(), Errno::ENOENT as i32),
+    }
+}
+
+/// What is said of something that is there already.
+fn taken(subject: &Subject) -> Refusal {
+    let exists = |request: String| Refusal::errno(request, Errno::EEXIST as i32);
+    match subject.what {
+        LINK => exists("RTM_NEWLINK".to_owned()),
+        NETNS => exists(format!("create /run/netns/{}", subject.ns)),
+        ROUTE => exists("RTM_NEWROUTE".to_owned()),
+        FILE => exists(format!("create {}", subject.key)),
+        CHAIN => Refusal::new(Why::Tool(1), "iptables", "Chain already exists"),
+        _ => exists(subject.to_string()),
+    }
+}
+
+fn last(key: &str) -> &str {
+    key.rsplit(' ').next().unwrap_or(key)
 }
 
 impl Kernel for FakeKernel {
     fn prepare(&mut self, n: u64, change: &Change) -> Done<Identity> {
-        Ok(match change {
-            Change::AddNetns(_) => Identity::Netns { cookie: u64::from(self.count()) },
-            Change::AddLink(AddLink { ns, link }) => Identity::Link {
-                cookie: self.space(ns)?.cookie,
-                mac: match link.mac {
-                    Some(mac) => mac,
-                    None => self.new_mac(),
-                },
-                peer: matches!(link.kind, LinkKind::Veth { .. }).then(|| self.new_mac()),
-                group: 1,
-            },
-            Change::SetLink(SetLink { ns, link, set }) => match self.current(ns, link, set)? {
-                now if now == *set => Identity::Already,
-                now => Identity::Was(now),
-            },
-            Change::SetSysctl(SetSysctl { ns, key, value }) => match self.sysctl(ns, key)? {
-                now if now == *value => Identity::Already,
-                now => Identity::WasText(now),
-            },
-            Change::EditRules(EditRules { ns, .. }) => {
-                self.space(ns)?;
-                Identity::Rules { tag: format!("rhailab:{n}"), backend: "fake".into() }
-            }
-            Change::AddAddr(AddAddr { ns, .. }) | Change::AddRoute(AddRoute { ns, .. }) => {
-                self.space(ns)?;
-                Identity::Spec
-            }
-            Change::WriteFile(WriteFile { path, .. }) => {
-                // Files are in the order of their folders.
-                let first = |dir: &Path| self.files.range(dir.to_path_buf()..).next();
-                let known = |dir: &Path| first(dir).is_some_and(|(file, _)| file.starts_with(dir));
-                let dirs = path.ancestors().skip(1).filter(|dir| dir.starts_with("/etc/netns/") && !known(dir));
-                Identity::File { made_dirs: dirs.map(PathBuf::from).collect() }
-            }
-            Change::Start(Start { ns, .. }) => {
-                self.space(ns)?;
-                let pid = i32::try_from(self.count()).unwrap_or(i32::MAX);
-                Identity::Process { pid, start: 1, log: PathBuf::from("/dev/null"), mark: String::new() }
-            }
-        })
+        self.space(&change.ns())?;
+        let facts = change.facts(&Identity::Spec);
+        let home = facts.first().filter(|fact| !fact.is_new).and_then(|fact| fact.subject.home());
+        if let Some(home) = home.filter(|home| !self.has(home)) {
+            return Err(missing(&home));
+        }
+        let before = self.before(change);
+        self.source.n = n;
+        Ok(change.identity(&mut self.source, before.as_deref()))
     }
 
     fn apply(&mut self, n: u64, change: &Change, identity: &Identity) -> Done<()> {
         if self.fail_at == Some(n) {
             return Err(Refusal::new(Why::Errno(Errno::EIO as i32), "injected fault", format!("at change {n}")));
         }
+        let facts = change.facts(identity);
+        let mut made: Vec<&Subject> = Vec::new();
+        for fact in &facts {
+            // What belongs to something that the same change makes finds it there.
+            let needs_none = fact.subject.home().is_some_and(|home| made.contains(&&home));
+            if !needs_none {
+                self.judge(fact)?;
+            }
+            if fact.is_new && made.contains(&&fact.subject) {
+                return Err(taken(&fact.subject));
+            }
+            made.extend(fact.is_new.then_some(&fact.subject));
+        }
         if *identity == Identity::Already {
             return Ok(());
         }
-        match (change, identity) {
-            (Change::AddNetns(AddNetns { name, sysctls }), Identity::Netns { cookie }) => {
-                let ns = Ns::Named(name.clone());
-                if self.spaces.contains_key(&ns) {
-                    return Err(Refusal::errno(format!("create /run/netns/{name}"), Errno::EEXIST as i32));
-                }
-                let mut space = Space::new(*cookie);
-                space.base = Arc::clone(sysctls);
-                self.spaces.insert(ns, space);
-            }
-            (Change::AddLink(AddLink { ns, link }), Identity::Link { mac, peer, .. }) => {
-                self.add_link(ns, link, *mac, *peer)?;
-            }
-            (Change::SetLink(SetLink { ns, link, set }), _) => self.set_link(ns, link, set)?,
-            (Change::AddAddr(AddAddr { ns, link, addr }), _) => {
-                let link = self.space(ns)?.link(link)?;
-                if link.addrs.contains(addr) {
-                    return Err(Refusal::errno("RTM_NEWADDR", Errno::EEXIST as i32));
-                }
-                link.addrs.push(*addr);
-            }
-            (Change::AddRoute(AddRoute { ns, route }), _) => self.add_route(ns, route)?,
-            (Change::SetSysctl(SetSysctl { ns, key, value }), _) => {
-                self.space(ns)?.sysctls.insert(key.clone(), value.clone());
-            }
-            (Change::EditRules(_), Identity::Rules { tag, .. }) => self.edit_rules(change, tag)?,
-            (Change::WriteFile(WriteFile { path, text }), _) => {
-                if self.files.contains_key(path) {
-                    return Err(Refusal::errno(format!("create {}", path.display()), Errno::EEXIST as i32));
-                }
-                self.files.insert(path.clone(), text.clone());
-            }
-            (Change::Start(Start { ns, .. }), Identity::Process { pid, .. }) => {
-                self.processes.insert(*pid, ns.clone());
-            }
-            _ => return Err(Refusal::new(Why::Protocol, "apply", "the identity is not of this change's kind")),
+        // Something that had fallen is made again in parts, as `repair` does it.
+        if self.state.has(n) && self.changes.get(&n).is_some_and(|(known, _)| known != change) {
+            self.state.set_again(n, &facts);
+            return Ok(());
         }
+        self.state.remove(n);
+        self.state.add(n, change, identity);
+        if let Identity::Netns { cookie } = identity {
+            self.source.cookies.extend(facts.first().map(|fact| (fact.subject.ns.clone(), *cookie)));
+        }
+        self.count_files(change, identity, true);
+        self.changes.insert(n, (change.clone(), identity.clone()));
         Ok(())
     }
 
     fn abandon(&mut self, _n: u64) {}
 
     fn undo(&mut self, entry: Entry<'_>) -> Done<Undone> {
-        let gone_if = |there: bool| if there { Undone::Yes } else { Undone::AlreadyGone };
-        Ok(match (entry.change, entry.identity) {
-            (_, Identity::Already) => Undone::AlreadyGone,
-            (Change::AddNetns(AddNetns { name, .. }), Identity::Netns { cookie }) => {
-                let ns = Ns::Named(name.clone());
-                match self.spaces.get(&ns).map(|space| space.cookie == *cookie) {
-                    None => Undone::AlreadyGone,
-                    Some(false) => Undone::NotOurs("it is another namespace of that name".into()),
-                    Some(true) => {
-                        let links: Vec<u32> =
-                            self.spaces.get(&ns).into_iter().flat_map(|s| s.links.values().map(|l| l.index)).collect();
-                        for index in links {
-                            self.remove_link(index);
-                        }
-                        self.spaces.remove(&ns);
-                        Undone::Yes
-                    }
-                }
+        let Entry { n, change, identity } = entry;
+        if *identity == Identity::Already || !self.state.has(n) {
+            return Ok(Undone::AlreadyGone);
+        }
+        let facts = change.facts(identity);
+        if let Some(fact) = facts.first() {
+            if !fact.is_new && !self.state.is_current(n, 0) {
+                let now = self.current(&fact.subject).unwrap_or_default();
+                return Ok(Undone::NotOurs(format!("it is {now} now")));
             }
-            (Change::AddLink(_), Identity::Link { mac, .. }) => {
-                let found =
-                    self.spaces.values().flat_map(|s| s.links.values()).find(|l| l.born == *mac).map(|l| l.index);
-                if let Some(index) = found {
-                    self.remove_link(index);
-                }
-                gone_if(found.is_some())
+            if fact.is_new && !self.state.stands(n, 0) {
+                self.forget(n);
+                return Ok(Undone::AlreadyGone);
             }
-            (Change::SetLink(SetLink { ns, link, set }), Identity::Was(old)) => self.undo_set(ns, link, set, old)?,
-            (Change::AddAddr(AddAddr { ns, link, addr }), _) => match self.spaces.get_mut(ns) {
-                None => Undone::AlreadyGone,
-                Some(space) => {
-                    let found = space.links.get_mut(link).and_then(|link| {
-                        let at = link.addrs.iter().position(|other| other == addr)?;
-                        Some(link.addrs.remove(at))
-                    });
-                    FakeKernel::drop_unreachable(space);
-                    gone_if(found.is_some())
-                }
-            },
-            (Change::AddRoute(AddRoute { ns, route }), _) => {
-                let routes = self.spaces.get_mut(ns).map(|space| &mut space.routes);
-                let found = routes.and_then(|routes| {
-                    let at = routes.iter().position(|other| other == route)?;
-                    Some(routes.remove(at))
-                });
-                gone_if(found.is_some())
+        }
+        if let Some(user) = self.state.users(n).into_iter().find(|user| self.state.is_current(*user, 0)) {
+            let held = facts.iter().find(|fact| fact.subject.what == CHAIN);
+            if let Some(chain) = held.filter(|_| self.changes.contains_key(&user)) {
+                return Ok(Undone::NotOurs(format!("{} holds rules of somebody else", chain.subject)));
             }
-            (Change::SetSysctl(SetSysctl { ns, key, value }), Identity::WasText(old)) => match self.sysctl(ns, key) {
-                Ok(now) if now == *value => {
-                    let space = self.space(ns)?;
-                    if old == space.base(key) {
-                        space.sysctls.remove(key)
-                    } else {
-                        space.sysctls.insert(key.clone(), old.clone())
-                    };
-                    Undone::Yes
-                }
-                Ok(now) => Undone::NotOurs(format!("it is {now} now")),
-                Err(_) => Undone::AlreadyGone,
-            },
-            (Change::EditRules(_), Identity::Rules { tag, .. }) => self.undo_rules(entry.change, tag),
-            (Change::WriteFile(WriteFile { path, text }), _) => match self.files.get(path) {
-                Some(now) if now != text => Undone::NotOurs("its content has changed".into()),
-                found => {
-                    let there = found.is_some();
-                    self.files.remove(path);
-                    gone_if(there)
-                }
-            },
-            (Change::Start(_), Identity::Process { pid, .. }) => gone_if(self.processes.remove(pid).is_some()),
-            _ => Undone::NotOurs("the journal's identity is not of this change's kind".into()),
-        })
+        }
+        self.forget(n);
+        Ok(Undone::Yes)
+    }
+
+    fn read(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Vec<Observed>>> {
+        let read = |fact: &Fact| self.current(&fact.subject).map_or(Observed::Gone, Observed::Is);
+        entries.iter().map(|entry| Ok(entry.change.facts(entry.identity).iter().map(read).collect())).collect()
     }
 
     fn exec(&mut self, ns: &Ns, command: &Command) -> Done<Output> {
@@ -285,63 +293,33 @@ impl Kernel for FakeKernel {
     }
 
     fn sysctl(&mut self, ns: &Ns, key: &str) -> Done<String> {
-        let space = self.space(ns)?;
-        Ok(space.sysctls.get(key).map_or_else(|| space.base(key), String::as_str).to_owned())
+        self.space(ns)?;
+        let asked = crate::model::sysctl::SetSysctl { ns: ns.clone(), key: key.to_owned(), value: String::new() };
+        Ok(self.before(&Change::SetSysctl(asked)).unwrap_or_else(|| "0".to_owned()))
     }
 
     fn link(&mut self, ns: &Ns, name: &IfName) -> Done<LinkInfo> {
-        let space = self.space(ns)?;
-        let link = space.link(name)?.clone();
-        let master = link.master.as_ref().and_then(|master| space.links.get(master)).map(|master| master.index);
-        Ok(LinkInfo {
-            index: link.index,
-            name: name.clone(),
-            kind: link.kind.into(),
-            mac: Some(link.mac),
-            mtu: link.mtu,
-            up: link.up,
-            master,
-            group: 1,
-            addrs: link.addrs,
-        })
+        self.space(ns)?;
+        self.link_info(ns, name)
     }
 
     fn netns_exists(&mut self, ns: &Ns) -> Done<bool> {
-        Ok(self.spaces.contains_key(ns))
+        Ok(self.space(ns).is_ok())
     }
 
     fn route_to(&mut self, ns: &Ns, to: IpAddr) -> Done<RouteAnswer> {
-        let space = self.space(ns)?;
-        let on_link = space.links.iter().find_map(|(name, link)| {
-            let net = link.addrs.iter().find(|net| net.contains(&to))?;
-            Some(RouteAnswer { dev: Some(name.clone()), via: None, src: Some(net.addr()) })
-        });
-        let routed = || {
-            let route = space.routes.iter().filter(|r| r.to.contains(&to)).max_by_key(|r| r.to.prefix_len())?;
-            Some(RouteAnswer { dev: route.dev.clone(), via: route.via, src: None })
-        };
-        on_link.or_else(routed).ok_or_else(|| Refusal::errno("RTM_GETROUTE", Errno::ENETUNREACH as i32))
+        self.space(ns)?;
+        self.route_answer(ns, to)
     }
 
     fn snapshot(&mut self, ns: &Ns) -> Done<Snapshot> {
-        let names: Vec<IfName> = self.space(ns)?.links.keys().cloned().collect();
-        let links = names.iter().map(|name| self.link(ns, name)).collect::<Done<Vec<LinkInfo>>>()?;
-        let space = self.space(ns)?;
-        let rules = space
-            .chains
-            .iter()
-            .flat_map(|((_, table, chain), rules)| {
-                rules.iter().map(move |rule| format!("{} {chain} {}", table.as_str(), rule.words.join(" ")))
-            })
-            .collect();
-        Ok(Snapshot { links, routes: space.routes.clone(), rules })
+        self.space(ns)?;
+        Ok(Snapshot { links: self.links(ns)?, routes: self.routes(ns), rules: self.rules(ns) })
     }
 
     fn process(&mut self, process: &Identity) -> Done<ProcState> {
-        Ok(match process {
-            Identity::Process { pid, .. } if self.processes.contains_key(pid) => ProcState::Running,
-            _ => ProcState::Ended(None),
-        })
+        let runs = self.changes.values().any(|(_, identity)| identity == process);
+        Ok(if runs { ProcState::Running } else { ProcState::Ended(None) })
     }
 
     fn signal(&mut self, _process: &Identity, _signal: i32) -> Done<()> {
@@ -359,5 +337,20 @@ impl Kernel for FakeKernel {
 
     fn is_fake(&self) -> bool {
         !self.is_judged
+    }
+}
+
+impl FakeKernel {
+    fn forget(&mut self, n: u64) {
+        if let Some((change, identity)) = self.changes.remove(&n) {
+            self.count_files(&change, &identity, false);
+        }
+        self.state.remove(n);
+    }
+
+    fn count_files(&mut self, change: &Change, identity: &Identity, is_made: bool) {
+        for fact in change.facts(identity).iter().filter(|fact| fact.subject.what == FILE) {
+            self.source.count_file(Path::new(&fact.subject.key), is_made);
+        }
     }
 }

@@ -1,18 +1,9 @@
 //! The real kernel of this machine.
 
-use crate::kernel::{Done, Entry, Errand, Ground, Kernel, Refusal, Undone, Why, free_subnet};
-use crate::model::addr::AddAddr;
-use crate::model::change::{Change, Identity};
-use crate::model::file::WriteFile;
-use crate::model::link::AddLink;
-use crate::model::link_attr::SetLink;
+use crate::kernel::{Done, Entry, Errand, Ground, Kernel, Observed, Refusal, Undone, Why, free_subnet};
+use crate::model::change::{Change, Identity, each_kind};
 use crate::model::names::{IfName, LabName, Ns};
-use crate::model::netns::AddNetns;
 use crate::model::observe::{Command, LinkInfo, NsSnapshot, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
-use crate::model::process::Start;
-use crate::model::route::AddRoute;
-use crate::model::rules::EditRules;
-use crate::model::sysctl::SetSysctl;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -30,6 +21,7 @@ pub mod link;
 pub mod machine;
 pub mod marked;
 pub mod marks;
+mod namespace;
 mod netconf;
 pub mod netfilter;
 pub mod netlink;
@@ -41,18 +33,18 @@ pub mod ours;
 pub mod probe;
 pub mod process;
 pub mod programs;
+mod real;
 pub mod route;
 pub mod serve;
 pub mod spaces;
 pub mod sysctl;
 pub mod trial;
+mod view;
 
 use crate::kernel::interrupt;
 use conntrack::Addressee;
 use files::Files;
 use ledger::Ledger;
-use link::delete::{self, Made};
-use link::{create, set};
 use marked::Found;
 use marks::Marks;
 use netfilter::{Netfilter, redirects};
@@ -60,7 +52,9 @@ use netns::Unnamed;
 use nursery::Nursery;
 use ours::Ours;
 use process::Processes;
+use real::Real;
 use spaces::Spaces;
+use view::View;
 
 /// What the kernel must know of the lab that it serves.
 #[derive(Debug, Clone)]
@@ -158,84 +152,36 @@ impl LinuxKernel {
     }
 
     fn undo_one(&mut self, entry: Entry<'_>) -> Done<Undone> {
-        match (entry.change, entry.identity) {
-            (_, Identity::Already) => Ok(Undone::AlreadyGone),
-            (Change::AddNetns(AddNetns { name, .. }), Identity::Netns { cookie }) => {
-                self.netfilter.close(&Ns::Named(name.clone()));
-                netns::undo(&self.spaces, name, *cookie)
-            }
-            (Change::SetLink(SetLink { ns, link, set }), Identity::Was(was)) => {
-                set::undo(&self.spaces, &self.ours, ns, link, set, was)
-            }
-            (Change::AddAddr(AddAddr { ns, link, addr }), Identity::Spec) => {
-                self.undo_in(ns, || addr::undo(link, *addr))
-            }
-            (Change::AddRoute(AddRoute { ns, route }), Identity::Spec) => self.undo_in(ns, || route::undo(route)),
-            (Change::SetSysctl(SetSysctl { ns, key, value }), Identity::WasText(was)) => {
-                self.undo_in(ns, || sysctl::undo(self.shared(ns), key, value, was))
-            }
-            (Change::WriteFile(WriteFile { path, text }), Identity::File { made_dirs }) => {
-                self.files.undo(path, text, made_dirs)
-            }
-            (Change::EditRules(_), Identity::Rules { .. }) => {
-                self.netfilter.undo_all(&self.spaces, &[entry]).pop().unwrap_or_else(|| unprepared(entry.change))
-            }
-            (Change::Start(_), Identity::Process { .. }) => self.processes.undo(entry.identity),
-            (change, _) => match Made::of(&entry, &self.ours) {
-                Some(made) => delete::undo(&self.spaces, &made, self.ours.destinations()),
-                None => unprepared(change),
-            },
+        if *entry.identity == Identity::Already {
+            return Ok(Undone::AlreadyGone);
         }
+        each_kind!(entry.change, kind => kind.undo(self, entry))
     }
 }
 
 /// The identity is not of the kind that the change has: the journal was written by something else.
-fn unprepared<T>(change: &Change) -> Done<T> {
+pub(crate) fn unprepared<T>(change: &Change) -> Done<T> {
     Err(Refusal::new(Why::Protocol, "the journal", format!("the identity does not fit the change {change:?}")))
 }
 
 impl Kernel for LinuxKernel {
     fn prepare(&mut self, n: u64, change: &Change) -> Done<Identity> {
-        let spaces = &self.spaces;
-        match change {
-            Change::AddNetns(AddNetns { name, sysctls }) => self.unnamed.prepare(spaces, n, name, sysctls),
-            Change::AddLink(AddLink { ns, link }) => create::prepare(spaces, &mut self.marks, ns, link),
-            Change::SetLink(SetLink { ns, link, set }) => set::prepare(spaces, ns, link, set),
-            Change::AddAddr(_) | Change::AddRoute(_) => Ok(Identity::Spec),
-            Change::SetSysctl(SetSysctl { ns, key, value }) => sysctl::prepare(spaces, self.shared(ns), ns, key, value),
-            Change::EditRules(EditRules { ns, family, .. }) => self.netfilter.prepare(spaces, n, ns, *family),
-            Change::WriteFile(WriteFile { path, .. }) => self.files.prepare(path),
-            Change::Start(Start { ns, process }) => self.processes.prepare(spaces, n, ns, process),
-        }
+        each_kind!(change, kind => kind.prepare(self, n))
     }
 
     fn apply(&mut self, n: u64, change: &Change, identity: &Identity) -> Done<()> {
         if *identity == Identity::Already {
             return Ok(());
         }
-        let spaces = &self.spaces;
-        match (change, identity) {
-            (Change::AddNetns(AddNetns { name, .. }), _) => self.unnamed.apply(spaces, n, name),
-            (Change::AddLink(AddLink { ns, link }), _) => create::apply(spaces, ns, link, identity),
-            (Change::SetLink(SetLink { ns, link, set }), _) => set::apply(spaces, ns, link, set),
-            (Change::AddAddr(AddAddr { ns, link, addr }), _) => addr::apply(spaces, ns, link, *addr),
-            (Change::AddRoute(AddRoute { ns, route }), _) => route::apply(spaces, ns, route),
-            (Change::SetSysctl(SetSysctl { ns, key, value }), _) => {
-                sysctl::apply(spaces, self.shared(ns), ns, key, value)
-            }
-            (Change::EditRules(_), _) => self.netfilter.defer(spaces, n, change, identity),
-            (Change::WriteFile(WriteFile { path, text }), Identity::File { made_dirs }) => {
-                self.files.defer(n, path, text, made_dirs);
-                Ok(())
-            }
-            (Change::Start(_), _) => {
-                spaces.leave();
-                self.processes.release(n)
-            }
-            (Change::WriteFile(_), _) => unprepared(change),
-        }?;
+        each_kind!(change, kind => kind.apply(self, Entry { n, change, identity }))?;
         self.ours.note(change, identity);
         Ok(())
+    }
+
+    fn read(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Vec<Observed>>> {
+        let mut view = View::new(self);
+        let read = |entry: &Entry<'_>| each_kind!(entry.change, kind => kind.read(&mut view, entry.identity));
+        entries.iter().map(read).collect()
     }
 
     fn expect_netns(&mut self, sysctls: &[(String, String)], count: Option<usize>) {
@@ -279,15 +225,9 @@ impl Kernel for LinuxKernel {
     }
 
     fn undo_all(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
-        let links: Option<Vec<Made<'_>>> = entries.iter().map(|entry| Made::of(entry, &self.ours)).collect();
-        let undone = if let Some(links) = links {
-            delete::undo_all(&self.spaces, &links, self.ours.destinations())
-        } else if entries.iter().all(|entry| matches!(entry.change, Change::EditRules(_))) {
-            self.netfilter.undo_all(&self.spaces, entries)
-        } else if entries.iter().all(|entry| matches!(entry.change, Change::Start(_))) {
-            let processes: Vec<&Identity> = entries.iter().map(|entry| entry.identity).collect();
-            self.processes.undo_all(&processes)
-        } else {
+        // What can be undone together is of one kind.
+        let together = entries.first().and_then(|first| each_kind!(first.change, kind => kind.undo_all(self, entries)));
+        let Some(undone) = together else {
             return entries.iter().map(|entry| self.undo(*entry)).collect();
         };
         self.settle_undone(entries, &undone);

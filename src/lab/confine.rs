@@ -3,8 +3,7 @@
 use super::Lab;
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
-use crate::model::link::{AddLink, LinkKind};
-use crate::model::link_attr::{LinkSet, SetLink};
+use crate::model::kind::Kind;
 use crate::model::names::Ns;
 use std::collections::BTreeSet;
 
@@ -59,24 +58,12 @@ impl Lab {
         if self.denied.is_empty() {
             return Ok(());
         }
-        if self.denied.contains(&Right::Host) && touches_root(change) {
+        if self.denied.contains(&Right::Host) && change.spaces().contains(&Ns::Host) {
             return Err(Right::Host.refusal("change the lab's root namespace"));
         }
         if self.denied.contains(&Right::Files) && matches!(change, Change::WriteFile(_)) {
             return Err(Right::Files.refusal("write files"));
         }
         Ok(())
-    }
-}
-
-/// Whether a change is one of the lab's root namespace.
-fn touches_root(change: &Change) -> bool {
-    match change {
-        Change::AddNetns(_) | Change::WriteFile(_) => false,
-        Change::AddLink(AddLink { ns, link }) => {
-            *ns == Ns::Host || matches!(&link.kind, LinkKind::Veth { peer_ns, .. } if *peer_ns == Ns::Host)
-        }
-        Change::SetLink(SetLink { ns, set, .. }) => *ns == Ns::Host || *set == LinkSet::Ns(Ns::Host),
-        _ => change.ns() == Ns::Host,
     }
 }

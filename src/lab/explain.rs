@@ -1,21 +1,22 @@
 //! From a kernel's refusal to an error that a user can act on: it names the object, the namespace and the
 //! reason, says whose the thing in the way is, and what to do next.
 
-use super::Record;
 use super::stop::stopped;
+use super::{Made, Record};
 use crate::kernel::{Errno, Refusal, Why};
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
 use crate::model::error::{Class, OpError, Site, closest};
 use crate::model::file::WriteFile;
+use crate::model::kind::Kind;
 use crate::model::link::AddLink;
 use crate::model::link_attr::SetLink;
-use crate::model::names::Ns;
+use crate::model::names::{Ns, NsName};
 use crate::model::netns::AddNetns;
 use crate::model::process::Start;
-use crate::model::render;
 use crate::model::route::{AddRoute, Route};
 use crate::model::rules::EditRules;
+use crate::model::subject::{ADDRESS, FILE, ROUTE, Subject};
 use crate::model::sysctl::SetSysctl;
 
 mod exec;
@@ -31,13 +32,13 @@ pub use sysctl::sysctl;
 use sysctl::{is_of_record, unrecorded};
 
 /// Why a change was refused.
-pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
+pub fn change(refusal: &Refusal, change: &Change, made: &Made) -> OpError {
     let error = match change {
         Change::AddNetns(AddNetns { name, .. }) if refusal.is(Errno::EEXIST) => taken(
             OpError::new("netns::exists", format!("Namespace `{name}` already exists.")),
             &format!("Pick another name, or take the one that is there: `ns(\"{name}\")`."),
             "Pick another name. What this recipe did not make is never taken over; `ip netns del` removes one that nobody needs.",
-            maker(made, |c| matches!(c, Change::AddNetns(AddNetns { name: other, .. }) if other == name)),
+            made.site(&Subject::netns(Ns::Named(name.clone()))),
         ),
         Change::AddNetns(AddNetns { name, .. }) => {
             OpError::new("netns::refused", format!("Namespace `{name}` could not be made: {}.", reason(refusal)))
@@ -49,10 +50,7 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
                 OpError::new("addr::exists", format!("Interface `{link}` in {} already has {addr}.", place(ns))),
                 "Give it another address, or leave this call out.",
                 "Give it another address, or leave this call out.",
-                maker(
-                    made,
-                    |c| matches!(c, Change::AddAddr(AddAddr { ns: n, link: l, addr: a }) if n == ns && l == link && a == addr),
-                ),
+                made.site(&Subject::on(ns, link, ADDRESS, addr.to_string())),
             ),
             Some(Errno::ENODEV) => no_link(ns, link, made),
             Some(Errno::EINVAL) if addr.addr().is_ipv6() => OpError::new(
@@ -71,15 +69,13 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
         // Nothing to be done by hand: the sysctl itself was not refused.
         Change::SetSysctl(SetSysctl { ns, key, .. }) if is_of_record(refusal) => return unrecorded(refusal, ns, key),
         Change::SetSysctl(SetSysctl { ns, key, .. }) => sysctl(refusal, ns, key),
-        Change::EditRules(EditRules { edits, .. }) if refusal.words.contains("Chain already exists") => {
-            chain_exists(change, edits, made)
-        }
+        Change::EditRules(rules) if refusal.words.contains("Chain already exists") => chain_exists(rules, made),
         Change::EditRules(EditRules { ns, family, edits, .. }) => rules(refusal, ns, family.iptables(), edits),
         Change::WriteFile(WriteFile { path, .. }) if refusal.is(Errno::EEXIST) => taken(
             OpError::new("file::exists", format!("The file {} already exists.", path.display())),
             "Say everything in one call.",
             "It is left alone. Move it away, or do without this call.",
-            maker(made, |c| matches!(c, Change::WriteFile(WriteFile { path: other, .. }) if other == path)),
+            made.site(&Subject::of(&Ns::Host, FILE, path.display().to_string())),
         ),
         Change::WriteFile(WriteFile { path, .. }) => OpError::new(
             "file::refused",
@@ -92,12 +88,12 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
     if matches!(refusal.why, Why::NoTool | Why::Interrupted) {
         return error;
     }
-    error.command(render::headlines(change).join("\n"))
+    error.command(change.headlines().join("\n"))
 }
 
 /// Why a change could not be undone.
 pub fn undo(refusal: &Refusal, record: &Record) -> OpError {
-    let what = render::commands(&record.change).into_iter().next().unwrap_or_default();
+    let what = record.change.commands().into_iter().next().unwrap_or_default();
     let error = OpError::new("undo::refused", format!("`{what}` could not be undone: {}.", reason(refusal)));
     finish(error, refusal).class(Class::Leftover)
 }
@@ -107,14 +103,8 @@ pub fn plain(refusal: &Refusal, ns: &Ns) -> OpError {
     finish(OpError::new("kernel::refused", format!("In {}: {}.", place(ns), reason(refusal))), refusal)
 }
 
-fn no_netns(ns: &Ns, made: &[Record]) -> OpError {
-    let known: Vec<&str> = made
-        .iter()
-        .filter_map(|record| match &record.change {
-            Change::AddNetns(AddNetns { name, .. }) => Some(name.as_str()),
-            _ => None,
-        })
-        .collect();
+fn no_netns(ns: &Ns, made: &Made) -> OpError {
+    let known: Vec<&str> = made.namespaces().map(NsName::as_str).collect();
     let error = OpError::new("netns::unknown", format!("There is no namespace `{ns}`."));
     match closest(&ns.to_string(), known.iter().copied()) {
         Some(near) => error.help(format!("Did you mean `{near}`?")),
@@ -123,7 +113,7 @@ fn no_netns(ns: &Ns, made: &[Record]) -> OpError {
     }
 }
 
-fn add_route(refusal: &Refusal, ns: &Ns, route: &Route, made: &[Record]) -> OpError {
+fn add_route(refusal: &Refusal, ns: &Ns, route: &Route, made: &Made) -> OpError {
     let here = place(ns);
     let to =
         if route.to.prefix_len() == 0 { "the default route".to_owned() } else { format!("a route to {}", route.to) };
@@ -132,10 +122,7 @@ fn add_route(refusal: &Refusal, ns: &Ns, route: &Route, made: &[Record]) -> OpEr
             OpError::new("route::exists", format!("There is already {to} in {here}.")),
             "Give this one another metric (`#{ metric: 100 }`), or take the other away first: `del_route`.",
             "Give this one another metric: `#{ metric: 100 }`.",
-            maker(
-                made,
-                |c| matches!(c, Change::AddRoute(AddRoute { ns: n, route: r }) if n == ns && r.to == route.to && r.metric == route.metric),
-            ),
+            made.site(&Subject::of(ns, ROUTE, route.key())),
         ),
         Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH) => {
             let via = route.via.map_or_else(String::new, |via| via.to_string());
@@ -197,10 +184,6 @@ pub fn is_foreign(error: &OpError) -> bool {
 /// What an error says besides that something belongs to somebody else.
 pub fn known(error: &OpError) -> &str {
     error.0.message.strip_suffix(FOREIGN).unwrap_or(&error.0.message)
-}
-
-fn maker(made: &[Record], is_it: impl Fn(&Change) -> bool) -> Option<Site> {
-    made.iter().rev().find(|record| is_it(&record.change)).map(|record| record.site.clone())
 }
 
 /// How a recipe calls something in a namespace.

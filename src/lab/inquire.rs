@@ -7,7 +7,8 @@ use crate::model::error::OpResult;
 use crate::model::family::Family;
 use crate::model::names::{ChainName, IfName, Ns};
 use crate::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
-use crate::model::rules::Table;
+use crate::model::rules::{EditRules, Table};
+use crate::model::subject::MASQUERADED;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -42,12 +43,23 @@ impl Lab {
 
     /// The other end of a veth pair of this lab.
     pub fn other_end(&self, ns: &Ns, link: &IfName) -> Option<(Ns, IfName)> {
-        self.index.other_end(ns, link).cloned()
+        self.made.state().other_end(ns, link).cloned()
     }
 
     /// Whether a chain is one of this lab.
     pub fn has_chain(&self, ns: &Ns, family: Family, table: Table, chain: &ChainName) -> bool {
-        self.index.has_chain(ns, family, table, chain)
+        self.made.state().holder(&EditRules::chain(ns, family, table, chain.as_str())).is_some()
+    }
+
+    /// Whether the recipe masquerades all packets from a subnet.
+    pub fn masquerades(&self, ns: &Ns, net: &IpNet) -> bool {
+        let mut nets = self.made.state().keys_in(ns, MASQUERADED).filter_map(|key| key.parse::<IpNet>().ok());
+        nets.any(|masqueraded| masqueraded.contains(net))
+    }
+
+    /// The interface in `ns` at the other end of the pair on which this lab put an address.
+    pub fn end_towards(&self, ns: &Ns, ip: IpAddr) -> Option<IfName> {
+        self.made.state().end_towards(ns, ip).cloned()
     }
 
     /// Whether a namespace of that name is there.
@@ -95,7 +107,7 @@ impl Lab {
         let refused = |refusal| explain::plain(&refusal, &Ns::Host);
         let mut taken = self.kernel.used_subnets(&Ns::Host).map_err(refused)?;
         taken.extend(&self.chosen);
-        taken.extend(self.index.subnets());
+        taken.extend(self.made.state().subnets());
         let chosen = self.kernel.reserve_subnet(pool, prefix, &taken).map_err(refused)?;
         self.chosen.extend(chosen);
         Ok(chosen)

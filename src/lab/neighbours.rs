@@ -1,7 +1,7 @@
 //! The other labs on a machine, for errors about what is in the way: whose it is.
 
 use super::registry::{Mode, Place};
-use super::{Record, explain, store};
+use super::{Made, Record, explain, store};
 use crate::kernel::Refusal;
 use crate::model::change::Change;
 use crate::model::error::OpError;
@@ -26,7 +26,7 @@ impl Neighbours {
         }
         for (place, records) in self.records() {
             // The error as that lab would get it, which knows the line that made the thing.
-            let theirs = explain::change(refusal, change, &records);
+            let theirs = explain::change(refusal, change, &Made::of(records));
             if let Some((site, _)) = theirs.0.notes.first().filter(|_| !explain::is_foreign(&theirs)) {
                 let lab = place.name();
                 error.0.message =

@@ -5,6 +5,7 @@ use super::Record;
 use super::journal::State;
 use super::store::start_time;
 use crate::kernel::linux::boot::boot_id;
+use crate::model::kind::Kind;
 
 /// What a journal's lab is.
 #[derive(Debug, Clone, PartialEq)]

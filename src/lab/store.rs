@@ -13,6 +13,7 @@ use crate::kernel::linux::boot::boot_id;
 use crate::kernel::linux::process::procfs;
 use crate::kernel::{Errand, Errno};
 use crate::model::error::{Class, OpError, OpResult, io_words};
+use crate::model::kind::Kind;
 use crate::model::names::LabName;
 use durable::Durable;
 use std::fs::{File, OpenOptions, TryLockError};

@@ -11,8 +11,9 @@ mod show;
 pub mod tables;
 mod walk;
 
-use super::{Lab, Record, explain, stop::stopped};
+use super::{Lab, explain, stop::stopped};
 use crate::kernel::{Errno, Refusal, Why};
+use crate::lab::Made;
 use crate::model::error::{OpError, OpResult, Site};
 use crate::model::names::Ns;
 use crate::model::observe::Probe;
@@ -218,8 +219,8 @@ fn probe(question: &Question) -> Probe {
 }
 
 /// The change that made something, the last one first.
-fn maker(made: &[Record], is_it: impl Fn(&crate::model::change::Change) -> bool) -> Option<Site> {
-    made.iter().rev().find(|record| is_it(&record.change)).map(|record| record.site.clone())
+fn maker(made: &Made, is_it: impl Fn(&crate::model::change::Change) -> bool) -> Option<Site> {
+    made.records().rev().find(|record| is_it(&record.change)).map(|record| record.site.clone())
 }
 
 #[cfg(test)]

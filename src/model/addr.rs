@@ -1,6 +1,11 @@
 //! Addresses of interfaces.
 
+use crate::model::change::{Change, Identity};
+use crate::model::kind::{Kind, within};
+use crate::model::language::{iface, quoted};
 use crate::model::names::{IfName, Ns};
+use crate::model::shell::in_ns;
+use crate::model::subject::{ADDRESS, Fact, LinkAt, Need, Subject};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -13,4 +18,41 @@ pub struct AddAddr {
     pub link: IfName,
     /// The address with its prefix length.
     pub addr: IpNet,
+}
+
+impl Kind for AddAddr {
+    fn ns(&self) -> Ns {
+        self.ns.clone()
+    }
+
+    /// The kernel takes IPv6 addresses from an interface that goes down (ip-sysctl, `keep_addr_on_down`).
+    fn facts(&self, _identity: &Identity) -> Vec<Fact> {
+        let fact = Fact::made(Subject::on(&self.ns, &self.link, ADDRESS, self.addr.to_string()), "");
+        let at = (self.ns.clone(), self.link.clone());
+        vec![if self.addr.addr().is_ipv6() { fact.needs(Need::StaysUp(at)) } else { fact }]
+    }
+
+    fn repair(&self, _fact: &Fact) -> Option<Change> {
+        Some(Change::AddAddr(self.clone()))
+    }
+
+    fn follow(&mut self, now: &dyn Fn(&LinkAt) -> LinkAt) {
+        (self.ns, self.link) = now(&(self.ns.clone(), self.link.clone()));
+    }
+
+    fn commands(&self) -> Vec<String> {
+        vec![in_ns(&self.ns, &format!("ip address add {} dev {}", self.addr, self.link))]
+    }
+
+    fn undo_commands(&self, _identity: &Identity) -> Vec<String> {
+        vec![in_ns(&self.ns, &format!("ip address del {} dev {}", self.addr, self.link))]
+    }
+
+    fn calls(&self) -> Vec<String> {
+        vec![format!("{}.addr({})", iface(&self.ns, &self.link), quoted(&self.addr.to_string()))]
+    }
+
+    fn touches(&self) -> (&'static str, Vec<String>) {
+        ("address", vec![within(&self.ns, self.addr)])
+    }
 }

@@ -1,19 +1,21 @@
 //! The changes that a lab is made of, as plain data.
 //!
 //! A [`Change`] can be applied and undone (by a [`Kernel`](crate::kernel::Kernel)), written to the journal,
-//! rendered as the shell command that does the same ([`render`](crate::model::render)) and compared. With the
+//! rendered as the shell command that does the same and compared ([`Kind`]). With the
 //! [`Identity`] that was recorded before it was made it says what must still be true for us to undo it.
 
 use crate::model::addr::AddAddr;
 use crate::model::file::WriteFile;
+use crate::model::kind::{IdentitySource, Kind, Phase};
 use crate::model::link::AddLink;
 use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::mac::Mac;
 use crate::model::names::Ns;
 use crate::model::netns::AddNetns;
-use crate::model::process::Start;
+use crate::model::process::{NewProcess, Start};
 use crate::model::route::AddRoute;
 use crate::model::rules::EditRules;
+use crate::model::subject::{Fact, LinkAt, Subject};
 use crate::model::sysctl::SetSysctl;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -99,23 +101,111 @@ pub enum Identity {
     Already,
 }
 
+/// The one place that tells kinds of change apart: `$body` with `$kind` bound to the change's own struct.
+macro_rules! each_kind {
+    ($change:expr, $kind:ident => $body:expr) => {
+        match $change {
+            $crate::model::change::Change::AddNetns($kind) => $body,
+            $crate::model::change::Change::AddLink($kind) => $body,
+            $crate::model::change::Change::SetLink($kind) => $body,
+            $crate::model::change::Change::AddAddr($kind) => $body,
+            $crate::model::change::Change::AddRoute($kind) => $body,
+            $crate::model::change::Change::SetSysctl($kind) => $body,
+            $crate::model::change::Change::EditRules($kind) => $body,
+            $crate::model::change::Change::WriteFile($kind) => $body,
+            $crate::model::change::Change::Start($kind) => $body,
+        }
+    };
+}
+
+pub(crate) use each_kind;
+
 impl Change {
-    /// The namespace that the change acts in.
-    pub fn ns(&self) -> Ns {
-        match self {
-            Change::AddNetns(_) | Change::WriteFile(_) => Ns::Host,
-            Change::AddLink(AddLink { ns, .. })
-            | Change::SetLink(SetLink { ns, .. })
-            | Change::AddAddr(AddAddr { ns, .. })
-            | Change::AddRoute(AddRoute { ns, .. })
-            | Change::SetSysctl(SetSysctl { ns, .. })
-            | Change::EditRules(EditRules { ns, .. })
-            | Change::Start(Start { ns, .. }) => ns.clone(),
+    /// The process that it starts, if it is that kind of change.
+    pub fn process(&self) -> Option<&NewProcess> {
+        if let Change::Start(start) = self { Some(&start.process) } else { None }
+    }
+}
+
+impl Identity {
+    /// The same with the hardware addresses of an interface that was there before.
+    #[must_use]
+    pub fn like(self, before: &Identity) -> Identity {
+        match (self, before) {
+            (Identity::Link { cookie, group, .. }, Identity::Link { mac, peer, .. }) => {
+                Identity::Link { cookie, mac: *mac, peer: *peer, group }
+            }
+            (identity, _) => identity,
         }
     }
+}
 
-    /// Whether what it changes outlives a reboot, so that its journal records must reach the disk.
-    pub fn is_on_disk(&self) -> bool {
-        matches!(self, Change::WriteFile(_))
+impl Kind for Change {
+    fn ns(&self) -> Ns {
+        each_kind!(self, kind => kind.ns())
+    }
+
+    fn spaces(&self) -> Vec<Ns> {
+        each_kind!(self, kind => kind.spaces())
+    }
+
+    fn facts(&self, identity: &Identity) -> Vec<Fact> {
+        each_kind!(self, kind => kind.facts(identity))
+    }
+
+    fn identity(&self, source: &mut dyn IdentitySource, before: Option<&str>) -> Identity {
+        each_kind!(self, kind => kind.identity(source, before))
+    }
+
+    fn initial(&self, subject: &Subject) -> Option<String> {
+        each_kind!(self, kind => kind.initial(subject))
+    }
+
+    fn repair(&self, fact: &Fact) -> Option<Change> {
+        each_kind!(self, kind => kind.repair(fact))
+    }
+
+    fn may_drop(&self) -> bool {
+        each_kind!(self, kind => kind.may_drop())
+    }
+
+    fn order(&self) -> Option<Subject> {
+        each_kind!(self, kind => kind.order())
+    }
+
+    fn phase(&self) -> Phase {
+        each_kind!(self, kind => kind.phase())
+    }
+
+    fn falls_with(&self) -> Vec<Subject> {
+        each_kind!(self, kind => kind.falls_with())
+    }
+
+    fn follow(&mut self, now: &dyn Fn(&LinkAt) -> LinkAt) {
+        each_kind!(self, kind => kind.follow(now));
+    }
+
+    fn commands(&self) -> Vec<String> {
+        each_kind!(self, kind => kind.commands())
+    }
+
+    fn headlines(&self) -> Vec<String> {
+        each_kind!(self, kind => kind.headlines())
+    }
+
+    fn undo_commands(&self, identity: &Identity) -> Vec<String> {
+        each_kind!(self, kind => kind.undo_commands(identity))
+    }
+
+    fn calls(&self) -> Vec<String> {
+        each_kind!(self, kind => kind.calls())
+    }
+
+    fn touches(&self) -> (&'static str, Vec<String>) {
+        each_kind!(self, kind => kind.touches())
+    }
+
+    fn is_on_disk(&self) -> bool {
+        each_kind!(self, kind => kind.is_on_disk())
     }
 }

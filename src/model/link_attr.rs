@@ -1,8 +1,18 @@
 //! Attributes of interfaces.
 
+use crate::model::change::{Change, Identity};
+use crate::model::kind::{IdentitySource, Kind, within};
+use crate::model::language::{iface, quoted};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
+use crate::model::shell::in_ns;
+use crate::model::subject::{Fact, LinkAt, MAC, MASTER, MTU, NAME, Need, PLACE, Subject, UP};
 use serde::{Deserialize, Serialize};
+
+/// Whether a bridge's port sends frames back.
+pub(crate) const HAIRPIN: &str = "hairpin";
+/// How an interface makes its IPv6 link-local address.
+pub(crate) const LINK_LOCAL: &str = "addrgenmode";
 
 /// Set one attribute of an interface.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,4 +45,192 @@ pub enum LinkSet {
     Hairpin(bool),
     /// How the kernel makes its IPv6 link-local address: `true` for EUI-64, `false` for none.
     LinkLocal(bool),
+}
+
+impl LinkSet {
+    /// What it is about.
+    pub fn what(&self) -> &'static str {
+        match self {
+            LinkSet::Up(_) => UP,
+            LinkSet::Mtu(_) => MTU,
+            LinkSet::Mac(_) => MAC,
+            LinkSet::Master(_) => MASTER,
+            LinkSet::Name(_) => NAME,
+            LinkSet::Ns(_) => PLACE,
+            LinkSet::Hairpin(_) => HAIRPIN,
+            LinkSet::LinkLocal(_) => LINK_LOCAL,
+        }
+    }
+
+    /// The value as text.
+    pub fn value(&self) -> String {
+        let on_off = |on: bool| if on { "on" } else { "off" }.to_owned();
+        match self {
+            LinkSet::Up(up) => if *up { "up" } else { "down" }.to_owned(),
+            LinkSet::Mtu(mtu) => mtu.to_string(),
+            LinkSet::Mac(mac) => mac.to_string(),
+            LinkSet::Master(master) => master.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string),
+            LinkSet::Name(name) => name.to_string(),
+            LinkSet::Ns(ns) => ns.to_string(),
+            LinkSet::Hairpin(on) => on_off(*on),
+            LinkSet::LinkLocal(on) => if *on { "eui64" } else { "none" }.to_owned(),
+        }
+    }
+
+    /// The attribute and its value as ip-link(8) and bridge(8) have them.
+    pub fn words(&self) -> String {
+        let value = self.value();
+        match self {
+            LinkSet::Up(_) => value,
+            LinkSet::Mtu(_) => format!("mtu {value}"),
+            LinkSet::Mac(_) => format!("address {value}"),
+            LinkSet::Master(Some(_)) => format!("master {value}"),
+            LinkSet::Master(None) => "nomaster".to_owned(),
+            LinkSet::Name(_) => format!("name {value}"),
+            LinkSet::Ns(Ns::Named(_)) => format!("netns {value}"),
+            LinkSet::Ns(Ns::Host) => "netns 1".to_owned(),
+            LinkSet::Hairpin(_) => format!("hairpin {value}"),
+            LinkSet::LinkLocal(_) => format!("addrgenmode {value}"),
+        }
+    }
+
+    /// The same attribute with the value that this text says; none if it says none.
+    pub fn parse(&self, text: &str) -> Option<LinkSet> {
+        Some(match self {
+            LinkSet::Up(_) => LinkSet::Up(text == "up"),
+            LinkSet::Mtu(_) => LinkSet::Mtu(text.parse().ok()?),
+            LinkSet::Mac(_) => LinkSet::Mac(text.parse().ok()?),
+            LinkSet::Master(_) if text == "none" => LinkSet::Master(None),
+            LinkSet::Master(_) => LinkSet::Master(Some(IfName::new(text).ok()?)),
+            LinkSet::Name(_) => LinkSet::Name(IfName::new(text).ok()?),
+            LinkSet::Ns(_) => LinkSet::Ns(text.parse().ok()?),
+            LinkSet::Hairpin(_) => LinkSet::Hairpin(text == "on"),
+            LinkSet::LinkLocal(_) => LinkSet::LinkLocal(text == "eui64"),
+        })
+    }
+}
+
+impl SetLink {
+    /// Where the interface is and what it is called once the attribute is set.
+    pub fn after(&self) -> (&Ns, &IfName) {
+        match &self.set {
+            LinkSet::Name(new) => (&self.ns, new),
+            LinkSet::Ns(to) => (to, &self.link),
+            LinkSet::Up(_)
+            | LinkSet::Mtu(_)
+            | LinkSet::Mac(_)
+            | LinkSet::Master(_)
+            | LinkSet::Hairpin(_)
+            | LinkSet::LinkLocal(_) => (&self.ns, &self.link),
+        }
+    }
+}
+
+impl Kind for SetLink {
+    fn ns(&self) -> Ns {
+        self.ns.clone()
+    }
+
+    fn spaces(&self) -> Vec<Ns> {
+        match &self.set {
+            LinkSet::Ns(to) => vec![self.ns.clone(), to.clone()],
+            LinkSet::Up(_)
+            | LinkSet::Mtu(_)
+            | LinkSet::Mac(_)
+            | LinkSet::Master(_)
+            | LinkSet::Name(_)
+            | LinkSet::Hairpin(_)
+            | LinkSet::LinkLocal(_) => vec![self.ns.clone()],
+        }
+    }
+
+    fn facts(&self, _identity: &Identity) -> Vec<Fact> {
+        let subject = Subject::on(&self.ns, &self.link, self.set.what(), String::new());
+        vec![match &self.set {
+            LinkSet::Master(Some(master)) => Fact::joined(subject, &(self.ns.clone(), master.clone())),
+            LinkSet::Ns(to) => Fact::set(subject, self.set.value())
+                .needs(Need::Stands(Subject::netns(to.clone())))
+                .needs(Need::Free(Subject::link(to, &self.link))),
+            LinkSet::Name(name) => {
+                Fact::set(subject, self.set.value()).needs(Need::Free(Subject::link(&self.ns, name)))
+            }
+            LinkSet::Up(_)
+            | LinkSet::Mtu(_)
+            | LinkSet::Mac(_)
+            | LinkSet::Master(None)
+            | LinkSet::Hairpin(_)
+            | LinkSet::LinkLocal(_) => Fact::set(subject, self.set.value()),
+        }]
+    }
+
+    fn identity(&self, _source: &mut dyn IdentitySource, before: Option<&str>) -> Identity {
+        match before.and_then(|text| self.set.parse(text)) {
+            Some(now) if now == self.set => Identity::Already,
+            Some(now) => Identity::Was(now),
+            None => Identity::Spec,
+        }
+    }
+
+    fn repair(&self, _fact: &Fact) -> Option<Change> {
+        let stays = !matches!(self.set, LinkSet::Name(_) | LinkSet::Ns(_));
+        stays.then(|| Change::SetLink(self.clone()))
+    }
+
+    fn may_drop(&self) -> bool {
+        match self.set {
+            LinkSet::Up(false) | LinkSet::Ns(_) | LinkSet::Name(_) | LinkSet::Mtu(_) | LinkSet::Master(_) => true,
+            LinkSet::Up(true) | LinkSet::Mac(_) | LinkSet::Hairpin(_) | LinkSet::LinkLocal(_) => false,
+        }
+    }
+
+    /// A rename or a move is undone where it led to, which is where the names of its time are right.
+    fn follow(&mut self, now: &dyn Fn(&LinkAt) -> LinkAt) {
+        match &mut self.set {
+            LinkSet::Name(_) | LinkSet::Ns(_) => return,
+            LinkSet::Master(Some(master)) => *master = now(&(self.ns.clone(), master.clone())).1,
+            LinkSet::Up(_)
+            | LinkSet::Mtu(_)
+            | LinkSet::Mac(_)
+            | LinkSet::Master(None)
+            | LinkSet::Hairpin(_)
+            | LinkSet::LinkLocal(_) => {}
+        }
+        (self.ns, self.link) = now(&(self.ns.clone(), self.link.clone()));
+    }
+
+    fn commands(&self) -> Vec<String> {
+        vec![set_link(&self.ns, &self.link, &self.set)]
+    }
+
+    fn undo_commands(&self, identity: &Identity) -> Vec<String> {
+        let Identity::Was(old) = identity else { return Vec::new() };
+        let (ns, link) = self.after();
+        vec![set_link(ns, link, old)]
+    }
+
+    fn calls(&self) -> Vec<String> {
+        let setter = match &self.set {
+            LinkSet::Up(true) => "up()".to_owned(),
+            LinkSet::Up(false) => "down()".to_owned(),
+            LinkSet::Mtu(mtu) => format!("mtu({mtu})"),
+            LinkSet::Mac(mac) => format!("mac({})", quoted(&mac.to_string())),
+            LinkSet::Master(Some(master)) => format!("master({})", quoted(master.as_str())),
+            LinkSet::Master(None) => "no_master()".to_owned(),
+            LinkSet::Name(name) => format!("rename({})", quoted(name.as_str())),
+            LinkSet::Ns(ns) => format!("move_to({})", quoted(&ns.to_string())),
+            LinkSet::Hairpin(on) => format!("hairpin({on})"),
+            LinkSet::LinkLocal(on) => format!("link_local({on})"),
+        };
+        vec![format!("{}.{setter}", iface(&self.ns, &self.link))]
+    }
+
+    fn touches(&self) -> (&'static str, Vec<String>) {
+        ("interface", vec![within(&self.ns, &self.link)])
+    }
+}
+
+/// The command that sets an attribute.
+pub(super) fn set_link(ns: &Ns, link: &IfName, set: &LinkSet) -> String {
+    let tool = if matches!(set, LinkSet::Hairpin(_)) { "bridge link" } else { "ip link" };
+    in_ns(ns, &format!("{tool} set dev {link} {}", set.words()))
 }

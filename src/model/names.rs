@@ -241,6 +241,14 @@ impl fmt::Display for Ns {
     }
 }
 
+impl std::str::FromStr for Ns {
+    type Err = OpError;
+    /// Reads what [`Ns`] prints.
+    fn from_str(text: &str) -> Result<Ns, OpError> {
+        if text == "host" { Ok(Ns::Host) } else { NsName::new(text).map(Ns::Named) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

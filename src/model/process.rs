@@ -1,6 +1,11 @@
 //! Processes.
 
+use crate::model::change::Identity;
+use crate::model::kind::{IdentitySource, Kind, Phase, within};
+use crate::model::language::{list, of, options, quoted};
 use crate::model::names::Ns;
+use crate::model::shell::{args, in_ns, line};
+use crate::model::subject::{Fact, LinkAt, PROCESS, Subject};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -26,4 +31,63 @@ pub struct NewProcess {
     /// Its working folder; the recipe's where none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<PathBuf>,
+}
+
+impl Kind for Start {
+    fn ns(&self) -> Ns {
+        self.ns.clone()
+    }
+
+    fn facts(&self, _identity: &Identity) -> Vec<Fact> {
+        vec![Fact::made(Subject::of(&self.ns, PROCESS, self.process.name.clone()), "")]
+    }
+
+    fn identity(&self, source: &mut dyn IdentitySource, _before: Option<&str>) -> Identity {
+        let pid = i32::try_from(source.number()).unwrap_or(i32::MAX);
+        Identity::Process { pid, start: 1, log: PathBuf::from("/dev/null"), mark: String::new() }
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::Processes
+    }
+
+    /// A process keeps its namespace alive.
+    fn falls_with(&self) -> Vec<Subject> {
+        Vec::new()
+    }
+
+    fn follow(&mut self, _now: &dyn Fn(&LinkAt) -> LinkAt) {}
+
+    fn commands(&self) -> Vec<String> {
+        let NewProcess { env, argv, .. } = &self.process;
+        let env: Vec<String> = env.iter().map(|(key, value)| args(&[format!("{key}={value}")])).collect();
+        let prefix = if env.is_empty() { String::new() } else { format!("env {} ", env.join(" ")) };
+        // The built-in servers are this program.
+        let argv: Vec<&str> = argv.iter().map(|word| if word == "/proc/self/exe" { "rhailab" } else { word }).collect();
+        vec![format!("{} &", in_ns(&self.ns, &format!("{prefix}{}", line(&argv))))]
+    }
+
+    fn undo_commands(&self, identity: &Identity) -> Vec<String> {
+        let Identity::Process { pid, .. } = identity else { return Vec::new() };
+        vec![format!("kill {pid}")]
+    }
+
+    fn calls(&self) -> Vec<String> {
+        let process = &self.process;
+        let env = process.env.iter().map(|(name, value)| format!("{}: {}", quoted(name), quoted(value)));
+        let env = env.collect::<Vec<_>>().join(", ");
+        // A name that begins with a number was made of it, and is another one in another run.
+        let is_numbered = process.name.split('-').next().is_some_and(|word| word.parse::<u64>().is_ok());
+        let options = options(&[
+            ("name", (!is_numbered).then(|| quoted(&process.name))),
+            ("env", (!env.is_empty()).then(|| format!("#{{ {env} }}"))),
+            ("cwd", process.cwd.as_ref().map(|cwd| quoted(&cwd.display().to_string()))),
+        ]);
+        let words = list(process.argv.iter().map(String::as_str));
+        vec![format!("{}start({words}{options})", of(&self.ns))]
+    }
+
+    fn touches(&self) -> (&'static str, Vec<String>) {
+        ("process", vec![within(&self.ns, &self.process.name)])
+    }
 }

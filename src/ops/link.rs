@@ -5,7 +5,7 @@ use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::{LinkHandle, Value};
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
-use crate::model::link::{AddLink, LinkKind, NewLink};
+use crate::model::link::{AddLink, Attr, NewLink};
 use crate::model::names::{IfName, Ns};
 
 const MTU: Opt = Opt { name: "mtu", ty: Ty::Int, default: "the kind's own", doc: "the MTU in bytes" };
@@ -164,12 +164,9 @@ fn veth(call: &mut Call<'_>) -> OpResult<Value> {
     let peer_ns = call.args.or("peer_ns", ns.clone())?;
     two_names((&ns, &name), (&peer_ns, &peer), "peer")?;
     let link = NewLink {
-        name: name.clone(),
-        kind: LinkKind::Veth { peer: peer.clone(), peer_ns: peer_ns.clone() },
         mtu: mtu_option(call)?,
         mac: call.args.opt("mac")?,
-        master: None,
-        up: false,
+        ..NewLink::veth(name.clone(), peer.clone(), peer_ns.clone())
     };
     let made = call.commit(vec![Change::AddLink(AddLink { ns: ns.clone(), link })])?.first().copied();
     Ok(Value::Pair(LinkHandle::new(ns, name, made), LinkHandle::new(peer_ns, peer, made)))
@@ -178,14 +175,9 @@ fn veth(call: &mut Call<'_>) -> OpResult<Value> {
 fn bridge(call: &mut Call<'_>) -> OpResult<Value> {
     let ns = call.ns()?;
     let name: IfName = call.args.req("name")?;
-    let link = NewLink {
-        name: name.clone(),
-        kind: LinkKind::Bridge { stp: call.args.or("stp", false)? },
-        mtu: mtu_option(call)?,
-        mac: call.args.opt("mac")?,
-        master: None,
-        up: false,
-    };
+    let (mtu, mac) = (mtu_option(call)?, call.args.opt("mac")?);
+    let link = NewLink { mtu, mac, ..NewLink::bridge(name.clone()) }
+        .with("stp", Some(Attr::Bool(call.args.or("stp", false)?)));
     let made = call.commit(vec![Change::AddLink(AddLink { ns: ns.clone(), link })])?.first().copied();
     Ok(Value::Link(LinkHandle::new(ns, name, made)))
 }

@@ -10,6 +10,7 @@ use crate::model::error::{OpError, OpResult};
 use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
+use crate::model::subject::{ADDRESS, Subject};
 use std::net::IpAddr;
 
 /// The functions of this family.
@@ -207,11 +208,8 @@ fn del_addr(call: &mut Call<'_>) -> OpResult<Value> {
     let link = call.link()?;
     let place = link.place();
     let address = if_addr(call.args.req("address")?)?;
-    let ours = call.lab.records().iter().rev().find(|record| {
-        matches!(&record.change, Change::AddAddr(AddAddr { ns, link, addr })
-            if *ns == place.ns && *link == place.name && *addr == address)
-    });
-    match ours.map(|record| record.n) {
+    let subject = Subject::on(&place.ns, &place.name, ADDRESS, address.to_string());
+    match call.lab.state().holder(&subject) {
         Some(n) => call.lab.revert(n).map(|()| Value::Link(link)),
         None => Err(OpError::new(
             "addr::not_ours",

@@ -105,7 +105,6 @@ fn ns(call: &mut Call<'_>) -> OpResult<Value> {
     let made: Vec<String> = call
         .lab
         .records()
-        .iter()
         .filter_map(|record| match &record.change {
             Change::AddNetns(AddNetns { name, .. }) => Some(name.to_string()),
             _ => None,
@@ -121,7 +120,7 @@ fn ns(call: &mut Call<'_>) -> OpResult<Value> {
 fn del(call: &mut Call<'_>) -> OpResult<Value> {
     let ns = call.ns()?;
     let made =
-        call.lab.records().iter().rev().find(
+        call.lab.records().rev().find(
             |record| matches!(&record.change, Change::AddNetns(AddNetns { name, .. }) if Some(name) == ns.name()),
         );
     match made.map(|record| record.n) {

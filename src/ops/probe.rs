@@ -328,7 +328,7 @@ fn http_get(call: &mut Call<'_>) -> OpResult<Value> {
 /// A name's address in the hosts file that the recipe wrote for a namespace.
 fn lookup(call: &Call<'_>, ns: &Ns, name: &str) -> Option<IpAddr> {
     let path = super::files::etc_path(ns, "hosts")?;
-    let text = call.lab.records().iter().rev().find_map(|record| match &record.change {
+    let text = call.lab.records().rev().find_map(|record| match &record.change {
         Change::WriteFile(WriteFile { path: other, text }) if *other == path => Some(text.as_str()),
         _ => None,
     })?;

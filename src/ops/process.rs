@@ -205,7 +205,7 @@ pub(super) fn launch(
 /// Where the recipe started the process of that name.
 pub(super) fn started(call: &Call<'_>, name: &str) -> Option<Site> {
     let is_it = |change: &Change| matches!(change, Change::Start(Start { process, .. }) if process.name == name);
-    call.lab.records().iter().find(|record| is_it(&record.change)).map(|record| record.site.clone())
+    call.lab.records().find(|record| is_it(&record.change)).map(|record| record.site.clone())
 }
 
 pub(super) fn log_of(process: &Process) -> String {

@@ -8,7 +8,7 @@ use super::value::{LinkHandle, Value};
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
-use crate::model::link::{AddLink, LinkKind, NewLink};
+use crate::model::link::{AddLink, NewLink};
 use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{IfName, Ns, proposal};
 use crate::model::route::{AddRoute, Route};
@@ -199,7 +199,7 @@ fn del_route(call: &mut Call<'_>) -> OpResult<Value> {
     let here = call.ns()?;
     let metric = metric(call)?;
     let given: Value = call.args.req("to")?;
-    let ours = call.lab.records().iter().rev().find(|record| match &record.change {
+    let ours = call.lab.records().rev().find(|record| match &record.change {
         Change::AddRoute(AddRoute { ns, route }) if *ns == here && (metric.is_none() || route.metric == metric) => {
             match &given {
                 Value::Subnet(net) => route.to == *net,
@@ -244,12 +244,10 @@ fn attach(call: &mut Call<'_>) -> OpResult<Value> {
         .arg("address"));
     }
     let veth = NewLink {
-        name: port,
-        kind: LinkKind::Veth { peer: name.clone(), peer_ns: ns.clone() },
         mtu: mtu_option(call)?,
-        mac: None,
         master: Some(bridge.name),
         up: true,
+        ..NewLink::veth(port, name.clone(), ns.clone())
     };
     let mut changes = vec![
         Change::AddLink(AddLink { ns: bridge.ns, link: veth }),
@@ -298,14 +296,7 @@ fn link(call: &mut Call<'_>) -> OpResult<Value> {
     };
     let (a_name, b_name) = (named("a_name", &b)?, named("b_name", &a)?);
     two_names((&a, &a_name), (&b, &b_name), "b")?;
-    let veth = NewLink {
-        name: a_name.clone(),
-        kind: LinkKind::Veth { peer: b_name.clone(), peer_ns: b.clone() },
-        mtu: mtu_option(call)?,
-        mac: None,
-        master: None,
-        up: true,
-    };
+    let veth = NewLink { mtu: mtu_option(call)?, up: true, ..NewLink::veth(a_name.clone(), b_name.clone(), b.clone()) };
     let made = call
         .commit(vec![
             Change::AddLink(AddLink { ns: a.clone(), link: veth }),

@@ -249,7 +249,7 @@ fn refuse_twice(call: &Call<'_>, ns: &Ns, endpoint: Endpoint, chain: &ChainName)
         matches!(change, Change::EditRules(EditRules { ns: there, family: its, table: Table::Nat, edits })
             if there == ns && *its == family && edits.contains(&new))
     };
-    let Some(record) = call.lab.records().iter().find(|record| is_it(&record.change)) else { return Ok(()) };
+    let Some(record) = call.lab.records().find(|record| is_it(&record.change)) else { return Ok(()) };
     Err(OpError::new("vip::exists", format!("There is already a virtual IP with the chain `{chain}` in `{ns}`."))
         .help("Move that one with `.retarget(…)`, or delete it first with `.del()`. Another one needs another `name`.")
         .note(record.site.clone(), "made here before"))
@@ -312,7 +312,7 @@ fn del(call: &mut Call<'_>) -> OpResult<Value> {
     let mut changes = std::mem::take(&mut vip.state.borrow_mut().changes);
     if others_have_its_address(call.lab, &vip, &changes) {
         let is_route = |record: &Record| matches!(record.change, Change::AddRoute(_));
-        let routes: Vec<u64> = call.lab.records().iter().filter(|r| is_route(r)).map(|r| r.n).collect();
+        let routes: Vec<u64> = call.lab.records().filter(|r| is_route(r)).map(|r| r.n).collect();
         changes.retain(|n| !routes.contains(n));
     }
     call.lab.revert_all(&changes)?;
@@ -323,7 +323,7 @@ fn del(call: &mut Call<'_>) -> OpResult<Value> {
 fn others_have_its_address(lab: &Lab, vip: &Vip, own: &[u64]) -> bool {
     let ip = vip.endpoint.addr.ip().to_string();
     let sends = |edit: &RuleEdit| matches!(edit, RuleEdit::Append { words, .. } if words.starts_with(&["--destination".into(), ip.clone()]));
-    lab.records().iter().any(|record| match &record.change {
+    lab.records().any(|record| match &record.change {
         Change::EditRules(EditRules { ns, edits, .. }) => {
             *ns == vip.ns && !own.contains(&record.n) && edits.iter().any(sends)
         }

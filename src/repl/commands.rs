@@ -3,11 +3,12 @@
 mod keep;
 mod look;
 
-use super::entry::Balance;
+use super::entry::sentence;
 use super::{Done, Next, Repl, usage};
 use crate::cli::engine::{self, Trouble};
 use crate::cli::exec::namespace;
 use crate::cli::style::Ink;
+use crate::lab::Restored;
 use crate::lab::sandbox;
 use crate::model::error::{OpError, closest};
 use crate::model::observe;
@@ -156,7 +157,7 @@ impl Repl<'_> {
     fn repeat(
         &mut self,
         count: &str,
-        mut act: impl FnMut(&mut Self) -> Result<Option<(String, Balance)>, Trouble>,
+        mut act: impl FnMut(&mut Self) -> Result<Option<(String, Restored)>, Trouble>,
         what: &str,
         none: &str,
     ) -> Result<(), Trouble> {
@@ -168,7 +169,7 @@ impl Repl<'_> {
         };
         for number in 0..count {
             match act(self)? {
-                Some((text, balance)) => self.tell_back(&text, what, &balance),
+                Some((text, restored)) => self.tell_back(&text, what, &restored),
                 None if number == 0 => return Err(usage(none, "`:journal` shows what stands.").into()),
                 None => break,
             }
@@ -176,11 +177,11 @@ impl Repl<'_> {
         Ok(())
     }
 
-    fn tell_back(&self, text: &str, what: &str, balance: &Balance) {
+    fn tell_back(&self, text: &str, what: &str, restored: &Restored) {
         let mut lines = text.trim().lines();
         let first = lines.next().unwrap_or_default();
         let more = if lines.next().is_some() { " …" } else { "" };
-        let sentence = balance.sentence().unwrap_or_else(|| "no change of the lab".to_owned());
+        let sentence = sentence(restored).unwrap_or_else(|| "no change of the lab".to_owned());
         let style = self.manner.context.stderr();
         self.note(&format!("{what}: {first}{more}   {}", style.paint(Ink::Faint, &format!("# {sentence}"))));
     }
@@ -197,8 +198,8 @@ impl Repl<'_> {
             .into());
         };
         for _ in 0..count {
-            if let Some((text, balance)) = self.undo()? {
-                self.tell_back(&text, "taken back", &balance);
+            if let Some((text, restored)) = self.undo()? {
+                self.tell_back(&text, "taken back", &restored);
             }
         }
         if count == 0 {

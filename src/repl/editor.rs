@@ -4,11 +4,7 @@ use super::commands::{self, Arg};
 use crate::cli::style::Style;
 use crate::kernel::interrupt::{self, Aloud};
 use crate::lab::Lab;
-use crate::model::change::Change;
 use crate::model::error::{Class, OpError, OpResult};
-use crate::model::link::{AddLink, LinkKind};
-use crate::model::link_attr::{LinkSet, SetLink};
-use crate::model::netns::AddNetns;
 use crate::script::complete::{CandidateKind, complete};
 use crate::script::describe::signatures;
 use crate::script::page::{Live, Page};
@@ -140,19 +136,10 @@ struct Names {
 impl Names {
     /// From the changes that stand, which takes no look at the kernel.
     fn of(lab: &Lab) -> Names {
-        let mut names = Names::default();
-        for record in lab.records() {
-            match &record.change {
-                Change::AddNetns(AddNetns { name, .. }) => names.namespaces.push(name.to_string()),
-                Change::AddLink(AddLink { link, .. }) => {
-                    names.links.push(link.name.to_string());
-                    if let LinkKind::Veth { peer, .. } = &link.kind {
-                        names.links.push(peer.to_string());
-                    }
-                }
-                Change::SetLink(SetLink { set: LinkSet::Name(name), .. }) => names.links.push(name.to_string()),
-                _ => {}
-            }
+        let namespaces = lab.made().namespaces().map(ToString::to_string).collect();
+        let mut names = Names { namespaces, ..Names::default() };
+        for ns in lab.state().spaces() {
+            names.links.extend(lab.state().links_in(ns).map(ToString::to_string));
         }
         names.links.sort();
         names.links.dedup();

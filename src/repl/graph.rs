@@ -2,10 +2,11 @@
 
 use super::Repl;
 use crate::cli::style::Ink;
+use crate::lab::Record;
 use crate::model::change::{Change, Identity};
 use crate::model::error::OpResult;
+use crate::model::kind::Kind;
 use crate::model::names::Ns;
-use crate::model::netns::AddNetns;
 use crate::model::observe::{LinkInfo, ProcState};
 use crate::model::process::Start;
 use std::collections::BTreeSet;
@@ -15,14 +16,9 @@ impl Repl<'_> {
     pub(super) fn graph(&self) -> OpResult<String> {
         let mut lab = self.lab.borrow_mut();
         lab.settle()?;
-        let records = lab.records().to_vec();
-        let mut spaces: BTreeSet<Ns> = BTreeSet::from([Ns::Host]);
-        for record in &records {
-            spaces.insert(record.change.ns());
-            if let Change::AddNetns(AddNetns { name, .. }) = &record.change {
-                spaces.insert(Ns::Named(name.clone()));
-            }
-        }
+        let processes: Vec<Record> = lab.made().processes().cloned().collect();
+        let mut spaces: BTreeSet<Ns> = lab.state().spaces().into_iter().cloned().collect();
+        spaces.insert(Ns::Host);
         let style = self.style();
         let mut text = String::new();
         for ns in spaces {
@@ -37,7 +33,7 @@ impl Repl<'_> {
                 let ports = network.links.iter().filter(|port| port.master == Some(link.index));
                 lines.extend(ports.map(|port| (1, self.link_line(&lab, &ns, port))));
             }
-            for record in records.iter().filter(|record| record.change.ns() == ns) {
+            for record in processes.iter().filter(|record| record.change.ns() == ns) {
                 let (Change::Start(Start { process, .. }), Identity::Process { pid, .. }) =
                     (&record.change, &record.identity)
                 else {

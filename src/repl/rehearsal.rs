@@ -6,18 +6,19 @@ use crate::cli::engine::Trouble;
 use crate::cli::foretell::step;
 use crate::cli::progress::place;
 use crate::cli::style::Ink;
-use crate::export::{self, Deed, Places, Step};
+use crate::export::{Course, Deed, Step};
 use crate::kernel::fake::FakeKernel;
 use crate::kernel::interrupt;
 use crate::lab::{Lab, Record};
 use crate::model::error::{Class, OpError};
-use crate::model::render;
+use crate::model::kind::Kind;
 use std::cell::RefCell;
 use std::rc::Rc;
 
 /// A lab in memory with these changes.
 pub(super) fn copy(of: &Lab) -> Result<Lab, OpError> {
-    in_memory(of, of.records())
+    let records: Vec<Record> = of.records().cloned().collect();
+    in_memory(of, &records)
 }
 
 /// A lab in memory, called like another one, with these changes.
@@ -57,16 +58,12 @@ impl Repl<'_> {
     pub(super) fn show_plan(&self, steps: &[Step]) {
         let style = self.style();
         let mut baseline = Baseline::default();
-        let mut places = Places::default();
-        for record in self.lab.borrow().records() {
-            places.note(&Step { record: record.clone(), deed: Deed::Makes });
-        }
+        let mut course = Course::of(self.lab.borrow().records());
         for step in steps {
-            places.note(step);
             let Record { site, change, .. } = &step.record;
-            let undo = export::undo_commands(&step.record, &places);
+            let undo = course.undo_of(step);
             let (sign, ink, commands, undo) = match step.deed {
-                Deed::Makes => ('+', Ink::Made, render::commands(change), undo),
+                Deed::Makes => ('+', Ink::Made, change.commands(), undo),
                 Deed::Undoes => ('-', Ink::Undone, undo, Vec::new()),
                 // The line of what it falls with says enough.
                 Deed::Falls => continue,
@@ -92,12 +89,12 @@ impl Repl<'_> {
 
     /// Shows steps as the commands that do the same.
     pub(super) fn show_commands(&self, steps: &[Step]) {
-        let mut places = Places::default();
+        let mut course = Course::default();
         for step in steps {
-            places.note(step);
+            let undo = course.undo_of(step);
             let commands = match step.deed {
-                Deed::Makes => render::headlines(&step.record.change),
-                Deed::Undoes => export::undo_commands(&step.record, &places),
+                Deed::Makes => step.record.change.headlines(),
+                Deed::Undoes => undo,
                 Deed::Falls => continue,
             };
             for command in commands {

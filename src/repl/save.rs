@@ -11,7 +11,7 @@ use super::history::Group;
 use super::{Repl, usage};
 use crate::cli::engine::Trouble;
 use crate::kernel::fake::FakeKernel;
-use crate::lab::{Lab, Record};
+use crate::lab::Lab;
 use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::model::names::Ns;
 use crate::script::prompt::LAST;
@@ -76,7 +76,7 @@ impl Repl<'_> {
     fn recipe(&self, path: &Path) -> Result<(String, MadeOf), Trouble> {
         let lab = self.lab.borrow();
         let head = format!("//! The network of the lab `{}`.\n\n", lab.name());
-        let wanted = outline(lab.records());
+        let wanted = outline(lab.made());
         let text = format!("{head}{}", entries(self.history.groups()));
         // A lab that was there before has more in it than what was entered.
         if let Some(wanted) = &wanted
@@ -112,8 +112,8 @@ fn built(like: &Lab, path: &Path, text: &str) -> Option<BTreeSet<String>> {
     let session = Session::new(Rc::clone(&lab), config);
     let recipe = session.load_as(path, text).ok()?;
     session.run(&recipe).ok()?;
-    let records: Vec<Record> = lab.borrow().records().to_vec();
-    outline(&records)
+    let lab = lab.borrow();
+    outline(lab.made())
 }
 
 /// The entries as a recipe.

@@ -8,7 +8,7 @@ use crate::model::error::OpResult;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::{LinkInfo, Output, ProcState, Snapshot};
 use crate::model::process::Start;
-use crate::model::render;
+use crate::model::shell::line;
 use crate::ops::{Process, Value, Vip};
 use crate::script::prompt::Shown;
 use ipnet::IpNet;
@@ -181,7 +181,7 @@ fn facts(lab: &mut Lab, value: &Value) -> OpResult<Option<Facts>> {
         Value::Process(process) => self::process(lab, process)?,
         Value::Subnet(net) => subnet(net),
         Value::Rules(rules) => {
-            let stand = rules.changes.iter().filter(|n| lab.records().iter().any(|record| record.n == **n)).count();
+            let stand = rules.changes.iter().filter(|n| lab.records().any(|record| record.n == **n)).count();
             let state = if stand == rules.changes.len() { "they stand" } else { "they were deleted" };
             vec![("rules", rules.what.clone()), ("ns", rules.ns.to_string()), ("state", state.to_owned())]
         }
@@ -246,9 +246,9 @@ fn process(lab: &mut Lab, process: &Process) -> OpResult<Facts> {
         ProcState::Ended(Some(status)) => format!("ended with status {status}"),
         ProcState::Ended(None) => "ended".to_owned(),
     };
-    let command = lab.records().iter().find(|record| record.n == process.change);
+    let command = lab.records().find(|record| record.n == process.change);
     let command = command.and_then(|record| match &record.change {
-        Change::Start(Start { process, .. }) => Some(render::line(&process.argv)),
+        Change::Start(Start { process, .. }) => Some(line(&process.argv)),
         _ => None,
     });
     let (pid, log) = process.pid_and_log();

@@ -1,7 +1,7 @@
 //! The in-memory kernel, for a test that looks into it while a lab owns it.
 
 use rhailab::kernel::fake::FakeKernel;
-use rhailab::kernel::{Done, Entry, Kernel, Undone};
+use rhailab::kernel::{Done, Entry, Kernel, Observed, Undone};
 use rhailab::model::change::{Change, Identity};
 use rhailab::model::names::{IfName, Ns};
 use rhailab::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
@@ -34,6 +34,9 @@ impl Kernel for Watched {
     fn undo_all(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
         self.batches.borrow_mut().push(entries.len());
         entries.iter().map(|entry| self.undo(*entry)).collect()
+    }
+    fn read(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Vec<Observed>>> {
+        self.fake.borrow_mut().read(entries)
     }
     fn exec(&mut self, ns: &Ns, command: &Command) -> Done<Output> {
         self.fake.borrow_mut().exec(ns, command)

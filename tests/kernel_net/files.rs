@@ -19,7 +19,7 @@ fn file(path: &str) -> Change {
 }
 
 fn undo(lab: &mut Lab, change: &Change, identity: &Identity) -> Undone {
-    lab.kernel.undo(Entry { change, identity }).unwrap()
+    lab.kernel.undo(Entry { n: 0, change, identity }).unwrap()
 }
 
 fn mode(path: &str) -> u32 {
@@ -79,7 +79,7 @@ fn a_file_that_is_there_is_never_taken_over() {
     fs::write("/run/c/theirs", "").unwrap();
     lab.kernel.apply(2, &beside, &identity).unwrap();
     assert_eq!(lab.settle(), []);
-    assert_eq!(lab.kernel.undo(Entry { change: &beside, identity: &identity }), Ok(Undone::Yes));
+    assert_eq!(lab.kernel.undo(Entry { n: 0, change: &beside, identity: &identity }), Ok(Undone::Yes));
     assert!(!Path::new("/run/c/d").exists() && Path::new("/run/c/theirs").exists());
     fs::remove_file("/run/c/theirs").unwrap();
 

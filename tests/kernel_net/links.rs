@@ -4,7 +4,7 @@ use crate::support::{add_netns, bridge, ifname, lab, mac, ns, set, sh, veth, vet
 use nix::errno::Errno;
 use rhailab::kernel::Kernel;
 use rhailab::model::change::{Change, Identity};
-use rhailab::model::link::{AddLink, LinkKind, NewLink};
+use rhailab::model::link::{AddLink, Attr, NewLink};
 use rhailab::model::link_attr::LinkSet;
 use rhailab::model::names::Ns;
 
@@ -52,12 +52,10 @@ fn a_bridge_is_up_with_an_address_of_its_own() {
     lab.make(add_netns("web"));
     for (place, stp) in [(Ns::Host, false), (ns("web"), true)] {
         let link = NewLink {
-            name: ifname("br0"),
-            kind: LinkKind::Bridge { stp },
             mtu: Some(9000),
             mac: Some(mac("02:00:00:00:00:01")),
-            master: None,
             up: true,
+            ..NewLink::bridge(ifname("br0")).with("stp", Some(Attr::Bool(stp)))
         };
         let made = lab.make(Change::AddLink(AddLink { ns: place.clone(), link }));
         let br0 = lab.link(&place, "br0");

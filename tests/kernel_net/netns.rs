@@ -81,7 +81,7 @@ fn what_is_left_of_an_interrupted_add_is_cleared_up() {
     lab.make(add_netns("first"));
     let change = add_netns("web");
     let identity = lab.kernel.prepare(5, &change).unwrap();
-    let entry = Entry { change: &change, identity: &identity };
+    let entry = Entry { n: 0, change: &change, identity: &identity };
     assert_eq!(lab.kernel.undo(entry).unwrap(), Undone::AlreadyGone);
 
     fs::write("/run/netns/web", "").unwrap();

@@ -8,7 +8,7 @@ use rhailab::kernel::linux::{LinuxKernel, Setup};
 use rhailab::kernel::{Done, Entry, Kernel, Refusal, Undone};
 use rhailab::model::addr::AddAddr;
 use rhailab::model::change::{Change, Identity};
-use rhailab::model::link::{AddLink, LinkKind, NewLink};
+use rhailab::model::link::{AddLink, NewLink};
 use rhailab::model::link_attr::{LinkSet, SetLink};
 use rhailab::model::mac::Mac;
 use rhailab::model::names::{IfName, LabName, Ns, NsName};
@@ -103,12 +103,12 @@ impl Lab {
     /// Undoes one of the changes made.
     pub fn undo(&mut self, at: usize) -> Undone {
         let (change, identity) = &self.made[at];
-        self.kernel.undo(Entry { change, identity }).unwrap_or_else(|refusal| panic!("{change:?}: {refusal}"))
+        self.kernel.undo(Entry { n: 0, change, identity }).unwrap_or_else(|refusal| panic!("{change:?}: {refusal}"))
     }
 
     /// Undoes several at once.
     pub fn undo_all(&mut self, all: &[usize]) -> Vec<Undone> {
-        let entry = |at: &usize| Entry { change: &self.made[*at].0, identity: &self.made[*at].1 };
+        let entry = |at: &usize| Entry { n: 0, change: &self.made[*at].0, identity: &self.made[*at].1 };
         let entries: Vec<Entry<'_>> = all.iter().map(entry).collect();
         self.kernel.undo_all(&entries).into_iter().map(Result::unwrap).collect()
     }
@@ -170,12 +170,8 @@ pub fn add_netns(name: &str) -> Change {
     Change::AddNetns(AddNetns { name: NsName::new(name).unwrap(), sysctls: rhailab::lab::baseline() })
 }
 
-fn new_link(name: &str, kind: LinkKind) -> NewLink {
-    NewLink { name: ifname(name), kind, mtu: None, mac: None, master: None, up: false }
-}
-
 pub fn bridge(ns: &Ns, name: &str) -> Change {
-    let link = NewLink { up: true, ..new_link(name, LinkKind::Bridge { stp: false }) };
+    let link = NewLink { up: true, ..NewLink::bridge(ifname(name)) };
     Change::AddLink(AddLink { ns: ns.clone(), link })
 }
 
@@ -184,7 +180,7 @@ pub fn veth(ns: &Ns, name: &str, peer_ns: &Ns, peer: &str) -> Change {
 }
 
 pub fn veth_with(ns: &Ns, name: &str, peer_ns: &Ns, peer: &str, with: impl FnOnce(&mut NewLink)) -> Change {
-    let mut link = new_link(name, LinkKind::Veth { peer: ifname(peer), peer_ns: peer_ns.clone() });
+    let mut link = NewLink::veth(ifname(name), ifname(peer), peer_ns.clone());
     with(&mut link);
     Change::AddLink(AddLink { ns: ns.clone(), link })
 }

@@ -349,9 +349,9 @@ fn a_namespace_with_rules_can_be_undone() {
     let rules = kernel.prepare(2, &rule).unwrap();
     kernel.apply(2, &rule, &rules).unwrap();
     sh("ip link add cable type veth peer name end netns one");
-    assert_eq!(kernel.undo(Entry { change: &made, identity: &identity }), Ok(Undone::Yes));
+    assert_eq!(kernel.undo(Entry { n: 0, change: &made, identity: &identity }), Ok(Undone::Yes));
     assert!(ends("cable"), "the namespace is still alive");
-    assert_eq!(kernel.undo(Entry { change: &rule, identity: &rules }), Ok(Undone::AlreadyGone));
+    assert_eq!(kernel.undo(Entry { n: 0, change: &rule, identity: &rules }), Ok(Undone::AlreadyGone));
 }
 
 #[test]

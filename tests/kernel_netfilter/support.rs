@@ -128,7 +128,7 @@ impl Lab {
         let made = &self.made;
         let record = |n: &u64| &made[usize::try_from(*n).unwrap() - 1];
         let entries: Vec<Entry<'_>> =
-            numbers.iter().map(record).map(|(change, identity)| Entry { change, identity }).collect();
+            numbers.iter().map(record).map(|(change, identity)| Entry { n: 0, change, identity }).collect();
         self.netfilter.undo_all(&self.spaces, &entries)
     }
 

@@ -9,10 +9,9 @@ use crate::model::family::Family;
 use crate::model::link::{AddLink, LinkKind, NewLink};
 use crate::model::names::{ChainName, IfName, Ns};
 use crate::model::netns::AddNetns;
-use crate::model::process::Start;
 use crate::model::route::AddRoute;
 use crate::model::rules::{EditRules, RuleEdit, Table};
-use crate::model::sysctl::SetSysctl;
+use crate::model::sysctl::{SetSysctl, of_interface};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -101,11 +100,9 @@ pub struct Needs {
 
 /// What every lab is made of.
 pub fn basics() -> OpResult<Vec<Need>> {
-    let (near, far) = (IfName::new("try0")?, IfName::new("try1")?);
-    let mut all = vec![
-        link(&LinkKind::Veth { peer: far, peer_ns: Ns::Host }, near.clone()),
-        link(&LinkKind::Bridge { stp: false }, near),
-    ];
+    let near = IfName::new("try0")?;
+    let mut all: Vec<Need> =
+        [LinkKind::VETH, LinkKind::BRIDGE].into_iter().map(|kind| link(NewLink::new(near.clone(), kind))).collect();
     for family in [Family::V4, Family::V6] {
         let rules = [
             (Table::Filter, "FORWARD", ["--in-interface", "try0", "--jump", "ACCEPT"]),
@@ -143,49 +140,45 @@ impl Needs {
     }
 
     fn note(&mut self, site: &Site, change: &Change, own_chains: &BTreeSet<&str>) -> OpResult<()> {
-        match change {
-            Change::AddNetns(AddNetns { name, .. }) => {
-                self.spaces.insert(name.to_string());
+        if let Change::AddNetns(AddNetns { name, .. }) = change {
+            self.spaces.insert(name.to_string());
+        }
+        if let Change::AddLink(new) = change {
+            let in_root = new.ends().filter(|(ns, _)| **ns == Ns::Host).map(|(_, name)| name.clone());
+            self.links.extend(in_root);
+            let attrs = new.link.attrs.clone();
+            self.add(link(NewLink { attrs, ..NewLink::new(IfName::new("try0")?, new.link.kind) }).at(site));
+        }
+        if let Change::AddAddr(AddAddr { ns: Ns::Host, addr, .. }) = change {
+            self.net(addr.trunc(), site);
+        }
+        if let Change::AddRoute(AddRoute { ns: Ns::Host, route }) = change
+            && !route.is_default()
+        {
+            self.net(route.to, site);
+        }
+        if let Change::SetSysctl(SetSysctl { ns, key, value }) = change {
+            self.turns_forwarding_on |= *ns == Ns::Host && key.ends_with("ip_forward") && value == "1";
+            if of_interface(key).is_none() {
+                self.add(Need::new(Kind::Sysctl, key, Attempt::Set(key.clone())).at(site));
             }
-            Change::AddLink(AddLink { ns, link: NewLink { name, kind, .. } }) => {
+        }
+        if let Change::EditRules(EditRules { ns, family, table, edits }) = change {
+            for edit in edits {
                 if *ns == Ns::Host {
-                    self.links.insert(name.clone());
+                    self.note_host_rule(site, *table, edit);
                 }
-                let mut kind = kind.clone();
-                if let LinkKind::Veth { peer, peer_ns } = &mut kind {
-                    if *peer_ns == Ns::Host {
-                        self.links.insert(peer.clone());
-                    }
-                    (*peer, *peer_ns) = (IfName::new("try1")?, Ns::Host);
-                }
-                self.add(link(&kind, IfName::new("try0")?).at(site));
+                let (RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words }) = edit else {
+                    continue;
+                };
+                self.add(rule((*family, *table), (chain, words), own_chains).at(site));
             }
-            Change::AddAddr(AddAddr { ns: Ns::Host, addr, .. }) => self.net(addr.trunc(), site),
-            Change::AddRoute(AddRoute { ns: Ns::Host, route }) if route.to.prefix_len() > 0 => self.net(route.to, site),
-            Change::SetSysctl(SetSysctl { ns, key, value }) => {
-                self.turns_forwarding_on |= *ns == Ns::Host && key.ends_with("ip_forward") && value == "1";
-                if !is_of_an_interface(key) {
-                    self.add(Need::new(Kind::Sysctl, key, Attempt::Set(key.clone())).at(site));
-                }
+        }
+        if let Some(process) = change.process() {
+            let program = process.argv.first().filter(|program| is_findable(program, process.cwd.is_some()));
+            if let Some(program) = program {
+                self.add(Need::new(Kind::Program, program, Attempt::Find(program.clone())).at(site));
             }
-            Change::EditRules(EditRules { ns, family, table, edits }) => {
-                for edit in edits {
-                    if *ns == Ns::Host {
-                        self.note_host_rule(site, *table, edit);
-                    }
-                    let (RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words }) = edit else {
-                        continue;
-                    };
-                    self.add(rule((*family, *table), (chain, words), own_chains).at(site));
-                }
-            }
-            Change::Start(Start { process, .. }) => {
-                let program = process.argv.first().filter(|program| is_findable(program, process.cwd.is_some()));
-                if let Some(program) = program {
-                    self.add(Need::new(Kind::Program, program, Attempt::Find(program.clone())).at(site));
-                }
-            }
-            _ => {}
         }
         Ok(())
     }
@@ -220,30 +213,18 @@ pub fn is_findable(program: &str, elsewhere: bool) -> bool {
     program != "/proc/self/exe" && (program.starts_with('/') || !program.contains('/') || !elsewhere)
 }
 
-/// `net.ipv4.conf.eth0.rp_filter` is there only with its interface.
-fn is_of_an_interface(key: &str) -> bool {
-    let parts: Vec<&str> = key.split(['.', '/']).collect();
-    parts.windows(2).any(|pair| matches!(pair[0], "conf" | "neigh") && !matches!(pair[1], "all" | "default"))
-}
-
-fn link(kind: &LinkKind, name: IfName) -> Need {
-    let (what, module) = match kind {
-        LinkKind::Veth { .. } => ("veth pairs", "veth"),
-        LinkKind::Bridge { stp: false } => ("bridges", "bridge"),
-        LinkKind::Bridge { stp: true } => ("bridges with the spanning tree protocol", "bridge"),
-    };
-    let link = NewLink { name, kind: kind.clone(), mtu: None, mac: None, master: None, up: true };
+/// An interface of the root namespace, as one of its kind.
+fn link(new: NewLink) -> Need {
+    let (kind, what) = (new.kind, new.describe());
+    let link = NewLink { up: true, ..(kind.example)(new) };
     let attempt = Attempt::Make(vec![Change::AddLink(AddLink { ns: Ns::Host, link })]);
-    Need { module: Some(module), ..Need::new(Kind::Link, what, attempt) }
+    Need { module: Some(kind.module), ..Need::new(Kind::Link, &what, attempt) }
 }
 
 /// The chains that a change makes.
 fn chains(change: &Change) -> impl Iterator<Item = &str> {
-    let edits: &[RuleEdit] = if let Change::EditRules(EditRules { edits, .. }) = change { edits } else { &[] };
-    edits.iter().filter_map(|edit| match edit {
-        RuleEdit::NewChain(chain) => Some(chain.as_str()),
-        _ => None,
-    })
+    let rules = if let Change::EditRules(rules) = change { Some(rules) } else { None };
+    rules.into_iter().flat_map(EditRules::new_chains).map(ChainName::as_str)
 }
 
 /// A rule, as one of its kind: what such rules have in common is where they are, which matches and targets they use,

@@ -5,8 +5,8 @@ use super::machine::{install, module};
 use super::needs::{Kind, Need, Needs, Net};
 use crate::kernel::linux::machine::Network;
 use crate::lab::machine::{Refused, Tried};
-use crate::model::render;
 use crate::model::route::Route;
+use crate::model::shell::line;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -117,7 +117,7 @@ pub fn clashes(needs: &Needs, network: &Network, host: bool, recipe: &str) -> Ve
         let means = "In a sandbox that does not matter. With --host, one of the two networks cannot be reached.";
         let other = another(net, needs, network).and_then(|other| Some((parameter(net, needs)?, other)));
         let mend = other.map(|(name, other)| {
-            let command = render::line(&["rhailab", "run", recipe]);
+            let command = line(&["rhailab", "run", recipe]);
             format!("{command}{} -p {name}={other}", if host { " --host" } else { "" })
         });
         findings.push(Finding::new("recipe-overlap", verdict, found, means).mend(mend).at(site));

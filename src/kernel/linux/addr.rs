@@ -1,9 +1,15 @@
 //! Addresses of interfaces.
 
+use crate::kernel::linux::LinuxKernel;
 use crate::kernel::linux::link::ioctl;
 use crate::kernel::linux::netlink::Socket;
+use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::{Done, Refusal, Undone};
+use crate::kernel::linux::view::View;
+use crate::kernel::{Done, Entry, Observed, Refusal, Undone};
+use crate::model::addr::AddAddr;
+use crate::model::change::Identity;
+use crate::model::kind::Kind;
 use crate::model::names::{IfName, Ns};
 use crate::model::route::ROUTE_PROTOCOL;
 use ipnet::IpNet;
@@ -123,4 +129,22 @@ fn kernel_keeps_protocol() -> Done<bool> {
     let release = fs::read_to_string(file).map_err(|e| Refusal::io(format!("read {file}"), &e))?;
     let mut numbers = release.split(['.', '-']).map_while(|part| part.trim().parse::<u32>().ok());
     Ok((numbers.next(), numbers.next()) >= (Some(5), Some(18)))
+}
+
+impl Real for AddAddr {
+    fn prepare(&self, _kernel: &mut LinuxKernel, _n: u64) -> Done<Identity> {
+        Ok(Identity::Spec)
+    }
+
+    fn apply(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<()> {
+        apply(&kernel.spaces, &self.ns, &self.link, self.addr)
+    }
+
+    fn undo(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<Undone> {
+        kernel.undo_in(&self.ns, || undo(&self.link, self.addr))
+    }
+
+    fn read(&self, view: &mut View<'_>, identity: &Identity) -> Done<Vec<Observed>> {
+        self.facts(identity).iter().map(|fact| view.attribute(&fact.subject)).collect()
+    }
 }

@@ -2,8 +2,12 @@
 //! they outlive a reboot, so they are written only when the journal that speaks of them is on the disk, which takes
 //! time: a little later than they are asked for, together.
 
-use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::kernel::linux::real::Real;
+use crate::kernel::linux::view::View;
+use crate::kernel::linux::{LinuxKernel, unprepared};
+use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
 use crate::model::change::Identity;
+use crate::model::file::WriteFile;
 use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::geteuid;
@@ -181,4 +185,27 @@ fn is_there(path: &Path) -> Done<bool> {
 
 fn on(call: &str, path: &Path) -> String {
     format!("{call} {}", path.display())
+}
+
+impl Real for WriteFile {
+    fn prepare(&self, kernel: &mut LinuxKernel, _n: u64) -> Done<Identity> {
+        kernel.files.prepare(&self.path)
+    }
+
+    fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()> {
+        let Identity::File { made_dirs } = entry.identity else { return unprepared(entry.change) };
+        kernel.files.defer(entry.n, &self.path, &self.text, made_dirs);
+        Ok(())
+    }
+
+    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
+        let Identity::File { made_dirs } = entry.identity else { return unprepared(entry.change) };
+        kernel.files.undo(&self.path, &self.text, made_dirs)
+    }
+
+    fn read(&self, _view: &mut View<'_>, _identity: &Identity) -> Done<Vec<Observed>> {
+        let is_same = fs::read_to_string(&self.path).is_ok_and(|now| now == self.text);
+        let changed = || Observed::Not("the file is gone, or was changed".to_owned());
+        Ok(vec![if is_same { Observed::Is(self.text.clone()) } else { changed() }])
+    }
 }

@@ -12,6 +12,7 @@ use rtnetlink::packet_route::link::{
 };
 
 pub mod create;
+mod data;
 pub mod delete;
 pub mod ioctl;
 pub mod set;

@@ -74,13 +74,9 @@ fn network(spaces: &Spaces, ns: &Ns) -> Done<Vec<Found>> {
     for seen in &links {
         let (Ok(name), Some(mac)) = (IfName::new(&seen.name), seen.mac) else { continue };
         // Which interface the other end of a pair is does not matter: it goes along.
-        let kind = match seen.kind.as_str() {
-            "veth" => LinkKind::Veth { peer: name.clone(), peer_ns: ns.clone() },
-            "bridge" => LinkKind::Bridge { stp: false },
-            _ => continue,
-        };
+        let Some(kind) = LinkKind::named(&seen.kind) else { continue };
         if marks::are_ours(seen.group, mac) {
-            let link = NewLink { name: name.clone(), kind, mtu: None, mac: None, master: None, up: seen.up };
+            let link = NewLink { up: seen.up, ..NewLink::new(name.clone(), kind) };
             let identity = Identity::Link { cookie, mac, peer: None, group: seen.group };
             found.push(unnamed(Change::AddLink(AddLink { ns: ns.clone(), link }), identity));
             ours.insert(name);

@@ -15,6 +15,7 @@ use crate::model::rules::{EditRules, RuleEdit, Table};
 
 mod backend;
 pub mod census;
+mod change;
 mod child;
 mod choice;
 mod deferred;

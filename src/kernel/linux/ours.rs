@@ -1,10 +1,9 @@
 //! What this lab has made, by name. A name can come to mean somebody else's object while the lab stands; the
 //! changes that record no identity of their object (an attribute, an address, a sysctl) are checked by this.
 
-use crate::kernel::linux::link::{Seen, set};
+use crate::kernel::linux::link::Seen;
 use crate::kernel::{Done, Undone};
 use crate::model::change::{Change, Identity};
-use crate::model::link::{AddLink, LinkKind};
 use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns, NsName};
@@ -28,23 +27,20 @@ impl Ours {
             (Change::AddNetns(AddNetns { name, .. }), Identity::Netns { cookie }) => {
                 self.cookies.insert(name.clone(), *cookie);
             }
-            (Change::AddLink(AddLink { ns, link }), Identity::Link { group, .. }) => {
-                self.links.insert((ns.clone(), link.name.clone()), *group);
-                if let LinkKind::Veth { peer, peer_ns } = &link.kind {
-                    self.links.insert((peer_ns.clone(), peer.clone()), *group);
-                }
+            (Change::AddLink(link), Identity::Link { group, .. }) => {
+                self.links.extend(link.ends().map(|(ns, name)| ((ns.clone(), name.clone()), *group)));
             }
             (Change::SetLink(SetLink { set: LinkSet::Mac(mac), .. }), Identity::Was(LinkSet::Mac(was))) => {
                 let later = self.macs.iter().find(|(_, later)| later.contains(was));
                 let first = later.map_or(*was, |(first, _)| *first);
                 self.macs.entry(first).or_default().push(*mac);
             }
-            (Change::SetLink(SetLink { ns, link, set }), Identity::Was(_)) => {
-                let group = self.links.get(&(ns.clone(), link.clone())).copied();
-                if let LinkSet::Ns(to) = set {
+            (Change::SetLink(change), Identity::Was(_)) => {
+                let group = self.links.get(&(change.ns.clone(), change.link.clone())).copied();
+                if let LinkSet::Ns(to) = &change.set {
                     self.destinations.insert(to.clone());
                 }
-                let (ns, link) = set::moved(ns, link, set);
+                let (ns, link) = change.after();
                 self.links.extend(group.map(|group| ((ns.clone(), link.clone()), group)));
             }
             _ => {}
@@ -60,10 +56,9 @@ impl Ours {
             Change::AddNetns(AddNetns { name, .. }) => {
                 self.cookies.remove(name);
             }
-            Change::AddLink(AddLink { ns, link }) => {
-                self.links.remove(&(ns.clone(), link.name.clone()));
-                if let LinkKind::Veth { peer, peer_ns } = &link.kind {
-                    self.links.remove(&(peer_ns.clone(), peer.clone()));
+            Change::AddLink(link) => {
+                for (ns, name) in link.ends() {
+                    self.links.remove(&(ns.clone(), name.clone()));
                 }
             }
             _ => {}

@@ -19,13 +19,16 @@ mod stop;
 pub mod strays;
 mod strings;
 
+use crate::kernel::linux::LinuxKernel;
 use crate::kernel::linux::marks::random;
+use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::kernel::linux::view::View;
+use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
 use crate::model::change::Identity;
 use crate::model::names::Ns;
-use crate::model::observe::{Command, Output, ProcState};
-use crate::model::process::NewProcess;
+use crate::model::observe::{Command, Output, ProcState, ending};
+use crate::model::process::{NewProcess, Start};
 pub use child::exit;
 use launch::{Child, Program, Relation, exit_status};
 use nix::errno::Errno;
@@ -280,4 +283,33 @@ fn mark(process: &Identity) -> &str {
 fn null() -> Done<OwnedFd> {
     let open = OpenOptions::new().read(true).write(true).open("/dev/null");
     open.map(OwnedFd::from).map_err(|e| Refusal::io("open /dev/null", &e))
+}
+
+impl Real for Start {
+    fn prepare(&self, kernel: &mut LinuxKernel, n: u64) -> Done<Identity> {
+        kernel.processes.prepare(&kernel.spaces, n, &self.ns, &self.process)
+    }
+
+    fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()> {
+        kernel.spaces.leave();
+        kernel.processes.release(entry.n)
+    }
+
+    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
+        kernel.processes.undo(entry.identity)
+    }
+
+    fn undo_all(&self, kernel: &mut LinuxKernel, entries: &[Entry<'_>]) -> Option<Vec<Done<Undone>>> {
+        let are_processes = entries.iter().all(|entry| entry.change.process().is_some());
+        let processes: Vec<&Identity> = entries.iter().map(|entry| entry.identity).collect();
+        are_processes.then(|| kernel.processes.undo_all(&processes))
+    }
+
+    fn read(&self, view: &mut View<'_>, identity: &Identity) -> Done<Vec<Observed>> {
+        Ok(vec![match view.kernel.processes.state(identity)? {
+            ProcState::Running => Observed::Is(String::new()),
+            ProcState::Ended(Some(status)) => Observed::Not(format!("it ended with {}", ending(status))),
+            ProcState::Ended(None) => Observed::Not("it ended".to_owned()),
+        }])
+    }
 }

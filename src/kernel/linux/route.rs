@@ -1,12 +1,16 @@
 //! Routes of the main table.
 
+use crate::kernel::linux::LinuxKernel;
 use crate::kernel::linux::link::ioctl;
 use crate::kernel::linux::netlink::Socket;
+use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::kernel::linux::view::View;
+use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
+use crate::model::change::Identity;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::RouteAnswer;
-use crate::model::route::{ROUTE_PROTOCOL, Route};
+use crate::model::route::{AddRoute, ROUTE_PROTOCOL, Route};
 use crate::model::terrain::{Ask, Way};
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
@@ -212,4 +216,28 @@ fn ip(addr: &RouteAddress) -> Option<IpAddr> {
 
 fn family(addr: IpAddr) -> AddressFamily {
     if addr.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+impl Real for AddRoute {
+    fn prepare(&self, _kernel: &mut LinuxKernel, _n: u64) -> Done<Identity> {
+        Ok(Identity::Spec)
+    }
+
+    fn apply(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<()> {
+        apply(&kernel.spaces, &self.ns, &self.route)
+    }
+
+    fn undo(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<Undone> {
+        kernel.undo_in(&self.ns, || undo(&self.route))
+    }
+
+    fn read(&self, view: &mut View<'_>, _identity: &Identity) -> Done<Vec<Observed>> {
+        let wanted = &self.route;
+        let routes = &view.network(&self.ns)?.routes;
+        let is_it = |route: &&Route| {
+            route.key() == wanted.key() && route.via == wanted.via && (wanted.dev.is_none() || route.dev == wanted.dev)
+        };
+        let found = routes.iter().any(|route| is_it(&route));
+        Ok(vec![if found { Observed::Is(wanted.path()) } else { Observed::Gone }])
+    }
 }

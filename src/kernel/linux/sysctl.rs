@@ -4,10 +4,14 @@
 mod counted;
 
 use crate::kernel::linux::ledger::Ledger;
+use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::kernel::linux::view::View;
+use crate::kernel::linux::{LinuxKernel, unprepared};
+use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
 use crate::model::change::Identity;
 use crate::model::names::Ns;
+use crate::model::sysctl::SetSysctl;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use std::fs::{self, File, OpenOptions};
@@ -205,6 +209,26 @@ fn same(a: &str, b: &str) -> bool {
         text.split_whitespace().map(|word| word.parse::<i64>().map_or(word.to_owned(), |n| n.to_string())).collect()
     };
     values(a) == values(b)
+}
+
+impl Real for SetSysctl {
+    fn prepare(&self, kernel: &mut LinuxKernel, _n: u64) -> Done<Identity> {
+        prepare(&kernel.spaces, kernel.shared(&self.ns), &self.ns, &self.key, &self.value)
+    }
+
+    fn apply(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<()> {
+        apply(&kernel.spaces, kernel.shared(&self.ns), &self.ns, &self.key, &self.value)
+    }
+
+    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
+        let Identity::WasText(was) = entry.identity else { return unprepared(entry.change) };
+        kernel.undo_in(&self.ns, || undo(kernel.shared(&self.ns), &self.key, &self.value, was))
+    }
+
+    fn read(&self, view: &mut View<'_>, _identity: &Identity) -> Done<Vec<Observed>> {
+        let now = read(&view.kernel.spaces, &self.ns, &self.key)?;
+        Ok(vec![Observed::Is(if same(&now, &self.value) { self.value.clone() } else { now })])
+    }
 }
 
 #[cfg(test)]

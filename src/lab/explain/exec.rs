@@ -2,13 +2,13 @@
 
 use super::{finish, no_netns, place, reason};
 use crate::kernel::{Errno, Refusal, Why};
-use crate::lab::Record;
+use crate::lab::Made;
 use crate::model::error::OpError;
 use crate::model::names::Ns;
 use std::path::Path;
 
 /// Why a command did not run.
-pub fn exec(refusal: &Refusal, ns: &Ns, argv: &[String], made: &[Record]) -> OpError {
+pub fn exec(refusal: &Refusal, ns: &Ns, argv: &[String], made: &Made) -> OpError {
     let program = argv.first().map_or("", String::as_str);
     let error = match refusal.why {
         Why::Errno(errno) if refusal.request.starts_with("exec") => match Errno::from_raw(errno) {

@@ -1,17 +1,17 @@
 //! Why an interface could not be made, changed or read.
 
-use super::{denied, finish, maker, no_netns, place, reason, receiver, taken};
+use super::{denied, finish, no_netns, place, reason, receiver, taken};
 use crate::kernel::{Errno, Refusal};
-use crate::lab::Record;
-use crate::model::change::Change;
-use crate::model::error::{Class, OpError, Site, closest};
-use crate::model::link::{AddLink, LinkKind, NewLink};
-use crate::model::link_attr::{LinkSet, SetLink};
+use crate::lab::Made;
+use crate::model::error::{Class, OpError, closest};
+use crate::model::link::NewLink;
+use crate::model::link_attr::LinkSet;
 use crate::model::names::{IfName, Ns};
+use crate::model::subject::Subject;
 use std::collections::BTreeSet;
 
 /// Why an interface could not be read.
-pub fn link(refusal: &Refusal, ns: &Ns, name: &IfName, made: &[Record]) -> OpError {
+pub fn link(refusal: &Refusal, ns: &Ns, name: &IfName, made: &Made) -> OpError {
     let error = match refusal.number().map(Errno::from_raw) {
         Some(Errno::ENODEV) => no_link(ns, name, made).arg("name"),
         Some(Errno::ENOENT) => no_netns(ns, made),
@@ -21,22 +21,22 @@ pub fn link(refusal: &Refusal, ns: &Ns, name: &IfName, made: &[Record]) -> OpErr
 }
 
 /// There is no such interface: which ones there are.
-pub fn no_link(ns: &Ns, name: &IfName, made: &[Record]) -> OpError {
-    let known = links_in(ns, made);
+pub fn no_link(ns: &Ns, name: &IfName, made: &Made) -> OpError {
+    let known: BTreeSet<&str> = made.state().links_in(ns).map(IfName::as_str).collect();
     let error = OpError::new("link::unknown", format!("There is no interface `{name}` in {}.", place(ns)));
     if known.contains(name.as_str()) {
         let error = error.help("The recipe made it, and somebody else has removed or renamed it since.");
-        return match link_maker(made, ns, name) {
+        return match made.site(&Subject::link(ns, name)) {
             Some(site) => error.note(site, "made here"),
             None => error,
         };
     }
-    let is_there = |ns: &&Ns| links_in(ns, made).contains(name.as_str());
-    if let Some(there) = made.iter().map(|record| record.change.ns()).collect::<BTreeSet<_>>().iter().find(is_there) {
+    let is_there = |ns: &&Ns| made.state().links_in(ns).any(|other| other == name);
+    if let Some(there) = made.state().spaces().into_iter().find(is_there) {
         let receiver = there.name().map_or_else(|| "host().".into(), |_| receiver(there));
         return error.help(format!("There is one in {}: `{receiver}iface(\"{name}\")`.", place(there)));
     }
-    match closest(name.as_str(), known.iter().map(String::as_str)) {
+    match closest(name.as_str(), known.iter().copied()) {
         Some(near) => error.help(format!("Did you mean `{near}`?")),
         None if known.is_empty() => error.help("The recipe has made none there, or has deleted it."),
         None => {
@@ -53,23 +53,19 @@ fn no_bridge(ns: &Ns, name: &IfName) -> OpError {
 }
 
 /// Why an interface was not made.
-pub fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &[Record]) -> OpError {
+pub fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &Made) -> OpError {
     let name = &link.name;
     if let Some(master) = link.master.as_ref().filter(|_| refusal.is(Errno::EOPNOTSUPP)) {
         return no_bridge(ns, master);
     }
-    let kind = match &link.kind {
-        LinkKind::Veth { .. } => "veth",
-        LinkKind::Bridge { .. } => "bridge",
-    };
+    let kind = link.kind.name;
     match refusal.number().map(Errno::from_raw) {
         Some(Errno::EEXIST) => {
             // Of a veth, either end's name may be the one that is taken.
-            let mut ends = vec![(ns, name)];
-            if let LinkKind::Veth { peer, peer_ns } = &link.kind {
-                ends.push((peer_ns, peer));
-            }
-            let ours = ends.iter().find_map(|(ns, name)| link_maker(made, ns, name).map(|site| (*ns, *name, site)));
+            let far = link.peer.as_ref().map(|peer| (&peer.ns, &peer.name));
+            let ends: Vec<(&Ns, &IfName)> = std::iter::once((ns, name)).chain(far).collect();
+            let ours =
+                ends.iter().find_map(|(ns, name)| made.site(&Subject::link(ns, name)).map(|site| (*ns, *name, site)));
             let (ns, name) = ours.as_ref().map_or((ns, name), |(ns, name, _)| (*ns, *name));
             taken(
                 OpError::new("link::exists", format!("Interface `{name}` already exists in {}.", place(ns))),
@@ -85,7 +81,7 @@ pub fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &[Record]) -> 
             }
         }
         Some(Errno::EOPNOTSUPP) => OpError::new("link::kind", format!("This kernel cannot make a {kind}."))
-            .help(format!("Load the module: `modprobe {kind}`, as root."))
+            .help(format!("Load the module: `modprobe {}`, as root.", link.kind.module))
             .class(Class::Machine),
         Some(Errno::EPERM) => denied(format!("The {kind} `{name}` may not be made in {}.", place(ns))),
         _ => OpError::new(
@@ -96,10 +92,10 @@ pub fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &[Record]) -> 
 }
 
 /// Why an interface was not changed.
-pub fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: &[Record]) -> OpError {
+pub fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: &Made) -> OpError {
     let here = place(ns);
     match (refusal.number().map(Errno::from_raw), set) {
-        (Some(Errno::ENODEV), LinkSet::Master(Some(master))) if link_maker(made, ns, link).is_some() => {
+        (Some(Errno::ENODEV), LinkSet::Master(Some(master))) if made.site(&Subject::link(ns, link)).is_some() => {
             no_link(ns, master, made).arg("bridge")
         }
         (Some(Errno::EOPNOTSUPP), LinkSet::Master(Some(master))) => no_bridge(ns, master),
@@ -112,7 +108,7 @@ pub fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: 
             ),
             "Pick another name.",
             "Pick another name.",
-            link_maker(made, ns, name),
+            made.site(&Subject::link(ns, name)),
         ),
         (Some(Errno::EEXIST), LinkSet::Ns(there)) => taken(
             OpError::new(
@@ -121,7 +117,7 @@ pub fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: 
             ),
             "Rename one of them first: `link.rename(name)`.",
             "Rename this one first: `link.rename(name)`.",
-            link_maker(made, there, link),
+            made.site(&Subject::link(there, link)),
         ),
         (Some(Errno::EINVAL | Errno::ERANGE), LinkSet::Mtu(mtu)) => {
             OpError::new("link::mtu", format!("Interface `{link}` in {here} does not take an MTU of {mtu} bytes."))
@@ -154,41 +150,4 @@ pub fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: 
         }
         _ => OpError::new("link::refused", format!("Interface `{link}` in {here}: {}.", reason(refusal))),
     }
-}
-
-fn link_maker(made: &[Record], ns: &Ns, name: &IfName) -> Option<Site> {
-    maker(made, |change| match change {
-        Change::AddLink(AddLink { ns: there, link }) => {
-            (there == ns && link.name == *name)
-                || matches!(&link.kind, LinkKind::Veth { peer, peer_ns } if peer_ns == ns && peer == name)
-        }
-        Change::SetLink(SetLink { ns: there, set: LinkSet::Name(new), .. }) => there == ns && new == name,
-        Change::SetLink(SetLink { link, set: LinkSet::Ns(there), .. }) => there == ns && link == name,
-        _ => false,
-    })
-}
-
-/// What the recipe's interfaces in a namespace are called by now.
-fn links_in(ns: &Ns, made: &[Record]) -> BTreeSet<String> {
-    let mut all = BTreeSet::new();
-    for record in made {
-        match &record.change {
-            Change::AddLink(AddLink { ns, link }) => {
-                all.insert((ns, &link.name));
-                if let LinkKind::Veth { peer, peer_ns } = &link.kind {
-                    all.insert((peer_ns, peer));
-                }
-            }
-            Change::SetLink(SetLink { ns, link, set: LinkSet::Name(name) }) => {
-                all.remove(&(ns, link));
-                all.insert((ns, name));
-            }
-            Change::SetLink(SetLink { ns, link, set: LinkSet::Ns(there) }) => {
-                all.remove(&(ns, link));
-                all.insert((there, link));
-            }
-            _ => {}
-        }
-    }
-    all.into_iter().filter(|(there, _)| *there == ns).map(|(_, name)| name.to_string()).collect()
 }

@@ -1,35 +1,22 @@
 //! Why rules were refused.
 
-use super::{denied, maker, place, reason, taken};
+use super::{denied, place, reason, taken};
 use crate::kernel::{Errno, Refusal, Why};
-use crate::lab::Record;
-use crate::model::change::Change;
+use crate::lab::Made;
 use crate::model::error::{Class, OpError, closest};
-use crate::model::names::Ns;
+use crate::model::names::{ChainName, Ns};
 use crate::model::rules::{EditRules, RuleEdit};
 
 /// A chain of that name is there; of a virtual IP it means that there is one for that address and port.
-pub fn chain_exists(change: &Change, edits: &[RuleEdit], made: &[Record]) -> OpError {
-    let ours = |other: &Change| match (change, other) {
-        (
-            Change::EditRules(EditRules { ns, family, table, .. }),
-            Change::EditRules(EditRules { ns: n, family: f, table: t, edits: others }),
-        ) => {
-            (ns, family, table) == (n, f, t)
-                && edits.iter().any(|edit| matches!(edit, RuleEdit::NewChain(_)) && others.contains(edit))
-        }
-        _ => false,
-    };
-    let names = edits.iter().filter_map(|edit| match edit {
-        RuleEdit::NewChain(name) => Some(format!("`{name}`")),
-        _ => None,
-    });
-    let names = names.collect::<Vec<_>>().join(", ");
+pub fn chain_exists(rules: &EditRules, made: &Made) -> OpError {
+    let names = rules.new_chains().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let subject = |name: &ChainName| EditRules::chain(&rules.ns, rules.family, rules.table, name.as_str());
+    let ours = rules.new_chains().find_map(|name| made.site(&subject(name)));
     taken(
-        OpError::new("iptables::exists", format!("There is already a chain {names} in {}.", place(&change.ns()))),
+        OpError::new("iptables::exists", format!("There is already a chain {names} in {}.", place(&rules.ns))),
         "Change what is there (a virtual IP has `.retarget(…)`), delete it first with `.del()`, or choose another `name`.",
         "Choose another `name`. What this recipe did not make is never taken over.",
-        maker(made, ours),
+        ours,
     )
 }
 

@@ -4,7 +4,7 @@ use super::{finish, place, reason};
 use crate::kernel::{Errno, Refusal};
 use crate::model::error::{Class, OpError, closest};
 use crate::model::names::Ns;
-use crate::model::render::sysctl_path;
+use crate::model::sysctl::sysctl_path;
 use std::path::Path;
 
 /// Why a key that is known may not be there.
@@ -78,6 +78,7 @@ fn near(key: &str) -> Option<String> {
 mod tests {
     use super::super::change;
     use super::*;
+    use crate::lab::Made;
     use crate::model::change::Change;
     use crate::model::sysctl::SetSysctl;
 
@@ -86,7 +87,7 @@ mod tests {
         let full = std::io::Error::from_raw_os_error(Errno::ENOSPC as i32);
         let (key, value) = ("net.ipv4.ip_forward".to_owned(), "1".to_owned());
         let set = Change::SetSysctl(SetSysctl { ns: Ns::Host, key, value });
-        let told = |path: &str| change(&Refusal::io(format!("write {path}"), &full), &set, &[]);
+        let told = |path: &str| change(&Refusal::io(format!("write {path}"), &full), &set, &Made::default());
         let ours = told("/run/rhailab/shared/1%2fproc%2fsys%2fnet%2fipv4%2fip_forward.json");
         assert_eq!((ours.0.code, ours.0.class), ("sysctl::unrecorded", Class::Machine));
         assert_eq!(told("/proc/sys/net/ipv4/ip_forward").0.code, "sysctl::refused");

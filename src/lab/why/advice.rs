@@ -13,10 +13,9 @@ use crate::lab::Record;
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
 use crate::model::error::Site;
-use crate::model::link::{AddLink, LinkKind};
-use crate::model::link_attr::{LinkSet, SetLink};
-use crate::model::names::Ns;
+use crate::model::names::{IfName, Ns};
 use crate::model::route::AddRoute;
+use crate::model::subject::{MTU, Subject};
 use crate::model::sysctl::SetSysctl;
 use crate::model::terrain::{Ask, Carried, Way, Wire};
 use ipnet::IpNet;
@@ -139,7 +138,7 @@ impl Walk<'_> {
         let at = others.iter().position(|(place, _)| knows(self, place))?;
         let (_, router) = others.get(at)?;
         // Without any other default route, that one is what is usual.
-        let has_default = self.made.iter().any(|record| {
+        let has_default = self.made.records().any(|record| {
             matches!(&record.change, Change::AddRoute(AddRoute { ns: there, route }) if there == ns && route.to.prefix_len() == 0)
         });
         let target = if has_default { self.subnet_of(to) } else { "default".to_owned() };
@@ -247,10 +246,7 @@ impl Walk<'_> {
         let reason = format!(
             "small packets pass, but those of more than {largest} bytes vanish at {name}, whose MTU is {largest} where the way before has {wanted}; {why}"
         );
-        let site = maker(self.made, |change| match change {
-            Change::SetLink(SetLink { ns: there, link, set: LinkSet::Mtu(_) }) => there == ns && link.as_str() == name,
-            _ => false,
-        });
+        let site = self.site_of(ns, &name, MTU);
         let site = site.or_else(|| self.site_of_link(ns, &name));
         let missing = Some(format!("{}.mtu({wanted});", iface(ns, &name)));
         stopped(Stop { site, missing, ..Stop::new("mtu", ns, reason) })
@@ -259,7 +255,7 @@ impl Walk<'_> {
     /// The change that carries a mark.
     fn record_of_tag(&self, tag: Option<&str>) -> Option<&Record> {
         let n: u64 = tag?.rsplit(':').next()?.parse().ok()?;
-        self.made.iter().find(|record| record.n == n)
+        self.made.get(n)
     }
 
     /// The recipe line whose change carries a mark.
@@ -269,13 +265,12 @@ impl Walk<'_> {
 
     /// The recipe line that made an interface.
     pub(super) fn site_of_link(&self, ns: &Ns, name: &str) -> Option<Site> {
-        maker(self.made, |change| match change {
-            Change::AddLink(AddLink { ns: there, link }) => {
-                let is_peer = |kind: &LinkKind| matches!(kind, LinkKind::Veth { peer, peer_ns } if peer_ns == ns && peer.as_str() == name);
-                (there == ns && link.name.as_str() == name) || is_peer(&link.kind)
-            }
-            _ => false,
-        })
+        self.made.site(&Subject::link(ns, &IfName::new(name).ok()?))
+    }
+
+    /// The recipe line that gave an attribute of an interface its value.
+    pub(super) fn site_of(&self, ns: &Ns, name: &str, what: &'static str) -> Option<Site> {
+        self.made.site(&Subject::on(ns, &IfName::new(name).ok()?, what, String::new()))
     }
 
     /// The recipe line that made a route: itself, or the address whose subnet it leads to.

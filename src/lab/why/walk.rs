@@ -7,7 +7,7 @@ use super::segment::{Map, Place, segment, wire};
 use super::tables::Tables;
 use super::{Hop, Stop};
 use crate::kernel::{Ground, Refusal};
-use crate::lab::Record;
+use crate::lab::Made;
 use crate::model::error::Site;
 use crate::model::names::Ns;
 use crate::model::terrain::{Ask, Carried, Question, Way};
@@ -20,7 +20,7 @@ const LONGEST: usize = 32;
 /// A walk in progress.
 pub struct Walk<'a> {
     pub(super) ground: &'a mut dyn Ground,
-    pub(super) made: &'a [Record],
+    pub(super) made: &'a Made,
     pub(super) map: Map,
     pub(super) tables: BTreeMap<(Ns, bool), Vec<Tables>>,
     pub(super) nats: Vec<Nat>,
@@ -66,7 +66,7 @@ impl From<Refusal> for End {
 
 impl<'a> Walk<'a> {
     /// Reads the interfaces of all namespaces.
-    pub fn new(ground: &'a mut dyn Ground, made: &'a [Record]) -> Result<Walk<'a>, Refusal> {
+    pub fn new(ground: &'a mut dyn Ground, made: &'a Made) -> Result<Walk<'a>, Refusal> {
         let map = ground.terrain()?.into_iter().collect();
         Ok(Walk {
             ground,

@@ -7,11 +7,10 @@
 use crate::cli::engine::{self, Trouble};
 use crate::lab::registry::{Mode, Place};
 use crate::lab::store::Journal;
-use crate::lab::{Lab, Neighbours, Record};
+use crate::lab::{Lab, Leftover, Neighbours, Record};
 use crate::model::change::Identity;
 use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::LabName;
-use crate::repl::entry::lost;
 use crate::repl::{Repl, usage};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -53,7 +52,7 @@ impl Repl<'_> {
         let new = claim.place().clone();
         self.scene.renamed = Some(claim);
         self.scene.card.name = name.clone();
-        let records = self.lab.borrow().records().to_vec();
+        let records: Vec<Record> = self.lab.borrow().records().cloned().collect();
         let records = records.into_iter().map(|record| moved(record, &old.logs(), &new.logs())).collect();
         let journal = new.journal();
         std::fs::remove_file(&journal).map_err(|e| {
@@ -79,7 +78,7 @@ impl Repl<'_> {
         let journal =
             Journal::create(&place.journal(), name, &self.recipe_name(), place.durable(Mode::Host).as_deref())?;
         let kernel = engine::kernel(name, &place, Mode::Host, true)?;
-        let records = self.lab.borrow().records().to_vec();
+        let records: Vec<Record> = self.lab.borrow().records().cloned().collect();
         let left = self.lab.borrow_mut().unwind();
         if !left.is_empty() {
             claim.remove()?;
@@ -87,7 +86,7 @@ impl Repl<'_> {
         }
         let mut lab = Lab::new(name.clone(), kernel, Some(journal));
         lab.know(Neighbours::new(place, self.scene.card.root));
-        let lost = lab.remake(&records).iter().map(lost).collect();
+        let lost = lab.remake(&records).iter().map(Leftover::describe_lost).collect();
         self.take(lab);
         self.scene.card.name = name.clone();
         self.scene.renamed = Some(claim);

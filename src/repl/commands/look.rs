@@ -4,8 +4,8 @@ use super::ALL;
 use crate::cli::engine::Trouble;
 use crate::cli::ls::{new_table, print};
 use crate::cli::style::Ink;
-use crate::cli::survey::survey;
 use crate::cli::{journal, status};
+use crate::lab::survey;
 use crate::model::error::{OpError, closest};
 use crate::ops::{self, FnDef, reference};
 use crate::repl::Repl;
@@ -54,8 +54,8 @@ impl Repl<'_> {
             self.lab.borrow_mut().settle()?;
             let mut kernel = self.scene.kernel()?;
             let lab = self.lab.borrow();
-            let standing = survey(&mut *kernel, lab.records());
-            status::stands(lab.records(), &standing, &mut *kernel, self.style())
+            let standing = survey(&mut *kernel, lab.made());
+            status::stands(lab.made(), &standing, &mut *kernel, self.style())
         })();
         let text = text.map_err(|error| self.trouble(error))?;
         self.show(text.trim_start());
@@ -82,7 +82,7 @@ impl Repl<'_> {
         self.lab.borrow_mut().settle().map_err(|error| self.trouble(error))?;
         let lab = self.lab.borrow();
         let style = self.style();
-        let text: String = lab.records().iter().map(|record| journal::entry(record, true, style)).collect();
+        let text: String = lab.records().map(|record| journal::entry(record, true, style)).collect();
         self.show(if text.is_empty() { "No change stands." } else { &text });
         Ok(())
     }

@@ -2,57 +2,51 @@
 
 use crate::kernel::Kernel;
 use crate::kernel::fake::FakeKernel;
-use crate::lab::Record;
+use crate::lab::{Made, Record};
 use crate::model::change::Change;
-use crate::model::link::AddLink;
+use crate::model::kind::Kind;
 use crate::model::link_attr::{LinkSet, SetLink};
-use crate::model::names::{IfName, Ns};
 use crate::model::process::Start;
-use crate::model::render;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::model::shell::line;
+use crate::model::subject::MAC;
+use std::collections::BTreeSet;
 
 /// Everything that changes make, as lines, without what is random and without their numbers; none if they cannot be made
 /// on an empty machine.
-pub fn outline(records: &[Record]) -> Option<BTreeSet<String>> {
+pub fn outline(made: &Made) -> Option<BTreeSet<String>> {
     let mut kernel = FakeKernel::new();
-    for Record { n, change, .. } in records {
+    for Record { n, change, .. } in made.records() {
         let identity = kernel.prepare(*n, change).ok()?;
         kernel.apply(*n, change, &identity).ok()?;
     }
     let mut lines: BTreeSet<String> = kernel.outline().into_iter().collect();
-    let mut macs: BTreeMap<(Ns, IfName), String> = BTreeMap::new();
-    for (at, record) in records.iter().enumerate() {
-        match &record.change {
-            // Two of one kind are two.
-            Change::Start(Start { ns, process }) => {
-                let count =
-                    records.iter().take(at).filter(|other| is_same_start(&other.change, &record.change)).count();
-                let (env, cwd) = (&process.env, &process.cwd);
-                lines.insert(format!("{ns}: process {} {env:?} {cwd:?} #{count}", render::line(&process.argv)));
-            }
-            Change::AddLink(AddLink { ns, link }) => {
-                if let Some(mac) = link.mac {
-                    macs.insert((ns.clone(), link.name.clone()), mac.to_string());
-                }
-            }
-            Change::SetLink(SetLink { ns, link, set: LinkSet::Mac(mac) }) => {
-                macs.insert((ns.clone(), link.clone()), mac.to_string());
-            }
-            Change::SetLink(SetLink { ns, link, set: LinkSet::Name(name) }) => {
-                if let Some(mac) = macs.remove(&(ns.clone(), link.clone())) {
-                    macs.insert((ns.clone(), name.clone()), mac);
-                }
-            }
-            Change::SetLink(SetLink { ns, link, set: LinkSet::Ns(there) }) => {
-                if let Some(mac) = macs.remove(&(ns.clone(), link.clone())) {
-                    macs.insert((there.clone(), link.clone()), mac);
-                }
-            }
-            _ => {}
+    let mut started: Vec<&Change> = Vec::new();
+    for record in made.records() {
+        // Two of one kind are two.
+        if let Change::Start(Start { ns, process }) = &record.change {
+            let count = started.iter().filter(|other| is_same_start(other, &record.change)).count();
+            let (env, cwd) = (&process.env, &process.cwd);
+            lines.insert(format!("{ns}: process {} {env:?} {cwd:?} #{count}", line(&process.argv)));
+            started.push(&record.change);
+        }
+        // Addresses that were chosen, not those that are random.
+        let chosen = match &record.change {
+            Change::AddLink(new) => new.link.mac.map(|mac| ((&new.ns, &new.link.name), mac)),
+            Change::SetLink(SetLink { ns, link, set: LinkSet::Mac(mac) }) => Some(((ns, link), *mac)),
+            _ => None,
+        };
+        if let Some(((ns, link), mac)) = chosen.filter(|_| made.state().is_current(record.n, place_of_mac(record))) {
+            let (ns, link) = made.state().now(record.n, &(ns.clone(), link.clone()));
+            lines.insert(format!("{ns}: {link} has the address {mac}"));
         }
     }
-    lines.extend(macs.into_iter().map(|((ns, link), mac)| format!("{ns}: {link} has the address {mac}")));
     Some(lines)
+}
+
+/// Which of a change's facts is the hardware address.
+fn place_of_mac(record: &Record) -> usize {
+    let facts = record.change.facts(&record.identity);
+    facts.iter().position(|fact| fact.subject.what == MAC).unwrap_or(0)
 }
 
 /// Whether two processes are started in one way; their names do not count, as most are numbered.

@@ -9,7 +9,7 @@ use crate::kernel::linux::trial::Attempt;
 use crate::lab::machine::{Refused, Tried};
 use crate::model::change::Change;
 use crate::model::family::Family;
-use crate::model::link::{AddLink, LinkKind, NewLink};
+use crate::model::link::{AddLink, Attr, NewLink};
 use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{ChainName, Ns, NsName};
 use crate::model::netns::AddNetns;
@@ -19,16 +19,8 @@ use crate::model::sysctl::SetSysctl;
 
 /// A recipe with one need of each kind, and some more.
 fn recipe_changes() -> Vec<Change> {
-    let bridge = NewLink {
-        name: link("br0"),
-        kind: LinkKind::Bridge { stp: true },
-        mtu: None,
-        mac: None,
-        master: None,
-        up: false,
-    };
-    let pair =
-        NewLink { name: link("v0"), kind: LinkKind::Veth { peer: link("eth0"), peer_ns: web() }, ..bridge.clone() };
+    let bridge = NewLink::bridge(link("br0")).with("stp", Some(Attr::Bool(true)));
+    let pair = NewLink::veth(link("v0"), link("eth0"), web());
     let chain = RuleEdit::NewChain(ChainName::new("VIP").unwrap());
     let vip = "-d 10.9.9.9/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.2:80";
     let edits = vec![

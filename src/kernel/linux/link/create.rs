@@ -1,16 +1,21 @@
 //! Making an interface, in one request.
 
-use crate::kernel::linux::link::ioctl;
+use crate::kernel::linux::link::delete::Made;
+use crate::kernel::linux::link::{data, delete, ioctl};
 use crate::kernel::linux::marks::Marks;
+use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::{Done, Refusal, Why};
+use crate::kernel::linux::view::View;
+use crate::kernel::linux::{LinuxKernel, unprepared};
+use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
 use crate::model::change::Identity;
-use crate::model::link::{LinkKind, NewLink};
+use crate::model::kind::Kind;
+use crate::model::link::{AddLink, NewLink};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::link::{BridgeStpState, InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute};
+use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 use std::os::fd::AsRawFd;
 
@@ -23,10 +28,7 @@ pub fn prepare(spaces: &Spaces, marks: &mut Marks, ns: &Ns, new: &NewLink) -> Do
         Some(mac) => mac,
         None => marks.mac()?,
     };
-    let peer = match new.kind {
-        LinkKind::Veth { .. } => Some(marks.mac()?),
-        LinkKind::Bridge { .. } => None,
-    };
+    let peer = new.peer.as_ref().map(|_| marks.mac()).transpose()?;
     Ok(Identity::Link { cookie, mac, peer, group: marks.group() })
 }
 
@@ -41,26 +43,27 @@ pub fn apply(spaces: &Spaces, ns: &Ns, new: &NewLink, identity: &Identity) -> Do
     };
     // Open until the answer is there, because the message names the peer's namespace by descriptor number.
     let there;
-    let mut builder = match &new.kind {
-        LinkKind::Veth { peer, peer_ns } => {
-            // A peer that is born where it belongs need not be moved, which takes 15 ms (an RCU grace period under
-            // the lock that every request needs). It cannot be brought up yet: the two ends are joined later.
-            there = spaces.open(peer_ns)?;
-            let far = mark(Builder::default(), peer, peer_mac.as_ref().unwrap_or(mac));
-            let far = one_queue(far).setns_by_fd(there.as_raw_fd()).build();
-            let near = mark(Builder::new_with_info_kind(InfoKind::Veth), &new.name, mac);
-            one_queue(near).set_info_data(InfoData::Veth(InfoVeth::Peer(far)))
-        }
-        LinkKind::Bridge { stp } => {
-            let state = if *stp { BridgeStpState::KernelStp } else { BridgeStpState::Disabled };
-            mark(Builder::new_with_info_kind(InfoKind::Bridge), &new.name, mac)
-                .set_info_data(InfoData::Bridge(vec![InfoBridge::StpState(state)]))
-        }
+    let near = mark(Builder::new_with_info_kind(InfoKind::Other(new.kind.name.to_owned())), &new.name, mac);
+    let mut builder = if let Some(peer) = &new.peer {
+        // A peer that is born where it belongs need not be moved, which takes 15 ms (an RCU grace period under
+        // the lock that every request needs). It cannot be brought up yet: the two ends are joined later.
+        there = spaces.open(&peer.ns)?;
+        let far = mark(Builder::default(), &peer.name, peer_mac.as_ref().unwrap_or(mac));
+        let far = one_queue(far).setns_by_fd(there.as_raw_fd()).build();
+        one_queue(near).set_info_data(InfoData::Veth(InfoVeth::Peer(far)))
+    } else {
+        near
     };
+    if let Some(data) = data::encode(new)? {
+        builder = builder.set_info_data(data);
+    }
     if new.up {
         builder = builder.up();
     }
     spaces.talk(ns, |socket| {
+        if let Some(lower) = &new.lower {
+            builder = builder.link(ioctl::index(socket, lower)?);
+        }
         if let Some(master) = &new.master {
             builder = builder.controller(ioctl::index(socket, master)?);
         }
@@ -71,4 +74,30 @@ pub fn apply(spaces: &Spaces, ns: &Ns, new: &NewLink, identity: &Identity) -> Do
 /// Without this a veth has a queue for each processor, which makes it a fifth dearer to make.
 fn one_queue(builder: Builder) -> Builder {
     builder.append_extra_attribute(LinkAttribute::NumTxQueues(1)).append_extra_attribute(LinkAttribute::NumRxQueues(1))
+}
+
+impl Real for AddLink {
+    fn prepare(&self, kernel: &mut LinuxKernel, _n: u64) -> Done<Identity> {
+        prepare(&kernel.spaces, &mut kernel.marks, &self.ns, &self.link)
+    }
+
+    fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()> {
+        apply(&kernel.spaces, &self.ns, &self.link, entry.identity)
+    }
+
+    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
+        match Made::of(&entry, &kernel.ours) {
+            Some(made) => delete::undo(&kernel.spaces, &made, kernel.ours.destinations()),
+            None => unprepared(entry.change),
+        }
+    }
+
+    fn undo_all(&self, kernel: &mut LinuxKernel, entries: &[Entry<'_>]) -> Option<Vec<Done<Undone>>> {
+        let links = entries.iter().map(|entry| Made::of(entry, &kernel.ours)).collect::<Option<Vec<Made<'_>>>>()?;
+        Some(delete::undo_all(&kernel.spaces, &links, kernel.ours.destinations()))
+    }
+
+    fn read(&self, view: &mut View<'_>, identity: &Identity) -> Done<Vec<Observed>> {
+        self.facts(identity).iter().map(|fact| view.attribute(&fact.subject)).collect()
+    }
 }

@@ -8,7 +8,7 @@ use crate::kernel::linux::ours::Ours;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Entry, Undone};
 use crate::model::change::{Change, Identity};
-use crate::model::link::{AddLink, LinkKind};
+use crate::model::link::AddLink;
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
 use nix::errno::Errno;
@@ -34,10 +34,8 @@ impl<'a> Made<'a> {
     pub fn of(entry: &Entry<'a>, ours: &Ours) -> Option<Made<'a>> {
         let Change::AddLink(AddLink { ns, link }) = entry.change else { return None };
         let Identity::Link { cookie, mac, peer, group } = entry.identity else { return None };
-        let (kind, peer) = match &link.kind {
-            LinkKind::Veth { peer_ns, .. } => ("veth", peer.map(|mac| (peer_ns, ours.macs(mac)))),
-            LinkKind::Bridge { .. } => ("bridge", None),
-        };
+        let kind = link.kind.name;
+        let peer = link.peer.as_ref().and_then(|far| peer.map(|mac| (&far.ns, ours.macs(mac))));
         Some(Made { ns, cookie: *cookie, name: &link.name, kind, macs: ours.macs(*mac), group: *group, peer })
     }
 

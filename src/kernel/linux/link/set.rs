@@ -3,10 +3,14 @@
 use crate::kernel::linux::link::{self, Seen, ioctl};
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::ours::Ours;
+use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::kernel::linux::view::View;
+use crate::kernel::linux::{LinuxKernel, unprepared};
+use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
 use crate::model::change::Identity;
-use crate::model::link_attr::LinkSet;
+use crate::model::kind::Kind;
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
 use nix::errno::Errno;
@@ -65,8 +69,8 @@ fn hairpin(socket: &mut Socket, index: u32, on: bool) -> Done<()> {
 }
 
 /// Sets the attribute back if it still has our value.
-pub fn undo(spaces: &Spaces, ours: &Ours, ns: &Ns, name: &IfName, set: &LinkSet, was: &LinkSet) -> Done<Undone> {
-    let (ns, name) = moved(ns, name, set);
+pub fn undo(spaces: &Spaces, ours: &Ours, change: &SetLink, was: &LinkSet) -> Done<Undone> {
+    let ((ns, name), set) = (change.after(), &change.set);
     let judge = || {
         let mut socket = Socket::open()?;
         let Some(seen) = link::find(&mut socket, name)? else { return Ok(Some(Undone::AlreadyGone)) };
@@ -79,22 +83,13 @@ pub fn undo(spaces: &Spaces, ours: &Ours, ns: &Ns, name: &IfName, set: &LinkSet,
         } else if now == *set {
             None
         } else {
-            Some(Undone::NotOurs(format!("`{name}` was set to {} meanwhile", words(&now))))
+            Some(Undone::NotOurs(format!("`{name}` was set to {} meanwhile", now.words())))
         })
     };
     match spaces.within_same(ns, ours.cookie(ns), judge)? {
         Some(None) => apply(spaces, ns, name, was).map(|()| Undone::Yes),
         Some(Some(undone)) => Ok(undone),
         None => Ok(Undone::AlreadyGone),
-    }
-}
-
-/// Where the interface is and what it is called once the attribute is set.
-pub fn moved<'a>(ns: &'a Ns, name: &'a IfName, set: &'a LinkSet) -> (&'a Ns, &'a IfName) {
-    match set {
-        LinkSet::Name(new) => (ns, new),
-        LinkSet::Ns(to) => (to, name),
-        _ => (ns, name),
     }
 }
 
@@ -122,21 +117,6 @@ fn value(socket: &Socket, seen: &Seen, ns: &Ns, set: &LinkSet) -> Done<LinkSet> 
     })
 }
 
-/// The attribute and its value as ip-link(8) has them.
-fn words(set: &LinkSet) -> String {
-    match set {
-        LinkSet::Up(up) => if *up { "up" } else { "down" }.to_owned(),
-        LinkSet::Mtu(mtu) => format!("mtu {mtu}"),
-        LinkSet::Mac(mac) => format!("address {mac}"),
-        LinkSet::Master(Some(master)) => format!("master {master}"),
-        LinkSet::Master(None) => "nomaster".to_owned(),
-        LinkSet::Name(name) => format!("name {name}"),
-        LinkSet::Ns(ns) => format!("netns {ns}"),
-        LinkSet::Hairpin(hairpin) => format!("hairpin {}", if *hairpin { "on" } else { "off" }),
-        LinkSet::LinkLocal(link_local) => format!("addrgenmode {}", if *link_local { "eui64" } else { "none" }),
-    }
-}
-
 /// The name as one that we can use. The kernel allows more than we do.
 fn known(name: &str) -> Done<IfName> {
     IfName::new(name).map_err(|e| unfit(&e.to_string()))
@@ -144,4 +124,42 @@ fn known(name: &str) -> Done<IfName> {
 
 fn unfit(why: &str) -> Refusal {
     Refusal::new(Why::Errno(Errno::EOPNOTSUPP as i32), "RTM_SETLINK", why)
+}
+
+impl Real for SetLink {
+    fn prepare(&self, kernel: &mut LinuxKernel, _n: u64) -> Done<Identity> {
+        prepare(&kernel.spaces, &self.ns, &self.link, &self.set)
+    }
+
+    fn apply(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<()> {
+        apply(&kernel.spaces, &self.ns, &self.link, &self.set)
+    }
+
+    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
+        let Identity::Was(was) = entry.identity else { return unprepared(entry.change) };
+        undo(&kernel.spaces, &kernel.ours, self, was)
+    }
+
+    fn read(&self, view: &mut View<'_>, identity: &Identity) -> Done<Vec<Observed>> {
+        // Some are not told of with all others.
+        match self.set {
+            LinkSet::Hairpin(_) | LinkSet::LinkLocal(_) => {
+                let identity = match prepare(&view.kernel.spaces, &self.ns, &self.link, &self.set) {
+                    Ok(identity) => identity,
+                    // As of an interface that is no bridge's port now.
+                    Err(refusal) if refusal.is(Errno::EOPNOTSUPP) => return Ok(vec![Observed::Gone]),
+                    Err(refusal) => return Err(refusal),
+                };
+                let now = if let Identity::Was(now) = identity { now } else { self.set.clone() };
+                Ok(vec![Observed::Is(now.value())])
+            }
+            LinkSet::Name(_) | LinkSet::Ns(_) => {
+                let (ns, link) = self.after();
+                view.link(ns, link).map(|_| vec![Observed::Unseen])
+            }
+            LinkSet::Up(_) | LinkSet::Mtu(_) | LinkSet::Mac(_) | LinkSet::Master(_) => {
+                self.facts(identity).iter().map(|fact| view.attribute(&fact.subject)).collect()
+            }
+        }
+    }
 }

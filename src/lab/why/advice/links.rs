@@ -7,9 +7,9 @@ use crate::lab::why::walk::{End, Walk};
 use crate::lab::why::{Stop, maker};
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
-use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::Ns;
 use crate::model::route::AddRoute;
+use crate::model::subject::UP;
 use crate::model::terrain::{Way, Wire};
 use ipnet::IpNet;
 
@@ -23,10 +23,7 @@ impl Walk<'_> {
             Trouble::Down(_) => format!("the interface {name} is down, by which {packet} would have to pass"),
             Trouble::Blocked(_, why) => format!("the bridge port {name} {why}"),
         };
-        let site = maker(self.made, |change| match change {
-            Change::SetLink(SetLink { ns, link, set: LinkSet::Up(false) }) => *ns == place.0 && link.as_str() == name,
-            _ => false,
-        });
+        let site = self.site_of(&place.0, &name, UP);
         let site = site.or_else(|| self.site_of_link(&place.0, &name));
         let missing = match trouble {
             Trouble::Down(_) => Some(format!("{}.up();", iface(&place.0, &name))),
@@ -46,14 +43,15 @@ impl Walk<'_> {
             let mut usable = others.filter_map(|reached| wire(&self.map, &reached.at)).flat_map(|wire| &wire.addrs);
             let router = usable.find(|net| own.addrs.iter().any(|here| here.contains(&net.addr())));
             let wrong = |change: &Change| matches!(change, Change::AddRoute(AddRoute { ns: there, route }) if there == ns && route.via == Some(via));
-            let to =
-                self.made.iter().rev().find(|record| wrong(&record.change)).and_then(|record| match &record.change {
+            let to = self.made.records().rev().find(|record| wrong(&record.change)).and_then(|record| {
+                match &record.change {
                     Change::AddRoute(AddRoute { route, .. }) if route.to.prefix_len() == 0 => {
                         Some("default".to_owned())
                     }
                     Change::AddRoute(AddRoute { route, .. }) => Some(route.to.to_string()),
                     _ => None,
-                });
+                }
+            });
             let to = to.unwrap_or_else(|| "default".to_owned());
             let missing = router
                 .map(|router| format!("{0}.del_route(\"{to}\"); {0}.route(\"{to}\", \"{1}\");", at(ns), router.addr()));
@@ -94,7 +92,7 @@ impl Walk<'_> {
         );
         let right = IpNet::new(wrong.addr(), prefix).unwrap_or(*wrong);
         // The namespace's routes by the address go with it, and must be made anew.
-        let default = self.made.iter().rev().find_map(|record| match &record.change {
+        let default = self.made.records().rev().find_map(|record| match &record.change {
             Change::AddRoute(AddRoute { ns: there, route }) if there == ns && route.to.prefix_len() == 0 => route.via,
             _ => None,
         });

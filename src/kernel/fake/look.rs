@@ -1,0 +1,117 @@
+//! What the kernel in memory shows of its network.
+
+use super::FakeKernel;
+use crate::kernel::{Done, Errno, Refusal};
+use crate::model::change::Change;
+use crate::model::link_attr::HAIRPIN;
+use crate::model::mac::Mac;
+use crate::model::names::{IfName, Ns};
+use crate::model::observe::{LinkInfo, RouteAnswer};
+use crate::model::route::Route;
+use crate::model::rules::{EditRules, Tables};
+use crate::model::subject::{LINK, MAC, MASTER, MTU, PEER, PROCESS, RULES, Subject, UP};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+impl FakeKernel {
+    /// Everything that is there, a line each, without what identifies it.
+    pub fn outline(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (subject, _, value) in self.state.facts() {
+            match (subject.what, &subject.link) {
+                // Random, numbered, or told below.
+                (MAC | PROCESS | RULES, _) => {}
+                (PEER, Some(link)) => {
+                    let peer = self.state.other_end(&subject.ns, link);
+                    lines.push(format!("{link} in {} is joined to {peer:?}", subject.ns));
+                }
+                (_, _) => lines.push(format!("{subject}: {value}")),
+            }
+        }
+        for (change, _) in self.changes.values() {
+            if let Change::AddNetns(netns) = change {
+                lines.extend(netns.sysctls.iter().map(|(key, value)| format!("{} has {key} = {value}", netns.name)));
+            }
+        }
+        for ns in self.state.spaces() {
+            let rules = self.rules(ns);
+            lines.extend(rules.into_iter().enumerate().map(|(at, rule)| format!("rule {at} in {ns}: {rule}")));
+        }
+        lines
+    }
+
+    pub(super) fn is_up(&self, ns: &Ns, name: &IfName) -> bool {
+        self.attribute(ns, name, UP).is_none_or(|up| up == "up")
+    }
+
+    fn attribute(&self, ns: &Ns, name: &IfName, what: &'static str) -> Option<String> {
+        self.current(&Subject::on(ns, name, what, String::new()))
+    }
+
+    pub(super) fn link_info(&self, ns: &Ns, name: &IfName) -> Done<LinkInfo> {
+        let subject = Subject::link(ns, name);
+        if !self.has(&subject) {
+            return Err(super::missing(&subject));
+        }
+        let is_lo = name.as_str() == "lo";
+        let text = |what| self.attribute(ns, name, what);
+        let mac = text(MAC).and_then(|mac| mac.parse().ok()).unwrap_or(Mac([0; 6]));
+        let usual = if is_lo { 65536 } else { 1500 };
+        Ok(LinkInfo {
+            index: if is_lo { 1 } else { self.state.id(ns, name).unwrap_or(1) },
+            name: name.clone(),
+            kind: text(LINK).unwrap_or_default(),
+            mac: Some(mac),
+            mtu: text(MTU).and_then(|mtu| mtu.parse().ok()).unwrap_or(usual),
+            up: self.is_up(ns, name),
+            master: self.state.joined(ns, name, MASTER).and_then(|(there, master)| self.state.id(there, master)),
+            group: 1,
+            addrs: self.state.addresses(ns, name).unwrap_or_default(),
+        })
+    }
+
+    pub(super) fn links(&self, ns: &Ns) -> Done<Vec<LinkInfo>> {
+        let lo = IfName::new("lo").ok();
+        let names: Vec<IfName> = lo.into_iter().chain(self.state.links_in(ns).cloned()).collect();
+        names.iter().map(|name| self.link_info(ns, name)).collect()
+    }
+
+    /// The routes of a namespace that have not fallen, in the order in which they were added.
+    pub(super) fn routes(&self, ns: &Ns) -> Vec<Route> {
+        let standing = self.changes.iter().filter(|(n, _)| self.state.stands(**n, 0));
+        let routes = standing.filter_map(|(n, (change, _))| match self.state.present(*n, change) {
+            Change::AddRoute(added) if added.ns == *ns => Some(added.route),
+            _ => None,
+        });
+        routes.collect()
+    }
+
+    pub(super) fn route_answer(&self, ns: &Ns, to: IpAddr) -> Done<RouteAnswer> {
+        let on_link = |link: &LinkInfo| {
+            let net: Option<&IpNet> = link.addrs.iter().find(|net| net.contains(&to));
+            net.map(|net| RouteAnswer { dev: Some(link.name.clone()), via: None, src: Some(net.addr()) })
+        };
+        if let Some(answer) = self.links(ns)?.iter().find_map(on_link) {
+            return Ok(answer);
+        }
+        let routes = self.routes(ns);
+        let best = routes.iter().filter(|route| route.to.contains(&to)).max_by_key(|route| route.to.prefix_len());
+        let route = best.ok_or_else(|| Refusal::errno("RTM_GETROUTE", Errno::ENETUNREACH as i32))?;
+        Ok(RouteAnswer { dev: route.dev.clone(), via: route.via, src: None })
+    }
+
+    /// The rules of a namespace in their order.
+    pub(super) fn rules(&self, ns: &Ns) -> Vec<String> {
+        let edits =
+            self.changes.iter().filter(|(n, _)| self.state.has(**n)).filter_map(|(n, (change, _))| match change {
+                Change::EditRules(rules) if rules.ns == *ns => Some((*n, rules)),
+                _ => None,
+            });
+        Tables::of(edits.collect::<Vec<(u64, &EditRules)>>().into_iter()).lines()
+    }
+
+    /// Whether a bridge's port sends frames back.
+    pub fn is_hairpin(&self, ns: &Ns, name: &IfName) -> bool {
+        self.attribute(ns, name, HAIRPIN).is_some_and(|value| value == "on")
+    }
+}

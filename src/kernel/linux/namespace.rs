@@ -1,0 +1,28 @@
+//! Making and deleting namespaces as changes.
+
+use super::real::Real;
+use super::view::View;
+use super::{LinuxKernel, netns, unprepared};
+use crate::kernel::{Done, Entry, Observed, Undone};
+use crate::model::change::Identity;
+use crate::model::netns::AddNetns;
+
+impl Real for AddNetns {
+    fn prepare(&self, kernel: &mut LinuxKernel, n: u64) -> Done<Identity> {
+        kernel.unnamed.prepare(&kernel.spaces, n, &self.name, &self.sysctls)
+    }
+
+    fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()> {
+        kernel.unnamed.apply(&kernel.spaces, entry.n, &self.name)
+    }
+
+    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
+        let Identity::Netns { cookie } = entry.identity else { return unprepared(entry.change) };
+        kernel.netfilter.close(&self.made());
+        netns::undo(&kernel.spaces, &self.name, *cookie)
+    }
+
+    fn read(&self, _view: &mut View<'_>, _identity: &Identity) -> Done<Vec<Observed>> {
+        Ok(vec![if netns::exists(&self.made())? { Observed::Is(String::new()) } else { Observed::Gone }])
+    }
+}

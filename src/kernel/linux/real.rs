@@ -1,0 +1,27 @@
+//! What each kind of change does on this machine: one implementation beside each kind's own code.
+
+use super::LinuxKernel;
+use super::view::View;
+use crate::kernel::{Done, Entry, Observed, Undone};
+use crate::model::change::Identity;
+use crate::model::kind::Kind;
+
+/// A kind of change that the kernel of this machine knows.
+pub(super) trait Real: Kind {
+    /// Reads or chooses the identity, without a visible effect, as change number `n`.
+    fn prepare(&self, kernel: &mut LinuxKernel, n: u64) -> Done<Identity>;
+
+    /// Makes the change. When it fails, nothing of it is left.
+    fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()>;
+
+    /// Undoes the change if its object is still provably ours.
+    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone>;
+
+    /// Undoes several changes at once, in the order given, if they are all of this kind and one call can do for many.
+    fn undo_all(&self, _kernel: &mut LinuxKernel, _entries: &[Entry<'_>]) -> Option<Vec<Done<Undone>>> {
+        None
+    }
+
+    /// Reads what there is of each of its facts, in their order.
+    fn read(&self, view: &mut View<'_>, identity: &Identity) -> Done<Vec<Observed>>;
+}

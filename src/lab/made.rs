@@ -1,0 +1,101 @@
+//! The changes that stand, with what they come to.
+
+use super::Record;
+use crate::model::change::{Change, Identity};
+use crate::model::error::Site;
+use crate::model::kind::{Kind, Phase};
+use crate::model::names::NsName;
+use crate::model::state::State;
+use crate::model::subject::Subject;
+use std::collections::btree_map::Values;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The changes that stand, by number.
+#[derive(Debug, Default)]
+pub struct Made {
+    records: BTreeMap<u64, Record>,
+    processes: BTreeSet<u64>,
+    state: State,
+}
+
+impl Made {
+    /// These changes.
+    pub fn of(records: impl IntoIterator<Item = Record>) -> Made {
+        let mut made = Made::default();
+        for record in records {
+            made.add(record);
+        }
+        made
+    }
+
+    /// Takes in a change that was made.
+    pub fn add(&mut self, record: Record) {
+        self.state.add(record.n, &record.change, &record.identity);
+        if record.change.phase() == Phase::Processes {
+            self.processes.insert(record.n);
+        }
+        self.records.insert(record.n, record);
+    }
+
+    /// Takes in that a part of a change was made again, by this change in the names of now.
+    pub fn repaired(&mut self, n: u64, part: &Change) {
+        self.state.set_again(n, &part.facts(&Identity::Spec));
+    }
+
+    /// Takes out a change that was undone.
+    pub fn remove(&mut self, n: u64) -> Option<Record> {
+        self.state.remove(n);
+        self.processes.remove(&n);
+        self.records.remove(&n)
+    }
+
+    /// Takes out all changes, and what was known of them.
+    pub fn clear(&mut self) -> BTreeMap<u64, Record> {
+        self.state = State::default();
+        self.processes.clear();
+        std::mem::take(&mut self.records)
+    }
+
+    /// Remembers from now on what is needed to make changes again.
+    pub fn remember(&mut self) {
+        self.state.remember();
+    }
+
+    /// A change.
+    pub fn get(&self, n: u64) -> Option<&Record> {
+        self.records.get(&n)
+    }
+
+    /// All of them, oldest first.
+    pub fn records(&self) -> Values<'_, u64, Record> {
+        self.records.values()
+    }
+
+    /// The processes among them.
+    pub fn processes(&self) -> impl Iterator<Item = &Record> {
+        self.processes.iter().filter_map(|n| self.records.get(n))
+    }
+
+    /// The namespaces that they made.
+    pub fn namespaces(&self) -> impl Iterator<Item = &NsName> {
+        self.records().filter_map(|record| match &record.change {
+            Change::AddNetns(netns) => Some(&netns.name),
+            _ => None,
+        })
+    }
+
+    /// Those from a number on.
+    pub fn since(&self, n: u64) -> impl Iterator<Item = &Record> {
+        self.records.range(n..).map(|(_, record)| record)
+    }
+
+    /// What they come to.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The line of the recipe that a subject has its value from.
+    pub fn site(&self, subject: &Subject) -> Option<Site> {
+        self.get(self.state.holder(subject)?).map(|record| record.site.clone())
+    }
+}

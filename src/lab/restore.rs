@@ -1,0 +1,238 @@
+//! Going back to an earlier state of the lab, and forth again.
+//!
+//! There is one way back for everybody: a failed entry of the prompt, `:undo`, `:rollback`. What was made is undone, what was
+//! deleted is made again under its old number, so that whoever knows a change by its number, such as a script's handle,
+//! still does, and what the kernel dropped by itself is put back. An interface gets the hardware addresses that it had; a
+//! process is started anew: what it was in the middle of is lost.
+
+use super::journal::Line;
+use super::store::Journal;
+use super::{Lab, Leftover, Record};
+use crate::model::change::Identity;
+use crate::model::error::OpResult;
+use crate::model::kind::Kind;
+use crate::model::observe::ProcState;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// The signal that no process survives (signal(7)).
+const SIGKILL: i32 = 9;
+
+/// How long to wait for processes to end that were sent signals: they need not.
+const DYING: Duration = Duration::from_millis(300);
+
+/// How often to look whether they have.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What is remembered from a moment on.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// The number that the next change had then.
+    first: u64,
+    /// What was undone since.
+    pub(super) removed: BTreeMap<u64, Record>,
+    /// The processes that ran then.
+    running: Vec<u64>,
+}
+
+/// What was done to a lab from one moment to another.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Difference {
+    /// What was made, as far as it was not undone again.
+    pub made: Vec<Record>,
+    /// What was undone that had stood before.
+    pub removed: Vec<Record>,
+    /// The processes that were ended by signals and stay on record.
+    pub ended: Vec<Record>,
+    /// The changes of which the kernel has dropped something with what was done.
+    pub dropped: BTreeSet<u64>,
+}
+
+impl Difference {
+    /// Whether nothing was done.
+    pub fn is_empty(&self) -> bool {
+        self.made.is_empty() && self.removed.is_empty() && self.ended.is_empty()
+    }
+}
+
+/// What going back, or forth, came to.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// How many changes were undone.
+    pub undone: usize,
+    /// How many were made again.
+    pub remade: usize,
+    /// Of how many something was put back that the kernel had dropped.
+    pub repaired: usize,
+    /// The processes that were started anew.
+    pub restarted: Vec<String>,
+    /// The processes that were ended again.
+    pub ended: Vec<String>,
+    /// What could not be undone.
+    pub stuck: Vec<Leftover>,
+    /// What could not be made again.
+    pub lost: Vec<Leftover>,
+    /// What else could not be done.
+    pub failures: Vec<String>,
+}
+
+impl Lab {
+    /// Begins to watch what is done to the lab, anew if it did already.
+    pub fn watch(&mut self) {
+        self.made.remember();
+        self.signalled.clear();
+        let started = self.made.processes().map(|record| (record.n, record.identity.clone()));
+        let started: Vec<(u64, Identity)> = started.collect();
+        let runs = |(n, identity): (u64, Identity)| self.runs(&identity).then_some(n);
+        let running = started.into_iter().filter_map(runs).collect();
+        self.watch = Some(Watch { first: self.next, removed: BTreeMap::new(), running });
+    }
+
+    /// What was done since the lab began to be watched.
+    pub fn difference(&mut self) -> Difference {
+        let ended = self.ended_by_signals();
+        let Some(watch) = &self.watch else { return Difference::default() };
+        let stands = |n: &u64| self.made.get(*n).is_some();
+        let removed: Vec<Record> =
+            watch.removed.iter().filter(|(n, _)| **n < watch.first && !stands(n)).map(|(_, r)| r.clone()).collect();
+        let made: Vec<Record> = self.made.since(watch.first).cloned().collect();
+        self.with_dropped(Difference { made, removed, ended, dropped: BTreeSet::new() })
+    }
+
+    /// A difference with what the kernel has dropped with it.
+    pub(super) fn with_dropped(&mut self, mut difference: Difference) -> Difference {
+        let drops = |record: &Record| record.change.may_drop();
+        if !difference.removed.is_empty() || difference.made.iter().any(drops) {
+            difference.dropped = self.dropped();
+            difference.dropped.retain(|n| !self.lacking.contains(n));
+        }
+        difference
+    }
+
+    /// Takes a difference as what is meant: what the kernel dropped with it is missing rightly.
+    pub fn accept(&mut self, difference: &Difference) {
+        self.lacking.extend(&difference.dropped);
+    }
+
+    /// Goes back from after a difference to before it.
+    pub fn restore(&mut self, difference: &Difference) -> Restored {
+        let both = |records: &[Record]| [records, &difference.ended].concat();
+        self.swap(&both(&difference.made), &both(&difference.removed), &difference.dropped)
+    }
+
+    /// Goes forth again to after a difference.
+    pub fn reapply(&mut self, difference: &Difference) -> Restored {
+        // The kernel drops by itself what it has dropped then.
+        let mut restored = self.swap(&difference.removed, &difference.made, &BTreeSet::new());
+        for record in &difference.ended {
+            let Some(identity) = self.identity(record.n) else { continue };
+            match self.signal(&identity, SIGKILL) {
+                Ok(()) => restored.ended.extend(record.change.process().map(|process| process.name.clone())),
+                Err(error) => restored.failures.push(error.to_string()),
+            }
+        }
+        self.lacking.extend(&difference.dropped);
+        restored
+    }
+
+    /// Undoes some changes, makes others again, and puts back what the kernel has dropped of still others.
+    fn swap(&mut self, going: &[Record], coming: &[Record], dropped: &BTreeSet<u64>) -> Restored {
+        let mut restored = Restored::default();
+        let going = self.made.state().with_dependents(going.iter().map(|record| record.n));
+        if !going.is_empty() {
+            restored.stuck = self.undo_numbers(&going);
+        }
+        // What is made again may need it; what needs something of that in turn comes after it.
+        let (first, _) = self.repair(dropped);
+        restored.lost = self.remake(coming);
+        let (then, lost) = self.repair(dropped);
+        restored.lost.extend(lost);
+        restored.repaired = first + then;
+        self.lacking.retain(|n| !dropped.contains(n));
+        let stands = |n: u64| self.made.get(n).is_some();
+        restored.undone = going.iter().filter(|n| !stands(**n)).count();
+        // A process that is started anew was not gone.
+        restored.remade = coming.iter().filter(|record| stands(record.n) && !going.contains(&record.n)).count();
+        let started = coming.iter().filter(|record| stands(record.n)).filter_map(|record| record.change.process());
+        restored.restarted = started.map(|process| process.name.clone()).collect();
+        restored
+    }
+
+    /// Makes changes again that were undone, in the order in which they were made, each under its own number, and
+    /// returns those that could not be made. What was made meanwhile and would come before them, as rules do that were
+    /// appended to the same table, is made again after them.
+    pub fn remake(&mut self, records: &[Record]) -> Vec<Leftover> {
+        let mut all: BTreeMap<u64, Record> = records.iter().map(|record| (record.n, record.clone())).collect();
+        let later = self.made.records().filter(|later| is_out_of_order(later, records)).cloned();
+        let later: BTreeMap<u64, Record> = later.map(|record| (record.n, record)).collect();
+        let mut left = Vec::new();
+        if !later.is_empty() {
+            left = self.undo_numbers(&later.keys().copied().collect());
+            all.extend(later.into_iter().filter(|(n, _)| !left.iter().any(|left| left.record.n == *n)));
+        }
+        for record in all.into_values() {
+            let before = record.identity.clone();
+            let n = record.n;
+            match self.enact(record.clone(), |identity| identity.like(&before)) {
+                Ok(()) => self.next = self.next.max(n + 1),
+                Err(error) => left.push(Leftover { record, error }),
+            }
+        }
+        if let Err(error) = self.settle() {
+            let lost = records.iter().filter(|record| self.made.get(record.n).is_none());
+            left.extend(lost.map(|record| Leftover { record: record.clone(), error: error.clone() }));
+        }
+        left
+    }
+
+    /// Goes on in another journal, which begins with everything that stands.
+    pub fn rejournal(&mut self, journal: Journal) -> OpResult<()> {
+        self.journal = Some(journal);
+        let all: Vec<Record> = self.made.records().cloned().collect();
+        for record in all {
+            self.announce(&record)?;
+            self.note(&Line::Done { n: record.n })?;
+        }
+        Ok(())
+    }
+
+    fn runs(&mut self, process: &Identity) -> bool {
+        self.process(process).is_ok_and(|state| state == ProcState::Running)
+    }
+
+    /// The processes that ran when the lab began to be watched and that were ended with signals. They may take a moment.
+    fn ended_by_signals(&mut self) -> Vec<Record> {
+        let signalled = std::mem::take(&mut self.signalled);
+        let running = self.watch.as_ref().map_or_else(Vec::new, |watch| watch.running.clone());
+        let mut ours: Vec<Record> = running.iter().filter_map(|n| self.made.get(*n)).cloned().collect();
+        ours.retain(|record| signalled.contains(&record.identity));
+        let end = Instant::now() + DYING;
+        while ours.iter().any(|record| self.runs(&record.identity)) && Instant::now() < end {
+            std::thread::sleep(LOOK);
+        }
+        ours.retain(|record| !self.runs(&record.identity));
+        ours
+    }
+}
+
+impl Restored {
+    /// Whether all of it was done.
+    pub fn is_whole(&self) -> bool {
+        self.stuck.is_empty() && self.lost.is_empty() && self.failures.is_empty()
+    }
+
+    /// What could not be done, each with the commands that do it by hand.
+    pub fn failures(&self) -> Vec<String> {
+        let stuck = self.stuck.iter().map(Leftover::describe);
+        stuck.chain(self.lost.iter().map(Leftover::describe_lost)).chain(self.failures.iter().cloned()).collect()
+    }
+}
+
+/// Whether a change that stands must come after one of those that are made again, and would come before it.
+fn is_out_of_order(later: &Record, again: &[Record]) -> bool {
+    let Some(order) = later.change.order() else { return false };
+    again.iter().any(|record| later.n > record.n && record.change.order().as_ref() == Some(&order))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Undoing changes: some with what depends on them, or everything.
+
+use super::{Event, Lab, Leftover, Made, Record, explain, unwind};
+use crate::kernel::{Entry, Undone};
+use crate::lab::journal::Line;
+use crate::model::error::OpResult;
+use crate::model::kind::{Kind, Phase};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Lab {
+    /// Undoes one change now, together with what depends on it. A change that is undone already is left so.
+    pub fn revert(&mut self, n: u64) -> OpResult<()> {
+        self.revert_all(&[n])
+    }
+
+    /// Undoes several changes at once, together with what depends on them.
+    pub fn revert_all(&mut self, changes: &[u64]) -> OpResult<()> {
+        let numbers = self.made.state().with_dependents(changes.iter().copied());
+        self.undo_numbers(&numbers).into_iter().next().map_or(Ok(()), |left| Err(left.error))
+    }
+
+    /// Undoes everything, as few kernel calls as it takes, and returns what could not be undone.
+    pub fn unwind(&mut self) -> Vec<Leftover> {
+        let numbers = self.made.records().map(|record| record.n).collect();
+        let left = self.undo_numbers(&numbers);
+        if left.is_empty() {
+            // As for one change that is undone.
+            let _ = self.note(&Line::End);
+        }
+        left
+    }
+
+    pub(super) fn undo_numbers(&mut self, numbers: &BTreeSet<u64>) -> Vec<Leftover> {
+        // What is refused now has nothing to be undone, and the error that led here comes first.
+        let _ = self.settle();
+        let plan = unwind::plan(&self.made, numbers);
+        let is_all = numbers.len() >= self.made.records().len();
+        let mut left = Vec::new();
+        let mut failed = BTreeSet::new();
+        for step in &plan.steps {
+            let records: Vec<Record> = step.iter().filter_map(|n| self.made.get(*n)).map(|r| self.as_is(r)).collect();
+            let entries: Vec<Entry<'_>> =
+                records.iter().map(|r| Entry { n: r.n, change: &r.change, identity: &r.identity }).collect();
+            for (record, result) in records.iter().zip(self.kernel.undo_all(&entries)) {
+                match result {
+                    // Where all goes, what is known of it goes in the end; renames tell where the rest is until then.
+                    Ok(undone) => self.gone(record, undone, !is_all || record.change.phase() == Phase::Settings),
+                    Err(refusal) => {
+                        let error = explain::undo(&refusal, record);
+                        self.tell(&Event::Stuck(record, &error));
+                        failed.insert(record.n);
+                        left.push(Leftover { record: record.clone(), error });
+                    }
+                }
+            }
+            self.flush();
+        }
+        for (n, owner) in &plan.falling {
+            if !failed.contains(owner)
+                && let Some(record) = self.made.get(*n).cloned()
+            {
+                self.gone(&record, Undone::Along, !is_all);
+            }
+        }
+        if is_all {
+            let falls_with_failed: BTreeMap<u64, u64> = plan.falling.iter().copied().collect();
+            let mut stays = self.made.clear();
+            stays.retain(|n, _| failed.contains(n) || falls_with_failed.get(n).is_some_and(|n| failed.contains(n)));
+            self.made = Made::of(stays.into_values());
+        }
+        self.flush();
+        left
+    }
+
+    /// A change as it is to be undone: in the names of now, where those are what it is found by.
+    fn as_is(&self, record: &Record) -> Record {
+        let mut record = record.clone();
+        if record.change.phase() != Phase::Links && self.made.state().has_moved(record.n) {
+            record.change = self.made.state().present(record.n, &record.change);
+        }
+        record
+    }
+
+    /// Writes what the journal has to say, if it can: see [`gone`](Lab::gone).
+    fn flush(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            let _ = journal.flush();
+        }
+    }
+
+    fn gone(&mut self, record: &Record, undone: Undone, forget: bool) {
+        self.tell(&Event::Undone(record, undone));
+        if let Some(watch) = &mut self.watch
+            && let Some(original) = self.made.get(record.n)
+        {
+            watch.removed.insert(record.n, original.clone());
+        }
+        if forget {
+            self.made.remove(record.n);
+        }
+        // The change is undone whether or not the journal can say so. One that says too little makes a later
+        // `recover` find it gone, which is harmless; and on a full disk no further change is made.
+        if let Some(journal) = &mut self.journal {
+            let _ = journal.remark(&Line::Undone { n: record.n });
+        }
+    }
+}

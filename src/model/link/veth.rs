@@ -1,0 +1,15 @@
+//! Virtual Ethernet pairs (veth(4)).
+
+use super::{LinkDef, NewLink, Peer};
+use crate::model::names::{IfName, Ns};
+
+pub(super) const DEF: LinkDef = LinkDef {
+    name: "veth",
+    plural: "veth pairs",
+    module: "veth",
+    attrs: &[],
+    example: |link| match IfName::new("try1") {
+        Ok(name) => NewLink { peer: Some(Peer { name, ns: Ns::Host }), ..link },
+        Err(_) => link,
+    },
+};

@@ -1,0 +1,146 @@
+//! What the kernel takes away by itself: routes of an interface that goes down, addresses of one that is moved, routes whose
+//! gateway nobody can reach any more. Changes that have lost something so are still on record.
+
+use super::{ADDRESS, Home, IpAddr, IpNet, Key, LINK, LinkId, NETNS, Ns, PLACE, State, UP};
+use crate::model::subject::{MAC, MTU, NAME, PEER, ROUTE};
+
+/// What an interface keeps when it is moved to another namespace.
+const KEPT: [&str; 6] = [LINK, MAC, MTU, NAME, PEER, PLACE];
+
+impl State {
+    /// Lets what depends on a subject fall, after that was set or is gone.
+    pub(super) fn drop_after(&mut self, key: &Key, by: Option<u64>) {
+        match (key.what, &key.home) {
+            (UP, Home::Link(id)) if !self.is_up(*id) => self.went_down(*id),
+            (PLACE, Home::Link(id)) => self.moved(*id, by),
+            (LINK | NETNS, _) if self.counting(key).is_none() => {
+                let gone: Vec<u64> = self.needed.get(key).into_iter().flatten().copied().collect();
+                for n in gone {
+                    self.fall(n);
+                }
+                self.drop_unreachable(&key.home);
+            }
+            (ADDRESS | ROUTE, home) => {
+                let home = home.clone();
+                if self.counting(key).is_none() {
+                    self.drop_unreachable(&home);
+                }
+            }
+            (_, _) => {}
+        }
+    }
+
+    pub(super) fn is_up(&self, id: LinkId) -> bool {
+        let key = Key { home: Home::Link(id), what: UP, which: String::new() };
+        // Of what is somebody else's there is no telling, and `lo` is up in every namespace.
+        self.counting(&key).map_or_else(|| self.counting(&super::link_key(id)).is_none(), |held| held.value == "up")
+    }
+
+    fn went_down(&mut self, id: LinkId) {
+        let gone: Vec<u64> = self.on_up.get(&id).into_iter().flatten().copied().collect();
+        for n in gone {
+            self.fall(n);
+        }
+        self.drop_unreachable(&Home::Link(id));
+    }
+
+    /// What it had before change `by` moved it falls; all of it if that change is undone.
+    fn moved(&mut self, id: LinkId, by: Option<u64>) {
+        let first = Key { home: Home::Link(id), what: "", which: String::new() };
+        let of_link = self.held.range(first..).take_while(|(key, _)| key.home == Home::Link(id)).map(|(key, _)| key);
+        let lost: Vec<Key> = of_link.filter(|key| !KEPT.contains(&key.what)).cloned().collect();
+        for key in lost {
+            for held in self.held.get_mut(&key).into_iter().flatten().filter(|held| by.is_none_or(|by| held.n < by)) {
+                held.has_fallen = true;
+            }
+            self.settle_address(&key);
+        }
+        self.went_down(id);
+    }
+
+    /// Routes whose next hop is in no subnet any more go with the address or the route that led there.
+    fn drop_unreachable(&mut self, home: &Home) {
+        let ns = match home {
+            Home::Ns(ns) => ns.clone(),
+            Home::Link(id) => match self.links.get(id) {
+                Some((ns, _)) => ns.clone(),
+                None => return self.drop_unreachable_everywhere(),
+            },
+        };
+        self.drop_unreachable_in(&ns);
+    }
+
+    fn drop_unreachable_everywhere(&mut self) {
+        let all: Vec<Ns> = self.reaching.keys().cloned().collect();
+        for ns in all {
+            self.drop_unreachable_in(&ns);
+        }
+    }
+
+    fn drop_unreachable_in(&mut self, ns: &Ns) {
+        let waiting: Vec<u64> = self.reaching.get(ns).into_iter().flatten().copied().collect();
+        for n in waiting {
+            let reach = self.changes.get(&n).and_then(|entry| entry.reach.clone());
+            if let Some((ns, ip)) = reach
+                && !self.reaches(&ns, ip)
+            {
+                self.fall(n);
+            }
+        }
+    }
+
+    /// Whether an address is in a subnet of an interface that is up, or on a route without a next hop.
+    pub fn reaches(&self, ns: &Ns, ip: IpAddr) -> bool {
+        let on_link = self
+            .names
+            .get(ns)
+            .into_iter()
+            .flatten()
+            .any(|(_, id)| self.is_up(*id) && self.addresses_of(*id).iter().any(|net| net.contains(&ip)));
+        on_link || self.routes_in(ns).any(|(net, path)| net.contains(&ip) && !path.contains("via"))
+    }
+
+    /// The destinations of the routes of a namespace, and where they lead.
+    fn routes_in(&self, ns: &Ns) -> impl Iterator<Item = (IpNet, &str)> {
+        let first = Key { home: Home::Ns(ns.clone()), what: ROUTE, which: String::new() };
+        let home = first.home.clone();
+        let routes = self.held.range(first..).take_while(move |(key, _)| key.what == ROUTE && key.home == home);
+        routes.filter_map(|(key, _)| {
+            let to = key.which.split(' ').next()?.parse().ok()?;
+            Some((to, self.counting(key)?.value.as_str()))
+        })
+    }
+
+    /// Marks everything that a change has as taken away.
+    fn fall(&mut self, n: u64) {
+        let keys = self.changes.get(&n).map_or_else(Vec::new, |entry| entry.keys.clone());
+        for key in keys {
+            let mut any = false;
+            for held in self.held.get_mut(&key).into_iter().flatten().filter(|held| held.n == n && !held.has_fallen) {
+                held.has_fallen = true;
+                any = true;
+            }
+            if any {
+                self.settle_address(&key);
+                if let (LINK, Home::Link(id)) = (key.what, &key.home) {
+                    self.forget_link(*id);
+                }
+                self.drop_after(&key, None);
+            }
+        }
+    }
+
+    /// Keeps the index of addresses true.
+    pub(super) fn settle_address(&mut self, key: &Key) {
+        let (ADDRESS, Home::Link(id)) = (key.what, &key.home) else { return };
+        let Ok(net) = key.which.parse::<IpNet>() else { return };
+        let is_there = self.counting(key).is_some();
+        let homes = self.homes.entry(net.addr()).or_default();
+        homes.retain(|other| other != id);
+        if is_there {
+            homes.push(*id);
+        } else if homes.is_empty() {
+            self.homes.remove(&net.addr());
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Which interface a name means, and where each is.
+
+use super::{Home, Key, LINK, LinkAt, LinkId, NAME, PLACE, State};
+use crate::model::names::IfName;
+
+impl State {
+    pub(super) fn next_id(&mut self) -> LinkId {
+        // Index 1 is that of `lo`.
+        self.last = self.last.max(1) + 1;
+        self.last
+    }
+
+    pub(super) fn put_link(&mut self, id: LinkId, at: LinkAt) {
+        self.names.entry(at.0.clone()).or_default().insert(at.1.clone(), id);
+        self.links.insert(id, at);
+    }
+
+    pub(super) fn forget_link(&mut self, id: LinkId) {
+        if let Some((ns, name)) = self.links.remove(&id)
+            && let Some(names) = self.names.get_mut(&ns)
+            && names.get(&name) == Some(&id)
+        {
+            names.remove(&name);
+        }
+    }
+
+    /// The interface of that name, which is somebody else's if no change has made it.
+    pub(super) fn resolve(&mut self, at: &LinkAt, links: &mut Vec<(LinkAt, LinkId)>) -> LinkId {
+        if let Some((_, id)) = links.iter().find(|(then, _)| then == at) {
+            return *id;
+        }
+        let known = self.id(&at.0, &at.1);
+        let id = known.unwrap_or_else(|| self.next_id());
+        if known.is_none() {
+            self.put_link(id, at.clone());
+        }
+        links.push((at.clone(), id));
+        id
+    }
+
+    /// Puts an interface where its last rename or move has led.
+    pub(super) fn settle_place(&mut self, key: &Key) {
+        let (NAME | PLACE, Home::Link(id)) = (key.what, &key.home) else { return };
+        let Some(born) = self.born(*id) else { return };
+        let of = |what| Key { home: key.home.clone(), what, which: String::new() };
+        let name = self.counting(&of(NAME)).and_then(|held| IfName::new(&held.value).ok()).unwrap_or(born.1);
+        let ns = self.counting(&of(PLACE)).and_then(|held| held.value.parse().ok()).unwrap_or(born.0);
+        self.forget_link(*id);
+        self.put_link(*id, (ns, name));
+    }
+
+    /// Where an interface was at first: where the oldest change that speaks of it found or made it.
+    pub(super) fn born(&self, id: LinkId) -> Option<LinkAt> {
+        let of = |what| Key { home: Home::Link(id), what, which: String::new() };
+        let first = [LINK, NAME, PLACE].iter().filter_map(|what| Some(self.held.get(&of(what))?.first()?.n)).min();
+        let oldest = first.and_then(|n| self.links_of(n).iter().find(|(_, other)| *other == id));
+        oldest.map(|(at, _)| at).or_else(|| self.links.get(&id)).cloned()
+    }
+}
