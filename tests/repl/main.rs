@@ -36,8 +36,9 @@ let p = web.start(["sleep", "SECONDS"]);
 
 /// Everything in all namespaces, without what is random, counted or in the order of making.
 const LOOK: &str = r#"
+# Whether there is a carrier is announced up to a second later than anything else (net/core/link_watch.c).
 look() {
-    $1 ip -o link | sed 's/^[0-9]*: //; s/@if[0-9]*//; s/ group.*link/ link/; s/link-netns[a-z]* [^ ]*//' | sort
+    $1 ip -o link | sed 's/^[0-9]*: //; s/NO-CARRIER,//; s/,LOWER_UP//; s/ state [A-Z]*//; s/@if[0-9]*//; s/ group.*link/ link/; s/link-netns[a-z]* [^ ]*//' | sort
     $1 ip -o address | sed 's/^[0-9]*: //; s/ valid_lft.*//' | grep -v fe80 | sort
     $1 ip route | sort
     $1 iptables-save | sed '/^#/d; s/\[.*\]//; s/rhailab:[a-z]*:[0-9]*/mark/'
