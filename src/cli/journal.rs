@@ -6,10 +6,10 @@ use super::engine::Ended;
 use super::progress::place as at;
 use super::style::{Ink, Style};
 use super::told;
-use crate::lab::Record;
 use crate::lab::journal::Standing;
 use crate::lab::registry::Registry;
 use crate::lab::store;
+use crate::lab::{Made, Record};
 use crate::model::error::{Class, OpError, io_words};
 use crate::model::kind::Kind;
 use crate::model::names::LabName;
@@ -46,20 +46,21 @@ pub fn journal(args: &JournalArgs, context: Context) -> Ended {
     }
     let style = context.stdout();
     let state = store::read(&path)?;
+    let made = Made::of(state.records());
     for Standing { record, done } in state.standing.values() {
-        told(write!(out, "{}", entry(record, *done, style)))?;
+        told(write!(out, "{}", entry(&made, record, *done, style)))?;
     }
     Ok(0)
 }
 
-/// A change with what would undo it.
-pub(crate) fn entry(record: &Record, done: bool, style: Style) -> String {
+/// A change with what would undo it now.
+pub(crate) fn entry(made: &Made, record: &Record, done: bool, style: Style) -> String {
     let unsure = if done { "" } else { " (may not have been made)" };
     let mut text = style.paint(Ink::Faint, &format!("{:>4}  {}{unsure}", record.n, at(&record.site))) + "\n";
     for command in record.change.commands() {
         text.push_str(&format!("    {}\n", style.paint(Ink::Made, &format!("+ {command}"))));
     }
-    for command in record.change.undo_commands(&record.identity) {
+    for command in made.present(record).change.undo_commands(&record.identity) {
         text.push_str(&format!("    {}\n", style.paint(Ink::Undone, &format!("- {command}"))));
     }
     text

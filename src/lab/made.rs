@@ -66,6 +66,11 @@ impl Made {
         self.records.get(&n)
     }
 
+    /// A change in the names of now.
+    pub fn present(&self, record: &Record) -> Record {
+        Record { change: self.state.present(record.n, &record.change), ..record.clone() }
+    }
+
     /// All of them, oldest first.
     pub fn records(&self) -> Values<'_, u64, Record> {
         self.records.values()

@@ -38,9 +38,9 @@ impl Lab {
         let mut left = Vec::new();
         let mut failed = BTreeSet::new();
         for step in &plan.steps {
-            let records: Vec<Record> = step.iter().filter_map(|n| self.made.get(*n)).map(|r| self.as_is(r)).collect();
-            let entries: Vec<Entry<'_>> =
-                records.iter().map(|r| Entry { n: r.n, change: &r.change, identity: &r.identity }).collect();
+            let known: Vec<Record> = step.iter().filter_map(|n| self.made.get(*n)).cloned().collect();
+            let records: Vec<Record> = known.iter().map(|record| self.made.present(record)).collect();
+            let entries: Vec<Entry<'_>> = known.iter().zip(&records).map(|(known, now)| entry(known, now)).collect();
             for (record, result) in records.iter().zip(self.kernel.undo_all(&entries)) {
                 match result {
                     // Where all goes, what is known of it goes in the end; renames tell where the rest is until then.
@@ -72,15 +72,6 @@ impl Lab {
         left
     }
 
-    /// A change as it is to be undone: in the names of now, where those are what it is found by.
-    fn as_is(&self, record: &Record) -> Record {
-        let mut record = record.clone();
-        if record.change.phase() != Phase::Links && self.made.state().has_moved(record.n) {
-            record.change = self.made.state().present(record.n, &record.change);
-        }
-        record
-    }
-
     /// Writes what the journal has to say, if it can: see [`gone`](Lab::gone).
     fn flush(&mut self) {
         if let Some(journal) = &mut self.journal {
@@ -104,4 +95,11 @@ impl Lab {
             let _ = journal.remark(&Line::Undone { n: record.n });
         }
     }
+}
+
+/// A change as the kernel is asked to undo it: an interface is found by its marks, wherever it is; all else by the names of
+/// now.
+fn entry<'a>(known: &'a Record, now: &'a Record) -> Entry<'a> {
+    let record = if now.change.phase() == Phase::Links { known } else { now };
+    Entry { n: record.n, change: &record.change, identity: &record.identity }
 }

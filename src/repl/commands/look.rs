@@ -82,7 +82,7 @@ impl Repl<'_> {
         self.lab.borrow_mut().settle().map_err(|error| self.trouble(error))?;
         let lab = self.lab.borrow();
         let style = self.style();
-        let text: String = lab.records().map(|record| journal::entry(record, true, style)).collect();
+        let text: String = lab.records().map(|record| journal::entry(lab.made(), record, true, style)).collect();
         self.show(if text.is_empty() { "No change stands." } else { &text });
         Ok(())
     }
