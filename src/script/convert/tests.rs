@@ -108,6 +108,11 @@ fn refusals_say_what_was_given_what_is_due_and_what_to_write() {
             Ty::Duration,
             "`f` cannot take the number -1 as its `p`: a time is not negative. | Write it with its unit, as `\"10ms\"` or `\"1m 30s\"`; a bare number is seconds.",
         ),
+        (
+            give(Value::Addr([10, 0, 0, 1].into(), None)),
+            Ty::List(&Ty::Endpoint),
+            "`f` cannot take the address 10.0.0.1 as its `p`; it takes an address and port, such as `\"10.0.0.1:8080\"`. | Add a port: `.port(8080)`.",
+        ),
         (list.into(), Ty::List(&Ty::Str), "`f` cannot take the number 1 as its `p`; it takes a string. | -"),
         ("".into(), Ty::Argv, "`f` cannot take an empty command as its `p`. | Name a program: `[\"true\"]`."),
         (
