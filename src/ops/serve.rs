@@ -2,12 +2,16 @@
 
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Param, Run, Ty};
-use super::process::{PATIENCE, launch, log_of, started, wait_for};
+use super::errors::{EXEC_REFUSED, NETNS_UNKNOWN};
+use super::process::{DIED, PATIENCE, launch, log_of, started, wait_for};
 use super::value::{Process, Value};
 use crate::kernel::Errno;
 use crate::model::error::{OpError, OpResult};
 use crate::model::names::{Ns, proposal};
 use std::rc::Rc;
+
+const TAKEN: Error = Error { code: "process::port", when: "the port is taken" };
+const SILENT: Error = Error { code: "process::timeout", when: "it does not listen in time" };
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[
@@ -29,7 +33,7 @@ pub const DEFS: &[FnDef] = &[
         example: r#"let web = netns("web");
 web.http_serve(8080, "hello from {client}");
 assert_eq(web.http_get("http://127.0.0.1:8080/").body, "hello from 127.0.0.1");"#,
-        errors: &[Error { code: "process::port", when: "the port is taken" }],
+        errors: &[TAKEN, DIED, SILENT, EXEC_REFUSED, NETNS_UNKNOWN],
         run: Run::Op(http_serve),
     },
     FnDef {
@@ -50,7 +54,7 @@ assert_eq(web.http_get("http://127.0.0.1:8080/").body, "hello from 127.0.0.1");"
         example: r#"let dns = netns("dns");
 dns.udp_serve(5353, "pong");
 assert_eq(dns.udp_ask("127.0.0.1:5353", "ping").text, "pong");"#,
-        errors: &[Error { code: "process::port", when: "the port is taken" }],
+        errors: &[TAKEN, DIED, SILENT, EXEC_REFUSED, NETNS_UNKNOWN],
         run: Run::Op(udp_serve),
     },
 ];
