@@ -11,7 +11,7 @@ mod support;
 
 use recipes::{examples, on_big_stack};
 use rhailab::kernel::fake::FakeKernel;
-use rhailab::kernel::{Errno, Refusal, Why};
+use rhailab::kernel::{Cause, Errno, Refusal, Why};
 use rhailab::lab::Lab;
 use rhailab::model::change::Change;
 use rhailab::model::error::Site;
@@ -187,26 +187,29 @@ fn answers(change: &Change) -> Vec<Refusal> {
         Errno::ERANGE,
         Errno::EROFS,
     ];
-    let errors = |request: &str, numbers: &[Errno]| -> Vec<Refusal> {
-        numbers.iter().map(|errno| Refusal::errno(request, *errno as i32)).collect()
+    let errors = |cause: Cause, numbers: &[Errno]| -> Vec<Refusal> {
+        let errno = |errno: &Errno| Refusal::errno("a request", *errno as i32).because(cause.clone());
+        numbers.iter().map(errno).collect()
     };
-    let tool = |why, words: &str| Refusal::new(why, "iptables-restore", words);
-    let mut all = errors("a request", &numbers);
-    all.extend([tool(Why::Timeout, ""), tool(Why::Protocol, "so")]);
+    let tool = |why, cause| Refusal::new(why, "a tool", "").because(cause);
+    let mut all = errors(Cause::Unknown, &numbers);
+    all.extend(errors(Cause::NoNetns(change.ns()), &[Errno::ENOENT]));
+    all.extend([Why::Timeout, Why::Protocol].map(|why| tool(why, Cause::Unknown)));
     match change {
         Change::EditRules(EditRules { edits, .. }) => {
-            all.extend([tool(Why::NoTool, ""), tool(Why::Tool(1), "No chain/target/match by that name.")]);
+            all.push(tool(Why::NoTool, Cause::Unknown));
+            all.extend([Cause::Unknown, Cause::NoChain, Cause::NoName].map(|cause| tool(Why::Tool(1), cause)));
             let is_new = edits.iter().any(|edit| matches!(edit, RuleEdit::NewChain(_)));
-            all.extend(is_new.then(|| tool(Why::Tool(1), "Chain already exists.")));
+            all.extend(is_new.then(|| tool(Why::Tool(1), Cause::ChainExists)));
         }
         // The servers that are built in are there, and need no folder.
         Change::Start(Start { process, .. }) if process.argv[0] != "/proc/self/exe" => {
-            all.extend(errors("execve", &[Errno::EACCES, Errno::EIO, Errno::ENOENT, Errno::ENOEXEC]));
-            all.extend(errors("chdir /nowhere", &[Errno::ENOENT]));
+            all.extend(errors(Cause::Exec, &[Errno::EACCES, Errno::EIO, Errno::ENOENT, Errno::ENOEXEC]));
+            all.extend(errors(Cause::Folder("/nowhere".into()), &[Errno::ENOENT]));
         }
         Change::SetSysctl(_) => {
-            all.push(Refusal::new(Why::Errno(Errno::EBUSY as i32), "write", "the lab `a` has set it to 1"));
-            all.extend(errors("write /run/rhailab/shared/1.json", &[Errno::ENOSPC]));
+            all.extend(errors(Cause::Held, &[Errno::EBUSY]));
+            all.extend(errors(Cause::Ledger, &[Errno::ENOSPC]));
         }
         _ => {}
     }

@@ -9,7 +9,7 @@ use crate::kernel::linux::nursery::Nursery;
 use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
-use crate::kernel::{Done, Errno, Kernel, Refusal, Why, interrupt};
+use crate::kernel::{Cause, Done, Errno, Kernel, Refusal, Why, interrupt};
 use crate::lab::registry::{Mode, Place, Registry};
 use crate::lab::{Lab, Listener, Right, baseline};
 use crate::model::error::{OpError, OpResult, closest};
@@ -314,7 +314,7 @@ fn unknown_netns(ns: &Ns, there: &[NsName]) -> OpError {
 fn not_run(refusal: &Refusal, argv: &[String]) -> OpError {
     let program = argv.first().map_or("", String::as_str);
     let cannot = |code, why: &str| OpError::new(code, format!("`{program}` {why}.")).cause(refusal.to_string());
-    match refusal.number().map(Errno::from_raw).filter(|_| refusal.request.starts_with("exec")) {
+    match refusal.number().map(Errno::from_raw).filter(|_| refusal.cause == Cause::Exec) {
         Some(Errno::ENOENT) => {
             cannot(NOT_FOUND, "is no program of this machine").help("Install it, or give its full path.")
         }

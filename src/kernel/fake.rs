@@ -4,7 +4,7 @@
 //!
 //! Observations are made up: a command ends with status 0 and prints nothing, a probe is answered at once.
 
-use super::{Done, Entry, Errno, Kernel, Refusal, Undone, Why};
+use super::{Cause, Done, Entry, Errno, Kernel, Refusal, Undone, Why};
 use network::Space;
 
 mod network;
@@ -88,7 +88,10 @@ impl FakeKernel {
     }
 
     fn space(&mut self, ns: &Ns) -> Done<&mut Space> {
-        self.spaces.get_mut(ns).ok_or_else(|| Refusal::errno(format!("open /run/netns/{ns}"), Errno::ENOENT as i32))
+        self.spaces.get_mut(ns).ok_or_else(|| {
+            let refusal = Refusal::errno(format!("open /run/netns/{ns}"), Errno::ENOENT as i32);
+            refusal.because(Cause::NoNetns(ns.clone()))
+        })
     }
 
     fn count(&mut self) -> u32 {

@@ -3,13 +3,13 @@
 
 use super::Record;
 use super::stop::stopped;
-use crate::kernel::{Errno, Refusal, Why};
+use crate::kernel::{Cause, Errno, Refusal, Why};
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
 use crate::model::error::{Class, OpError, Site, closest};
 use crate::model::file::WriteFile;
 use crate::model::link::AddLink;
-use crate::model::link_attr::SetLink;
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::Ns;
 use crate::model::netns::AddNetns;
 use crate::model::process::Start;
@@ -28,11 +28,36 @@ pub use link::link;
 use link::{add_link, no_link, set_link};
 use rules::{chain_exists, rules};
 pub use sysctl::sysctl;
-use sysctl::{is_of_record, unrecorded};
+use sysctl::unrecorded;
 
 /// Why a change was refused.
 pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
-    let error = match change {
+    // Nothing to be done by hand: the sysctl itself was not refused.
+    if let (Cause::Ledger, Change::SetSysctl(SetSysctl { ns, key, .. })) = (&refusal.cause, change) {
+        return unrecorded(refusal, ns, key);
+    }
+    let error = match &refusal.cause {
+        Cause::NoNetns(ns) => no_target(ns, change, made),
+        _ => of_kind(refusal, change, made),
+    };
+    let error = finish(error, refusal);
+    // Of no help where the tool itself is missing, or nothing was wrong but the moment.
+    if matches!(refusal.why, Why::NoTool | Why::Interrupted) {
+        return error;
+    }
+    error.command(render::headlines(change).join("\n"))
+}
+
+/// There is no such namespace, which the change is about.
+fn no_target(ns: &Ns, change: &Change, made: &[Record]) -> OpError {
+    let error = no_netns(ns, made);
+    let moves = matches!(change, Change::SetLink(SetLink { set: LinkSet::Ns(there), .. }) if there == ns);
+    if moves { error.arg("ns") } else { error }
+}
+
+/// Why a change of each kind was refused.
+fn of_kind(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
+    match change {
         Change::AddNetns(AddNetns { name, .. }) if refusal.is(Errno::EEXIST) => taken(
             OpError::new("netns::exists", format!("Namespace `{name}` already exists.")),
             &format!("Pick another name, or take the one that is there: `ns(\"{name}\")`."),
@@ -68,10 +93,8 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
             ),
         },
         Change::AddRoute(AddRoute { ns, route }) => add_route(refusal, ns, route, made),
-        // Nothing to be done by hand: the sysctl itself was not refused.
-        Change::SetSysctl(SetSysctl { ns, key, .. }) if is_of_record(refusal) => return unrecorded(refusal, ns, key),
         Change::SetSysctl(SetSysctl { ns, key, .. }) => sysctl(refusal, ns, key),
-        Change::EditRules(EditRules { edits, .. }) if refusal.words.contains("Chain already exists") => {
+        Change::EditRules(EditRules { edits, .. }) if refusal.cause == Cause::ChainExists => {
             chain_exists(change, edits, made)
         }
         Change::EditRules(EditRules { ns, family, edits, .. }) => rules(refusal, ns, family.iptables(), edits),
@@ -86,13 +109,7 @@ pub fn change(refusal: &Refusal, change: &Change, made: &[Record]) -> OpError {
             format!("The file {} could not be written: {}.", path.display(), reason(refusal)),
         ),
         Change::Start(Start { ns, process }) => exec(refusal, ns, &process.argv, made),
-    };
-    let error = finish(error, refusal);
-    // Of no help where the tool itself is missing, or nothing was wrong but the moment.
-    if matches!(refusal.why, Why::NoTool | Why::Interrupted) {
-        return error;
     }
-    error.command(render::headlines(change).join("\n"))
 }
 
 /// Why a change could not be undone.
@@ -104,7 +121,11 @@ pub fn undo(refusal: &Refusal, record: &Record) -> OpError {
 
 /// A refusal with nothing more to say about it.
 pub fn plain(refusal: &Refusal, ns: &Ns) -> OpError {
-    finish(OpError::new("kernel::refused", format!("In {}: {}.", place(ns), reason(refusal))), refusal)
+    let error = match &refusal.cause {
+        Cause::NoNetns(gone) => no_netns(gone, &[]),
+        _ => OpError::new("kernel::refused", format!("In {}: {}.", place(ns), reason(refusal))),
+    };
+    finish(error, refusal)
 }
 
 fn no_netns(ns: &Ns, made: &[Record]) -> OpError {

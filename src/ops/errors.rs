@@ -9,6 +9,7 @@ pub const ANY: &[Error] = &[
     Error { code: "args::option", when: "it has no option of that name" },
     Error { code: "value::type", when: "an argument is of a type that it does not take" },
     Error { code: "script::receiver", when: "it is not a method of what it is called on" },
+    Error { code: "netns::unknown", when: "there is no such namespace, or not any more" },
     Error { code: "confined", when: "`--deny` forbids what it does" },
     Error { code: "permission", when: "the kernel does not allow it, as with `--host` without root" },
     Error { code: "kernel::refused", when: "the kernel does not answer what it is asked" },
@@ -16,7 +17,6 @@ pub const ANY: &[Error] = &[
     Error { code: "run::interrupted", when: "the user stops the recipe, which no `catch` sees" },
 ];
 
-pub(super) const NETNS_UNKNOWN: Error = Error { code: "netns::unknown", when: "there is no such namespace" };
 pub(super) const UNDO_REFUSED: Error = Error { code: "undo::refused", when: "the kernel does not let it go" };
 
 pub(super) const LINK_UNKNOWN: Error = Error { code: "link::unknown", when: "there is no such interface" };

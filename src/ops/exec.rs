@@ -3,7 +3,7 @@
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::errors::{
-    EXEC_CWD, EXEC_EMPTY, EXEC_ENV, EXEC_INTERPRETER, EXEC_NOT_EXECUTABLE, EXEC_NOT_FOUND, EXEC_REFUSED, NETNS_UNKNOWN,
+    EXEC_CWD, EXEC_EMPTY, EXEC_ENV, EXEC_INTERPRETER, EXEC_NOT_EXECUTABLE, EXEC_NOT_FOUND, EXEC_REFUSED,
 };
 use super::value::Value;
 use crate::model::error::{OpError, OpResult};
@@ -48,7 +48,6 @@ assert_eq(out.stdout, "hello\n");"#,
             EXEC_INTERPRETER,
             EXEC_CWD,
             EXEC_REFUSED,
-            NETNS_UNKNOWN,
         ],
         run: Run::Op(exec),
     },
@@ -72,7 +71,6 @@ assert_eq(out.stdout, "hello\n");"#,
             EXEC_INTERPRETER,
             EXEC_CWD,
             EXEC_REFUSED,
-            NETNS_UNKNOWN,
         ],
         run: Run::Op(sh),
     },

@@ -2,9 +2,7 @@
 
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
-use super::errors::{
-    LINK_EXISTS, LINK_KIND, LINK_MTU, LINK_REFUSED, LINK_SAME_NAME, LINK_UNKNOWN, NETNS_UNKNOWN, UNDO_REFUSED,
-};
+use super::errors::{LINK_EXISTS, LINK_KIND, LINK_MTU, LINK_REFUSED, LINK_SAME_NAME, LINK_UNKNOWN, UNDO_REFUSED};
 use super::value::{LinkHandle, Value};
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
@@ -38,7 +36,7 @@ let pair = veth("veth_web", "eth0", web);
 pair.a.addr("10.0.0.1/24").up();
 pair.b.addr("10.0.0.2/24").up();
 host().ping("10.0.0.2");"#,
-        errors: &[LINK_SAME_NAME, LINK_EXISTS, LINK_MTU, LINK_KIND, LINK_REFUSED, NETNS_UNKNOWN],
+        errors: &[LINK_SAME_NAME, LINK_EXISTS, LINK_MTU, LINK_KIND, LINK_REFUSED],
         run: Run::Op(veth),
     },
     FnDef {
@@ -63,7 +61,7 @@ host().ping("10.0.0.2");"#,
         example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
 let web = netns("web");
 web.attach(br, "10.0.0.2/24");"#,
-        errors: &[LINK_EXISTS, LINK_MTU, LINK_KIND, LINK_REFUSED, NETNS_UNKNOWN],
+        errors: &[LINK_EXISTS, LINK_MTU, LINK_KIND, LINK_REFUSED],
         run: Run::Op(bridge),
     },
     FnDef {
@@ -74,7 +72,7 @@ web.attach(br, "10.0.0.2/24");"#,
         summary: "Looks an interface up by its name.",
         details: "It may be one that was there before the recipe: what the recipe sets on it is set back at the end.",
         example: r#"netns("web").iface("lo").addr("10.9.9.9/32");"#,
-        errors: &[LINK_UNKNOWN, LINK_REFUSED, NETNS_UNKNOWN],
+        errors: &[LINK_UNKNOWN, LINK_REFUSED],
         run: Run::Op(iface),
     },
     FnDef {

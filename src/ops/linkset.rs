@@ -4,7 +4,7 @@ use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Param, Run, Ty};
 use super::errors::{
     ADDR_EXISTS, ADDR_REFUSED, LINK_BUSY, LINK_EXISTS, LINK_MTU, LINK_NO_BRIDGE, LINK_REFUSED, LINK_UNKNOWN,
-    NETNS_UNKNOWN, UNDO_REFUSED,
+    UNDO_REFUSED,
 };
 use super::link::mtu_of;
 use super::value::{LinkHandle, Value};
@@ -185,7 +185,7 @@ veth("a", "b").a.master(br).hairpin();"#,
         details: "It loses its addresses, its bridge and its up state, as the kernel has it. A veth end is better born in its place: `veth(a, b, ns)`.",
         example: r#"let web = netns("web");
 veth("a", "b").b.move_to(web).addr("10.0.0.2/24").up();"#,
-        errors: &[LINK_EXISTS, LINK_UNKNOWN, NETNS_UNKNOWN, LINK_BUSY, LINK_REFUSED],
+        errors: &[LINK_EXISTS, LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
         run: Run::Op(move_to),
     },
     FnDef {
@@ -197,7 +197,7 @@ veth("a", "b").b.move_to(web).addr("10.0.0.2/24").up();"#,
         details: "",
         example: r#"let br = bridge("br0").addr("10.0.0.1/24");
 assert_eq(br.addrs.len(), 1);"#,
-        errors: &[LINK_UNKNOWN, LINK_REFUSED, NETNS_UNKNOWN],
+        errors: &[LINK_UNKNOWN, LINK_REFUSED],
         run: Run::Op(|call| {
             let place = call.link()?.place();
             let addrs = call.lab.link(&place.ns, &place.name)?.addrs;

@@ -3,7 +3,7 @@
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::errors::{
-    EXEC_CWD, EXEC_EMPTY, EXEC_ENV, EXEC_INTERPRETER, EXEC_NOT_EXECUTABLE, EXEC_NOT_FOUND, EXEC_REFUSED, NETNS_UNKNOWN,
+    EXEC_CWD, EXEC_EMPTY, EXEC_ENV, EXEC_INTERPRETER, EXEC_NOT_EXECUTABLE, EXEC_NOT_FOUND, EXEC_REFUSED,
 };
 use super::exec::{CWD, ENV, argv, cwd, env, tail};
 use super::value::{Process, Value};
@@ -56,7 +56,6 @@ server.kill();"#,
             EXEC_INTERPRETER,
             EXEC_CWD,
             EXEC_REFUSED,
-            NETNS_UNKNOWN,
         ],
         run: Run::Op(start),
     },

@@ -4,8 +4,7 @@ use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::errors::{
     ADDR_EXISTS, ADDR_REFUSED, LINK_BUSY, LINK_EXISTS, LINK_KIND, LINK_MTU, LINK_NO_BRIDGE, LINK_REFUSED,
-    LINK_SAME_NAME, LINK_UNKNOWN, NETNS_UNKNOWN, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_METRIC, ROUTE_REFUSED,
-    UNDO_REFUSED,
+    LINK_SAME_NAME, LINK_UNKNOWN, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_METRIC, ROUTE_REFUSED, UNDO_REFUSED,
 };
 use super::link::{mtu_option, two_names};
 use super::linkset::if_addr;
@@ -118,7 +117,6 @@ web.ping("10.0.0.1");"#,
             LINK_MTU,
             LINK_KIND,
             LINK_REFUSED,
-            NETNS_UNKNOWN,
             ADDR_EXISTS,
             ADDR_REFUSED,
             ROUTE_EXISTS,
@@ -167,7 +165,6 @@ a.ping("10.0.0.2");"#,
             LINK_MTU,
             LINK_KIND,
             LINK_REFUSED,
-            NETNS_UNKNOWN,
             ADDR_EXISTS,
             ADDR_REFUSED,
         ],

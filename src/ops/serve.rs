@@ -2,7 +2,7 @@
 
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Param, Run, Ty};
-use super::errors::{EXEC_REFUSED, NETNS_UNKNOWN};
+use super::errors::EXEC_REFUSED;
 use super::process::{DIED, PATIENCE, launch, log_of, started, wait_for};
 use super::value::{Process, Value};
 use crate::kernel::Errno;
@@ -33,7 +33,7 @@ pub const DEFS: &[FnDef] = &[
         example: r#"let web = netns("web");
 web.http_serve(8080, "hello from {client}");
 assert_eq(web.http_get("http://127.0.0.1:8080/").body, "hello from 127.0.0.1");"#,
-        errors: &[TAKEN, DIED, SILENT, EXEC_REFUSED, NETNS_UNKNOWN],
+        errors: &[TAKEN, DIED, SILENT, EXEC_REFUSED],
         run: Run::Op(http_serve),
     },
     FnDef {
@@ -54,7 +54,7 @@ assert_eq(web.http_get("http://127.0.0.1:8080/").body, "hello from 127.0.0.1");"
         example: r#"let dns = netns("dns");
 dns.udp_serve(5353, "pong");
 assert_eq(dns.udp_ask("127.0.0.1:5353", "ping").text, "pong");"#,
-        errors: &[TAKEN, DIED, SILENT, EXEC_REFUSED, NETNS_UNKNOWN],
+        errors: &[TAKEN, DIED, SILENT, EXEC_REFUSED],
         run: Run::Op(udp_serve),
     },
 ];

@@ -2,7 +2,6 @@
 
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
-use super::errors::NETNS_UNKNOWN;
 use super::value::Value;
 use crate::lab::why::{Stop, Trace};
 use crate::model::error::{OpError, OpResult};
@@ -45,7 +44,7 @@ pub const DEFS: &[FnDef] = &[
 web.http_serve(8080);
 let trace = web.why("127.0.0.1:8080");
 assert(trace.ok, trace.text);"#,
-        errors: &[Error { code: "why::to", when: "the destination cannot be read" }, NETNS_UNKNOWN],
+        errors: &[Error { code: "why::to", when: "the destination cannot be read" }],
         run: Run::Op(why),
     },
     FnDef {

@@ -1,7 +1,7 @@
 //! The fake's network: namespaces with links, routes and rules.
 
 use super::FakeKernel;
-use crate::kernel::{Done, Errno, Refusal, Undone, Why};
+use crate::kernel::{Cause, Done, Errno, Refusal, Undone, Why};
 use crate::model::change::Change;
 use crate::model::family::Family;
 use crate::model::link::{LinkKind, NewLink};
@@ -250,7 +250,7 @@ impl FakeKernel {
 
     pub(super) fn edit_rules(&mut self, change: &Change, tag: &str) -> Done<()> {
         let Change::EditRules(EditRules { ns, family, table, edits }) = change else { return Ok(()) };
-        let refuse = |words: String| Refusal::new(Why::Tool(1), family.iptables(), words);
+        let refuse = |cause: Cause, words: String| Refusal::new(Why::Tool(1), family.iptables(), words).because(cause);
         let (family, table) = (*family, *table);
         let chains = &mut self.space(ns)?.chains;
         let key = |chain: &str| (family, table, chain.to_owned());
@@ -262,20 +262,23 @@ impl FakeKernel {
                 RuleEdit::NewChain(name) => {
                     let name = name.as_str();
                     if chains.contains_key(&key(name)) || is_built_in(table, name) || fresh.contains(&name) {
-                        return Err(refuse("Chain already exists".into()));
+                        return Err(refuse(Cause::ChainExists, "Chain already exists".into()));
                     }
                     fresh.push(name);
                 }
                 RuleEdit::Append { chain, .. } | RuleEdit::Insert { chain, .. } => {
                     let is_known = is_built_in(table, chain) || fresh.contains(&chain.as_str());
                     if !is_known && !chains.contains_key(&key(chain)) {
-                        return Err(refuse(format!("Chain '{chain}' does not exist")));
+                        return Err(refuse(Cause::NoChain, format!("Chain '{chain}' does not exist")));
                     }
                 }
                 RuleEdit::Delete { chain, words, owner } => {
                     let rules = chains.get(&key(chain)).map(Vec::as_slice).unwrap_or_default();
                     if !rules.iter().any(|rule| rule.words == *words && rule.tag == tag_of(owner)) {
-                        return Err(refuse("Bad rule (does a matching rule exist in that chain?)".into()));
+                        return Err(refuse(
+                            Cause::Unknown,
+                            "Bad rule (does a matching rule exist in that chain?)".into(),
+                        ));
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! Why an interface could not be made, changed or read.
 
 use super::{denied, finish, maker, no_netns, place, reason, receiver, taken};
-use crate::kernel::{Errno, Refusal};
+use crate::kernel::{Cause, Errno, Refusal};
 use crate::lab::Record;
 use crate::model::change::Change;
 use crate::model::error::{Class, OpError, Site, closest};
@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 
 /// Why an interface could not be read.
 pub fn link(refusal: &Refusal, ns: &Ns, name: &IfName, made: &[Record]) -> OpError {
-    let error = match refusal.number().map(Errno::from_raw) {
-        Some(Errno::ENODEV) => no_link(ns, name, made).arg("name"),
-        Some(Errno::ENOENT) => no_netns(ns, made),
+    let error = match (&refusal.cause, refusal.number().map(Errno::from_raw)) {
+        (Cause::NoNetns(gone), _) => no_netns(gone, made),
+        (_, Some(Errno::ENODEV)) => no_link(ns, name, made).arg("name"),
         _ => OpError::new("link::refused", format!("Interface `{name}` in {}: {}.", place(ns), reason(refusal))),
     };
     finish(error, refusal)
@@ -55,8 +55,10 @@ fn no_bridge(ns: &Ns, name: &IfName) -> OpError {
 /// Why an interface was not made.
 pub fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &[Record]) -> OpError {
     let name = &link.name;
-    if let Some(master) = link.master.as_ref().filter(|_| refusal.is(Errno::EOPNOTSUPP)) {
-        return no_bridge(ns, master);
+    match &link.master {
+        Some(master) if refusal.is(Errno::EOPNOTSUPP) => return no_bridge(ns, master),
+        Some(master) if refusal.is(Errno::ENODEV) => return no_link(ns, master, made).arg("bridge"),
+        _ => {}
     }
     let kind = match &link.kind {
         LinkKind::Veth { .. } => "veth",
@@ -78,12 +80,6 @@ pub fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &[Record]) -> 
                 ours.map(|(_, _, site)| site),
             )
         }
-        Some(Errno::ENODEV | Errno::ENOENT) if link.master.is_some() || refusal.words.is_empty() => {
-            match &link.master {
-                Some(master) => no_link(ns, master, made).arg("bridge"),
-                None => no_netns(ns, made),
-            }
-        }
         Some(Errno::EOPNOTSUPP) => OpError::new("link::kind", format!("This kernel cannot make a {kind}."))
             .help(format!("Load the module: `modprobe {kind}`, as root."))
             .class(Class::Machine),
@@ -104,7 +100,6 @@ pub fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: 
         }
         (Some(Errno::EOPNOTSUPP), LinkSet::Master(Some(master))) => no_bridge(ns, master),
         (Some(Errno::ENODEV), _) => no_link(ns, link, made),
-        (Some(Errno::ENOENT), LinkSet::Ns(there)) => no_netns(there, made).arg("ns"),
         (Some(Errno::EEXIST), LinkSet::Name(name)) => taken(
             OpError::new(
                 "link::exists",
