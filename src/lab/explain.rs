@@ -6,7 +6,7 @@ use super::stop::stopped;
 use crate::kernel::{Cause, Errno, Refusal, Why};
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
-use crate::model::error::{Class, OpError, Site, closest};
+use crate::model::error::{Class, OpError, Owner, Site, closest};
 use crate::model::file::WriteFile;
 use crate::model::link::AddLink;
 use crate::model::link_attr::{LinkSet, SetLink};
@@ -201,23 +201,11 @@ fn finish(mut error: OpError, refusal: &Refusal) -> OpError {
 /// Something of that name is there: ours, from that line, or somebody else's. Each has its help.
 fn taken(mut error: OpError, ours: &str, others: &str, maker: Option<Site>) -> OpError {
     if let Some(site) = maker {
+        error.0.owner = Owner::Recipe(site.clone());
         return error.help(ours).note(site, "made here before");
     }
-    error.0.message.push_str(FOREIGN);
+    error.0.owner = Owner::Foreign;
     error.help(others)
-}
-
-/// How an error ends that says that something belongs to somebody else.
-const FOREIGN: &str = " It is not this recipe's.";
-
-/// Whether an error is about something that the recipe did not make.
-pub fn is_foreign(error: &OpError) -> bool {
-    error.0.message.ends_with(FOREIGN)
-}
-
-/// What an error says besides that something belongs to somebody else.
-pub fn known(error: &OpError) -> &str {
-    error.0.message.strip_suffix(FOREIGN).unwrap_or(&error.0.message)
 }
 
 fn maker(made: &[Record], is_it: impl Fn(&Change) -> bool) -> Option<Site> {
