@@ -330,7 +330,8 @@ pub const NOT_FOUND: &str = "exec::not_found";
 /// The code of the error that a command cannot be run; shells end with status 126 then.
 pub const NOT_EXECUTABLE: &str = "exec::not_executable";
 
-/// A server for labs, until it is asked to stop; returns its exit status.
+/// A server for labs, until it is asked to stop; returns its exit status, which is the kernel's error number where there is
+/// one: a recipe asks whether the port was taken.
 pub fn serve(service: &serve::Service, udp: bool) -> i32 {
     let done = interrupt::install().and_then(|()| if udp { serve::udp(service) } else { serve::http(service) });
     let Err(refusal) = done;
@@ -339,7 +340,7 @@ pub fn serve(service: &serve::Service, udp: bool) -> i32 {
     }
     // One line for its log, which the recipe's report quotes.
     write_err(&refusal.to_string());
-    1
+    refusal.number().unwrap_or(1)
 }
 
 /// An error of the kernel that nothing more is known of.

@@ -8,6 +8,7 @@ use super::value::{Process, Value};
 use crate::kernel::Errno;
 use crate::model::error::{OpError, OpResult};
 use crate::model::names::{Ns, proposal};
+use crate::model::observe::ProcState;
 use std::rc::Rc;
 
 const TAKEN: Error = Error { code: "process::port", when: "the port is taken" };
@@ -59,6 +60,9 @@ assert_eq(dns.udp_ask("127.0.0.1:5353", "ping").text, "pong");"#,
     },
 ];
 
+/// How a server ends whose port is taken.
+const TAKEN_PORT: ProcState = ProcState::Ended(Some(Errno::EADDRINUSE as i32));
+
 /// The rhailab that runs, as a child's program.
 const SELF: &str = "/proc/self/exe";
 
@@ -87,7 +91,7 @@ fn serve(call: &mut Call<'_>, what: &str, port: u16, body: &str) -> OpResult<Val
     let listens = |_: &mut Call<'_>, process: &Process| Ok(log_of(process).contains("listening"));
     match wait_for(call, &process, PATIENCE, &format!("listen on port {port}"), listens) {
         Ok(()) => Ok(Value::Process(Rc::new(process))),
-        Err(error) if log_of(&process).contains(Errno::EADDRINUSE.desc()) => {
+        Err(error) if call.lab.process(&process.identity)? == TAKEN_PORT => {
             let mut taken = OpError::new("process::port", format!("Port {port} of `{ns}` is taken."))
                 .help("Choose another port, or end what listens there: `.exec([\"ss\", \"-tulnp\"]).stdout` shows it.")
                 .arg("port");
