@@ -13,9 +13,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub use cause::Cause;
 pub use ground::Ground;
 pub use nix::errno::Errno;
 
+mod cause;
 pub mod fake;
 mod ground;
 pub mod interrupt;
@@ -30,6 +32,8 @@ pub mod terminal;
 pub struct Refusal {
     /// What kind of refusal.
     pub why: Why,
+    /// What it is about.
+    pub cause: Cause,
     /// The request: `RTM_NEWLINK`, `write /proc/sys/…`, `iptables-restore`.
     pub request: String,
     /// Further words: the kernel's extended acknowledgement, the tool's standard error.
@@ -56,12 +60,18 @@ pub enum Why {
 impl Refusal {
     /// A failed system call or netlink request.
     pub fn errno(request: impl Into<String>, errno: i32) -> Refusal {
-        Refusal { why: Why::Errno(errno), request: request.into(), words: String::new() }
+        Refusal::new(Why::Errno(errno), request, "")
     }
 
     /// A refusal of another kind.
     pub fn new(why: Why, request: impl Into<String>, words: impl Into<String>) -> Refusal {
-        Refusal { why, request: request.into(), words: words.into() }
+        Refusal { why, cause: Cause::Unknown, request: request.into(), words: words.into() }
+    }
+
+    /// Says what it is about.
+    #[must_use]
+    pub fn because(self, cause: Cause) -> Refusal {
+        Refusal { cause, ..self }
     }
 
     /// A failed I/O call.

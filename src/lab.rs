@@ -149,10 +149,11 @@ impl Lab {
     /// Why a change was refused.
     fn explain(&self, refusal: &Refusal, change: &Change) -> OpError {
         let error = explain::change(refusal, change, &self.made);
-        match &self.neighbours {
-            Some(neighbours) => neighbours.name_owner(error, refusal, change),
+        let error = match &self.neighbours {
+            Some(neighbours) => neighbours.find_owner(error, refusal, change),
             None => error,
-        }
+        };
+        error.naming_owner()
     }
 
     /// The changes that stand, oldest first.

@@ -8,6 +8,7 @@
 mod accepts;
 mod args;
 mod def;
+mod errors;
 mod exec;
 mod files;
 mod hairpin;
@@ -30,6 +31,7 @@ pub mod why;
 
 pub use args::{Args, Call, FromValue};
 pub use def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+pub use errors::ANY;
 use std::sync::LazyLock;
 pub use value::{Endpoint, LinkHandle, LinkPlace, Process, Proto, Rules, Shared, Value, Vip, VipState};
 

@@ -24,32 +24,6 @@ fn the_reference_is_that_of_the_functions() {
     );
 }
 
-/// The subcommands that the README names: after `rhailab` on a command line, and in the table of commands.
-fn named() -> BTreeSet<String> {
-    let text = read("README.md");
-    let mut named = BTreeSet::new();
-    for line in text.lines() {
-        let cell = line.strip_prefix("| `").and_then(|line| line.split(" |").next());
-        let spans = cell.into_iter().flat_map(|cell| cell.split('`').step_by(2));
-        let commands = line.strip_prefix("$ ").into_iter().chain(spans);
-        // `status NAME` in the table is short for `rhailab status NAME`.
-        let words = commands.filter_map(|command| command.trim_start_matches("rhailab ").split(' ').next());
-        named.extend(words.filter(|word| !word.is_empty()).map(str::to_owned));
-    }
-    named
-}
-
-#[test]
-fn every_command_that_the_readme_names_is_there() {
-    let (home, named) = (Home::new(User::Me), named());
-    assert!(named.len() > 10 && named.contains("journal") && named.contains("exec"), "{named:?}");
-    for name in named {
-        let help = home.run(&[&name, "--help"]);
-        assert_eq!(help.code, Some(0), "README.md names `rhailab {name}`, which is not there: {}", help.err);
-        assert!(help.out.contains(&format!("rhailab {name}")), "{}", help.out);
-    }
-}
-
 #[test]
 fn the_commands_that_take_json_are_those_in_its_documentation() {
     let home = Home::new(User::Me);

@@ -57,6 +57,23 @@ fn nothing_is_left_to_do() {
 }
 
 #[test]
+fn errors_are_told_apart_by_facts() {
+    let fields = ["refusal.words", "refusal.request", "0.message", "0.help", "0.cause", "fault.message"];
+    let questions = ["contains(", "starts_with(", "ends_with(", "strip_", "find(", "split", "trim_start_matches("];
+    for file in source::files("src", "rs") {
+        let text = &file.text[..Source::tests_at(&file.text)];
+        for (number, line) in text.lines().enumerate().filter(|_| !file.path.contains("/tests")) {
+            for field in fields {
+                let mut asked = line.split(field).skip(1).filter_map(|rest| rest.strip_prefix('.'));
+                let is_read = asked.any(|rest| questions.iter().any(|question| rest.starts_with(question)));
+                let place = format!("{}:{}", file.path, number + 1);
+                assert!(!is_read, "{place}: give `Cause` or `Fault` a fact instead of reading words: {}", line.trim());
+            }
+        }
+    }
+}
+
+#[test]
 fn every_test_file_is_compiled_and_tests_something() {
     let files = source::files("tests", "rs");
     for file in &files {

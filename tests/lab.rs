@@ -108,7 +108,7 @@ struct Bench {
 fn bench(fake: FakeKernel) -> Bench {
     let fake = Rc::new(RefCell::new(fake));
     let batches = Rc::new(RefCell::new(Vec::new()));
-    let kernel = Watched { fake: Rc::clone(&fake), batches: Rc::clone(&batches) };
+    let kernel = Watched { fake: Rc::clone(&fake), batches: Rc::clone(&batches), refusal: None };
     let lab = Lab::new(LabName::new("t").unwrap(), Box::new(kernel), None);
     Bench { lab, fake, batches }
 }

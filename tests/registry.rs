@@ -100,22 +100,3 @@ fn every_function_is_documented_once() {
         assert_eq!(codes.len(), def.errors.len(), "{title}: an error is documented twice");
     }
 }
-
-#[test]
-fn every_documented_error_is_one_that_the_program_raises() {
-    let text: String = source::files("src", "rs").into_iter().map(|file| file.text).collect();
-    for def in ops::all() {
-        for error in def.errors {
-            let quoted = format!("\"{}\"", error.code);
-            let (all, documented) = (text.matches(&quoted).count(), text.matches(&format!("code: {quoted}")).count());
-            assert!(all > documented, "{}: nothing raises `{}`", def.signature(), error.code);
-            let parts: Vec<&str> = error.code.split("::").collect();
-            assert!(
-                parts.len() <= 2 && parts.iter().all(|part| !part.is_empty()),
-                "{}: {}",
-                def.signature(),
-                error.code
-            );
-        }
-    }
-}

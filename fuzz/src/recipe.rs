@@ -37,7 +37,7 @@ fn check_text(text: &str) {
         _ => FakeKernel::new(),
     };
     let fake = Rc::new(RefCell::new(kernel));
-    let watched = Watched { fake: Rc::clone(&fake), batches: Rc::default() };
+    let watched = Watched { fake: Rc::clone(&fake), batches: Rc::default(), refusal: None };
     let Ok(name) = LabName::new("fuzz") else { panic!("`fuzz` is no name") };
     let lab = Rc::new(RefCell::new(Lab::new(name, Box::new(watched), None)));
     let steps = Rc::new(RefCell::new(Vec::new()));

@@ -9,7 +9,7 @@ use crate::kernel::linux::nursery::Nursery;
 use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
-use crate::kernel::{Done, Errno, Kernel, Refusal, Why, interrupt};
+use crate::kernel::{Cause, Done, Errno, Kernel, Refusal, Why, interrupt};
 use crate::lab::registry::{Mode, Place, Registry};
 use crate::lab::{Lab, Listener, Right, baseline};
 use crate::model::error::{OpError, OpResult, closest};
@@ -314,7 +314,7 @@ fn unknown_netns(ns: &Ns, there: &[NsName]) -> OpError {
 fn not_run(refusal: &Refusal, argv: &[String]) -> OpError {
     let program = argv.first().map_or("", String::as_str);
     let cannot = |code, why: &str| OpError::new(code, format!("`{program}` {why}.")).cause(refusal.to_string());
-    match refusal.number().map(Errno::from_raw).filter(|_| refusal.request.starts_with("exec")) {
+    match refusal.number().map(Errno::from_raw).filter(|_| refusal.cause == Cause::Exec) {
         Some(Errno::ENOENT) => {
             cannot(NOT_FOUND, "is no program of this machine").help("Install it, or give its full path.")
         }
@@ -330,7 +330,8 @@ pub const NOT_FOUND: &str = "exec::not_found";
 /// The code of the error that a command cannot be run; shells end with status 126 then.
 pub const NOT_EXECUTABLE: &str = "exec::not_executable";
 
-/// A server for labs, until it is asked to stop; returns its exit status.
+/// A server for labs, until it is asked to stop; returns its exit status, which is the kernel's error number where there is
+/// one: a recipe asks whether the port was taken.
 pub fn serve(service: &serve::Service, udp: bool) -> i32 {
     let done = interrupt::install().and_then(|()| if udp { serve::udp(service) } else { serve::http(service) });
     let Err(refusal) = done;
@@ -339,7 +340,7 @@ pub fn serve(service: &serve::Service, udp: bool) -> i32 {
     }
     // One line for its log, which the recipe's report quotes.
     write_err(&refusal.to_string());
-    1
+    refusal.number().unwrap_or(1)
 }
 
 /// An error of the kernel that nothing more is known of.

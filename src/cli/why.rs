@@ -80,12 +80,11 @@ fn look(
 
 /// The hops as they are, and the verdict in the colour of its outcome.
 fn painted(trace: &Trace, style: Style) -> String {
-    let (text, verdict) = (trace.to_string(), trace.verdict());
-    let hops = text.strip_suffix(verdict.as_str()).unwrap_or_default();
+    let (way, verdict) = (trace.way(), trace.verdict());
     let (first, rest) = verdict.split_once('\n').unwrap_or((&verdict, ""));
     let ink = if trace.is_well() { Ink::Made } else { Ink::Undone };
     let rest = if rest.is_empty() { String::new() } else { format!("\n{rest}") };
-    format!("{hops}{}{rest}", style.paint(ink, first))
+    format!("{way}{}{rest}", style.paint(ink, first))
 }
 
 fn as_json(trace: &Trace) -> Value {

@@ -4,7 +4,7 @@
 //! It knows no kind of change by name: what a change does is what the change says of itself ([`Kind::facts`]), kept in a
 //! [`State`]. Observations are made up: a command ends with status 0 and prints nothing, a probe is answered at once.
 
-use super::{Done, Entry, Errno, Kernel, Observed, Refusal, Undone, Why};
+use super::{Cause, Done, Entry, Errno, Kernel, Observed, Refusal, Undone, Why};
 use crate::model::change::{Change, Identity};
 use crate::model::kind::{IdentitySource, Kind};
 use crate::model::mac::Mac;
@@ -173,8 +173,12 @@ impl FakeKernel {
 fn missing(subject: &Subject) -> Refusal {
     match subject.what {
         LINK => Refusal::errno("RTM_GETLINK", Errno::ENODEV as i32),
-        NETNS => Refusal::errno(format!("open /run/netns/{}", subject.ns), Errno::ENOENT as i32),
-        CHAIN => Refusal::new(Why::Tool(1), "iptables", format!("Chain '{}' does not exist", last(&subject.key))),
+        NETNS => Refusal::errno(format!("open /run/netns/{}", subject.ns), Errno::ENOENT as i32)
+            .because(Cause::NoNetns(subject.ns.clone())),
+        CHAIN => {
+            let words = format!("Chain '{}' does not exist", last(&subject.key));
+            Refusal::new(Why::Tool(1), "iptables", words).because(Cause::NoChain)
+        }
         RULES => Refusal::new(Why::Tool(1), "iptables", "Bad rule (does a matching rule exist in that chain?)"),
         _ => Refusal::errno(subject.to_string(), Errno::ENOENT as i32),
     }
@@ -188,7 +192,7 @@ fn taken(subject: &Subject) -> Refusal {
         NETNS => exists(format!("create /run/netns/{}", subject.ns)),
         ROUTE => exists("RTM_NEWROUTE".to_owned()),
         FILE => exists(format!("create {}", subject.key)),
-        CHAIN => Refusal::new(Why::Tool(1), "iptables", "Chain already exists"),
+        CHAIN => Refusal::new(Why::Tool(1), "iptables", "Chain already exists").because(Cause::ChainExists),
         _ => exists(subject.to_string()),
     }
 }

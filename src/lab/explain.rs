@@ -3,14 +3,14 @@
 
 use super::stop::stopped;
 use super::{Made, Record};
-use crate::kernel::{Errno, Refusal, Why};
+use crate::kernel::{Cause, Errno, Refusal, Why};
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
-use crate::model::error::{Class, OpError, Site, closest};
+use crate::model::error::{Class, OpError, Owner, Site, closest};
 use crate::model::file::WriteFile;
 use crate::model::kind::Kind;
 use crate::model::link::AddLink;
-use crate::model::link_attr::SetLink;
+use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{Ns, NsName};
 use crate::model::netns::AddNetns;
 use crate::model::process::Start;
@@ -29,11 +29,36 @@ pub use link::link;
 use link::{add_link, no_link, set_link};
 use rules::{chain_exists, rules};
 pub use sysctl::sysctl;
-use sysctl::{is_of_record, unrecorded};
+use sysctl::unrecorded;
 
 /// Why a change was refused.
 pub fn change(refusal: &Refusal, change: &Change, made: &Made) -> OpError {
-    let error = match change {
+    // Nothing to be done by hand: the sysctl itself was not refused.
+    if let (Cause::Ledger, Change::SetSysctl(SetSysctl { ns, key, .. })) = (&refusal.cause, change) {
+        return unrecorded(refusal, ns, key);
+    }
+    let error = match &refusal.cause {
+        Cause::NoNetns(ns) => no_target(ns, change, made),
+        _ => of_kind(refusal, change, made),
+    };
+    let error = finish(error, refusal);
+    // Of no help where the tool itself is missing, or nothing was wrong but the moment.
+    if matches!(refusal.why, Why::NoTool | Why::Interrupted) {
+        return error;
+    }
+    error.command(change.headlines().join("\n"))
+}
+
+/// There is no such namespace, which the change is about.
+fn no_target(ns: &Ns, change: &Change, made: &Made) -> OpError {
+    let error = no_netns(ns, made);
+    let moves = matches!(change, Change::SetLink(SetLink { set: LinkSet::Ns(there), .. }) if there == ns);
+    if moves { error.arg("ns") } else { error }
+}
+
+/// Why a change of each kind was refused.
+fn of_kind(refusal: &Refusal, change: &Change, made: &Made) -> OpError {
+    match change {
         Change::AddNetns(AddNetns { name, .. }) if refusal.is(Errno::EEXIST) => taken(
             OpError::new("netns::exists", format!("Namespace `{name}` already exists.")),
             &format!("Pick another name, or take the one that is there: `ns(\"{name}\")`."),
@@ -66,10 +91,8 @@ pub fn change(refusal: &Refusal, change: &Change, made: &Made) -> OpError {
             ),
         },
         Change::AddRoute(AddRoute { ns, route }) => add_route(refusal, ns, route, made),
-        // Nothing to be done by hand: the sysctl itself was not refused.
-        Change::SetSysctl(SetSysctl { ns, key, .. }) if is_of_record(refusal) => return unrecorded(refusal, ns, key),
         Change::SetSysctl(SetSysctl { ns, key, .. }) => sysctl(refusal, ns, key),
-        Change::EditRules(rules) if refusal.words.contains("Chain already exists") => chain_exists(rules, made),
+        Change::EditRules(rules) if refusal.cause == Cause::ChainExists => chain_exists(rules, made),
         Change::EditRules(EditRules { ns, family, edits, .. }) => rules(refusal, ns, family.iptables(), edits),
         Change::WriteFile(WriteFile { path, .. }) if refusal.is(Errno::EEXIST) => taken(
             OpError::new("file::exists", format!("The file {} already exists.", path.display())),
@@ -82,13 +105,7 @@ pub fn change(refusal: &Refusal, change: &Change, made: &Made) -> OpError {
             format!("The file {} could not be written: {}.", path.display(), reason(refusal)),
         ),
         Change::Start(Start { ns, process }) => exec(refusal, ns, &process.argv, made),
-    };
-    let error = finish(error, refusal);
-    // Of no help where the tool itself is missing, or nothing was wrong but the moment.
-    if matches!(refusal.why, Why::NoTool | Why::Interrupted) {
-        return error;
     }
-    error.command(change.headlines().join("\n"))
 }
 
 /// Why a change could not be undone.
@@ -100,7 +117,11 @@ pub fn undo(refusal: &Refusal, record: &Record) -> OpError {
 
 /// A refusal with nothing more to say about it.
 pub fn plain(refusal: &Refusal, ns: &Ns) -> OpError {
-    finish(OpError::new("kernel::refused", format!("In {}: {}.", place(ns), reason(refusal))), refusal)
+    let error = match &refusal.cause {
+        Cause::NoNetns(gone) => no_netns(gone, &Made::default()),
+        _ => OpError::new("kernel::refused", format!("In {}: {}.", place(ns), reason(refusal))),
+    };
+    finish(error, refusal)
 }
 
 fn no_netns(ns: &Ns, made: &Made) -> OpError {
@@ -167,23 +188,11 @@ fn finish(mut error: OpError, refusal: &Refusal) -> OpError {
 /// Something of that name is there: ours, from that line, or somebody else's. Each has its help.
 fn taken(mut error: OpError, ours: &str, others: &str, maker: Option<Site>) -> OpError {
     if let Some(site) = maker {
+        error.0.owner = Owner::Recipe(site.clone());
         return error.help(ours).note(site, "made here before");
     }
-    error.0.message.push_str(FOREIGN);
+    error.0.owner = Owner::Foreign;
     error.help(others)
-}
-
-/// How an error ends that says that something belongs to somebody else.
-const FOREIGN: &str = " It is not this recipe's.";
-
-/// Whether an error is about something that the recipe did not make.
-pub fn is_foreign(error: &OpError) -> bool {
-    error.0.message.ends_with(FOREIGN)
-}
-
-/// What an error says besides that something belongs to somebody else.
-pub fn known(error: &OpError) -> &str {
-    error.0.message.strip_suffix(FOREIGN).unwrap_or(&error.0.message)
 }
 
 /// How a recipe calls something in a namespace.

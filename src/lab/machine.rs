@@ -11,7 +11,7 @@ use crate::kernel::linux::netfilter::census::{Tool, tools};
 use crate::kernel::linux::programs;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::trial::{Attempt, refusal};
-use crate::kernel::{Refusal, Why};
+use crate::kernel::{Cause, Refusal, Why};
 use crate::model::error::OpResult;
 use crate::model::names::LabName;
 use serde::{Deserialize, Serialize};
@@ -71,8 +71,29 @@ impl Tried {
 pub struct Refused {
     /// The words of the kernel or of the tool.
     pub words: String,
-    /// Whether they are only about a tool that is not installed.
-    pub no_tool: bool,
+    /// What they are about.
+    pub lacks: Lacks,
+}
+
+/// What an attempt was refused for lack of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lacks {
+    /// A tool, which is not installed.
+    Tool,
+    /// A chain, which a rule speaks of.
+    Chain,
+    /// Something else, perhaps of the kernel's.
+    Other,
+}
+
+impl Lacks {
+    fn of(refusal: &Refusal) -> Lacks {
+        match (refusal.why, &refusal.cause) {
+            (Why::NoTool, _) => Lacks::Tool,
+            (_, Cause::NoChain) => Lacks::Chain,
+            _ => Lacks::Other,
+        }
+    }
 }
 
 /// Looks at the machine, and makes these attempts in a sandbox. To be called while the process has one thread.
@@ -114,7 +135,7 @@ pub fn manager() -> Option<&'static str> {
 const USERS: &str = "/proc/thread-self/ns/user";
 
 fn attempt_all(attempts: &[Attempt]) -> Vec<Option<Refused>> {
-    let refused = |refusal: &Refusal| Refused { words: reason(refusal), no_tool: refusal.why == Why::NoTool };
+    let refused = |refusal: &Refusal| Refused { words: reason(refusal), lacks: Lacks::of(refusal) };
     match Spaces::new() {
         Ok(spaces) => attempts.iter().map(|attempt| refusal(&spaces, attempt).as_ref().map(refused)).collect(),
         Err(refusal) => vec![Some(refused(&refusal)); attempts.len()],

@@ -4,7 +4,7 @@ use super::registry::{Mode, Place};
 use super::{Made, Record, explain, store};
 use crate::kernel::Refusal;
 use crate::model::change::Change;
-use crate::model::error::OpError;
+use crate::model::error::{OpError, Owner};
 
 /// The labs that act in the same network namespace as one.
 #[derive(Debug)]
@@ -19,18 +19,17 @@ impl Neighbours {
         Neighbours { place, root }
     }
 
-    /// Adds to an error whose the thing in the way is, if it is neither the lab's nor nobody's.
-    pub fn name_owner(&self, mut error: OpError, refusal: &Refusal, change: &Change) -> OpError {
-        if !explain::is_foreign(&error) {
+    /// Finds out whose the thing in the way is, if it is not the lab's own.
+    pub fn find_owner(&self, mut error: OpError, refusal: &Refusal, change: &Change) -> OpError {
+        if error.0.owner != Owner::Foreign {
             return error;
         }
         for (place, records) in self.records() {
             // The error as that lab would get it, which knows the line that made the thing.
             let theirs = explain::change(refusal, change, &Made::of(records));
-            if let Some((site, _)) = theirs.0.notes.first().filter(|_| !explain::is_foreign(&theirs)) {
+            if let Owner::Recipe(site) = theirs.0.owner {
                 let lab = place.name();
-                error.0.message =
-                    format!("{} It belongs to the lab `{lab}`, which made it at {site}.", explain::known(&error));
+                error.0.owner = Owner::Lab(lab.to_string(), site);
                 return error.help(format!("Take that one down first (`rhailab down {lab}`), or pick another name."));
             }
         }

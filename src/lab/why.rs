@@ -11,9 +11,8 @@ mod show;
 pub mod tables;
 mod walk;
 
-use super::{Lab, explain, stop::stopped};
-use crate::kernel::{Errno, Refusal, Why};
-use crate::lab::Made;
+use super::{Lab, Made, explain, stop::stopped};
+use crate::kernel::{Refusal, Why};
 use crate::model::error::{OpError, OpResult, Site};
 use crate::model::names::Ns;
 use crate::model::observe::Probe;
@@ -160,14 +159,7 @@ impl Lab {
         let Some(ground) = self.kernel.ground() else {
             return Ok(Trace { question: question.to_string(), ..Trace::default() });
         };
-        let refused = |refusal: Refusal| match refusal.why {
-            Why::Interrupted => stopped(),
-            Why::Errno(errno) if errno == Errno::ENOENT as i32 => {
-                OpError::new("netns::unknown", format!("There is no namespace `{}`.", question.from))
-                    .help("Make it first with `netns(name)`.")
-            }
-            _ => explain::plain(&refusal, &question.from),
-        };
+        let refused = |refusal: Refusal| explain::plain(&refusal, &question.from);
         let mut walk = Walk::new(ground, &self.made).map_err(refused)?;
         let end = walk.go(question);
         let mut trace = Trace {

@@ -48,6 +48,31 @@ impl Class {
     }
 }
 
+/// Whose the thing is that is in the way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Owner {
+    /// Nothing is, or it is not known.
+    #[default]
+    Unknown,
+    /// The recipe's own, which made it there.
+    Recipe(Site),
+    /// Somebody else's.
+    Foreign,
+    /// That of another lab on the machine, which made it there.
+    Lab(String, Site),
+}
+
+impl Owner {
+    /// The sentence that says so; empty where a note points at the line instead.
+    fn sentence(&self) -> String {
+        match self {
+            Owner::Unknown | Owner::Recipe(_) => String::new(),
+            Owner::Foreign => " It is not this recipe's.".to_owned(),
+            Owner::Lab(lab, site) => format!(" It belongs to the lab `{lab}`, which made it at {site}."),
+        }
+    }
+}
+
 /// A stretch of a source to point at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
@@ -84,6 +109,8 @@ pub struct Fault {
     pub notes: Vec<(Site, String)>,
     /// What could not be undone after this failure, with the commands that would do it.
     pub leftovers: Vec<String>,
+    /// Whose the thing is that is in the way.
+    pub owner: Owner,
     /// The packet that was not answered, if it is about one: what stops it is found out only if nobody catches the error.
     pub asked: Option<Question>,
     /// Whose fault it is.
@@ -113,6 +140,7 @@ impl OpError {
             calls: Vec::new(),
             notes: Vec::new(),
             leftovers: Vec::new(),
+            owner: Owner::Unknown,
             asked: None,
             class: Class::Recipe,
         }))
@@ -150,6 +178,14 @@ impl OpError {
     #[must_use]
     pub fn note(mut self, site: Site, text: impl Into<String>) -> Self {
         self.0.notes.push((site, text.into()));
+        self
+    }
+
+    /// Says whose the thing in the way is, once that is known for good.
+    #[must_use]
+    pub fn naming_owner(mut self) -> Self {
+        let sentence = self.0.owner.sentence();
+        self.0.message.push_str(&sentence);
         self
     }
 

@@ -2,6 +2,9 @@
 
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::errors::{
+    EXEC_CWD, EXEC_EMPTY, EXEC_ENV, EXEC_INTERPRETER, EXEC_NOT_EXECUTABLE, EXEC_NOT_FOUND, EXEC_REFUSED,
+};
 use super::value::Value;
 use crate::model::error::{OpError, OpResult};
 use crate::model::observe::{Command, Output, ending};
@@ -18,7 +21,6 @@ const CHECK: Opt =
     Opt { name: "check", ty: Ty::Bool, default: "true", doc: "whether a status other than 0 is an error" };
 const STDIN: Opt = Opt { name: "stdin", ty: Ty::Str, default: "nothing", doc: "text for its standard input" };
 const EXEC: &[Opt] = &[CHECK, TIMEOUT, ENV, CWD, STDIN];
-pub(super) const NOT_FOUND: Error = Error { code: "exec::not_found", when: "there is no such program" };
 const FAILED: Error = Error { code: "exec::failed", when: "it ends with a status other than 0" };
 const SLOW: Error = Error { code: "exec::timeout", when: "it takes longer than `timeout`, and was killed" };
 
@@ -36,7 +38,17 @@ pub const DEFS: &[FnDef] = &[
         details: "No shell is involved; for pipes or `&&` call `sh`. Files in `/etc/netns/NAME` stand in for those in `/etc`, as with `ip netns exec`.",
         example: r#"let out = netns("web").exec(["echo", "hello"]);
 assert_eq(out.stdout, "hello\n");"#,
-        errors: &[NOT_FOUND, FAILED, SLOW],
+        errors: &[
+            FAILED,
+            SLOW,
+            EXEC_EMPTY,
+            EXEC_ENV,
+            EXEC_NOT_FOUND,
+            EXEC_NOT_EXECUTABLE,
+            EXEC_INTERPRETER,
+            EXEC_CWD,
+            EXEC_REFUSED,
+        ],
         run: Run::Op(exec),
     },
     FnDef {
@@ -50,7 +62,16 @@ assert_eq(out.stdout, "hello\n");"#,
         summary: "Runs a shell script in the namespace to its end.",
         details: "What is put into the text is interpreted by the shell: never build it of parameters; use `exec`.",
         example: r#"sh("echo a; echo b | wc -l");"#,
-        errors: &[FAILED, SLOW],
+        errors: &[
+            FAILED,
+            SLOW,
+            EXEC_ENV,
+            EXEC_NOT_FOUND,
+            EXEC_NOT_EXECUTABLE,
+            EXEC_INTERPRETER,
+            EXEC_CWD,
+            EXEC_REFUSED,
+        ],
         run: Run::Op(sh),
     },
     FnDef {

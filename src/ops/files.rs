@@ -2,6 +2,7 @@
 
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Param, Run, Ty};
+use super::errors::{SYSCTL_DENIED, SYSCTL_HELD, SYSCTL_REFUSED, SYSCTL_UNKNOWN, SYSCTL_UNRECORDED, SYSCTL_VALUE};
 use super::value::Value;
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
@@ -13,6 +14,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 const EXISTS: Error = Error { code: "file::exists", when: "there is such a file" };
+const REFUSED: Error = Error { code: "file::refused", when: "the file cannot be written" };
 const HOST: Error = Error { code: "files::host", when: "called on the lab's root namespace" };
 
 /// The functions of this family.
@@ -26,7 +28,7 @@ pub const DEFS: &[FnDef] = &[
         details: "Writes `/etc/netns/NAME/resolv.conf`, which `exec`, `start` and `ip netns exec` show the namespace's processes as `/etc/resolv.conf` (ip-netns(8)).",
         example: r#"let web = netns("web").dns(["8.8.8.8", "1.1.1.1"]);
 print(web.exec(["cat", "/etc/resolv.conf"]).stdout);"#,
-        errors: &[EXISTS, HOST],
+        errors: &[EXISTS, HOST, REFUSED],
         run: Run::Op(dns),
     },
     FnDef {
@@ -37,7 +39,13 @@ print(web.exec(["cat", "/etc/resolv.conf"]).stdout);"#,
         summary: "Sets the namespace's own host names, and returns the namespace.",
         details: "Writes `/etc/netns/NAME/hosts`, with `localhost` in it.",
         example: r#"netns("web").hosts(#{ db: "10.0.0.12", cache: "10.0.0.13" });"#,
-        errors: &[EXISTS, HOST, Error { code: "files::name", when: "a name is no host name" }],
+        errors: &[
+            EXISTS,
+            HOST,
+            REFUSED,
+            Error { code: "files::name", when: "a name is no host name" },
+            Error { code: "files::address", when: "an address is none" },
+        ],
         run: Run::Op(hosts),
     },
     FnDef {
@@ -59,10 +67,13 @@ print(web.exec(["cat", "/etc/resolv.conf"]).stdout);"#,
 assert_eq(web.sysctl("net.ipv4.ip_forward"), "0");
 web.sysctl("net.ipv4.ip_forward", 1);"#,
         errors: &[
-            Error { code: "sysctl::unknown", when: "there is no such key" },
             Error { code: "sysctl::scope", when: "the key does not begin with `net.`" },
-            Error { code: "sysctl::denied", when: "it belongs to the whole machine all the same" },
-            Error { code: "sysctl::value", when: "it does not take that value" },
+            SYSCTL_UNKNOWN,
+            SYSCTL_DENIED,
+            SYSCTL_VALUE,
+            SYSCTL_HELD,
+            SYSCTL_UNRECORDED,
+            SYSCTL_REFUSED,
         ],
         run: Run::Op(sysctl),
     },

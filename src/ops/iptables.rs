@@ -2,7 +2,8 @@
 
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
-use super::rules::{MISSING, REFUSED, commit};
+use super::errors::{IPTABLES_EXISTS, IPTABLES_FAILED, IPTABLES_MISSING, IPTABLES_REFUSED};
+use super::rules::commit;
 use super::value::Value;
 use crate::model::error::{OpError, OpResult};
 use crate::model::family::Family;
@@ -31,7 +32,16 @@ pub const DEFS: &[FnDef] = &[FnDef {
     summary: "Adds one rule or chain in iptables' own words; it is undone like every other.",
     details: "Deleting, flushing and policies are not taken, because they could not be undone without harming others' rules: call `.del()` on what a function returned.",
     example: r#"iptables(["-t", "filter", "-A", "INPUT", "-p", "tcp", "--dport", "23", "-j", "DROP"]);"#,
-    errors: &[MISSING, REFUSED, Error { code: "iptables::verb", when: "it is none of -A, -I and -N" }],
+    errors: &[
+        Error { code: "iptables::verb", when: "it is none of -A, -I and -N" },
+        Error { code: "iptables::table", when: "there is no such table" },
+        Error { code: "iptables::chain", when: "no chain is named" },
+        Error { code: "name::chain", when: "no chain can have that name" },
+        IPTABLES_EXISTS,
+        IPTABLES_MISSING,
+        IPTABLES_REFUSED,
+        IPTABLES_FAILED,
+    ],
     run: Run::Op(iptables),
 }];
 

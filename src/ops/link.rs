@@ -2,6 +2,7 @@
 
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::errors::{LINK_EXISTS, LINK_KIND, LINK_MTU, LINK_REFUSED, LINK_SAME_NAME, LINK_UNKNOWN, UNDO_REFUSED};
 use super::value::{LinkHandle, Value};
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
@@ -10,8 +11,6 @@ use crate::model::names::{IfName, Ns};
 
 const MTU: Opt = Opt { name: "mtu", ty: Ty::Int, default: "the kind's own", doc: "the MTU in bytes" };
 const MAC: Opt = Opt { name: "mac", ty: Ty::Mac, default: "a random local one", doc: "the hardware address" };
-pub(super) const UNKNOWN: Error = Error { code: "link::unknown", when: "there is no such interface" };
-pub(super) const EXISTS: Error = Error { code: "link::exists", when: "an interface of that name is there" };
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[
@@ -37,7 +36,7 @@ let pair = veth("veth_web", "eth0", web);
 pair.a.addr("10.0.0.1/24").up();
 pair.b.addr("10.0.0.2/24").up();
 host().ping("10.0.0.2");"#,
-        errors: &[EXISTS],
+        errors: &[LINK_SAME_NAME, LINK_EXISTS, LINK_MTU, LINK_KIND, LINK_REFUSED],
         run: Run::Op(veth),
     },
     FnDef {
@@ -62,7 +61,7 @@ host().ping("10.0.0.2");"#,
         example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
 let web = netns("web");
 web.attach(br, "10.0.0.2/24");"#,
-        errors: &[EXISTS],
+        errors: &[LINK_EXISTS, LINK_MTU, LINK_KIND, LINK_REFUSED],
         run: Run::Op(bridge),
     },
     FnDef {
@@ -73,7 +72,7 @@ web.attach(br, "10.0.0.2/24");"#,
         summary: "Looks an interface up by its name.",
         details: "It may be one that was there before the recipe: what the recipe sets on it is set back at the end.",
         example: r#"netns("web").iface("lo").addr("10.9.9.9/32");"#,
-        errors: &[UNKNOWN],
+        errors: &[LINK_UNKNOWN, LINK_REFUSED],
         run: Run::Op(iface),
     },
     FnDef {
@@ -84,7 +83,7 @@ web.attach(br, "10.0.0.2/24");"#,
         summary: "Removes an interface that the recipe made, with what the recipe put on it.",
         details: "Of a veth pair, both ends go.",
         example: r#"bridge("br0").del();"#,
-        errors: &[Error { code: "link::not_ours", when: "the recipe did not make it" }],
+        errors: &[Error { code: "link::not_ours", when: "the recipe did not make it" }, UNDO_REFUSED],
         run: Run::Op(del),
     },
     FnDef {

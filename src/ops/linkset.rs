@@ -1,8 +1,12 @@
 //! What can be set on an interface.
 
-use super::args::Call;
+use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Param, Run, Ty};
-use super::link::{EXISTS, UNKNOWN, mtu_of};
+use super::errors::{
+    ADDR_EXISTS, ADDR_REFUSED, LINK_BUSY, LINK_EXISTS, LINK_MTU, LINK_NO_BRIDGE, LINK_REFUSED, LINK_UNKNOWN,
+    UNDO_REFUSED,
+};
+use super::link::mtu_of;
 use super::value::{LinkHandle, Value};
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
@@ -11,6 +15,7 @@ use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
 use crate::model::subject::{ADDRESS, Subject};
+use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// The functions of this family.
@@ -28,7 +33,7 @@ pub const DEFS: &[FnDef] = &[
         summary: "Gives the interface an address, and returns the interface.",
         details: "",
         example: r#"bridge("br0").addr("10.0.0.1/24").addr("fd00::1/64").up();"#,
-        errors: &[Error { code: "addr::exists", when: "the interface has that address" }, UNKNOWN],
+        errors: &[ADDR_EXISTS, ADDR_REFUSED, LINK_UNKNOWN],
         run: Run::Op(addr),
     },
     FnDef {
@@ -40,7 +45,7 @@ pub const DEFS: &[FnDef] = &[
         details: "",
         example: r#"let br = bridge("br0").addr("10.0.0.1/24");
 br.del_addr("10.0.0.1/24");"#,
-        errors: &[Error { code: "addr::not_ours", when: "the recipe did not give it that address" }],
+        errors: &[Error { code: "addr::not_ours", when: "the recipe did not give it that address" }, UNDO_REFUSED],
         run: Run::Op(del_addr),
     },
     FnDef {
@@ -51,7 +56,7 @@ br.del_addr("10.0.0.1/24");"#,
         summary: "Brings the interface up, and returns it.",
         details: "",
         example: r#"bridge("br0").up();"#,
-        errors: &[UNKNOWN],
+        errors: &[LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
         run: Run::Op(|call| set(call, LinkSet::Up(true))),
     },
     FnDef {
@@ -62,7 +67,7 @@ br.del_addr("10.0.0.1/24");"#,
         summary: "Takes the interface down, and returns it.",
         details: "Its routes go with that, as the kernel has it.",
         example: r#"bridge("br0").up().down();"#,
-        errors: &[UNKNOWN],
+        errors: &[LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
         run: Run::Op(|call| set(call, LinkSet::Up(false))),
     },
     FnDef {
@@ -73,7 +78,7 @@ br.del_addr("10.0.0.1/24");"#,
         summary: "Sets the interface's MTU, and returns the interface.",
         details: "",
         example: r#"bridge("br0").mtu(1400);"#,
-        errors: &[Error { code: "link::mtu", when: "the interface does not take that size" }, UNKNOWN],
+        errors: &[LINK_MTU, LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
         run: Run::Op(|call| {
             let bytes = mtu_of(call.args.req("bytes")?, "bytes")?;
             set(call, LinkSet::Mtu(bytes))
@@ -87,7 +92,7 @@ br.del_addr("10.0.0.1/24");"#,
         summary: "Sets the interface's hardware address, and returns the interface.",
         details: "",
         example: r#"bridge("br0").mac("02:00:00:00:00:01");"#,
-        errors: &[UNKNOWN],
+        errors: &[LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
         run: Run::Op(|call| {
             let mac: Mac = call.args.req("address")?;
             set(call, LinkSet::Mac(mac))
@@ -103,7 +108,13 @@ br.del_addr("10.0.0.1/24");"#,
         example: r#"let br = bridge("br0").up();
 let web = netns("web");
 veth("veth_web", "eth0", web).a.master(br).up();"#,
-        errors: &[UNKNOWN, Error { code: "link::other_ns", when: "the bridge is in another namespace" }],
+        errors: &[
+            LINK_NO_BRIDGE,
+            LINK_UNKNOWN,
+            Error { code: "link::other_ns", when: "the bridge is in another namespace" },
+            LINK_BUSY,
+            LINK_REFUSED,
+        ],
         run: Run::Op(master),
     },
     FnDef {
@@ -116,7 +127,7 @@ veth("veth_web", "eth0", web).a.master(br).up();"#,
         example: r#"let br = bridge("br0").up();
 let pair = veth("a", "b");
 pair.a.master(br).no_master();"#,
-        errors: &[UNKNOWN],
+        errors: &[LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
         run: Run::Op(|call| set(call, LinkSet::Master(None))),
     },
     FnDef {
@@ -128,7 +139,14 @@ pair.a.master(br).no_master();"#,
         details: "",
         example: r#"let br = bridge("br0").up();
 veth("a", "b").a.master(br).hairpin();"#,
-        errors: &[Error { code: "link::refused", when: "the interface is no bridge port" }],
+        errors: &[
+            LINK_UNKNOWN,
+            LINK_BUSY,
+            Error {
+                code: "link::refused",
+                when: "the interface is no bridge port, or the kernel refuses it for another reason",
+            },
+        ],
         run: Run::Op(|call| {
             let on = call.args.or("on", true)?;
             set(call, LinkSet::Hairpin(on))
@@ -142,7 +160,7 @@ veth("a", "b").a.master(br).hairpin();"#,
         summary: "Lets the interface make its IPv6 link-local address when it comes up, and returns the interface.",
         details: "In a lab this is off, because router solicitations and multicast reports flood large bridges.",
         example: r#"bridge("br0").link_local().up();"#,
-        errors: &[UNKNOWN],
+        errors: &[LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
         run: Run::Op(|call| {
             let on = call.args.or("on", true)?;
             set(call, LinkSet::LinkLocal(on))
@@ -156,7 +174,7 @@ veth("a", "b").a.master(br).hairpin();"#,
         summary: "Renames the interface, and returns it.",
         details: "Every handle of the interface follows.",
         example: r#"bridge("br0").rename("br1");"#,
-        errors: &[EXISTS, UNKNOWN],
+        errors: &[LINK_EXISTS, LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
         run: Run::Op(rename),
     },
     FnDef {
@@ -168,7 +186,7 @@ veth("a", "b").a.master(br).hairpin();"#,
         details: "It loses its addresses, its bridge and its up state, as the kernel has it. A veth end is better born in its place: `veth(a, b, ns)`.",
         example: r#"let web = netns("web");
 veth("a", "b").b.move_to(web).addr("10.0.0.2/24").up();"#,
-        errors: &[EXISTS, UNKNOWN, Error { code: "netns::unknown", when: "there is no such namespace" }],
+        errors: &[LINK_EXISTS, LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
         run: Run::Op(move_to),
     },
     FnDef {
@@ -180,7 +198,7 @@ veth("a", "b").b.move_to(web).addr("10.0.0.2/24").up();"#,
         details: "",
         example: r#"let br = bridge("br0").addr("10.0.0.1/24");
 assert_eq(br.addrs.len(), 1);"#,
-        errors: &[UNKNOWN],
+        errors: &[LINK_UNKNOWN, LINK_REFUSED],
         run: Run::Op(|call| {
             let place = call.link()?.place();
             let addrs = call.lab.link(&place.ns, &place.name)?.addrs;
@@ -192,22 +210,23 @@ assert_eq(br.addrs.len(), 1);"#,
 fn addr(call: &mut Call<'_>) -> OpResult<Value> {
     let link = call.link()?;
     let place = link.place();
-    let address = if_addr(call.args.req("address")?)?;
+    let address = if_addr(call)?;
     call.commit(vec![Change::AddAddr(AddAddr { ns: place.ns, link: place.name, addr: address })])?;
     Ok(Value::Link(link))
 }
 
-/// An address with its prefix length, as the kernel wants it.
-pub(super) fn if_addr((ip, prefix): (IpAddr, Option<u8>)) -> OpResult<ipnet::IpNet> {
+/// The call's address with its prefix length, as the kernel wants it.
+pub(super) fn if_addr(call: &Call<'_>) -> OpResult<IpNet> {
+    let (ip, prefix): (IpAddr, Option<u8>) = call.args.req("address")?;
     let full = if ip.is_ipv4() { 32 } else { 128 };
-    ipnet::IpNet::new(ip, prefix.unwrap_or(full))
-        .map_err(|_| OpError::new("addr::prefix", format!("The prefix length of {ip} is over {full}.")).arg("address"))
+    IpNet::new(ip, prefix.unwrap_or(full))
+        .map_err(|_| internal(call.def.name, "address", "an address with its prefix length"))
 }
 
 fn del_addr(call: &mut Call<'_>) -> OpResult<Value> {
     let link = call.link()?;
     let place = link.place();
-    let address = if_addr(call.args.req("address")?)?;
+    let address = if_addr(call)?;
     let subject = Subject::on(&place.ns, &place.name, ADDRESS, address.to_string());
     match call.lab.state().holder(&subject) {
         Some(n) => call.lab.revert(n).map(|()| Value::Link(link)),

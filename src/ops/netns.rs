@@ -2,6 +2,7 @@
 
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::errors::UNDO_REFUSED;
 use super::value::Value;
 use crate::lab::baseline;
 use crate::model::change::Change;
@@ -45,7 +46,10 @@ pub const DEFS: &[FnDef] = &[
                   bridged frames past iptables, IPv6 addresses usable at once.",
         example: r#"let web = netns("web");
 web.exec(["true"]);"#,
-        errors: &[Error { code: "netns::exists", when: "a namespace of that name is there" }],
+        errors: &[
+            Error { code: "netns::exists", when: "a namespace of that name is there" },
+            Error { code: "netns::refused", when: "the kernel refuses to make it" },
+        ],
         run: Run::Op(netns),
     },
     FnDef {
@@ -82,7 +86,7 @@ assert_eq(web.name, "web");"#,
         details: "",
         example: r#"let web = netns("web");
 web.del();"#,
-        errors: &[Error { code: "netns::not_ours", when: "the recipe did not make it" }],
+        errors: &[Error { code: "netns::not_ours", when: "the recipe did not make it" }, UNDO_REFUSED],
         run: Run::Op(del),
     },
 ];

@@ -3,7 +3,7 @@
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::{Endpoint, Value};
-use crate::kernel::{Errno, Refusal, Why};
+use crate::kernel::{Cause, Errno, Refusal, Why};
 use crate::lab::{STOPPED, stopped};
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
@@ -19,6 +19,9 @@ const TIMEOUT: Opt = Opt { name: "timeout", ty: Ty::Duration, default: "2 s", do
 const UNREACHABLE: Error = Error { code: "probe::unreachable", when: "there is no route, or a router says so" };
 const SILENT: Error = Error { code: "probe::timeout", when: "no answer comes in time" };
 const REFUSED: Error = Error { code: "probe::refused", when: "nothing listens there" };
+const DENIED: Error = Error { code: "probe::denied", when: "the kernel does not let the packet out" };
+const FAILED: Error =
+    Error { code: "probe::failed", when: "the kernel refuses it for another reason, or the answer makes no sense" };
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[
@@ -47,7 +50,13 @@ pub const DEFS: &[FnDef] = &[
         details: "",
         example: r#"let web = netns("web");
 print(web.ping("127.0.0.1").time);"#,
-        errors: &[UNREACHABLE, SILENT],
+        errors: &[
+            UNREACHABLE,
+            SILENT,
+            DENIED,
+            FAILED,
+            Error { code: "probe::count", when: "the number of requests is not 1 or more" },
+        ],
         run: Run::Op(ping),
     },
     FnDef {
@@ -63,7 +72,7 @@ print(web.ping("127.0.0.1").time);"#,
         example: r#"let web = netns("web");
 web.http_serve(8080);
 web.tcp_connect("127.0.0.1:8080");"#,
-        errors: &[UNREACHABLE, SILENT, REFUSED],
+        errors: &[UNREACHABLE, SILENT, REFUSED, DENIED, FAILED],
         run: Run::Op(tcp_connect),
     },
     FnDef {
@@ -80,7 +89,7 @@ web.tcp_connect("127.0.0.1:8080");"#,
         example: r#"let dns = netns("dns");
 dns.udp_serve(5353, "pong");
 assert_eq(dns.udp_ask("127.0.0.1:5353", "ping").text, "pong");"#,
-        errors: &[UNREACHABLE, SILENT, REFUSED],
+        errors: &[UNREACHABLE, SILENT, REFUSED, DENIED, FAILED],
         run: Run::Op(udp_ask),
     },
     FnDef {
@@ -101,7 +110,14 @@ assert_eq(dns.udp_ask("127.0.0.1:5353", "ping").text, "pong");"#,
         example: r#"let web = netns("web");
 web.http_serve(8080, "hello");
 assert_eq(web.http_get("http://127.0.0.1:8080/").status, 200);"#,
-        errors: &[UNREACHABLE, SILENT, REFUSED, Error { code: "probe::url", when: "the address cannot be read" }],
+        errors: &[
+            UNREACHABLE,
+            SILENT,
+            REFUSED,
+            DENIED,
+            FAILED,
+            Error { code: "probe::url", when: "the address cannot be read" },
+        ],
         run: Run::Op(http_get),
     },
     FnDef {
@@ -220,6 +236,9 @@ fn question(from: Ns, probe: &Probe) -> Question {
 fn failed(refusal: &Refusal, ns: &Ns, what: &str) -> OpError {
     let (code, reason, help) = match (refusal.why, refusal.number().map(Errno::from_raw)) {
         (Why::Interrupted, _) => return stopped(),
+        _ if matches!(refusal.cause, Cause::NoNetns(_)) => {
+            ("netns::unknown", format!("there is no namespace `{ns}`"), "Make it first with `netns(name)`.")
+        }
         (Why::Timeout, _) => (
             "probe::timeout",
             "no answer came".to_owned(),
@@ -245,9 +264,6 @@ fn failed(refusal: &Refusal, ns: &Ns, what: &str) -> OpError {
             "the kernel does not let it out".to_owned(),
             "It may be the broadcast address of a subnet, or a rule may forbid it (`-j REJECT`, a `prohibit` route).",
         ),
-        (_, Some(Errno::ENOENT)) => {
-            ("netns::unknown", format!("there is no namespace `{ns}`"), "Make it first with `netns(name)`.")
-        }
         (_, Some(other)) => ("probe::failed", other.desc().to_lowercase(), "The kernel's words are above."),
         (_, None) => ("probe::failed", "the answer makes no sense".to_owned(), "What came back is above."),
     };

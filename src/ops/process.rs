@@ -2,7 +2,10 @@
 
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
-use super::exec::{CWD, ENV, NOT_FOUND, argv, cwd, env, tail};
+use super::errors::{
+    EXEC_CWD, EXEC_EMPTY, EXEC_ENV, EXEC_INTERPRETER, EXEC_NOT_EXECUTABLE, EXEC_NOT_FOUND, EXEC_REFUSED,
+};
+use super::exec::{CWD, ENV, argv, cwd, env, tail};
 use super::value::{Process, Value};
 use crate::model::change::{Change, Identity};
 use crate::model::error::{OpError, OpResult, Site};
@@ -14,7 +17,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-const DIED: Error = Error { code: "process::ended", when: "the process ends before" };
+pub(super) const DIED: Error = Error { code: "process::ended", when: "the process ends before" };
 /// How long the waits wait, where the recipe does not say.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -43,7 +46,17 @@ pub const DEFS: &[FnDef] = &[
         example: r#"let web = netns("web");
 let server = web.start(["sleep", "60"]);
 server.kill();"#,
-        errors: &[NOT_FOUND],
+        errors: &[
+            Error { code: "process::name", when: "its log cannot have that name" },
+            Error { code: "process::exists", when: "the recipe has started one of that name" },
+            EXEC_EMPTY,
+            EXEC_ENV,
+            EXEC_NOT_FOUND,
+            EXEC_NOT_EXECUTABLE,
+            EXEC_INTERPRETER,
+            EXEC_CWD,
+            EXEC_REFUSED,
+        ],
         run: Run::Op(start),
     },
     FnDef {

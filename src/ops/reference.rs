@@ -1,6 +1,6 @@
 //! The documentation of the language, made from the definitions.
 
-use super::{Error, FAMILIES, FnDef, Kind, Opt, Param, Ty, all};
+use super::{ANY, Error, FAMILIES, FnDef, Kind, Opt, Param, Ty, all};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -13,6 +13,7 @@ pub fn markdown() -> String {
          Rhai's own language and functions are described in [the Rhai book](https://rhai.rs/book/).\n\n",
     );
     types(&mut out);
+    errors(&mut out);
     for (family, defs) in FAMILIES {
         write_line(&mut out, &format!("## {family}\n"));
         for def in *defs {
@@ -83,11 +84,14 @@ fn write_line(out: &mut String, line: &str) {
     out.push('\n');
 }
 
-/// What can be written where a type is due, for the types that this is not plain of.
+/// What can be written where a type is due, for the types that this is not plain of, and the error of what cannot.
 fn types(out: &mut String) {
     const SHOWN: &[Ty] = &[
         Ty::Ns,
+        Ty::NsName,
         Ty::Link,
+        Ty::IfName,
+        Ty::ChainName,
         Ty::Subnet,
         Ty::Ip,
         Ty::IfAddr,
@@ -99,9 +103,22 @@ fn types(out: &mut String) {
         Ty::Rate,
         Ty::Argv,
     ];
-    out.push_str("## Types\n\n| type | takes |\n| --- | --- |\n");
+    out.push_str("## Types\n\n| type | takes | or it fails with |\n| --- | --- | --- |\n");
     for ty in SHOWN {
-        write_line(out, &format!("| {} | {} |", ty.name(), cell(&ty.accepts())));
+        let mistakes: Vec<String> = ty.mistakes().iter().map(|code| format!("`{code}`")).collect();
+        write_line(out, &format!("| {} | {} | {} |", ty.name(), cell(&ty.accepts()), mistakes.join(", ")));
+    }
+    out.push('\n');
+}
+
+/// What no function lists, because all would.
+fn errors(out: &mut String) {
+    out.push_str(
+        "## Errors\n\nA caught error has a `code`, and so has a report. Each function lists the errors of what it does; \
+         those of its arguments are in the table above, and any call can end with one of these:\n\n",
+    );
+    for Error { code, when } in ANY {
+        write_line(out, &format!("- `{code}`: {when}"));
     }
     out.push('\n');
 }

@@ -2,6 +2,10 @@
 
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::errors::{
+    ADDR_EXISTS, ADDR_REFUSED, LINK_BUSY, LINK_EXISTS, LINK_KIND, LINK_MTU, LINK_NO_BRIDGE, LINK_REFUSED,
+    LINK_SAME_NAME, LINK_UNKNOWN, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_METRIC, ROUTE_REFUSED, UNDO_REFUSED,
+};
 use super::link::{mtu_option, two_names};
 use super::linkset::if_addr;
 use super::value::{LinkHandle, Value};
@@ -41,8 +45,14 @@ pub const DEFS: &[FnDef] = &[
         example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
 host().route("10.1.0.0/16", "10.0.0.2").route("10.2.0.0/16", #{ dev: br });"#,
         errors: &[
-            Error { code: "route::exists", when: "there is such a route" },
-            Error { code: "route::gateway", when: "the gateway is on no subnet of the namespace" },
+            ROUTE_EXISTS,
+            ROUTE_GATEWAY,
+            ROUTE_DOWN,
+            ROUTE_REFUSED,
+            ROUTE_METRIC,
+            Error { code: "route::nowhere", when: "it has neither a gateway nor an interface" },
+            Error { code: "route::family", when: "the destination and the gateway are of two IP versions" },
+            LINK_UNKNOWN,
         ],
         run: Run::Op(route),
     },
@@ -59,7 +69,11 @@ host().route("10.1.0.0/16", "10.0.0.2").route("10.2.0.0/16", #{ dev: br });"#,
         example: r#"bridge("br0").addr("10.0.0.1/24").up();
 route("10.1.0.0/16", "10.0.0.2");
 del_route("10.1.0.0/16");"#,
-        errors: &[Error { code: "route::not_ours", when: "the recipe added no such route" }],
+        errors: &[
+            Error { code: "route::not_ours", when: "the recipe added no such route" },
+            ROUTE_METRIC,
+            UNDO_REFUSED,
+        ],
         run: Run::Op(del_route),
     },
     FnDef {
@@ -96,7 +110,19 @@ web.attach(br, lan.host(2));
 web.ping("10.0.0.1");"#,
         errors: &[
             Error { code: "addr::outside", when: "the address is in none of the bridge's subnets" },
-            Error { code: "link::exists", when: "an interface of that name is there" },
+            LINK_NO_BRIDGE,
+            LINK_UNKNOWN,
+            LINK_BUSY,
+            LINK_EXISTS,
+            LINK_MTU,
+            LINK_KIND,
+            LINK_REFUSED,
+            ADDR_EXISTS,
+            ADDR_REFUSED,
+            ROUTE_EXISTS,
+            ROUTE_GATEWAY,
+            ROUTE_DOWN,
+            ROUTE_REFUSED,
         ],
         run: Run::Op(attach),
     },
@@ -130,7 +156,18 @@ web.ping("10.0.0.1");"#,
 let b = netns("b");
 link(a, b, "10.0.0.0/30");
 a.ping("10.0.0.2");"#,
-        errors: &[Error { code: "subnet::small", when: "the subnet has no two addresses" }],
+        errors: &[
+            Error { code: "subnet::small", when: "the subnet has no two addresses" },
+            LINK_SAME_NAME,
+            LINK_UNKNOWN,
+            LINK_BUSY,
+            LINK_EXISTS,
+            LINK_MTU,
+            LINK_KIND,
+            LINK_REFUSED,
+            ADDR_EXISTS,
+            ADDR_REFUSED,
+        ],
         run: Run::Op(link),
     },
 ];
@@ -221,7 +258,7 @@ fn attach(call: &mut Call<'_>) -> OpResult<Value> {
     let ns = call.ns()?;
     let bridge: LinkHandle = call.args.req("bridge")?;
     let bridge = bridge.place();
-    let address = if_addr(call.args.req("address")?)?;
+    let address = if_addr(call)?;
     let name: IfName = call.args.or("name", IfName::new("eth0")?)?;
     let port: IfName = match call.args.opt("port")? {
         Some(port) => port,

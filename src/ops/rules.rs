@@ -2,6 +2,10 @@
 
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::errors::{
+    IPTABLES_FAILED, IPTABLES_MISSING, IPTABLES_REFUSED, NAT_FAMILY, SYSCTL_DENIED, SYSCTL_HELD, SYSCTL_REFUSED,
+    SYSCTL_UNKNOWN, SYSCTL_UNRECORDED, SYSCTL_VALUE, UNDO_REFUSED,
+};
 use super::value::{Endpoint, LinkHandle, Proto, Rules, Value};
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
@@ -20,8 +24,6 @@ const LINKS: Opt = Opt {
     default: "all",
     doc: "only packets that come in by these, IPv4 only",
 };
-pub(super) const MISSING: Error = Error { code: "iptables::missing", when: "iptables is not installed" };
-pub(super) const REFUSED: Error = Error { code: "iptables::refused", when: "iptables does not take the rule" };
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[
@@ -41,7 +43,15 @@ pub const DEFS: &[FnDef] = &[
         example: r#"let lan = bridge("lan").up();
 let wan = bridge("wan").up();
 ip_forward(true, #{ links: [lan, wan] });"#,
-        errors: &[Error { code: "forward::ipv6", when: "`links` is used with `ipv6`" }],
+        errors: &[
+            Error { code: "forward::ipv6", when: "`links` is used with `ipv6`" },
+            SYSCTL_UNKNOWN,
+            SYSCTL_DENIED,
+            SYSCTL_VALUE,
+            SYSCTL_HELD,
+            SYSCTL_UNRECORDED,
+            SYSCTL_REFUSED,
+        ],
         run: Run::Op(ip_forward),
     },
     FnDef {
@@ -70,7 +80,7 @@ ip_forward(true, #{ links: [lan, wan] });"#,
         details: "Needed where the FORWARD policy is DROP, as Docker sets it.",
         example: r#"let br = bridge("br0").up();
 forward(br);"#,
-        errors: &[MISSING, REFUSED],
+        errors: &[IPTABLES_MISSING, IPTABLES_REFUSED, IPTABLES_FAILED],
         run: Run::Op(forward),
     },
     FnDef {
@@ -97,7 +107,12 @@ forward(br);"#,
         summary: "Hides addresses behind the one of the interface that packets leave by (source NAT).",
         details: "",
         example: r#"masquerade("10.0.0.0/24");"#,
-        errors: &[MISSING, REFUSED],
+        errors: &[
+            Error { code: "masquerade::twice", when: "the outgoing interface is named twice" },
+            IPTABLES_MISSING,
+            IPTABLES_REFUSED,
+            IPTABLES_FAILED,
+        ],
         run: Run::Op(masquerade),
     },
     FnDef {
@@ -130,7 +145,7 @@ forward(br);"#,
         summary: "Sends connections to one address and port on to another (destination NAT).",
         details: "For several targets, or one that moves, use `vip`.",
         example: r#"dnat("192.0.2.1:80", "10.0.0.2:8080");"#,
-        errors: &[MISSING, REFUSED],
+        errors: &[NAT_FAMILY, IPTABLES_MISSING, IPTABLES_REFUSED, IPTABLES_FAILED],
         run: Run::Op(dnat),
     },
     FnDef {
@@ -155,7 +170,7 @@ forward(br);"#,
         summary: "Gives packets from a subnet a fixed source address.",
         details: "Where the address may change, use `masquerade`.",
         example: r#"snat("10.0.0.0/24", "192.0.2.1");"#,
-        errors: &[MISSING, REFUSED],
+        errors: &[NAT_FAMILY, IPTABLES_MISSING, IPTABLES_REFUSED, IPTABLES_FAILED],
         run: Run::Op(snat),
     },
     FnDef {
@@ -167,7 +182,7 @@ forward(br);"#,
         details: "",
         example: r#"let rules = masquerade("10.0.0.0/24");
 rules.del();"#,
-        errors: &[],
+        errors: &[UNDO_REFUSED],
         run: Run::Op(del),
     },
 ];

@@ -2,12 +2,17 @@
 
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Param, Run, Ty};
-use super::process::{PATIENCE, launch, log_of, started, wait_for};
+use super::errors::EXEC_REFUSED;
+use super::process::{DIED, PATIENCE, launch, log_of, started, wait_for};
 use super::value::{Process, Value};
 use crate::kernel::Errno;
 use crate::model::error::{OpError, OpResult};
 use crate::model::names::{Ns, proposal};
+use crate::model::observe::ProcState;
 use std::rc::Rc;
+
+const TAKEN: Error = Error { code: "process::port", when: "the port is taken" };
+const SILENT: Error = Error { code: "process::timeout", when: "it does not listen in time" };
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[
@@ -29,7 +34,7 @@ pub const DEFS: &[FnDef] = &[
         example: r#"let web = netns("web");
 web.http_serve(8080, "hello from {client}");
 assert_eq(web.http_get("http://127.0.0.1:8080/").body, "hello from 127.0.0.1");"#,
-        errors: &[Error { code: "process::port", when: "the port is taken" }],
+        errors: &[TAKEN, DIED, SILENT, EXEC_REFUSED],
         run: Run::Op(http_serve),
     },
     FnDef {
@@ -50,10 +55,13 @@ assert_eq(web.http_get("http://127.0.0.1:8080/").body, "hello from 127.0.0.1");"
         example: r#"let dns = netns("dns");
 dns.udp_serve(5353, "pong");
 assert_eq(dns.udp_ask("127.0.0.1:5353", "ping").text, "pong");"#,
-        errors: &[Error { code: "process::port", when: "the port is taken" }],
+        errors: &[TAKEN, DIED, SILENT, EXEC_REFUSED],
         run: Run::Op(udp_serve),
     },
 ];
+
+/// How a server ends whose port is taken.
+const TAKEN_PORT: ProcState = ProcState::Ended(Some(Errno::EADDRINUSE as i32));
 
 /// The rhailab that runs, as a child's program.
 const SELF: &str = "/proc/self/exe";
@@ -83,7 +91,7 @@ fn serve(call: &mut Call<'_>, what: &str, port: u16, body: &str) -> OpResult<Val
     let listens = |_: &mut Call<'_>, process: &Process| Ok(log_of(process).contains("listening"));
     match wait_for(call, &process, PATIENCE, &format!("listen on port {port}"), listens) {
         Ok(()) => Ok(Value::Process(Rc::new(process))),
-        Err(error) if log_of(&process).contains(Errno::EADDRINUSE.desc()) => {
+        Err(error) if call.lab.process(&process.identity)? == TAKEN_PORT => {
             let mut taken = OpError::new("process::port", format!("Port {port} of `{ns}` is taken."))
                 .help("Choose another port, or end what listens there: `.exec([\"ss\", \"-tulnp\"]).stdout` shows it.")
                 .arg("port");

@@ -1,9 +1,9 @@
 //! Values with units: subnets, addresses, times, rates. They touch no kernel.
 
-use super::{Call, Error, FnDef, Kind, Param, Run, Ty, Value};
+use super::{Call, Endpoint, Error, FnDef, Kind, Param, Run, Ty, Value};
 use crate::model::error::{OpError, OpResult};
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 const OUTSIDE: Error = Error { code: "subnet::outside", when: "there is no such address or subnet in it" };
@@ -177,6 +177,21 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");"#,
         example: r#"assert_eq(ip("10.0.0.1/24").plus(10), "10.0.0.11/24");"#,
         errors: &[OUTSIDE],
         run: Run::Op(plus),
+    },
+    FnDef {
+        name: "port",
+        kind: Kind::Method(Ty::Ip),
+        params: &[Param { name: "port", ty: Ty::Port, default: None, doc: "the port" }],
+        returns: Ty::Endpoint,
+        summary: "Returns the address and the port in one, as virtual IPs, probes and URLs take them.",
+        details: "",
+        example: r#"assert_eq(subnet("10.0.0.0/24").host(11).port(8080), "10.0.0.11:8080");
+assert_eq(ip("fd00::1").port(80), "[fd00::1]:80");"#,
+        errors: &[],
+        run: Run::Op(|call| {
+            let addr = SocketAddr::new(addr(call)?.0, call.args.req("port")?);
+            Ok(Value::Endpoint(Endpoint { addr, proto: None }))
+        }),
     },
     value_property(
         "ip",

@@ -2,6 +2,10 @@
 
 use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::errors::{
+    IPTABLES_EXISTS, IPTABLES_FAILED, IPTABLES_MISSING, IPTABLES_REFUSED, LINK_BUSY, LINK_REFUSED, LINK_UNKNOWN,
+    NAT_FAMILY, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_REFUSED, UNDO_REFUSED,
+};
 use super::hairpin;
 use super::rules::{dnat_words, same_family};
 use super::value::{Endpoint, Proto, Value, Vip, VipState};
@@ -19,6 +23,7 @@ use std::rc::Rc;
 
 const BACKENDS: Ty = Ty::List(&Ty::Endpoint);
 const EMPTY: Error = Error { code: "vip::empty", when: "there is no backend" };
+const PROTOCOL: Error = Error { code: "vip::protocol", when: "a backend is of another protocol" };
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[
@@ -69,10 +74,20 @@ vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
 http_get("http://10.100.100.100:8080/");"#,
         errors: &[
             EMPTY,
+            PROTOCOL,
+            NAT_FAMILY,
             Error { code: "vip::exists", when: "the recipe has made one with that chain" },
-            Error { code: "nat::family", when: "a backend is of the other IP version" },
-            Error { code: "iptables::exists", when: "somebody else has a chain of that name" },
-            Error { code: "iptables::missing", when: "iptables is not installed" },
+            IPTABLES_EXISTS,
+            IPTABLES_MISSING,
+            IPTABLES_REFUSED,
+            IPTABLES_FAILED,
+            ROUTE_EXISTS,
+            ROUTE_GATEWAY,
+            ROUTE_DOWN,
+            ROUTE_REFUSED,
+            LINK_UNKNOWN,
+            LINK_BUSY,
+            LINK_REFUSED,
         ],
         run: Run::Op(vip),
     },
@@ -100,7 +115,18 @@ http_get("http://10.100.100.100:8080/");"#,
 bridge("br0").addr("10.0.0.1/24").up();
 let v = vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
 v.retarget(["10.0.0.12:8080", "10.0.0.13:8080"]);"#,
-        errors: &[EMPTY, Error { code: "vip::gone", when: "the virtual IP was deleted" }],
+        errors: &[
+            EMPTY,
+            PROTOCOL,
+            NAT_FAMILY,
+            Error { code: "vip::gone", when: "the virtual IP was deleted" },
+            IPTABLES_MISSING,
+            IPTABLES_REFUSED,
+            IPTABLES_FAILED,
+            LINK_UNKNOWN,
+            LINK_BUSY,
+            LINK_REFUSED,
+        ],
         run: Run::Op(retarget),
     },
     FnDef {
@@ -113,7 +139,7 @@ v.retarget(["10.0.0.12:8080", "10.0.0.13:8080"]);"#,
         example: r#"bridge("br0").addr("10.0.0.1/24").up();
 let v = vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
 v.del();"#,
-        errors: &[],
+        errors: &[UNDO_REFUSED],
         run: Run::Op(del),
     },
     FnDef {

@@ -44,10 +44,7 @@ pub const DEFS: &[FnDef] = &[
 web.http_serve(8080);
 let trace = web.why("127.0.0.1:8080");
 assert(trace.ok, trace.text);"#,
-        errors: &[
-            Error { code: "why::to", when: "the destination cannot be read" },
-            Error { code: "netns::unknown", when: "there is no such namespace" },
-        ],
+        errors: &[Error { code: "why::to", when: "the destination cannot be read" }],
         run: Run::Op(why),
     },
     FnDef {

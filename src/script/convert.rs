@@ -352,6 +352,7 @@ fn hint(value: &Dynamic, ty: Ty) -> Option<String> {
         (Value::Pair(..), Ty::Link | Ty::SubnetOrLink) => "Name one of its ends: `.a` or `.b`.".into(),
         (Value::Subnet(_), Ty::IfAddr | Ty::Ip) => "Name an address in it: `.host(1)`.".into(),
         (Value::Addr(..), Ty::Subnet) => "This is one address; keep the subnet it came from and pass that.".into(),
+        (Value::Addr(..), Ty::Endpoint) => "Add a port: `.port(8080)`.".into(),
         (Value::Link(_), Ty::Ns) => "Pass the namespace that it is in.".into(),
         (Value::Int(number), Ty::Rate) => format!("Say in which unit: `\"{number}mbit\"`."),
         _ => return None,

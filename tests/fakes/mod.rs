@@ -1,7 +1,7 @@
 //! The in-memory kernel, for a test that looks into it while a lab owns it.
 
 use rhailab::kernel::fake::FakeKernel;
-use rhailab::kernel::{Done, Entry, Kernel, Observed, Undone};
+use rhailab::kernel::{Done, Entry, Kernel, Observed, Refusal, Undone};
 use rhailab::model::change::{Change, Identity};
 use rhailab::model::names::{IfName, Ns};
 use rhailab::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
@@ -16,6 +16,8 @@ pub struct Watched {
     pub fake: Rc<RefCell<FakeKernel>>,
     /// The sizes of the batches that were undone.
     pub batches: Rc<RefCell<Vec<usize>>>,
+    /// The number of a change that is refused, and how.
+    pub refusal: Option<(u64, Refusal)>,
 }
 
 impl Kernel for Watched {
@@ -23,6 +25,9 @@ impl Kernel for Watched {
         self.fake.borrow_mut().prepare(n, change)
     }
     fn apply(&mut self, n: u64, change: &Change, identity: &Identity) -> Done<()> {
+        if let Some((_, refusal)) = self.refusal.as_ref().filter(|(number, _)| *number == n) {
+            return Err(refusal.clone());
+        }
         self.fake.borrow_mut().apply(n, change, identity)
     }
     fn abandon(&mut self, n: u64) {

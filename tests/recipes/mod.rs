@@ -4,6 +4,7 @@
 
 use crate::fakes::Watched;
 use crate::source;
+use rhailab::kernel::Refusal;
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::Lab;
 use rhailab::model::error::OpError;
@@ -57,8 +58,7 @@ pub struct Rehearsal {
 }
 
 impl Shown {
-    fn session(&self, fake: &Rc<RefCell<FakeKernel>>) -> (Session, Rc<RefCell<Lab>>) {
-        let kernel = Watched { fake: Rc::clone(fake), batches: Rc::default() };
+    fn session(&self, kernel: Watched) -> (Session, Rc<RefCell<Lab>>) {
         let lab = Rc::new(RefCell::new(Lab::new(LabName::new("test").unwrap(), Box::new(kernel), None)));
         // What a recipe must be given is an interface, and one is always there.
         let given = self.required().into_iter().map(|name| (name, ParamValue::Text("lo".into()))).collect();
@@ -89,8 +89,17 @@ impl Shown {
 
     /// Runs it in memory.
     pub fn rehearse(&self, fake: FakeKernel) -> Rehearsal {
+        self.rehearse_with(fake, None)
+    }
+
+    /// Runs it in memory, where the change of that number is refused.
+    pub fn rehearse_refusing(&self, n: u64, refusal: Refusal) -> Rehearsal {
+        self.rehearse_with(FakeKernel::new(), Some((n, refusal)))
+    }
+
+    fn rehearse_with(&self, fake: FakeKernel, refusal: Option<(u64, Refusal)>) -> Rehearsal {
         let fake = Rc::new(RefCell::new(fake));
-        let (session, lab) = self.session(&fake);
+        let (session, lab) = self.session(Watched { fake: Rc::clone(&fake), batches: Rc::default(), refusal });
         let result = self.load(&session).and_then(|recipe| session.run(&recipe));
         Rehearsal { result, lab, fake }
     }

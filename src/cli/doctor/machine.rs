@@ -5,7 +5,7 @@ use super::needs::{Kind, Need};
 use crate::kernel::Errno;
 use crate::kernel::linux::netfilter::Backend;
 use crate::kernel::linux::netfilter::census::Tool;
-use crate::lab::machine::{Facts, Refused, Tried};
+use crate::lab::machine::{Facts, Lacks, Refused, Tried};
 use crate::lab::sandbox::{Barrier, Settings};
 use crate::model::error::OpResult;
 use crate::model::family::Family;
@@ -87,11 +87,11 @@ pub fn kernel(tried: &OpResult<Tried>, basics: &[Need]) -> Vec<Finding> {
         match refused {
             None => made.push(need.what.as_str()),
             // Told of by the check of the tool.
-            Some(Refused { no_tool: true, .. }) => {}
+            Some(Refused { lacks: Lacks::Tool, .. }) => {}
             Some(Refused { words, .. }) => {
                 let (verdict, means) = match need.of {
                     Kind::Link => (Verdict::Failure, "There is hardly a lab without them."),
-                    _ if need.what.contains("IPv6") => (Verdict::Note, "Recipes that make IPv6 rules fail."),
+                    _ if need.is_ipv6() => (Verdict::Note, "Recipes that make IPv6 rules fail."),
                     _ => (Verdict::Warning, "Recipes that make such rules fail."),
                 };
                 let found = format!("cannot make {}: {words}", need.what);

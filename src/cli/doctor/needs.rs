@@ -51,6 +51,12 @@ impl Need {
         Need { of, what: what.to_owned(), brief: what.to_owned(), attempt, site: None, module: None }
     }
 
+    /// Whether it is of IPv6 alone.
+    pub fn is_ipv6(&self) -> bool {
+        let is_of_v6 = |change: &Change| matches!(change, Change::EditRules(EditRules { family: Family::V6, .. }));
+        matches!(&self.attempt, Attempt::Make(changes) if changes.iter().any(is_of_v6))
+    }
+
     fn at(self, site: &Site) -> Need {
         Need { site: Some(site.clone()), ..self }
     }

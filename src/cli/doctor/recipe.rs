@@ -4,7 +4,7 @@ use super::finding::{Finding, Verdict};
 use super::machine::{install, module};
 use super::needs::{Kind, Need, Needs, Net};
 use crate::kernel::linux::machine::Network;
-use crate::lab::machine::{Refused, Tried};
+use crate::lab::machine::{Lacks, Refused, Tried};
 use crate::model::route::Route;
 use crate::model::shell::line;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -42,7 +42,7 @@ pub fn needs(needs: &Needs, tried: Option<&Tried>, manager: Option<&'static str>
         let mut lacking = BTreeSet::new();
         for (need, refused) in refused {
             // Of a tool that is missing, one word is enough.
-            if !refused.no_tool || lacking.insert(need.what.split(' ').next()) {
+            if refused.lacks != Lacks::Tool || lacking.insert(need.what.split(' ').next()) {
                 findings.push(unmet(check, need, refused, manager));
             }
         }
@@ -52,7 +52,7 @@ pub fn needs(needs: &Needs, tried: Option<&Tried>, manager: Option<&'static str>
 
 fn unmet(check: &'static str, need: &Need, refused: &Refused, manager: Option<&'static str>) -> Finding {
     let Need { what, site, .. } = need;
-    let Refused { words, no_tool } = refused;
+    let Refused { words, lacks } = refused;
     let finding = match need.of {
         Kind::Link => Finding::new(
             check,
@@ -61,13 +61,13 @@ fn unmet(check: &'static str, need: &Need, refused: &Refused, manager: Option<&'
             "The recipe fails there.",
         )
         .mend(module(need)),
-        Kind::Rule if *no_tool => {
+        Kind::Rule if *lacks == Lacks::Tool => {
             let tool = what.split(' ').next().unwrap_or_default();
             let found = format!("{tool} is not installed, and the recipe makes rules with it");
             Finding::new(check, Verdict::Failure, found, "The recipe fails there.").mend(install(manager, "iptables"))
         }
         // A command of the recipe may make the chain that a rule speaks of.
-        Kind::Rule if words.contains("does not exist") => {
+        Kind::Rule if *lacks == Lacks::Chain => {
             let means = "The recipe fails there, unless one of its commands makes that.";
             Finding::new(check, Verdict::Warning, format!("`{what}` is refused: {words}"), means)
         }

@@ -12,7 +12,7 @@ use crate::kernel::linux::machine::Network;
 use crate::kernel::linux::netfilter::Backend;
 use crate::kernel::linux::netfilter::census::Tool;
 use crate::lab::Record;
-use crate::lab::machine::{Facts, Refused, Tried};
+use crate::lab::machine::{Facts, Lacks, Refused, Tried};
 use crate::lab::sandbox::{Grants, Settings};
 use crate::model::addr::AddAddr;
 use crate::model::change::{Change, Identity};
@@ -175,23 +175,23 @@ fn a_lab_with_one_user_only_is_told_what_gives_it_more() {
 #[test]
 fn what_the_kernel_refuses_to_every_lab_is_told_with_its_words() {
     let basics = basics().unwrap();
-    let judge = |refused: &[(usize, bool)]| {
+    let judge = |refused: &[usize], lacks: Lacks| {
         let mut all = vec![None; basics.len()];
-        for (at, no_tool) in refused {
-            all[*at] = Some(Refused { words: "no such thing".into(), no_tool: *no_tool });
+        for at in refused {
+            all[*at] = Some(Refused { words: "no such thing".into(), lacks });
         }
         machine::kernel(&Ok(Tried { refused: all, ..Tried::default() }), &basics)
     };
-    let good = judge(&[]);
+    let good = judge(&[], Lacks::Other);
     is(&good[0], Verdict::Ok, "veth pairs, bridges, IPv4 filter rules, IPv4 nat rules, IPv6", None);
     assert_eq!(good.len(), 1);
-    let bad = judge(&[(1, false), (3, false), (5, false)]);
+    let bad = judge(&[1, 3, 5], Lacks::Other);
     is(&bad[0], Verdict::Ok, "makes veth pairs, IPv4 filter rules, IPv6 filter rules", None);
     is(&bad[1], Verdict::Failure, "bridges: no such thing", Some("sudo modprobe bridge"));
     is(&bad[2], Verdict::Warning, "IPv4 nat rules: no such thing", None);
     is(&bad[3], Verdict::Note, "IPv6 nat rules: no such thing", None);
     // A tool that is missing is told of once, by its own check.
-    assert_eq!(judge(&[(2, true), (3, true), (4, true), (5, true)]).len(), 1);
+    assert_eq!(judge(&[2, 3, 4, 5], Lacks::Tool).len(), 1);
     is(&machine::kernel(&Err(errno(Errno::EPERM)), &basics)[0], Verdict::Unknown, "not tried", None);
 }
 

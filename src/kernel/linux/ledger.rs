@@ -5,7 +5,7 @@
 //! never see it half done, and one that was killed in between finds what it needs to finish.
 
 use super::boot::boot_id;
-use crate::kernel::{Done, Refusal, Why, free_subnet};
+use crate::kernel::{Cause, Done, Refusal, Why, free_subnet};
 use crate::model::names::LabName;
 use ipnet::IpNet;
 use nix::errno::Errno;
@@ -63,11 +63,12 @@ impl Ledger {
 
     /// Locks it, for as long as the answer lives.
     pub fn lock(&self) -> Done<Locked<'_>> {
-        let refuse = |verb: &str, e: &std::io::Error| Refusal::io(format!("{verb} {}", self.dir.display()), e);
+        let of_ours = |refusal: Refusal| refusal.because(Cause::Ledger);
+        let refuse = |verb: &str, e: &std::io::Error| of_ours(Refusal::io(format!("{verb} {}", self.dir.display()), e));
         let open = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_DIRECTORY).open(&self.dir);
         let dir = open.map_err(|e| refuse("open", &e))?;
         let lock = Flock::lock(dir, FlockArg::LockExclusive)
-            .map_err(|(_, e)| Refusal::errno(format!("lock {}", self.dir.display()), e as i32))?;
+            .map_err(|(_, e)| of_ours(Refusal::errno(format!("lock {}", self.dir.display()), e as i32)))?;
         Ok(Locked { ledger: self, _lock: lock })
     }
 }
@@ -75,7 +76,7 @@ impl Ledger {
 impl Locked<'_> {
     /// What is on record about a sysctl of the network namespace with this cookie; nothing of labs that are gone.
     pub fn entry(&self, netns: u64, path: &Path) -> Done<Option<Entry>> {
-        let entry = self.read(&self.file(netns, path))?;
+        let entry = self.read(&self.file(netns, path)).map_err(|refusal| refusal.because(Cause::Ledger))?;
         Ok(entry.filter(|entry| entry.boot_id == boot_id() && !entry.labs.is_empty()))
     }
 
@@ -103,7 +104,7 @@ impl Locked<'_> {
         };
         match done {
             Err(e) if entry.labs.is_empty() && e.kind() == ErrorKind::NotFound => Ok(()),
-            done => done.map_err(|e| Refusal::io(format!("write {}", file.display()), &e)),
+            done => done.map_err(|e| Refusal::io(format!("write {}", file.display()), &e).because(Cause::Ledger)),
         }
     }
 
@@ -203,6 +204,7 @@ impl Entry {
             return None;
         }
         let words = format!("{} set it to {}", others.join(" and "), self.value);
-        Some(Refusal::new(Why::Errno(Errno::EBUSY as i32), format!("write {key}"), words))
+        let refusal = Refusal::new(Why::Errno(Errno::EBUSY as i32), format!("write {key}"), words);
+        Some(refusal.because(Cause::Held))
     }
 }

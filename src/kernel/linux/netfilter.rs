@@ -399,5 +399,5 @@ fn refusal(
         }
         _ => "the kernel refused the table as a whole".to_owned(),
     };
-    Refusal::new(Why::Tool(status), request, words)
+    Refusal::new(Why::Tool(status), request, words.as_str()).because(words::cause(&words))
 }

@@ -4,7 +4,7 @@
 //! spoken to last are kept, and only until anybody else may have done something ([`Spaces::leave`]).
 
 use crate::kernel::linux::netlink::Socket;
-use crate::kernel::{Done, Refusal, Why};
+use crate::kernel::{Cause, Done, Refusal, Why};
 use crate::model::names::{Ns, NsName};
 use nix::errno::Errno;
 use nix::libc;
@@ -15,6 +15,7 @@ use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -156,7 +157,10 @@ impl Spaces {
         if let Some(visit) = self.last.borrow().as_ref().filter(|visit| Some(&visit.name) == ns.name()) {
             return Ok(Arc::clone(&visit.file));
         }
-        File::open(&path).map(Arc::new).map_err(|e| Refusal::io(format!("open {}", path.display()), &e))
+        File::open(&path).map(Arc::new).map_err(|e| {
+            let cause = if e.kind() == ErrorKind::NotFound { Cause::NoNetns(ns.clone()) } else { Cause::Unknown };
+            Refusal::io(format!("open {}", path.display()), &e).because(cause)
+        })
     }
 
     /// Talks to a namespace through a netlink socket in it. (What `act` needs to be done in the namespace itself, such as

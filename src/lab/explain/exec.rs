@@ -1,7 +1,7 @@
 //! Why a command did not run.
 
 use super::{finish, no_netns, place, reason};
-use crate::kernel::{Errno, Refusal, Why};
+use crate::kernel::{Cause, Errno, Refusal};
 use crate::lab::Made;
 use crate::model::error::OpError;
 use crate::model::names::Ns;
@@ -10,9 +10,9 @@ use std::path::Path;
 /// Why a command did not run.
 pub fn exec(refusal: &Refusal, ns: &Ns, argv: &[String], made: &Made) -> OpError {
     let program = argv.first().map_or("", String::as_str);
-    let error = match refusal.why {
-        Why::Errno(errno) if refusal.request.starts_with("exec") => match Errno::from_raw(errno) {
-            Errno::ENOENT => {
+    let error = match &refusal.cause {
+        Cause::Exec => match refusal.number().map(Errno::from_raw) {
+            Some(Errno::ENOENT) => {
                 if Path::new(program).exists() {
                     let message = format!("`{program}` is there, but the interpreter that it asks for is not.");
                     OpError::new("exec::interpreter", message)
@@ -23,19 +23,18 @@ pub fn exec(refusal: &Refusal, ns: &Ns, argv: &[String], made: &Made) -> OpError
                     )
                 }
             }
-            Errno::EACCES => OpError::new("exec::not_executable", format!("`{program}` may not be executed."))
+            Some(Errno::EACCES) => OpError::new("exec::not_executable", format!("`{program}` may not be executed."))
                 .help("Check its permissions (chmod +x), and that it is a program."),
-            Errno::ENOEXEC => OpError::new("exec::refused", format!("`{program}` is no program."))
+            Some(Errno::ENOEXEC) => OpError::new("exec::refused", format!("`{program}` is no program."))
                 .help("A script needs a first line that names its interpreter: `#!/bin/sh`."),
             _ => OpError::new("exec::refused", format!("`{program}` could not be started: {}.", reason(refusal))),
         },
-        Why::Errno(_) if refusal.request.starts_with("chdir") => {
-            let folder = refusal.request.trim_start_matches("chdir ");
+        Cause::Folder(folder) => {
             OpError::new("exec::cwd", format!("`{program}` cannot run in the folder `{folder}`: {}.", reason(refusal)))
                 .help("Make the folder first, or name another with `cwd`.")
                 .arg("cwd")
         }
-        Why::Errno(errno) if errno == Errno::ENOENT as i32 && *ns != Ns::Host => no_netns(ns, made),
+        Cause::NoNetns(gone) => no_netns(gone, made),
         _ => OpError::new(
             "exec::refused",
             format!("`{program}` could not be started in {}: {}.", place(ns), reason(refusal)),

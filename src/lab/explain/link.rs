@@ -1,7 +1,7 @@
 //! Why an interface could not be made, changed or read.
 
 use super::{denied, finish, no_netns, place, reason, receiver, taken};
-use crate::kernel::{Errno, Refusal};
+use crate::kernel::{Cause, Errno, Refusal};
 use crate::lab::Made;
 use crate::model::error::{Class, OpError, closest};
 use crate::model::link::NewLink;
@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 
 /// Why an interface could not be read.
 pub fn link(refusal: &Refusal, ns: &Ns, name: &IfName, made: &Made) -> OpError {
-    let error = match refusal.number().map(Errno::from_raw) {
-        Some(Errno::ENODEV) => no_link(ns, name, made).arg("name"),
-        Some(Errno::ENOENT) => no_netns(ns, made),
+    let error = match (&refusal.cause, refusal.number().map(Errno::from_raw)) {
+        (Cause::NoNetns(gone), _) => no_netns(gone, made),
+        (_, Some(Errno::ENODEV)) => no_link(ns, name, made).arg("name"),
         _ => OpError::new("link::refused", format!("Interface `{name}` in {}: {}.", place(ns), reason(refusal))),
     };
     finish(error, refusal)
@@ -55,8 +55,10 @@ fn no_bridge(ns: &Ns, name: &IfName) -> OpError {
 /// Why an interface was not made.
 pub fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &Made) -> OpError {
     let name = &link.name;
-    if let Some(master) = link.master.as_ref().filter(|_| refusal.is(Errno::EOPNOTSUPP)) {
-        return no_bridge(ns, master);
+    match &link.master {
+        Some(master) if refusal.is(Errno::EOPNOTSUPP) => return no_bridge(ns, master),
+        Some(master) if refusal.is(Errno::ENODEV) => return no_link(ns, master, made).arg("bridge"),
+        _ => {}
     }
     let kind = link.kind.name;
     match refusal.number().map(Errno::from_raw) {
@@ -73,12 +75,6 @@ pub fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &Made) -> OpEr
                 "Pick another name. What this recipe did not make is never taken over.",
                 ours.map(|(_, _, site)| site),
             )
-        }
-        Some(Errno::ENODEV | Errno::ENOENT) if link.master.is_some() || refusal.words.is_empty() => {
-            match &link.master {
-                Some(master) => no_link(ns, master, made).arg("bridge"),
-                None => no_netns(ns, made),
-            }
         }
         Some(Errno::EOPNOTSUPP) => OpError::new("link::kind", format!("This kernel cannot make a {kind}."))
             .help(format!("Load the module: `modprobe {}`, as root.", link.kind.module))
@@ -100,7 +96,6 @@ pub fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: 
         }
         (Some(Errno::EOPNOTSUPP), LinkSet::Master(Some(master))) => no_bridge(ns, master),
         (Some(Errno::ENODEV), _) => no_link(ns, link, made),
-        (Some(Errno::ENOENT), LinkSet::Ns(there)) => no_netns(there, made).arg("ns"),
         (Some(Errno::EEXIST), LinkSet::Name(name)) => taken(
             OpError::new(
                 "link::exists",

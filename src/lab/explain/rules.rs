@@ -1,7 +1,7 @@
 //! Why rules were refused.
 
 use super::{denied, place, reason, taken};
-use crate::kernel::{Errno, Refusal, Why};
+use crate::kernel::{Cause, Errno, Refusal, Why};
 use crate::lab::Made;
 use crate::model::error::{Class, OpError, closest};
 use crate::model::names::{ChainName, Ns};
@@ -45,7 +45,7 @@ pub fn rules(refusal: &Refusal, ns: &Ns, tool: &str, edits: &[RuleEdit]) -> OpEr
 /// The built-in chain whose name was misspelled, perhaps.
 fn slip(refusal: &Refusal, edits: &[RuleEdit]) -> Option<&'static str> {
     const CHAINS: [&str; 5] = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
-    if !refusal.words.contains("No chain/target/match by that name") {
+    if refusal.cause != Cause::NoName {
         return None;
     }
     edits.iter().find_map(|edit| match edit {

@@ -1,7 +1,8 @@
 //! Why a sysctl could not be read or written.
 
-use super::{finish, place, reason};
-use crate::kernel::{Errno, Refusal};
+use super::{finish, no_netns, place, reason};
+use crate::kernel::{Cause, Errno, Refusal};
+use crate::lab::Made;
 use crate::model::error::{Class, OpError, closest};
 use crate::model::names::Ns;
 use crate::model::sysctl::sysctl_path;
@@ -14,15 +15,16 @@ const HIDDEN: &str =
 /// Why a sysctl could not be read or written.
 pub fn sysctl(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
     let here = place(ns);
-    let error = match refusal.number().map(Errno::from_raw) {
-        Some(Errno::ENOENT) => {
+    let error = match (&refusal.cause, refusal.number().map(Errno::from_raw)) {
+        (Cause::NoNetns(gone), _) => no_netns(gone, &Made::default()),
+        (_, Some(Errno::ENOENT)) => {
             let error = OpError::new("sysctl::unknown", format!("There is no sysctl `{key}` in {here}.")).arg("key");
             match near(key) {
                 Some(near) => error.help(format!("Did you mean `{near}`? {HIDDEN}")),
                 None => error.help(format!("See what there is under {}. {HIDDEN}", folder(key).display())),
             }
         }
-        Some(Errno::EACCES | Errno::EPERM | Errno::EROFS) => OpError::new(
+        (_, Some(Errno::EACCES | Errno::EPERM | Errno::EROFS)) => OpError::new(
             "sysctl::denied",
             format!("The sysctl `{key}` may not be changed in {here}."),
         )
@@ -30,13 +32,13 @@ pub fn sysctl(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
             "It belongs to the whole machine, not to a namespace: set it with `--host`, or leave it out in a sandbox.",
         )
         .arg("key"),
-        Some(Errno::EBUSY) if !refusal.words.is_empty() => OpError::new(
+        (Cause::Held, _) => OpError::new(
             "sysctl::held",
             format!("The sysctl `{key}` in {here} cannot have that value: {}.", refusal.words),
         )
         .help("Labs that share a machine must agree on its sysctls. Take the other one down first, or run one of them in a sandbox.")
         .arg("value"),
-        Some(Errno::EINVAL | Errno::ERANGE) => {
+        (_, Some(Errno::EINVAL | Errno::ERANGE)) => {
             OpError::new("sysctl::value", format!("The sysctl `{key}` in {here} does not take that value."))
                 .help("Read the present one with `sysctl(key)` to see the form it has.")
                 .arg("value")
@@ -53,12 +55,6 @@ pub fn unrecorded(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
         .help("It is counted which labs have set it, or it could not be put back. Free some space, or set RHAILAB_STATE_DIR to a folder that can be written.")
         .class(Class::Machine);
     finish(error, refusal)
-}
-
-/// Whether a file of ours was refused, not one of the kernel's.
-pub fn is_of_record(refusal: &Refusal) -> bool {
-    let path = refusal.request.split_once(' ').map_or("", |(_, path)| path);
-    path.starts_with('/') && !path.starts_with("/proc/")
 }
 
 fn folder(key: &str) -> std::path::PathBuf {
@@ -78,7 +74,6 @@ fn near(key: &str) -> Option<String> {
 mod tests {
     use super::super::change;
     use super::*;
-    use crate::lab::Made;
     use crate::model::change::Change;
     use crate::model::sysctl::SetSysctl;
 
@@ -87,9 +82,9 @@ mod tests {
         let full = std::io::Error::from_raw_os_error(Errno::ENOSPC as i32);
         let (key, value) = ("net.ipv4.ip_forward".to_owned(), "1".to_owned());
         let set = Change::SetSysctl(SetSysctl { ns: Ns::Host, key, value });
-        let told = |path: &str| change(&Refusal::io(format!("write {path}"), &full), &set, &Made::default());
-        let ours = told("/run/rhailab/shared/1%2fproc%2fsys%2fnet%2fipv4%2fip_forward.json");
+        let told = |cause| change(&Refusal::io("write", &full).because(cause), &set, &Made::default());
+        let ours = told(Cause::Ledger);
         assert_eq!((ours.0.code, ours.0.class), ("sysctl::unrecorded", Class::Machine));
-        assert_eq!(told("/proc/sys/net/ipv4/ip_forward").0.code, "sysctl::refused");
+        assert_eq!(told(Cause::Unknown).0.code, "sysctl::refused");
     }
 }

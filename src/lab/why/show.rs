@@ -12,22 +12,24 @@ impl fmt::Display for Stop {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.question)?;
-        let width = self.hops.iter().map(|hop| hop.ns.chars().count()).max().unwrap_or(0);
-        for (number, hop) in (1..).zip(&self.hops) {
-            let Hop { ns, what, site, back } = hop;
-            let arrow = if *back { '←' } else { '→' };
-            write!(f, "  {number:>2} {arrow} {ns:<width$}  {what}")?;
-            match site {
-                Some(site) => writeln!(f, "  ({site})")?,
-                None => writeln!(f)?,
-            }
-        }
-        write!(f, "{}", self.verdict())
+        write!(f, "{}{}", self.way(), self.verdict())
     }
 }
 
 impl Trace {
+    /// The question and the hops, a line each.
+    pub fn way(&self) -> String {
+        let mut text = format!("{}\n", self.question);
+        let width = self.hops.iter().map(|hop| hop.ns.chars().count()).max().unwrap_or(0);
+        for (number, hop) in (1..).zip(&self.hops) {
+            let Hop { ns, what, site, back } = hop;
+            let arrow = if *back { '←' } else { '→' };
+            let site = site.as_ref().map_or_else(String::new, |site| format!("  ({site})"));
+            text.push_str(&format!("  {number:>2} {arrow} {ns:<width$}  {what}{site}\n"));
+        }
+        text
+    }
+
     /// What it comes to, in a few lines.
     pub fn verdict(&self) -> String {
         let mut lines = Vec::new();

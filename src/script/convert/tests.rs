@@ -2,7 +2,7 @@ use super::text::subnet;
 use super::{Due, give, take, take_options};
 use crate::model::error::OpResult;
 use crate::model::names::{IfName, Ns};
-use crate::ops::{Args, LinkHandle, Opt, Ty, Value};
+use crate::ops::{self, Args, LinkHandle, Opt, Ty, Value};
 use rhai::{Array, Dynamic};
 use std::rc::Rc;
 use std::time::Duration;
@@ -108,6 +108,11 @@ fn refusals_say_what_was_given_what_is_due_and_what_to_write() {
             Ty::Duration,
             "`f` cannot take the number -1 as its `p`: a time is not negative. | Write it with its unit, as `\"10ms\"` or `\"1m 30s\"`; a bare number is seconds.",
         ),
+        (
+            give(Value::Addr([10, 0, 0, 1].into(), None)),
+            Ty::List(&Ty::Endpoint),
+            "`f` cannot take the address 10.0.0.1 as its `p`; it takes an address and port, such as `\"10.0.0.1:8080\"`. | Add a port: `.port(8080)`.",
+        ),
         (list.into(), Ty::List(&Ty::Str), "`f` cannot take the number 1 as its `p`; it takes a string. | -"),
         ("".into(), Ty::Argv, "`f` cannot take an empty command as its `p`. | Name a program: `[\"true\"]`."),
         (
@@ -141,4 +146,21 @@ fn options_are_checked_by_key_and_type() {
     assert_eq!(error.0.help.as_deref(), Some("Did you mean `mtu`? Its options are `mtu`, `wait`."));
     let error = options(&[("mtu", "big".into())]).err().unwrap_or_else(|| panic!("a string was taken as an int"));
     assert_eq!((error.0.code, error.0.arg.as_deref()), ("value::type", Some("mtu")));
+}
+
+#[test]
+fn a_text_that_cannot_be_read_is_the_mistake_of_its_type() {
+    // No name, no address, and a command without its closing quote.
+    let text = "' / 1";
+    let types = ops::all().flat_map(|def| {
+        let options = def.options().iter().map(|option| option.ty);
+        def.params.iter().map(|param| param.ty).chain(options)
+    });
+    let mut seen = 0;
+    for ty in types.filter(|ty| !ty.mistakes().is_empty()) {
+        let error = take(&text.into(), ty, &DUE).map_or_else(|error| error, |value| panic!("{ty:?} took {value:?}"));
+        assert!(ty.mistakes().contains(&error.0.code), "{ty:?}: {}", error.0.code);
+        seen += 1;
+    }
+    assert!(seen > 50, "{seen}");
 }

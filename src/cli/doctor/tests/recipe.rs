@@ -6,7 +6,7 @@ use super::super::recipe::{clashes, needs as fared};
 use super::{address, is, link, needs, network, route, web, words};
 use crate::kernel::linux::machine::Network;
 use crate::kernel::linux::trial::Attempt;
-use crate::lab::machine::{Refused, Tried};
+use crate::lab::machine::{Lacks, Refused, Tried};
 use crate::model::change::Change;
 use crate::model::family::Family;
 use crate::model::link::{AddLink, Attr, NewLink};
@@ -94,12 +94,13 @@ fn what_a_recipe_needs_and_does_not_get_is_told_with_its_line() {
     is(&good[1], Verdict::Ok, "can be made: nat chain, nat tcp DNAT", None);
     is(&good[2], Verdict::Ok, "can be set: net.ipv4.tcp_ecn", None);
     is(&good[3], Verdict::Ok, "are there: server", None);
-    let no = |words: &str| Some(Refused { words: words.into(), no_tool: false });
+    let lacking = |lacks, words: &str| Some(Refused { words: words.into(), lacks });
+    let no = |words| lacking(Lacks::Other, words);
     let bad = judge(vec![
         no("operation not supported"),
         None,
         no("Extension DNAT is missing"),
-        no("Chain 'X' does not exist"),
+        lacking(Lacks::Chain, "Chain 'X' does not exist"),
         no("permission denied"),
         no("no such file or directory"),
     ]);
@@ -111,7 +112,7 @@ fn what_a_recipe_needs_and_does_not_get_is_told_with_its_line() {
     is(&bad[4], Verdict::Failure, "no program `server`", None);
     let lines: Vec<u32> = bad.iter().map(|finding| finding.site.as_ref().unwrap().line).collect();
     assert_eq!(lines, [2, 7, 7, 8, 10]);
-    let tool = Some(Refused { words: "not installed".into(), no_tool: true });
+    let tool = lacking(Lacks::Tool, "not installed");
     let without = judge(vec![None, None, tool.clone(), tool, None, None]);
     assert_eq!(without.len(), 4, "once");
     is(&without[1], Verdict::Failure, "not installed", Some("sudo apt-get install iptables"));
@@ -121,7 +122,7 @@ fn what_a_recipe_needs_and_does_not_get_is_told_with_its_line() {
 #[test]
 fn a_program_of_a_path_may_be_made_by_the_recipe_itself() {
     let needs = Needs::of(&[], &["/opt/tool".to_owned()].into()).unwrap();
-    let refused = vec![Some(Refused { words: "no such file or directory".into(), no_tool: false })];
+    let refused = vec![Some(Refused { words: "no such file or directory".into(), lacks: Lacks::Other })];
     let found = fared(&needs, Some(&Tried { refused, ..Tried::default() }), None);
     is(&found[0], Verdict::Warning, "no program /opt/tool", None);
 }

@@ -1,6 +1,6 @@
 //! The language of iptables-restore(8): quoting words into lines, taking lines apart, reading its errors.
 
-use crate::kernel::{Done, Refusal};
+use crate::kernel::{Cause, Done, Refusal};
 use crate::model::family::Family;
 use crate::model::names::LabName;
 use crate::model::rules::{RuleEdit, Table};
@@ -179,6 +179,19 @@ pub(super) fn clean(stderr: &str) -> String {
     said.join("; ")
 }
 
+/// What a refusal with these words is about.
+pub(super) fn cause(words: &str) -> Cause {
+    if words.contains("Chain already exists") {
+        Cause::ChainExists
+    } else if words.contains("No chain/target/match by that name") {
+        Cause::NoName
+    } else if words.contains("Chain '") && words.contains("' does not exist") {
+        Cause::NoChain
+    } else {
+        Cause::Unknown
+    }
+}
+
 /// Whether this is how iptables introduces itself: `iptables-nft-restore v1.8.9 (nf_tables`.
 fn is_version(text: &str) -> bool {
     text.split_once("tables").is_some_and(|(name, rest)| name.starts_with("ip") && rest.contains(" v1."))
@@ -241,6 +254,18 @@ mod tests {
             ("# Warning: iptables-legacy tables present, use iptables-legacy to see them\n", None, ""),
         ] {
             assert_eq!((blamed_line(stderr), clean(stderr).as_str()), (line, words), "{stderr}");
+        }
+    }
+
+    #[test]
+    fn what_iptables_says_is_read_here_and_nowhere_else() {
+        for (words, is) in [
+            ("Chain already exists.", Cause::ChainExists),
+            ("No chain/target/match by that name.", Cause::NoName),
+            ("Chain 'NOWHERE' does not exist", Cause::NoChain),
+            ("Set foo doesn't exist.", Cause::Unknown),
+        ] {
+            assert_eq!(cause(words), is, "{words}");
         }
     }
 

@@ -8,7 +8,7 @@ use super::child::{Failure, Plan, Step, Ties};
 use super::pidfd::PidFd;
 use super::room::Room;
 use super::strings::{Strings, c_string, candidates, env_strings, environment};
-use crate::kernel::{Done, Refusal, interrupt};
+use crate::kernel::{Cause, Done, Refusal, interrupt};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sched::CloneFlags;
@@ -72,7 +72,7 @@ impl Child {
     /// Starts a child that enters the room and becomes the program.
     pub fn start(ns: &str, room: Option<Room>, program: &Program<'_>, relation: Relation) -> Done<Child> {
         let Some(name) = program.argv.first() else {
-            return Err(Refusal::errno("exec of an empty command", Errno::EINVAL as i32));
+            return Err(Refusal::errno("exec of an empty command", Errno::EINVAL as i32).because(Cause::Exec));
         };
         let cwd = program.cwd.map(|dir| dir.display().to_string()).unwrap_or_default();
         let names = Names { program: name.clone(), ns: ns.to_owned(), cwd };
@@ -159,14 +159,14 @@ impl Child {
         let Some(Failure { step, errno }) = failure else {
             return Refusal::new(crate::kernel::Why::Protocol, format!("exec {program}"), "its status is garbled");
         };
-        let request = match step {
-            Step::Basics => format!("set up {program}"),
-            Step::Net => format!("setns {ns}"),
-            Step::Mounts => format!("unshare the mounts of {ns}"),
-            Step::Folder => format!("chdir {cwd}"),
-            Step::Exec => format!("exec {program}"),
+        let (request, cause) = match step {
+            Step::Basics => (format!("set up {program}"), Cause::Unknown),
+            Step::Net => (format!("setns {ns}"), Cause::Unknown),
+            Step::Mounts => (format!("unshare the mounts of {ns}"), Cause::Unknown),
+            Step::Folder => (format!("chdir {cwd}"), Cause::Folder(cwd.clone())),
+            Step::Exec => (format!("exec {program}"), Cause::Exec),
         };
-        Refusal::errno(request, errno as i32)
+        Refusal::errno(request, errno as i32).because(cause)
     }
 
     /// Whether it has ended.
