@@ -1,5 +1,7 @@
 //! A recipe's changes as two plain shell scripts, one up and one down, that need no rhailab.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use crate::lab::{Made, Record, teardown};
 use crate::model::change::{Change, Identity};
 use crate::model::error::Site;
@@ -121,10 +123,8 @@ impl Course {
             return Vec::new();
         }
         let change = self.made.state().present(record.n, &record.change);
-        match &record.identity {
-            Identity::Rules { .. } => change.undo_commands(&Identity::Spec),
-            identity => change.undo_commands(identity),
-        }
+        let is_tagged = matches!(record.identity, Identity::Rules { .. });
+        change.undo_commands(if is_tagged { &Identity::Spec } else { &record.identity })
     }
 }
 
@@ -147,20 +147,18 @@ fn make(record: &Record) -> Vec<String> {
         return Vec::new();
     }
     let commands = record.change.commands();
-    match &record.change {
-        Change::Start(_) => {
-            let run = commands.join("; ");
-            let run = run.trim_end_matches('&').trim_end();
-            vec![format!("setsid {run} >{STATE}/{n}.log 2>&1 & echo $! >{STATE}/{n}.pid", n = record.n)]
-        }
-        _ => commands,
+    if record.change.process().is_none() {
+        return commands;
     }
+    let run = commands.join("; ");
+    let run = run.trim_end_matches('&').trim_end();
+    vec![format!("setsid {run} >{STATE}/{n}.log 2>&1 & echo $! >{STATE}/{n}.pid", n = record.n)]
 }
 
 fn undo(record: &Record, course: &Course) -> Vec<String> {
-    match &record.change {
-        Change::Start(_) => vec![format!("end {STATE}/{}.pid", record.n)],
-        _ => course.undo_commands(record),
+    match record.change.process() {
+        Some(_) => vec![format!("end {STATE}/{}.pid", record.n)],
+        None => course.undo_commands(record),
     }
 }
 

@@ -9,15 +9,13 @@ use crate::model::change::{Change, Identity};
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
 use ipnet::IpNet;
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use cause::Cause;
+pub use crate::model::refusal::{Cause, Refusal, Why};
 pub use ground::Ground;
 pub use nix::errno::Errno;
 
-mod cause;
 pub mod fake;
 mod ground;
 pub mod interrupt;
@@ -25,94 +23,6 @@ pub mod linux;
 pub mod memory;
 pub mod read;
 pub mod terminal;
-
-/// Why a kernel (or a tool in its service) did not do what was asked, in its own terms. The lab turns it into
-/// an [`OpError`](crate::model::error::OpError), because it knows what the recipe did before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// What kind of refusal.
-    pub why: Why,
-    /// What it is about.
-    pub cause: Cause,
-    /// The request: `RTM_NEWLINK`, `write /proc/sys/…`, `iptables-restore`.
-    pub request: String,
-    /// Further words: the kernel's extended acknowledgement, the tool's standard error.
-    pub words: String,
-}
-
-/// The kinds of refusal that the layers above tell apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// A system call or netlink request failed with this error number.
-    Errno(i32),
-    /// A program that we need is not installed.
-    NoTool,
-    /// A tool ended with this status; the words say why.
-    Tool(i32),
-    /// It took longer than it was allowed to.
-    Timeout,
-    /// The user asked to stop (Ctrl-C).
-    Interrupted,
-    /// The answer made no sense; the words say how.
-    Protocol,
-}
-
-impl Refusal {
-    /// A failed system call or netlink request.
-    pub fn errno(request: impl Into<String>, errno: i32) -> Refusal {
-        Refusal::new(Why::Errno(errno), request, "")
-    }
-
-    /// A refusal of another kind.
-    pub fn new(why: Why, request: impl Into<String>, words: impl Into<String>) -> Refusal {
-        Refusal { why, cause: Cause::Unknown, request: request.into(), words: words.into() }
-    }
-
-    /// Says what it is about.
-    #[must_use]
-    pub fn because(self, cause: Cause) -> Refusal {
-        Refusal { cause, ..self }
-    }
-
-    /// A failed I/O call.
-    pub fn io(request: impl Into<String>, error: &std::io::Error) -> Refusal {
-        match error.raw_os_error() {
-            Some(errno) => Refusal::errno(request, errno),
-            None => Refusal::new(Why::Protocol, request, error.to_string()),
-        }
-    }
-
-    /// Whether it is a failure with this error number.
-    pub fn is(&self, errno: Errno) -> bool {
-        self.number() == Some(errno as i32)
-    }
-
-    /// The error number, where there is one.
-    pub fn number(&self) -> Option<i32> {
-        match self.why {
-            Why::Errno(errno) => Some(errno),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.request)?;
-        match self.why {
-            Why::Errno(errno) => write!(f, "{}", nix::errno::Errno::from_raw(errno).desc())?,
-            Why::NoTool => f.write_str("not installed")?,
-            Why::Tool(status) => write!(f, "exit status {status}")?,
-            Why::Timeout => f.write_str("timed out")?,
-            Why::Interrupted => f.write_str("interrupted")?,
-            Why::Protocol => f.write_str("unexpected answer")?,
-        }
-        if !self.words.is_empty() {
-            write!(f, " ({})", self.words)?;
-        }
-        Ok(())
-    }
-}
 
 /// A result of a kernel call.
 pub type Done<T> = Result<T, Refusal>;

@@ -21,7 +21,6 @@ mod fault;
 mod inquire;
 pub mod journal;
 pub mod machine;
-mod made;
 mod neighbours;
 pub mod recover;
 pub mod registry;
@@ -37,28 +36,15 @@ mod unwind;
 mod users;
 pub mod why;
 
+pub use crate::model::made::{Made, Record};
 pub use baseline::baseline;
 pub use confine::Right;
 pub use fault::Fault;
-pub use made::Made;
 pub use neighbours::Neighbours;
 pub use restore::{Difference, Restored};
 pub use standing::{Standing, survey};
 pub use stop::{STOPPED, stopped};
 pub use unwind::{Leftover, teardown};
-
-/// A change that was made, with where the recipe asked for it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Record {
-    /// Its number, from 1; no other change of the lab has it.
-    pub n: u64,
-    /// The recipe line that asked for it.
-    pub site: Site,
-    /// The change.
-    pub change: Change,
-    /// What makes its object ours.
-    pub identity: Identity,
-}
 
 /// What happens in a lab, for progress, `--json` and the journal's readers.
 #[derive(Debug)]

@@ -1,8 +1,11 @@
 //! Plain data: what the other layers speak of. Nothing here acts, and nothing here imports another layer.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 pub mod addr;
 pub mod change;
 pub mod error;
+pub mod explain;
 pub mod family;
 pub mod file;
 pub mod kind;
@@ -10,10 +13,12 @@ pub mod language;
 pub mod link;
 pub mod link_attr;
 pub mod mac;
+pub mod made;
 pub mod names;
 pub mod netns;
 pub mod observe;
 pub mod process;
+pub mod refusal;
 pub mod route;
 pub mod rules;
 pub mod shell;

@@ -41,6 +41,34 @@ fn files_are_short() {
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
+/// The lines of wildcard arms beside arms for kinds of change: a new kind would fall into them unseen.
+fn wildcards_over_kinds(text: &str) -> Vec<usize> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let lines: Vec<&str> = text.lines().collect();
+    let is_wild = |line: &str| line.trim_start().starts_with("_ =>") || line.trim_start().starts_with("(_, _) =>");
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate().filter(|(_, line)| is_wild(line)) {
+        let above = lines[..at].iter().rev().take_while(|above| above.is_empty() || indent(above) >= indent(line));
+        let mut arms = above.filter(|above| indent(above) == indent(line));
+        if arms.any(|arm| arm.trim_start().trim_start_matches(['(', '|', ' ']).starts_with("Change::")) {
+            found.push(at + 1);
+        }
+    }
+    found
+}
+
+#[test]
+fn no_kind_of_change_falls_into_a_wildcard_arm() {
+    let wrong: Vec<String> = rust()
+        .iter()
+        .filter(|file| file.path.starts_with("src/"))
+        .flat_map(|file| wildcards_over_kinds(&file.text).into_iter().map(move |line| format!("{}:{line}", file.path)))
+        .collect();
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+    let bad = "match change {\n    Change::AddNetns(_) => 1,\n    _ => 2,\n}\nmatch x {\n    _ => 3,\n}\n";
+    assert_eq!(wildcards_over_kinds(bad), [3]);
+}
+
 #[test]
 fn nothing_is_left_to_do() {
     // Spelled in two halves, so that this file does not find itself.

@@ -16,7 +16,7 @@ const PINS: &[(&[&str], &[&str])] = &[
     (&["rhai"], &["src/script"]),
     (&["miette"], &["src/diagnostics"]),
     (&["rustyline"], &["src/repl"]),
-    (&["nix"], &["src/kernel", "src/lab/sandbox"]),
+    (&["nix"], &["src/kernel", "src/lab/sandbox", "src/model/refusal.rs"]),
     (&["rtnetlink", "netlink_packet_core", "netlink_packet_route", "netlink_sys"], &["src/kernel", "src/lab/sandbox"]),
     (&["iptables"], &["src/kernel"]),
     (&["lsp_server", "lsp_types"], &["src/lsp"]),

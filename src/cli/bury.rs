@@ -11,7 +11,7 @@ use crate::lab::store::{self, Journal};
 use crate::lab::{Lab, Record};
 use crate::model::change::Change;
 use crate::model::error::OpResult;
-use crate::model::kind::Kind;
+use crate::model::kind::{Kind, Phase};
 use crate::model::names::Ns;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -72,10 +72,8 @@ fn undo(place: &Place, card: &Card, progress: &Rc<RefCell<Progress>>, elsewhere:
 
 /// Whether a change is found again from another network namespace: it has a name in the file system, or a pid.
 fn is_findable(change: &Change) -> bool {
-    match change {
-        Change::AddNetns(_) | Change::WriteFile(_) | Change::Start(_) => true,
-        _ => change.ns() != Ns::Host,
-    }
+    let has_name = matches!(change.phase(), Phase::Processes | Phase::Namespaces | Phase::Files);
+    has_name || change.ns() != Ns::Host
 }
 
 /// Undoes what an earlier run of the same lab left, and says so, so that the name is free.

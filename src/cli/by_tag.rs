@@ -14,7 +14,6 @@ use crate::model::change::{Change, Identity};
 use crate::model::error::{Class, OpError, OpResult, Site};
 use crate::model::kind::Kind;
 use crate::model::names::{LabName, Ns};
-use crate::model::process::Start;
 use crate::model::sysctl::SetSysctl;
 use std::cell::RefCell;
 use std::io::{IsTerminal, stdin};
@@ -94,15 +93,13 @@ fn listing(found: &[(Record, Option<String>)]) -> String {
     let mut text = "These carry a lab's mark, and no journal here speaks of them:\n".to_owned();
     for (Record { change, identity, .. }, lab) in found {
         let lab = lab.as_ref().map_or_else(String::new, |lab| format!("   # of lab `{lab}`"));
-        let commands = match change {
-            // The comments would double the lines' length, and the lab is named beside them.
-            Change::EditRules(_) => change.undo_commands(&Identity::Spec),
-            Change::Start(Start { process, .. }) => {
-                let command = shell_words::join(&process.argv);
-                change.undo_commands(identity).into_iter().map(|kill| format!("{kill}   # {command}")).collect()
-            }
-            _ => change.undo_commands(identity),
-        };
+        // The comments would double the lines' length, and the lab is named beside them.
+        let is_tagged = matches!(identity, Identity::Rules { .. });
+        let mut commands = change.undo_commands(if is_tagged { &Identity::Spec } else { identity });
+        if let Some(process) = change.process() {
+            let command = shell_words::join(&process.argv);
+            commands = commands.into_iter().map(|kill| format!("{kill}   # {command}")).collect();
+        }
         for (at, command) in commands.iter().enumerate() {
             text.push_str(&format!("  {command}{}\n", if at == 0 { &lab } else { "" }));
         }

@@ -4,6 +4,8 @@
 //! It knows no kind of change by name: what a change does is what the change says of itself ([`Kind::facts`]), kept in a
 //! [`State`]. Observations are made up: a command ends with status 0 and prints nothing, a probe is answered at once.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use super::{Cause, Done, Entry, Errno, Kernel, Observed, Refusal, Undone, Why};
 use crate::model::change::{Change, Identity};
 use crate::model::kind::{IdentitySource, Kind};
@@ -119,11 +121,10 @@ impl FakeKernel {
     /// Whether a subject is there. The lab's root namespace is, and `lo` in every namespace.
     fn has(&self, subject: &Subject) -> bool {
         let is_lo = subject.what == LINK && subject.link.as_ref().is_some_and(|link| link.as_str() == "lo");
-        match &subject.ns {
-            Ns::Host if subject.what == NETNS || is_lo => true,
-            ns if is_lo => self.has(&Subject::netns(ns.clone())),
-            _ => self.state.value(subject).is_some(),
+        if is_lo {
+            return self.has(&Subject::netns(subject.ns.clone()));
         }
+        subject.ns == Ns::Host && subject.what == NETNS || self.state.value(subject).is_some()
     }
 
     /// Refuses a fact that the kernel would refuse.

@@ -131,7 +131,9 @@ impl LinuxKernel {
     fn settle_undone(&mut self, entries: &[Entry<'_>], undone: &[Done<Undone>]) {
         let mut redirected: BTreeMap<&Ns, BTreeSet<Addressee>> = BTreeMap::new();
         for (entry, undone) in entries.iter().zip(undone) {
-            self.ours.settle(entry.change, undone);
+            if matches!(undone, Ok(Undone::Yes | Undone::AlreadyGone)) {
+                each_kind!(entry.change, kind => kind.forget(&mut self.ours));
+            }
             if let (Ok(Undone::Yes), Some((ns, to))) = (undone, redirects::of(entry.change)) {
                 redirected.entry(ns).or_default().extend(to);
             }
@@ -174,7 +176,7 @@ impl Kernel for LinuxKernel {
             return Ok(());
         }
         each_kind!(change, kind => kind.apply(self, Entry { n, change, identity }))?;
-        self.ours.note(change, identity);
+        each_kind!(change, kind => kind.note(&mut self.ours, identity));
         Ok(())
     }
 
@@ -215,7 +217,7 @@ impl Kernel for LinuxKernel {
     }
 
     fn recall(&mut self, entry: Entry<'_>) {
-        self.ours.note(entry.change, entry.identity);
+        each_kind!(entry.change, kind => kind.note(&mut self.ours, entry.identity));
     }
 
     fn undo(&mut self, entry: Entry<'_>) -> Done<Undone> {

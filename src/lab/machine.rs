@@ -1,7 +1,6 @@
 //! What this machine is like, as far as labs care: facts, without judgement. What can be tried is tried for real, in a
 //! sandbox that goes with the try.
 
-use super::explain::reason;
 use super::registry::Registry;
 use super::sandbox::{self, Grants, Settings, Spec};
 use super::state::own_dir;
@@ -13,6 +12,7 @@ use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::trial::{Attempt, refusal};
 use crate::kernel::{Cause, Refusal, Why};
 use crate::model::error::OpResult;
+use crate::model::explain::reason;
 use crate::model::names::LabName;
 use serde::{Deserialize, Serialize};
 use std::fs;

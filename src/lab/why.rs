@@ -115,7 +115,7 @@ impl Lab {
         trace.proof = match self.kernel.probe(&question.from, &probe(question)) {
             Ok(_) => Proof::Answered,
             Err(Refusal { why: Why::Interrupted, .. }) => return Err(stopped()),
-            Err(refusal) => Proof::Failed(explain::reason(&refusal), self.recount(&trace, question)),
+            Err(refusal) => Proof::Failed(crate::model::explain::reason(&refusal), self.recount(&trace, question)),
         };
         if let (None, Proof::Failed(..)) = (&trace.stop, &trace.proof) {
             trace.stop = self.silent_neighbour(&trace)?;

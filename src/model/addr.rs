@@ -1,9 +1,13 @@
 //! Addresses of interfaces.
 
 use crate::model::change::{Change, Identity};
+use crate::model::error::OpError;
+use crate::model::explain::{no_link, place, reason, taken};
 use crate::model::kind::{Kind, within};
 use crate::model::language::{iface, quoted};
+use crate::model::made::Made;
 use crate::model::names::{IfName, Ns};
+use crate::model::refusal::{Errno, Refusal};
 use crate::model::shell::in_ns;
 use crate::model::subject::{ADDRESS, Fact, LinkAt, Need, Subject};
 use ipnet::IpNet;
@@ -34,6 +38,31 @@ impl Kind for AddAddr {
 
     fn repair(&self, _fact: &Fact) -> Option<Change> {
         Some(Change::AddAddr(self.clone()))
+    }
+
+    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+        let AddAddr { ns, link, addr } = self;
+        let here = place(ns);
+        match refusal.number().map(Errno::from_raw) {
+            Some(Errno::EEXIST) => taken(
+                OpError::new("addr::exists", format!("Interface `{link}` in {here} already has {addr}.")),
+                "Give it another address, or leave this call out.",
+                "Give it another address, or leave this call out.",
+                made.site(&Subject::on(ns, link, ADDRESS, addr.to_string())),
+            ),
+            Some(Errno::ENODEV) => no_link(ns, link, made),
+            Some(Errno::EINVAL) if addr.addr().is_ipv6() => OpError::new(
+                "addr::refused",
+                format!("Interface `{link}` in {here} takes no IPv6 address."),
+            )
+            .help(
+                "IPv6 needs an MTU of at least 1280 bytes, and the sysctl `net.ipv6.conf.NAME.disable_ipv6` to be 0.",
+            ),
+            _ => OpError::new(
+                "addr::refused",
+                format!("Interface `{link}` in {here} did not take the address {addr}: {}.", reason(refusal)),
+            ),
+        }
     }
 
     fn follow(&mut self, now: &dyn Fn(&LinkAt) -> LinkAt) {

@@ -5,15 +5,19 @@
 //! [`Identity`] that was recorded before it was made it says what must still be true for us to undo it.
 
 use crate::model::addr::AddAddr;
+use crate::model::error::OpError;
+use crate::model::explain::no_netns;
 use crate::model::file::WriteFile;
 use crate::model::kind::{IdentitySource, Kind, Phase};
 use crate::model::link::AddLink;
 use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::mac::Mac;
+use crate::model::made::Made;
 use crate::model::names::Ns;
 use crate::model::netns::AddNetns;
 use crate::model::process::{NewProcess, Start};
-use crate::model::route::AddRoute;
+use crate::model::refusal::{Cause, Refusal};
+use crate::model::route::{AddRoute, Route};
 use crate::model::rules::EditRules;
 use crate::model::subject::{Fact, LinkAt, Subject};
 use crate::model::sysctl::SetSysctl;
@@ -121,6 +125,21 @@ macro_rules! each_kind {
 pub(crate) use each_kind;
 
 impl Change {
+    /// The namespace that it makes, if it is that kind of change.
+    pub fn netns(&self) -> Option<&AddNetns> {
+        if let Change::AddNetns(netns) = self { Some(netns) } else { None }
+    }
+
+    /// The route that it adds, if it is that kind of change.
+    pub fn route(&self) -> Option<&Route> {
+        if let Change::AddRoute(added) = self { Some(&added.route) } else { None }
+    }
+
+    /// The rules that it edits, if it is that kind of change.
+    pub fn rules(&self) -> Option<&EditRules> {
+        if let Change::EditRules(rules) = self { Some(rules) } else { None }
+    }
+
     /// The process that it starts, if it is that kind of change.
     pub fn process(&self) -> Option<&NewProcess> {
         if let Change::Start(start) = self { Some(&start.process) } else { None }
@@ -171,6 +190,14 @@ impl Kind for Change {
 
     fn order(&self) -> Option<Subject> {
         each_kind!(self, kind => kind.order())
+    }
+
+    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+        if let Cause::NoNetns(ns) = &refusal.cause {
+            let error = no_netns(ns, made);
+            return if self.ns() == *ns { error } else { each_kind!(self, kind => kind.blame_ns(ns, error)) };
+        }
+        each_kind!(self, kind => kind.explain(refusal, made))
     }
 
     fn phase(&self) -> Phase {

@@ -1,9 +1,13 @@
 //! Files.
 
 use crate::model::change::Identity;
+use crate::model::error::OpError;
+use crate::model::explain::{reason, taken};
 use crate::model::kind::{IdentitySource, Kind, Phase};
 use crate::model::language::{list, quoted};
+use crate::model::made::Made;
 use crate::model::names::Ns;
+use crate::model::refusal::{Errno, Refusal};
 use crate::model::shell::args;
 use crate::model::subject::{FILE, Fact, LinkAt, Subject};
 use serde::{Deserialize, Serialize};
@@ -40,6 +44,20 @@ impl Kind for WriteFile {
 
     fn phase(&self) -> Phase {
         Phase::Files
+    }
+
+    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+        let path = self.path.display();
+        if !refusal.is(Errno::EEXIST) {
+            let message = format!("The file {path} could not be written: {}.", reason(refusal));
+            return OpError::new("file::refused", message);
+        }
+        taken(
+            OpError::new("file::exists", format!("The file {path} already exists.")),
+            "Say everything in one call.",
+            "It is left alone. Move it away, or do without this call.",
+            made.site(&Subject::of(&Ns::Host, FILE, path.to_string())),
+        )
     }
 
     fn follow(&mut self, _now: &dyn Fn(&LinkAt) -> LinkAt) {}

@@ -2,8 +2,11 @@
 //! kind needs no line elsewhere.
 
 use crate::model::change::{Change, Identity};
+use crate::model::error::OpError;
 use crate::model::mac::Mac;
+use crate::model::made::Made;
 use crate::model::names::Ns;
+use crate::model::refusal::Refusal;
 use crate::model::subject::{Fact, LinkAt, Subject};
 use std::path::Path;
 
@@ -43,6 +46,14 @@ pub trait Kind {
     /// What it has a place in the order of, such as a table of rules.
     fn order(&self) -> Option<Subject> {
         None
+    }
+
+    /// The error of a refusal of it, for people.
+    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError;
+
+    /// Blames the argument that names a namespace other than that of the change, which is not there.
+    fn blame_ns(&self, _ns: &Ns, error: OpError) -> OpError {
+        error
     }
 
     /// When a teardown undoes it, if it does not fall with something else.

@@ -4,11 +4,15 @@
 //! `ip link add` spells them. What is common to all (name, peer, lower device, master, MTU, address) are fields.
 
 use crate::model::change::{Change, Identity};
+use crate::model::error::OpError;
+use crate::model::explain::add_link;
 use crate::model::kind::{IdentitySource, Kind, Phase, within};
 use crate::model::language::{of, options, quoted};
 use crate::model::link_attr::{HAIRPIN, LINK_LOCAL, LinkSet, SetLink, set_link};
 use crate::model::mac::Mac;
+use crate::model::made::Made;
 use crate::model::names::{IfName, Ns};
+use crate::model::refusal::Refusal;
 use crate::model::shell::in_ns;
 use crate::model::subject::{Fact, LOWER, LinkAt, MAC, MASTER, MTU, Need, PEER, Subject, UP};
 use serde::{Deserialize, Serialize};
@@ -231,10 +235,7 @@ impl Kind for AddLink {
         let AddLink { ns, link } = self;
         let at = |name: &IfName| (ns.clone(), name.clone());
         let on = |what| Subject::on(ns, &link.name, what, String::new());
-        let macs = match identity {
-            Identity::Link { mac, peer, .. } => (Some(*mac), *peer),
-            _ => (link.mac, None),
-        };
+        let macs = if let Identity::Link { mac, peer, .. } = identity { (Some(*mac), *peer) } else { (link.mac, None) };
         let mut facts = vec![Fact::made(Subject::link(ns, &link.name), link.kind.name)];
         if let Some(peer) = &link.peer {
             let far = Subject::link(&peer.ns, &peer.name);
@@ -291,6 +292,10 @@ impl Kind for AddLink {
     /// (`ip netns del` returns before its other ends are gone), so a pair with an end there is deleted itself.
     fn falls_with(&self) -> Vec<Subject> {
         self.ends().map(|(ns, _)| Subject::netns(ns.clone())).collect()
+    }
+
+    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+        add_link(refusal, &self.ns, &self.link, made)
     }
 
     fn follow(&mut self, now: &dyn Fn(&LinkAt) -> LinkAt) {

@@ -1,10 +1,14 @@
 //! Attributes of interfaces.
 
 use crate::model::change::{Change, Identity};
+use crate::model::error::OpError;
+use crate::model::explain::set_link as refused;
 use crate::model::kind::{IdentitySource, Kind, within};
 use crate::model::language::{iface, quoted};
 use crate::model::mac::Mac;
+use crate::model::made::Made;
 use crate::model::names::{IfName, Ns};
+use crate::model::refusal::Refusal;
 use crate::model::shell::in_ns;
 use crate::model::subject::{Fact, LinkAt, MAC, MASTER, MTU, NAME, Need, PLACE, Subject, UP};
 use serde::{Deserialize, Serialize};
@@ -181,6 +185,14 @@ impl Kind for SetLink {
             LinkSet::Up(false) | LinkSet::Ns(_) | LinkSet::Name(_) | LinkSet::Mtu(_) | LinkSet::Master(_) => true,
             LinkSet::Up(true) | LinkSet::Mac(_) | LinkSet::Hairpin(_) | LinkSet::LinkLocal(_) => false,
         }
+    }
+
+    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+        refused(refusal, &self.ns, &self.link, &self.set, made)
+    }
+
+    fn blame_ns(&self, ns: &Ns, error: OpError) -> OpError {
+        if self.set == LinkSet::Ns(ns.clone()) { error.arg("ns") } else { error }
     }
 
     /// A rename or a move is undone where it led to, which is where the names of its time are right.

@@ -1,9 +1,13 @@
 //! Network namespaces.
 
 use crate::model::change::Identity;
+use crate::model::error::OpError;
+use crate::model::explain::{reason, taken};
 use crate::model::kind::{IdentitySource, Kind, Phase};
 use crate::model::language::quoted;
+use crate::model::made::Made;
 use crate::model::names::{Ns, NsName};
+use crate::model::refusal::{Errno, Refusal};
 use crate::model::shell::{args, in_ns, line};
 use crate::model::subject::{Fact, LinkAt, SYSCTL, Subject};
 use crate::model::sysctl::sysctl_path;
@@ -53,6 +57,20 @@ impl Kind for AddNetns {
 
     fn phase(&self) -> Phase {
         Phase::Namespaces
+    }
+
+    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+        let name = &self.name;
+        if !refusal.is(Errno::EEXIST) {
+            let message = format!("Namespace `{name}` could not be made: {}.", reason(refusal));
+            return OpError::new("netns::refused", message);
+        }
+        taken(
+            OpError::new("netns::exists", format!("Namespace `{name}` already exists.")),
+            &format!("Pick another name, or take the one that is there: `ns(\"{name}\")`."),
+            "Pick another name. What this recipe did not make is never taken over; `ip netns del` removes one that nobody needs.",
+            made.site(&Subject::netns(self.made())),
+        )
     }
 
     fn follow(&mut self, _now: &dyn Fn(&LinkAt) -> LinkAt) {}

@@ -1,9 +1,13 @@
 //! Processes.
 
 use crate::model::change::Identity;
+use crate::model::error::OpError;
+use crate::model::explain::exec;
 use crate::model::kind::{IdentitySource, Kind, Phase, within};
 use crate::model::language::{list, of, options, quoted};
+use crate::model::made::Made;
 use crate::model::names::Ns;
+use crate::model::refusal::Refusal;
 use crate::model::shell::{args, in_ns, line};
 use crate::model::subject::{Fact, LinkAt, PROCESS, Subject};
 use serde::{Deserialize, Serialize};
@@ -54,6 +58,10 @@ impl Kind for Start {
     /// A process keeps its namespace alive.
     fn falls_with(&self) -> Vec<Subject> {
         Vec::new()
+    }
+
+    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+        exec(refusal, &self.ns, &self.process.argv, made)
     }
 
     fn follow(&mut self, _now: &dyn Fn(&LinkAt) -> LinkAt) {}

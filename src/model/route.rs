@@ -1,9 +1,13 @@
 //! Routes.
 
 use crate::model::change::{Change, Identity};
+use crate::model::error::OpError;
+use crate::model::explain::{no_link, place, reason, taken};
 use crate::model::kind::{Kind, within};
 use crate::model::language::{of, options, quoted};
+use crate::model::made::Made;
 use crate::model::names::{IfName, Ns};
+use crate::model::refusal::{Errno, Refusal};
 use crate::model::shell::in_ns;
 use crate::model::subject::{Fact, LinkAt, Need, ROUTE, Subject};
 use ipnet::IpNet;
@@ -105,6 +109,37 @@ impl Kind for AddRoute {
         match &self.route.dev {
             Some(dev) => vec![Subject::link(&self.ns, dev)],
             None => self.ns.name().map(|_| Subject::netns(self.ns.clone())).into_iter().collect(),
+        }
+    }
+
+    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+        let AddRoute { ns, route } = self;
+        let here = place(ns);
+        let to = if route.to.prefix_len() == 0 {
+            "the default route".to_owned()
+        } else {
+            format!("a route to {}", route.to)
+        };
+        match refusal.number().map(Errno::from_raw) {
+            Some(Errno::EEXIST) => taken(
+                OpError::new("route::exists", format!("There is already {to} in {here}.")),
+                "Give this one another metric (`#{ metric: 100 }`), or take the other away first: `del_route`.",
+                "Give this one another metric: `#{ metric: 100 }`.",
+                made.site(&Subject::of(ns, ROUTE, route.key())),
+            ),
+            Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH) => {
+                let via = route.via.map_or_else(String::new, |via| via.to_string());
+                OpError::new("route::gateway", format!("The gateway {via} is not on any subnet of {here}."))
+                    .help("Give an interface there an address in the gateway's subnet first, and bring it up.")
+                    .arg("via")
+            }
+            Some(Errno::ENETDOWN) => OpError::new("route::down", format!("The interface of {to} in {here} is down."))
+                .help("Bring it up first: `link.up()`."),
+            Some(Errno::ENODEV) => match &route.dev {
+                Some(dev) => no_link(ns, dev, made).arg("dev"),
+                None => OpError::new("route::refused", format!("{to} in {here}: {}.", reason(refusal))),
+            },
+            _ => OpError::new("route::refused", format!("{here} did not take {to}: {}.", reason(refusal))),
         }
     }
 

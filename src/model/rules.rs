@@ -1,10 +1,15 @@
 //! Edits of iptables' tables.
 
 use crate::model::change::Identity;
+use crate::model::error::OpError;
+use crate::model::explain::{chain_exists, rules};
 use crate::model::family::Family;
 use crate::model::kind::{IdentitySource, Kind, Phase, within};
 use crate::model::language::{list, of};
+use crate::model::made::Made;
 use crate::model::names::{ChainName, Ns};
+use crate::model::refusal::Cause;
+use crate::model::refusal::Refusal;
 use crate::model::shell::{in_ns, line};
 use crate::model::subject::{CHAIN, Fact, LinkAt, MASQUERADED, Need, RULES, Subject};
 use ipnet::IpNet;
@@ -237,10 +242,7 @@ impl Kind for EditRules {
 
     /// Rules are told apart by their tag, because a table may hold equal ones.
     fn facts(&self, identity: &Identity) -> Vec<Fact> {
-        let tag = match identity {
-            Identity::Rules { tag, .. } => tag.as_str(),
-            _ => "",
-        };
+        let tag = if let Identity::Rules { tag, .. } = identity { tag.as_str() } else { "" };
         let rules = |tag: &str| Subject::of(&self.ns, RULES, format!("{} {tag}", self.table_of()));
         let chain = |name: &str| EditRules::chain(&self.ns, self.family, self.table, name);
         let is_new = |name: &str| self.new_chains().any(|chain| chain.as_str() == name);
@@ -289,6 +291,13 @@ impl Kind for EditRules {
         self.ns.name().map(|_| Subject::netns(self.ns.clone())).into_iter().collect()
     }
 
+    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+        if refusal.cause == Cause::ChainExists {
+            return chain_exists(self, made);
+        }
+        rules(refusal, &self.ns, self.family.iptables(), &self.edits)
+    }
+
     fn follow(&mut self, _now: &dyn Fn(&LinkAt) -> LinkAt) {}
 
     fn commands(&self) -> Vec<String> {
@@ -296,10 +305,7 @@ impl Kind for EditRules {
     }
 
     fn undo_commands(&self, identity: &Identity) -> Vec<String> {
-        let tag = match identity {
-            Identity::Rules { tag, .. } => Some(tag.as_str()),
-            _ => None,
-        };
+        let tag = if let Identity::Rules { tag, .. } = identity { Some(tag.as_str()) } else { None };
         self.edits.iter().rev().map(|edit| self.undo_command(edit, tag)).collect()
     }
 

@@ -1,9 +1,14 @@
 //! Sysctls.
 
 use crate::model::change::{Change, Identity};
+use crate::model::error::OpError;
+use crate::model::explain::{sysctl, unrecorded};
 use crate::model::kind::{IdentitySource, Kind, within};
 use crate::model::language::{of, quoted};
+use crate::model::made::Made;
 use crate::model::names::{IfName, Ns};
+use crate::model::refusal::Cause;
+use crate::model::refusal::Refusal;
 use crate::model::shell::{args, in_ns};
 use crate::model::subject::{Fact, LinkAt, SYSCTL, Subject};
 use serde::{Deserialize, Serialize};
@@ -73,6 +78,14 @@ impl Kind for SetSysctl {
     /// One of an interface is undone by itself all the same: labs that share a machine count who set it.
     fn falls_with(&self) -> Vec<Subject> {
         self.ns.name().map(|_| Subject::netns(self.ns.clone())).into_iter().collect()
+    }
+
+    fn explain(&self, refusal: &Refusal, _made: &Made) -> OpError {
+        // Nothing to be done by hand: the sysctl itself was not refused.
+        if refusal.cause == Cause::Ledger {
+            return unrecorded(refusal, &self.ns, &self.key);
+        }
+        sysctl(refusal, &self.ns, &self.key)
     }
 
     fn follow(&mut self, now: &dyn Fn(&LinkAt) -> LinkAt) {

@@ -2,7 +2,7 @@
 
 use super::FakeKernel;
 use crate::kernel::{Done, Errno, Refusal};
-use crate::model::change::Change;
+use crate::model::change::{Change, Identity};
 use crate::model::link_attr::HAIRPIN;
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
@@ -79,11 +79,11 @@ impl FakeKernel {
     /// The routes of a namespace that have not fallen, in the order in which they were added.
     pub(super) fn routes(&self, ns: &Ns) -> Vec<Route> {
         let standing = self.changes.iter().filter(|(n, _)| self.state.stands(**n, 0));
-        let routes = standing.filter_map(|(n, (change, _))| match self.state.present(*n, change) {
-            Change::AddRoute(added) if added.ns == *ns => Some(added.route),
-            _ => None,
-        });
-        routes.collect()
+        let route = |(n, (change, _)): (&u64, &(Change, Identity))| {
+            let Change::AddRoute(added) = self.state.present(*n, change) else { return None };
+            (added.ns == *ns).then_some(added.route)
+        };
+        standing.filter_map(route).collect()
     }
 
     pub(super) fn route_answer(&self, ns: &Ns, to: IpAddr) -> Done<RouteAnswer> {
@@ -102,12 +102,10 @@ impl FakeKernel {
 
     /// The rules of a namespace in their order.
     pub(super) fn rules(&self, ns: &Ns) -> Vec<String> {
-        let edits =
-            self.changes.iter().filter(|(n, _)| self.state.has(**n)).filter_map(|(n, (change, _))| match change {
-                Change::EditRules(rules) if rules.ns == *ns => Some((*n, rules)),
-                _ => None,
-            });
-        Tables::of(edits.collect::<Vec<(u64, &EditRules)>>().into_iter()).lines()
+        let rules = |(n, (change, _)): (&u64, &'_ (Change, Identity))| change.rules().map(|rules| (*n, rules.clone()));
+        let standing = self.changes.iter().filter(|(n, _)| self.state.has(**n));
+        let here: Vec<(u64, EditRules)> = standing.filter_map(rules).filter(|(_, rules)| rules.ns == *ns).collect();
+        Tables::of(here.iter().map(|(n, rules)| (*n, rules))).lines()
     }
 
     /// Whether a bridge's port sends frames back.

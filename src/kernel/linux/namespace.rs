@@ -1,5 +1,6 @@
 //! Making and deleting namespaces as changes.
 
+use super::ours::Ours;
 use super::real::Real;
 use super::view::View;
 use super::{LinuxKernel, netns, unprepared};
@@ -20,6 +21,16 @@ impl Real for AddNetns {
         let Identity::Netns { cookie } = entry.identity else { return unprepared(entry.change) };
         kernel.netfilter.close(&self.made());
         netns::undo(&kernel.spaces, &self.name, *cookie)
+    }
+
+    fn note(&self, ours: &mut Ours, identity: &Identity) {
+        if let Identity::Netns { cookie } = identity {
+            ours.add_netns(&self.name, *cookie);
+        }
+    }
+
+    fn forget(&self, ours: &mut Ours) {
+        ours.remove_netns(&self.name);
     }
 
     fn read(&self, _view: &mut View<'_>, _identity: &Identity) -> Done<Vec<Observed>> {

@@ -2,12 +2,10 @@
 //! changes that record no identity of their object (an attribute, an address, a sysctl) are checked by this.
 
 use crate::kernel::linux::link::Seen;
-use crate::kernel::{Done, Undone};
-use crate::model::change::{Change, Identity};
+use crate::model::link::AddLink;
 use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns, NsName};
-use crate::model::netns::AddNetns;
 use std::collections::{BTreeSet, HashMap};
 
 /// The namespaces and interfaces that this lab has made and not undone.
@@ -21,48 +19,42 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// Takes note of a change that is being made, or was made by an earlier process.
-    pub fn note(&mut self, change: &Change, identity: &Identity) {
-        match (change, identity) {
-            (Change::AddNetns(AddNetns { name, .. }), Identity::Netns { cookie }) => {
-                self.cookies.insert(name.clone(), *cookie);
-            }
-            (Change::AddLink(link), Identity::Link { group, .. }) => {
-                self.links.extend(link.ends().map(|(ns, name)| ((ns.clone(), name.clone()), *group)));
-            }
-            (Change::SetLink(SetLink { set: LinkSet::Mac(mac), .. }), Identity::Was(LinkSet::Mac(was))) => {
-                let later = self.macs.iter().find(|(_, later)| later.contains(was));
-                let first = later.map_or(*was, |(first, _)| *first);
-                self.macs.entry(first).or_default().push(*mac);
-            }
-            (Change::SetLink(change), Identity::Was(_)) => {
-                let group = self.links.get(&(change.ns.clone(), change.link.clone())).copied();
-                if let LinkSet::Ns(to) = &change.set {
-                    self.destinations.insert(to.clone());
-                }
-                let (ns, link) = change.after();
-                self.links.extend(group.map(|group| ((ns.clone(), link.clone()), group)));
-            }
-            _ => {}
+    /// Takes note of a namespace that was made.
+    pub fn add_netns(&mut self, name: &NsName, cookie: u64) {
+        self.cookies.insert(name.clone(), cookie);
+    }
+
+    /// Takes note that a namespace is gone.
+    pub fn remove_netns(&mut self, name: &NsName) {
+        self.cookies.remove(name);
+    }
+
+    /// Takes note of an interface that was made, by its ends.
+    pub fn add_link(&mut self, link: &AddLink, group: u32) {
+        self.links.extend(link.ends().map(|(ns, name)| ((ns.clone(), name.clone()), group)));
+    }
+
+    /// Takes note that an interface is gone.
+    pub fn remove_link(&mut self, link: &AddLink) {
+        for (ns, name) in link.ends() {
+            self.links.remove(&(ns.clone(), name.clone()));
         }
     }
 
-    /// Takes note that a change was undone, unless it was not.
-    pub fn settle(&mut self, change: &Change, undone: &Done<Undone>) {
-        if !matches!(undone, Ok(Undone::Yes | Undone::AlreadyGone)) {
+    /// Takes note that an attribute of an interface was set, which had this value before.
+    pub fn set_link(&mut self, change: &SetLink, was: &LinkSet) {
+        if let (LinkSet::Mac(mac), LinkSet::Mac(was)) = (&change.set, was) {
+            let later = self.macs.iter().find(|(_, later)| later.contains(was));
+            let first = later.map_or(*was, |(first, _)| *first);
+            self.macs.entry(first).or_default().push(*mac);
             return;
         }
-        match change {
-            Change::AddNetns(AddNetns { name, .. }) => {
-                self.cookies.remove(name);
-            }
-            Change::AddLink(link) => {
-                for (ns, name) in link.ends() {
-                    self.links.remove(&(ns.clone(), name.clone()));
-                }
-            }
-            _ => {}
+        if let LinkSet::Ns(to) = &change.set {
+            self.destinations.insert(to.clone());
         }
+        let group = self.links.get(&(change.ns.clone(), change.link.clone())).copied();
+        let (ns, link) = change.after();
+        self.links.extend(group.map(|group| ((ns.clone(), link.clone()), group)));
     }
 
     /// The cookie of a namespace that we made.

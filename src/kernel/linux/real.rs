@@ -1,6 +1,7 @@
 //! What each kind of change does on this machine: one implementation beside each kind's own code.
 
 use super::LinuxKernel;
+use super::ours::Ours;
 use super::view::View;
 use crate::kernel::{Done, Entry, Observed, Undone};
 use crate::model::change::Identity;
@@ -21,6 +22,12 @@ pub(super) trait Real: Kind {
     fn undo_all(&self, _kernel: &mut LinuxKernel, _entries: &[Entry<'_>]) -> Option<Vec<Done<Undone>>> {
         None
     }
+
+    /// Notes what was made, by this process or an earlier one, for telling it from somebody else's later.
+    fn note(&self, _ours: &mut Ours, _identity: &Identity) {}
+
+    /// Notes that it was undone.
+    fn forget(&self, _ours: &mut Ours) {}
 
     /// Reads what there is of each of its facts, in their order.
     fn read(&self, view: &mut View<'_>, identity: &Identity) -> Done<Vec<Observed>>;

@@ -68,10 +68,9 @@ fn a_recipe_needs_one_of_each_kind_and_what_its_rules_speak_of() {
     );
     // A rule brings the chains with it that it is in and that it jumps to, and what is needed is tried in one namespace.
     let edits = |at: usize| match &needs.all[at].attempt {
-        Attempt::Make(changes) => match &changes[0] {
-            Change::EditRules(EditRules { ns: Ns::Host, edits, .. }) => edits.clone(),
-            _ => Vec::new(),
-        },
+        Attempt::Make(changes) => {
+            changes[0].rules().filter(|rules| rules.ns == Ns::Host).map_or_else(Vec::new, |rules| rules.edits.clone())
+        }
         _ => Vec::new(),
     };
     let chain = RuleEdit::NewChain(ChainName::new("VIP").unwrap());

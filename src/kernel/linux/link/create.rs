@@ -3,6 +3,7 @@
 use crate::kernel::linux::link::delete::Made;
 use crate::kernel::linux::link::{data, delete, ioctl};
 use crate::kernel::linux::marks::Marks;
+use crate::kernel::linux::ours::Ours;
 use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::view::View;
@@ -95,6 +96,16 @@ impl Real for AddLink {
     fn undo_all(&self, kernel: &mut LinuxKernel, entries: &[Entry<'_>]) -> Option<Vec<Done<Undone>>> {
         let links = entries.iter().map(|entry| Made::of(entry, &kernel.ours)).collect::<Option<Vec<Made<'_>>>>()?;
         Some(delete::undo_all(&kernel.spaces, &links, kernel.ours.destinations()))
+    }
+
+    fn note(&self, ours: &mut Ours, identity: &Identity) {
+        if let Identity::Link { group, .. } = identity {
+            ours.add_link(self, *group);
+        }
+    }
+
+    fn forget(&self, ours: &mut Ours) {
+        ours.remove_link(self);
     }
 
     fn read(&self, view: &mut View<'_>, identity: &Identity) -> Done<Vec<Observed>> {

@@ -140,6 +140,12 @@ impl Real for SetLink {
         undo(&kernel.spaces, &kernel.ours, self, was)
     }
 
+    fn note(&self, ours: &mut Ours, identity: &Identity) {
+        if let Identity::Was(was) = identity {
+            ours.set_link(self, was);
+        }
+    }
+
     fn read(&self, view: &mut View<'_>, identity: &Identity) -> Done<Vec<Observed>> {
         // Some are not told of with all others.
         match self.set {

@@ -7,6 +7,7 @@ use crate::lab::why::walk::{End, Walk};
 use crate::lab::why::{Stop, maker};
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
+use crate::model::kind::Kind;
 use crate::model::names::Ns;
 use crate::model::route::AddRoute;
 use crate::model::subject::UP;
@@ -43,15 +44,9 @@ impl Walk<'_> {
             let mut usable = others.filter_map(|reached| wire(&self.map, &reached.at)).flat_map(|wire| &wire.addrs);
             let router = usable.find(|net| own.addrs.iter().any(|here| here.contains(&net.addr())));
             let wrong = |change: &Change| matches!(change, Change::AddRoute(AddRoute { ns: there, route }) if there == ns && route.via == Some(via));
-            let to = self.made.records().rev().find(|record| wrong(&record.change)).and_then(|record| {
-                match &record.change {
-                    Change::AddRoute(AddRoute { route, .. }) if route.to.prefix_len() == 0 => {
-                        Some("default".to_owned())
-                    }
-                    Change::AddRoute(AddRoute { route, .. }) => Some(route.to.to_string()),
-                    _ => None,
-                }
-            });
+            let mut theirs = self.made.records().rev().filter(|record| wrong(&record.change));
+            let to = theirs.find_map(|record| record.change.route()).filter(|route| !route.is_default());
+            let to = to.map(|route| route.to.to_string());
             let to = to.unwrap_or_else(|| "default".to_owned());
             let missing = router
                 .map(|router| format!("{0}.del_route(\"{to}\"); {0}.route(\"{to}\", \"{1}\");", at(ns), router.addr()));
@@ -92,10 +87,9 @@ impl Walk<'_> {
         );
         let right = IpNet::new(wrong.addr(), prefix).unwrap_or(*wrong);
         // The namespace's routes by the address go with it, and must be made anew.
-        let default = self.made.records().rev().find_map(|record| match &record.change {
-            Change::AddRoute(AddRoute { ns: there, route }) if there == ns && route.to.prefix_len() == 0 => route.via,
-            _ => None,
-        });
+        let here = self.made.records().rev().filter(|record| record.change.ns() == *ns);
+        let default = here.filter_map(|record| record.change.route()).find(|route| route.is_default());
+        let default = default.and_then(|route| route.via);
         let default = default.filter(|via| wrong.contains(via));
         let mut missing = format!("{0}.del_addr(\"{wrong}\"); {0}.addr(\"{right}\");", iface(ns, &own.name));
         if let Some(via) = default {

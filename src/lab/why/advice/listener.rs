@@ -4,9 +4,7 @@ use super::{at, stop_at, stopped};
 use crate::lab::why::Stop;
 use crate::lab::why::packet::Packet;
 use crate::lab::why::walk::{End, Walk};
-use crate::model::change::Change;
 use crate::model::names::Ns;
-use crate::model::rules::{EditRules, RuleEdit};
 use crate::model::terrain::Carried;
 use std::net::SocketAddr;
 
@@ -57,11 +55,8 @@ impl Walk<'_> {
             let (from, to) = (nat.before.1, SocketAddr::new(packet.dst.ip(), *only));
             let at = at(&nat.ns);
             let made = self.record_of_tag(nat.tag.as_deref());
-            let makes_chain = |edit: &RuleEdit| matches!(edit, RuleEdit::NewChain(_));
-            let is_vip = made.is_some_and(|record| match &record.change {
-                Change::EditRules(EditRules { edits, .. }) => edits.iter().any(makes_chain),
-                _ => false,
-            });
+            let rules = made.and_then(|record| record.change.rules());
+            let is_vip = rules.is_some_and(|rules| rules.new_chains().next().is_some());
             let line = if is_vip {
                 format!("{at}.vip(\"{from}\", [\"{to}\"]);")
             } else {

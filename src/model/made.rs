@@ -1,6 +1,5 @@
 //! The changes that stand, with what they come to.
 
-use super::Record;
 use crate::model::change::{Change, Identity};
 use crate::model::error::Site;
 use crate::model::kind::{Kind, Phase};
@@ -9,6 +8,19 @@ use crate::model::state::State;
 use crate::model::subject::Subject;
 use std::collections::btree_map::Values;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// A change that was made, with where the recipe asked for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Its number, from 1; no other change of the lab has it.
+    pub n: u64,
+    /// The recipe line that asked for it.
+    pub site: Site,
+    /// The change.
+    pub change: Change,
+    /// What makes its object ours.
+    pub identity: Identity,
+}
 
 /// The changes that stand, by number.
 #[derive(Debug, Default)]
@@ -83,10 +95,7 @@ impl Made {
 
     /// The namespaces that they made.
     pub fn namespaces(&self) -> impl Iterator<Item = &NsName> {
-        self.records().filter_map(|record| match &record.change {
-            Change::AddNetns(netns) => Some(&netns.name),
-            _ => None,
-        })
+        self.records().filter_map(|record| record.change.netns()).map(|netns| &netns.name)
     }
 
     /// Those from a number on.

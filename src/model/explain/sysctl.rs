@@ -1,10 +1,10 @@
 //! Why a sysctl could not be read or written.
 
 use super::{finish, no_netns, place, reason};
-use crate::kernel::{Cause, Errno, Refusal};
-use crate::lab::Made;
 use crate::model::error::{Class, OpError, closest};
+use crate::model::made::Made;
 use crate::model::names::Ns;
+use crate::model::refusal::{Cause, Errno, Refusal};
 use crate::model::sysctl::sysctl_path;
 use std::path::Path;
 
@@ -72,17 +72,16 @@ fn near(key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::change;
     use super::*;
-    use crate::model::change::Change;
+    use crate::model::kind::Kind;
     use crate::model::sysctl::SetSysctl;
 
     #[test]
     fn a_full_disk_of_ours_is_not_blamed_on_the_sysctl() {
         let full = std::io::Error::from_raw_os_error(Errno::ENOSPC as i32);
         let (key, value) = ("net.ipv4.ip_forward".to_owned(), "1".to_owned());
-        let set = Change::SetSysctl(SetSysctl { ns: Ns::Host, key, value });
-        let told = |cause| change(&Refusal::io("write", &full).because(cause), &set, &Made::default());
+        let set = SetSysctl { ns: Ns::Host, key, value };
+        let told = |cause| set.explain(&Refusal::io("write", &full).because(cause), &Made::default());
         let ours = told(Cause::Ledger);
         assert_eq!((ours.0.code, ours.0.class), ("sysctl::unrecorded", Class::Machine));
         assert_eq!(told(Cause::Unknown).0.code, "sysctl::refused");

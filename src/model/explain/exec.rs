@@ -1,10 +1,10 @@
 //! Why a command did not run.
 
 use super::{finish, no_netns, place, reason};
-use crate::kernel::{Cause, Errno, Refusal};
-use crate::lab::Made;
 use crate::model::error::OpError;
+use crate::model::made::Made;
 use crate::model::names::Ns;
+use crate::model::refusal::{Cause, Errno, Refusal};
 use std::path::Path;
 
 /// Why a command did not run.
@@ -35,10 +35,12 @@ pub fn exec(refusal: &Refusal, ns: &Ns, argv: &[String], made: &Made) -> OpError
                 .arg("cwd")
         }
         Cause::NoNetns(gone) => no_netns(gone, made),
-        _ => OpError::new(
-            "exec::refused",
-            format!("`{program}` could not be started in {}: {}.", place(ns), reason(refusal)),
-        ),
+        Cause::Unknown | Cause::ChainExists | Cause::NoChain | Cause::NoName | Cause::Held | Cause::Ledger => {
+            OpError::new(
+                "exec::refused",
+                format!("`{program}` could not be started in {}: {}.", place(ns), reason(refusal)),
+            )
+        }
     };
     finish(error, refusal)
 }

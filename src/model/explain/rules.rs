@@ -1,10 +1,10 @@
 //! Why rules were refused.
 
 use super::{denied, place, reason, taken};
-use crate::kernel::{Cause, Errno, Refusal, Why};
-use crate::lab::Made;
 use crate::model::error::{Class, OpError, closest};
+use crate::model::made::Made;
 use crate::model::names::{ChainName, Ns};
+use crate::model::refusal::{Cause, Errno, Refusal, Why};
 use crate::model::rules::{EditRules, RuleEdit};
 
 /// A chain of that name is there; of a virtual IP it means that there is one for that address and port.
@@ -38,7 +38,7 @@ pub fn rules(refusal: &Refusal, ns: &Ns, tool: &str, edits: &[RuleEdit]) -> OpEr
             }
         }
         Why::Errno(errno) if errno == Errno::EPERM as i32 => denied(format!("{tool} may not act in {}.", place(ns))),
-        _ => OpError::new("iptables::failed", format!("{tool} in {}: {}.", place(ns), reason(refusal))),
+        Why::Errno(_) | Why::Timeout | Why::Interrupted | Why::Protocol => OpError::new("iptables::failed", format!("{tool} in {}: {}.", place(ns), reason(refusal))),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Why an interface could not be made, changed or read.
 
 use super::{denied, finish, no_netns, place, reason, receiver, taken};
-use crate::kernel::{Cause, Errno, Refusal};
-use crate::lab::Made;
 use crate::model::error::{Class, OpError, closest};
 use crate::model::link::NewLink;
 use crate::model::link_attr::LinkSet;
+use crate::model::made::Made;
 use crate::model::names::{IfName, Ns};
+use crate::model::refusal::{Cause, Errno, Refusal};
 use crate::model::subject::Subject;
 use std::collections::BTreeSet;
 
