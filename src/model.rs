@@ -9,6 +9,7 @@ pub mod explain;
 pub mod family;
 pub mod file;
 pub mod kind;
+pub mod kinds;
 pub mod language;
 pub mod link;
 pub mod link_attr;

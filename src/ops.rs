@@ -1,7 +1,7 @@
 //! The vocabulary of the language: every DSL function, as a [`FnDef`] with its documentation and a planner.
 //!
 //! A function checks its arguments, plans [`Change`](crate::model::change::Change)s and commits them to the lab; it
-//! never touches the kernel itself. [`FAMILIES`] is the one list that registration, `help()`, the reference,
+//! never touches the kernel itself. [`families`] is the one list that registration, `help()`, the reference,
 //! completion and the meta-tests are made from. To add a function: write its `FnDef` in the file of its family
 //! and put it in that family's `DEFS`.
 
@@ -14,6 +14,7 @@ mod files;
 mod hairpin;
 mod ipam;
 mod iptables;
+mod kinds;
 mod link;
 mod linkset;
 mod netns;
@@ -35,8 +36,8 @@ pub use errors::ANY;
 use std::sync::LazyLock;
 pub use value::{Endpoint, LinkHandle, LinkPlace, Process, Proto, Rules, Shared, Value, Vip, VipState};
 
-/// Every function family, in the order of the reference.
-pub const FAMILIES: &[(&str, &[FnDef])] = &[
+/// The function families whose place in the reference is chosen.
+const FAMILIES: &[(&str, &[FnDef])] = &[
     ("Namespaces", netns::DEFS),
     ("Interfaces", link::DEFS),
     ("Settings of an interface", linkset::DEFS),
@@ -55,9 +56,14 @@ pub const FAMILIES: &[(&str, &[FnDef])] = &[
     ("The script", script::DEFS),
 ];
 
+/// Every function family with its title.
+pub fn families() -> impl Iterator<Item = &'static (&'static str, &'static [FnDef])> {
+    FAMILIES.iter().chain(kinds::FAMILIES)
+}
+
 /// Every function of the language.
 pub fn all() -> impl Iterator<Item = &'static FnDef> {
-    FAMILIES.iter().flat_map(|(_, defs)| defs.iter())
+    families().flat_map(|(_, defs)| defs.iter())
 }
 
 /// The functions of a name, in the order of the reference. A recipe's check asks for each of its calls more than once.

@@ -122,6 +122,14 @@ fn every_test_file_is_compiled_and_tests_something() {
 }
 
 #[test]
+fn the_lists_of_kinds_are_as_the_files_are() {
+    let script = format!("{}/scripts/kinds.sh", env!("CARGO_MANIFEST_DIR"));
+    let checked = Command::new(script).arg("--check").output().unwrap();
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned() + &String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success(), "{text}");
+}
+
+#[test]
 fn scripts_can_be_run() {
     for file in source::files("scripts", "sh") {
         let path = format!("{}/{}", env!("CARGO_MANIFEST_DIR"), file.path);

@@ -4,49 +4,23 @@
 //! rendered as the shell command that does the same and compared ([`Kind`]). With the
 //! [`Identity`] that was recorded before it was made it says what must still be true for us to undo it.
 
-use crate::model::addr::AddAddr;
 use crate::model::error::OpError;
 use crate::model::explain::no_netns;
-use crate::model::file::WriteFile;
 use crate::model::kind::{IdentitySource, Kind, Phase};
-use crate::model::link::AddLink;
-use crate::model::link_attr::{LinkSet, SetLink};
+pub use crate::model::kinds::Change;
+pub(crate) use crate::model::kinds::each_kind;
+use crate::model::link_attr::LinkSet;
 use crate::model::mac::Mac;
 use crate::model::made::Made;
 use crate::model::names::Ns;
 use crate::model::netns::AddNetns;
-use crate::model::process::{NewProcess, Start};
+use crate::model::process::NewProcess;
 use crate::model::refusal::{Cause, Refusal};
-use crate::model::route::{AddRoute, Route};
+use crate::model::route::Route;
 use crate::model::rules::EditRules;
 use crate::model::subject::{Fact, LinkAt, Subject};
-use crate::model::sysctl::SetSysctl;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-
-/// One change. A closed set of kinds, each of which has a file of its own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case")]
-pub enum Change {
-    /// Make a namespace.
-    AddNetns(AddNetns),
-    /// Make an interface.
-    AddLink(AddLink),
-    /// Set one attribute of an interface.
-    SetLink(SetLink),
-    /// Give an interface an address.
-    AddAddr(AddAddr),
-    /// Add a route.
-    AddRoute(AddRoute),
-    /// Write a sysctl.
-    SetSysctl(SetSysctl),
-    /// Edit a table of rules.
-    EditRules(EditRules),
-    /// Write a file.
-    WriteFile(WriteFile),
-    /// Start a process.
-    Start(Start),
-}
 
 /// What makes the object of a change provably ours. It is read or chosen before the change is made, journalled
 /// with the intent, and compared before the change is undone.
@@ -104,25 +78,6 @@ pub enum Identity {
     /// The machine was already as wanted: nothing was done and nothing is to be undone.
     Already,
 }
-
-/// The one place that tells kinds of change apart: `$body` with `$kind` bound to the change's own struct.
-macro_rules! each_kind {
-    ($change:expr, $kind:ident => $body:expr) => {
-        match $change {
-            $crate::model::change::Change::AddNetns($kind) => $body,
-            $crate::model::change::Change::AddLink($kind) => $body,
-            $crate::model::change::Change::SetLink($kind) => $body,
-            $crate::model::change::Change::AddAddr($kind) => $body,
-            $crate::model::change::Change::AddRoute($kind) => $body,
-            $crate::model::change::Change::SetSysctl($kind) => $body,
-            $crate::model::change::Change::EditRules($kind) => $body,
-            $crate::model::change::Change::WriteFile($kind) => $body,
-            $crate::model::change::Change::Start($kind) => $body,
-        }
-    };
-}
-
-pub(crate) use each_kind;
 
 impl Change {
     /// The namespace that it makes, if it is that kind of change.

@@ -19,11 +19,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-mod bridge;
-mod veth;
+mod kinds;
 
 /// The kinds of interface that can be made.
-pub const KINDS: &[LinkDef] = &[bridge::DEF, veth::DEF];
+pub const KINDS: &[&LinkDef] = kinds::ALL;
 
 /// What is to be known of a kind of interface.
 pub struct LinkDef {
@@ -78,13 +77,13 @@ pub struct LinkKind(&'static LinkDef);
 
 impl LinkKind {
     /// A veth pair.
-    pub const VETH: LinkKind = LinkKind(&veth::DEF);
+    pub const VETH: LinkKind = LinkKind(&kinds::veth::DEF);
     /// A bridge.
-    pub const BRIDGE: LinkKind = LinkKind(&bridge::DEF);
+    pub const BRIDGE: LinkKind = LinkKind(&kinds::bridge::DEF);
 
     /// The kind of that name.
     pub fn named(name: &str) -> Option<LinkKind> {
-        KINDS.iter().find(|def| def.name == name).map(LinkKind)
+        KINDS.iter().find(|def| def.name == name).map(|def| LinkKind(def))
     }
 }
 

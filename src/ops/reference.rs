@@ -1,6 +1,6 @@
 //! The documentation of the language, made from the definitions.
 
-use super::{ANY, Error, FAMILIES, FnDef, Kind, Opt, Param, Ty, all};
+use super::{ANY, Error, FnDef, Kind, Opt, Param, Ty, all, families};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ pub fn markdown() -> String {
     );
     types(&mut out);
     errors(&mut out);
-    for (family, defs) in FAMILIES {
+    for (family, defs) in families() {
         write_line(&mut out, &format!("## {family}\n"));
         for def in *defs {
             function(&mut out, def);
@@ -34,7 +34,7 @@ pub fn definition(name: &str) -> Option<String> {
 /// What `help()` shows: every function in one line.
 pub fn summary() -> String {
     let mut out = String::new();
-    for (family, defs) in FAMILIES {
+    for (family, defs) in families() {
         write_line(&mut out, &format!("{family}:"));
         for def in *defs {
             write_line(&mut out, &format!("  {:<48} {}", def.signature(), def.summary));

@@ -12,8 +12,8 @@ use rtnetlink::packet_route::link::{
 };
 
 pub mod create;
-mod data;
 pub mod delete;
+mod encoders;
 pub mod ioctl;
 pub mod set;
 

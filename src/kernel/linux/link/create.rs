@@ -1,7 +1,7 @@
 //! Making an interface, in one request.
 
 use crate::kernel::linux::link::delete::Made;
-use crate::kernel::linux::link::{data, delete, ioctl};
+use crate::kernel::linux::link::{delete, encoders, ioctl};
 use crate::kernel::linux::marks::Marks;
 use crate::kernel::linux::ours::Ours;
 use crate::kernel::linux::real::Real;
@@ -19,6 +19,9 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 use std::os::fd::AsRawFd;
+
+/// What encodes the attributes of a kind as the kernel takes them (`IFLA_INFO_DATA`).
+pub(super) type Encode = fn(&NewLink) -> Done<InfoData>;
 
 type Builder = LinkMessageBuilder<LinkUnspec>;
 
@@ -55,8 +58,8 @@ pub fn apply(spaces: &Spaces, ns: &Ns, new: &NewLink, identity: &Identity) -> Do
     } else {
         near
     };
-    if let Some(data) = data::encode(new)? {
-        builder = builder.set_info_data(data);
+    if let Some((_, encode)) = encoders::ALL.iter().find(|(name, _)| *name == new.kind.name) {
+        builder = builder.set_info_data(encode(new)?);
     }
     if new.up {
         builder = builder.up();

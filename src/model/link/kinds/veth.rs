@@ -1,9 +1,9 @@
 //! Virtual Ethernet pairs (veth(4)).
 
-use super::{LinkDef, NewLink, Peer};
+use crate::model::link::{LinkDef, NewLink, Peer};
 use crate::model::names::{IfName, Ns};
 
-pub(super) const DEF: LinkDef = LinkDef {
+pub const DEF: LinkDef = LinkDef {
     name: "veth",
     plural: "veth pairs",
     module: "veth",

@@ -1,8 +1,8 @@
 //! Ethernet bridges, with the spanning tree protocol off unless `stp`.
 
-use super::{Attr, AttrDef, LinkDef};
+use crate::model::link::{Attr, AttrDef, LinkDef};
 
-pub(super) const DEF: LinkDef = LinkDef {
+pub const DEF: LinkDef = LinkDef {
     name: "bridge",
     plural: "bridges",
     module: "bridge",

@@ -1,9 +1,9 @@
 //! Making and deleting namespaces as changes.
 
-use super::ours::Ours;
-use super::real::Real;
-use super::view::View;
-use super::{LinuxKernel, netns, unprepared};
+use crate::kernel::linux::ours::Ours;
+use crate::kernel::linux::real::Real;
+use crate::kernel::linux::view::View;
+use crate::kernel::linux::{LinuxKernel, netns, unprepared};
 use crate::kernel::{Done, Entry, Observed, Undone};
 use crate::model::change::Identity;
 use crate::model::netns::AddNetns;

@@ -1,0 +1,3 @@
+//! Kinds of change on this machine. Written by `scripts/kinds.sh` from the files that there are; do not edit.
+
+mod netns;

@@ -1,0 +1,9 @@
+//! What encodes the attributes of each kind of interface. Written by `scripts/kinds.sh` from the files that there are; do
+//! not edit.
+
+use super::create::Encode;
+
+mod bridge;
+
+/// All of them, by the name of the kind.
+pub(super) const ALL: &[(&str, Encode)] = &[("bridge", bridge::encode)];

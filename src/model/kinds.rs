@@ -1,0 +1,55 @@
+//! The kinds of change. Written by `scripts/kinds.sh` from the files that there are; do not edit.
+
+use crate::model::addr::AddAddr;
+use crate::model::file::WriteFile;
+use crate::model::link::AddLink;
+use crate::model::link_attr::SetLink;
+use crate::model::netns::AddNetns;
+use crate::model::process::Start;
+use crate::model::route::AddRoute;
+use crate::model::rules::EditRules;
+use crate::model::sysctl::SetSysctl;
+use serde::{Deserialize, Serialize};
+
+/// One change. A closed set of kinds, each of which has a file of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Change {
+    /// Give an interface an address (ip-address(8)).
+    AddAddr(AddAddr),
+    /// Make an interface (ip-link(8)).
+    AddLink(AddLink),
+    /// Make a named network namespace, with `lo` up and these sysctls written (ip-netns(8)).
+    AddNetns(AddNetns),
+    /// Add a route to the main table (ip-route(8)).
+    AddRoute(AddRoute),
+    /// Edit one iptables table in one atomic commit (iptables-restore(8)).
+    EditRules(EditRules),
+    /// Set one attribute of an interface.
+    SetLink(SetLink),
+    /// Write a sysctl (sysctl(8)).
+    SetSysctl(SetSysctl),
+    /// Start a process that lives as long as the lab.
+    Start(Start),
+    /// Write a file that is not there yet, such as `/etc/netns/NAME/resolv.conf`; its missing parent folders
+    WriteFile(WriteFile),
+}
+
+/// The one place that tells kinds of change apart: `$body` with `$kind` bound to the own struct of the change.
+macro_rules! each_kind {
+    ($change:expr, $kind:ident => $body:expr) => {
+        match $change {
+            $crate::model::change::Change::AddAddr($kind) => $body,
+            $crate::model::change::Change::AddLink($kind) => $body,
+            $crate::model::change::Change::AddNetns($kind) => $body,
+            $crate::model::change::Change::AddRoute($kind) => $body,
+            $crate::model::change::Change::EditRules($kind) => $body,
+            $crate::model::change::Change::SetLink($kind) => $body,
+            $crate::model::change::Change::SetSysctl($kind) => $body,
+            $crate::model::change::Change::Start($kind) => $body,
+            $crate::model::change::Change::WriteFile($kind) => $body,
+        }
+    };
+}
+
+pub(crate) use each_kind;

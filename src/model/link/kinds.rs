@@ -1,0 +1,9 @@
+//! The kinds of interface. Written by `scripts/kinds.sh` from the files that there are; do not edit.
+
+use super::LinkDef;
+
+pub(super) mod bridge;
+pub(super) mod veth;
+
+/// All of them.
+pub const ALL: &[&LinkDef] = &[&bridge::DEF, &veth::DEF];

@@ -1,0 +1,7 @@
+//! The functions of kinds that have a family of their own. Written by `scripts/kinds.sh` from the files that there are; do
+//! not edit.
+
+use super::FnDef;
+
+/// All of them, each with its title.
+pub const FAMILIES: &[(&str, &[FnDef])] = &[];
