@@ -7,6 +7,7 @@
 
 mod accepts;
 mod args;
+mod attach;
 mod def;
 mod errors;
 mod exec;
@@ -41,6 +42,7 @@ const FAMILIES: &[(&str, &[FnDef])] = &[
     ("Namespaces", netns::DEFS),
     ("Interfaces", link::DEFS),
     ("Settings of an interface", linkset::DEFS),
+    ("Joining namespaces", attach::DEFS),
     ("Routes", route::DEFS),
     ("Forwarding and NAT", rules::DEFS),
     ("Raw rules", iptables::DEFS),

@@ -79,7 +79,12 @@ fn changes() -> Vec<Change> {
         addr(&web, "eth0", "10.0.0.2/24"),
         Change::AddRoute(AddRoute {
             ns: web.clone(),
-            route: Route { to: "0.0.0.0/0".parse().unwrap(), via: "10.0.0.1".parse().ok(), dev: None, metric: None },
+            route: Route {
+                to: "0.0.0.0/0".parse().unwrap(),
+                via: "10.0.0.1".parse().ok(),
+                dev: None,
+                ..Route::default()
+            },
         }),
         Change::SetSysctl(SetSysctl { ns: Ns::Host, key: "net.ipv4.ip_forward".into(), value: "1".into() }),
         rules("VIP-A"),

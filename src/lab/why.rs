@@ -210,9 +210,9 @@ fn probe(question: &Question) -> Probe {
     }
 }
 
-/// The change that made something, the last one first.
+/// The line of the change that made something, the last one first; changes are looked at in the names of now.
 fn maker(made: &Made, is_it: impl Fn(&crate::model::change::Change) -> bool) -> Option<Site> {
-    made.records().rev().find(|record| is_it(&record.change)).map(|record| record.site.clone())
+    made.records().rev().find(|record| is_it(&made.present(record).change)).map(|record| record.site.clone())
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub(super) const ROUTE_GATEWAY: Error =
     Error { code: "route::gateway", when: "the gateway is on no subnet of the namespace" };
 pub(super) const ROUTE_DOWN: Error = Error { code: "route::down", when: "the interface is down" };
 pub(super) const ROUTE_METRIC: Error = Error { code: "route::metric", when: "the metric is out of range" };
+pub(super) const ROUTE_TABLE: Error =
+    Error { code: "route::table", when: "there can be no routes of ours in that table" };
 pub(super) const ROUTE_REFUSED: Error = Error { code: "route::refused", when: "the kernel refuses the route" };
 
 pub(super) const SYSCTL_UNKNOWN: Error = Error { code: "sysctl::unknown", when: "there is no such key" };

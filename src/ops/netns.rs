@@ -106,14 +106,7 @@ fn ns(call: &mut Call<'_>) -> OpResult<Value> {
     if call.lab.netns_exists(&ns)? {
         return Ok(Value::Ns(ns));
     }
-    let made: Vec<String> = call
-        .lab
-        .records()
-        .filter_map(|record| match &record.change {
-            Change::AddNetns(AddNetns { name, .. }) => Some(name.to_string()),
-            _ => None,
-        })
-        .collect();
+    let made: Vec<String> = call.lab.made().namespaces().map(ToString::to_string).collect();
     let help = match crate::model::error::closest(&ns.to_string(), made.iter().map(String::as_str)) {
         Some(near) => format!("Did you mean `{near}`?"),
         None => format!("Make it first: `netns(\"{ns}\")`."),

@@ -4,10 +4,9 @@ use super::args::{Call, internal};
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::value::{Endpoint, Value};
 use crate::kernel::{Cause, Errno, Refusal, Why};
-use crate::lab::{STOPPED, stopped};
+use crate::lab::{Record, STOPPED, stopped};
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
-use crate::model::file::WriteFile;
 use crate::model::names::Ns;
 use crate::model::observe::{Probe, Reply};
 use crate::model::terrain::{Carried, Question};
@@ -344,10 +343,9 @@ fn http_get(call: &mut Call<'_>) -> OpResult<Value> {
 /// A name's address in the hosts file that the recipe wrote for a namespace.
 fn lookup(call: &Call<'_>, ns: &Ns, name: &str) -> Option<IpAddr> {
     let path = super::files::etc_path(ns, "hosts")?;
-    let text = call.lab.records().rev().find_map(|record| match &record.change {
-        Change::WriteFile(WriteFile { path: other, text }) if *other == path => Some(text.as_str()),
-        _ => None,
-    })?;
+    let written =
+        |record: &'_ Record| if let Change::WriteFile(file) = &record.change { Some(file.clone()) } else { None };
+    let text = call.lab.records().rev().filter_map(written).find(|file| file.path == path)?.text;
     text.lines().find_map(|line| {
         let (ip, names) = line.split_once(char::is_whitespace)?;
         names.split_whitespace().any(|other| other == name).then(|| ip.parse().ok())?

@@ -3,23 +3,24 @@
 use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::errors::{
-    ADDR_EXISTS, ADDR_REFUSED, LINK_BUSY, LINK_EXISTS, LINK_KIND, LINK_MTU, LINK_NO_BRIDGE, LINK_REFUSED,
-    LINK_SAME_NAME, LINK_UNKNOWN, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_METRIC, ROUTE_REFUSED, UNDO_REFUSED,
+    LINK_UNKNOWN, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_METRIC, ROUTE_REFUSED, ROUTE_TABLE, UNDO_REFUSED,
 };
-use super::link::{mtu_option, two_names};
-use super::linkset::if_addr;
 use super::value::{LinkHandle, Value};
-use crate::model::addr::AddAddr;
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
-use crate::model::link::{AddLink, NewLink};
-use crate::model::link_attr::{LinkSet, SetLink};
-use crate::model::names::{IfName, Ns, proposal};
-use crate::model::route::{AddRoute, Route};
+use crate::model::kind::Kind as _;
+use crate::model::route::{AddRoute, Fate, Hop, Route, Scope};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
 
 const METRIC: Opt = Opt { name: "metric", ty: Ty::Int, default: "the kernel's", doc: "the route's metric; lower wins" };
+
+/// `RT_TABLE_MAIN` of linux/rtnetlink.h.
+const MAIN_TABLE: u32 = 254;
+pub(super) const TABLE: Opt =
+    Opt { name: "table", ty: Ty::Int, default: "the main table", doc: "the number of the routing table" };
+const SCOPES: &str = "how far away it is: `\"global\"`, `\"link\"` or `\"host\"`";
+const TYPES: &str = "what becomes of packets instead: `\"blackhole\"`, `\"unreachable\"` or `\"prohibit\"`";
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[
@@ -34,6 +35,27 @@ pub const DEFS: &[FnDef] = &[
                 ty: Ty::Options(&[
                     Opt { name: "dev", ty: Ty::Link, default: "the gateway's", doc: "the interface" },
                     METRIC,
+                    TABLE,
+                    Opt {
+                        name: "src",
+                        ty: Ty::Ip,
+                        default: "the kernel's choice",
+                        doc: "the source address to propose",
+                    },
+                    Opt { name: "scope", ty: Ty::Str, default: "what follows from the gateway", doc: SCOPES },
+                    Opt {
+                        name: "onlink",
+                        ty: Ty::Bool,
+                        default: "false",
+                        doc: "the gateway is on the link, whatever the addresses say",
+                    },
+                    Opt { name: "type", ty: Ty::Str, default: "packets are forwarded", doc: TYPES },
+                    Opt {
+                        name: "hops",
+                        ty: Ty::List(&Ty::Str),
+                        default: "one gateway",
+                        doc: "several gateways that share the packets: `\"ADDRESS dev NAME weight N\"`",
+                    },
                 ]),
                 default: Some("none"),
                 doc: "",
@@ -41,15 +63,20 @@ pub const DEFS: &[FnDef] = &[
         ],
         returns: Ty::Ns,
         summary: "Adds a route, and returns the namespace.",
-        details: "`\"default\"` is IPv4's or IPv6's, as the gateway is. A route without a gateway needs `dev`. Routes carry protocol 98: `ip route show proto 98` lists them.",
+        details: "`\"default\"` is IPv4's or IPv6's, as the gateway is. A route without a gateway needs `dev`. Routes carry protocol 98: `ip route show proto 98` lists them. Those of another `table` are for `ip_rule` to choose.",
         example: r#"let br = bridge("br0").addr("10.0.0.1/24").up();
-host().route("10.1.0.0/16", "10.0.0.2").route("10.2.0.0/16", #{ dev: br });"#,
+host().route("10.1.0.0/16", "10.0.0.2").route("10.2.0.0/16", #{ dev: br });
+route("10.3.0.0/16", #{ hops: ["10.0.0.2", "10.0.0.3 weight 2"], table: 100 });
+route("10.4.0.0/16", #{ type: "blackhole" });"#,
         errors: &[
             ROUTE_EXISTS,
             ROUTE_GATEWAY,
             ROUTE_DOWN,
             ROUTE_REFUSED,
             ROUTE_METRIC,
+            ROUTE_TABLE,
+            Error { code: "route::word", when: "the scope or the type is none that there is" },
+            Error { code: "route::hops", when: "a next hop cannot be read, or a gateway is named besides" },
             Error { code: "route::nowhere", when: "it has neither a gateway nor an interface" },
             Error { code: "route::family", when: "the destination and the gateway are of two IP versions" },
             LINK_UNKNOWN,
@@ -61,7 +88,7 @@ host().route("10.1.0.0/16", "10.0.0.2").route("10.2.0.0/16", #{ dev: br });"#,
         kind: Kind::InNs,
         params: &[
             Param { name: "to", ty: Ty::Dest, default: None, doc: "the destination of a route that the recipe added" },
-            Param { name: "options", ty: Ty::Options(&[METRIC]), default: Some("none"), doc: "" },
+            Param { name: "options", ty: Ty::Options(&[METRIC, TABLE]), default: Some("none"), doc: "" },
         ],
         returns: Ty::Ns,
         summary: "Removes a route that the recipe added, and returns the namespace.",
@@ -72,108 +99,15 @@ del_route("10.1.0.0/16");"#,
         errors: &[
             Error { code: "route::not_ours", when: "the recipe added no such route" },
             ROUTE_METRIC,
+            ROUTE_TABLE,
             UNDO_REFUSED,
         ],
         run: Run::Op(del_route),
     },
-    FnDef {
-        name: "attach",
-        kind: Kind::Method(Ty::Ns),
-        params: &[
-            Param { name: "bridge", ty: Ty::Link, default: None, doc: "the bridge" },
-            Param { name: "address", ty: Ty::IfAddr, default: None, doc: "the namespace's address on it" },
-            Param {
-                name: "options",
-                ty: Ty::Options(&[
-                    Opt { name: "name", ty: Ty::IfName, default: "eth0", doc: "the interface in the namespace" },
-                    Opt {
-                        name: "port",
-                        ty: Ty::IfName,
-                        default: "v- and the namespace's name",
-                        doc: "the bridge's port",
-                    },
-                    Opt { name: "gw", ty: Ty::Ip, default: "the bridge's address", doc: "the default gateway" },
-                    Opt { name: "default_route", ty: Ty::Bool, default: "true", doc: "whether to add a default route" },
-                    Opt { name: "mtu", ty: Ty::Int, default: "1500", doc: "the MTU in bytes" },
-                ]),
-                default: Some("none"),
-                doc: "",
-            },
-        ],
-        returns: Ty::Link,
-        summary: "Joins the namespace to a bridge: a veth pair, an address and a default route by the bridge's address; returns the namespace's end.",
-        details: "A bridge without an address of that family, and no `gw`, means no default route.",
-        example: r#"let lan = subnet("10.0.0.0/24");
-let br = bridge("br0").addr(lan.host(1)).up();
-let web = netns("web");
-web.attach(br, lan.host(2));
-web.ping("10.0.0.1");"#,
-        errors: &[
-            Error { code: "addr::outside", when: "the address is in none of the bridge's subnets" },
-            LINK_NO_BRIDGE,
-            LINK_UNKNOWN,
-            LINK_BUSY,
-            LINK_EXISTS,
-            LINK_MTU,
-            LINK_KIND,
-            LINK_REFUSED,
-            ADDR_EXISTS,
-            ADDR_REFUSED,
-            ROUTE_EXISTS,
-            ROUTE_GATEWAY,
-            ROUTE_DOWN,
-            ROUTE_REFUSED,
-        ],
-        run: Run::Op(attach),
-    },
-    FnDef {
-        name: "link",
-        kind: Kind::Free,
-        params: &[
-            Param { name: "a", ty: Ty::Ns, default: None, doc: "one namespace" },
-            Param { name: "b", ty: Ty::Ns, default: None, doc: "the other" },
-            Param {
-                name: "subnet",
-                ty: Ty::Subnet,
-                default: None,
-                doc: "the link's subnet, of at least two addresses",
-            },
-            Param {
-                name: "options",
-                ty: Ty::Options(&[
-                    Opt { name: "a_name", ty: Ty::IfName, default: "to- and b's name", doc: "the interface in a" },
-                    Opt { name: "b_name", ty: Ty::IfName, default: "to- and a's name", doc: "the interface in b" },
-                    Opt { name: "mtu", ty: Ty::Int, default: "1500", doc: "the MTU in bytes" },
-                ]),
-                default: Some("none"),
-                doc: "",
-            },
-        ],
-        returns: Ty::Pair,
-        summary: "Joins two namespaces by a veth pair: the first gets the subnet's first address, the second its second, and both ends are up.",
-        details: "",
-        example: r#"let a = netns("a");
-let b = netns("b");
-link(a, b, "10.0.0.0/30");
-a.ping("10.0.0.2");"#,
-        errors: &[
-            Error { code: "subnet::small", when: "the subnet has no two addresses" },
-            LINK_SAME_NAME,
-            LINK_UNKNOWN,
-            LINK_BUSY,
-            LINK_EXISTS,
-            LINK_MTU,
-            LINK_KIND,
-            LINK_REFUSED,
-            ADDR_EXISTS,
-            ADDR_REFUSED,
-        ],
-        run: Run::Op(link),
-    },
 ];
 
 /// The subnet that holds every address of a family: the default route's destination.
-fn everything(v4: bool) -> IpNet {
+pub(super) fn everything(v4: bool) -> IpNet {
     if v4 { IpNet::V4(Ipv4Net::default()) } else { IpNet::V6(Ipv6Net::default()) }
 }
 
@@ -199,21 +133,61 @@ fn metric(call: &Call<'_>) -> OpResult<Option<u32>> {
         .transpose()
 }
 
+/// The number of a routing table, if one other than the main table is named.
+pub(super) fn table(call: &Call<'_>) -> OpResult<Option<u32>> {
+    let Some(number) = call.args.opt::<i64>("table")? else { return Ok(None) };
+    match u32::try_from(number) {
+        Ok(MAIN_TABLE) => Ok(None),
+        // The local table is the kernel's own.
+        Ok(number) if number != 0 && number != 255 => Ok(Some(number)),
+        _ => Err(OpError::new("route::table", format!("There can be no routes of ours in table {number}."))
+            .help("Choose a number from 1 to 252, or from 256 on; 254 is the main table.")
+            .arg("table")),
+    }
+}
+
+/// A word of ip-route(8) that an option gives.
+fn word<T: Copy>(call: &Call<'_>, option: &'static str, all: &[(T, &str)]) -> OpResult<Option<T>> {
+    let Some(given) = call.args.opt::<String>(option)? else { return Ok(None) };
+    if let Some((value, _)) = all.iter().find(|(_, word)| *word == given) {
+        return Ok(Some(*value));
+    }
+    let known: Vec<String> = all.iter().map(|(_, word)| format!("`\"{word}\"`")).collect();
+    Err(OpError::new("route::word", format!("There is no {option} {given:?} of a route."))
+        .help(format!("It is one of {}.", known.join(", ")))
+        .arg(option))
+}
+
+/// The next hops, if there are several.
+fn hops(call: &Call<'_>, via: Option<IpAddr>) -> OpResult<Vec<Hop>> {
+    let given: Vec<String> = call.args.or("hops", Vec::new())?;
+    let bad = |message: String| {
+        OpError::new("route::hops", message)
+            .help("Write each as `\"10.0.0.2 dev eth1 weight 2\"`, of which only the address must be there.")
+            .arg("hops")
+    };
+    if let Some(via) = via.filter(|_| !given.is_empty()) {
+        return Err(bad(format!("The route has several next hops, and the gateway {via} besides.")));
+    }
+    let read = |text: &String| text.parse().map_err(|why| bad(format!("The next hop {text:?} cannot be read: {why}.")));
+    given.iter().map(read).collect()
+}
+
 fn route(call: &mut Call<'_>) -> OpResult<Value> {
     let ns = call.ns()?;
     let via: Option<IpAddr> = call.args.opt("via")?;
     let dev: Option<LinkHandle> = call.args.opt("dev")?;
     let to = destination(call, via)?;
-    if via.is_none() && dev.is_none() {
+    let (fate, hops) = (word(call, "type", Fate::ALL)?, hops(call, via)?);
+    if via.is_none() && dev.is_none() && fate.is_none() && hops.is_empty() {
         return Err(OpError::new(
             "route::nowhere",
             format!("The route to {to} has neither a gateway nor an interface."),
         )
         .help("Name a gateway, or the interface it is on: `#{ dev: link }`."));
     }
-    if let Some(via) = via
-        && via.is_ipv4() != to.addr().is_ipv4()
-    {
+    let mut gateways = via.into_iter().chain(hops.iter().map(|hop| hop.via));
+    if let Some(via) = gateways.find(|via| via.is_ipv4() != to.addr().is_ipv4()) {
         let family = |v4: bool| if v4 { "IPv4" } else { "IPv6" };
         return Err(OpError::new(
             "route::family",
@@ -227,7 +201,18 @@ fn route(call: &mut Call<'_>) -> OpResult<Value> {
         .arg("via"));
     }
     let dev = dev.map(|dev| dev.place().name);
-    let route = Route { to, via, dev, metric: metric(call)? };
+    let route = Route {
+        to,
+        via,
+        dev,
+        metric: metric(call)?,
+        fate,
+        table: table(call)?,
+        src: call.args.opt("src")?,
+        scope: word(call, "scope", Scope::ALL)?,
+        onlink: call.args.or("onlink", false)?,
+        hops,
+    };
     call.commit(vec![Change::AddRoute(AddRoute { ns: ns.clone(), route })])?;
     Ok(Value::Ns(ns))
 }
@@ -236,112 +221,21 @@ fn del_route(call: &mut Call<'_>) -> OpResult<Value> {
     let here = call.ns()?;
     let metric = metric(call)?;
     let given: Value = call.args.req("to")?;
-    let ours = call.lab.records().rev().find(|record| match &record.change {
-        Change::AddRoute(AddRoute { ns, route }) if *ns == here && (metric.is_none() || route.metric == metric) => {
-            match &given {
-                Value::Subnet(net) => route.to == *net,
-                Value::Addr(ip, _) => route.to == IpNet::from(*ip),
-                _ => route.to.prefix_len() == 0,
-            }
-        }
-        _ => false,
-    });
+    let table = table(call)?;
+    let is_it = |route: &Route| {
+        let is_to = match &given {
+            Value::Subnet(net) => route.to == *net,
+            Value::Addr(ip, _) => route.to == IpNet::from(*ip),
+            _ => route.is_default(),
+        };
+        is_to && route.table == table && (metric.is_none() || route.metric == metric)
+    };
+    let mut here_made = call.lab.records().rev().filter(|record| record.change.ns() == here);
+    let ours = here_made.find(|record| record.change.route().is_some_and(is_it));
     match ours.map(|record| record.n) {
         Some(n) => call.lab.revert(n).map(|()| Value::Ns(here)),
         None => Err(OpError::new("route::not_ours", format!("The recipe added no such route in `{here}`."))
             .help("rhailab removes only the routes it added: `ip route show proto 98` lists them.")
             .arg("to")),
     }
-}
-
-fn attach(call: &mut Call<'_>) -> OpResult<Value> {
-    let ns = call.ns()?;
-    let bridge: LinkHandle = call.args.req("bridge")?;
-    let bridge = bridge.place();
-    let address = if_addr(call)?;
-    let name: IfName = call.args.or("name", IfName::new("eth0")?)?;
-    let port: IfName = match call.args.opt("port")? {
-        Some(port) => port,
-        None => IfName::new(&proposal(&format!("v-{ns}"), 15))?,
-    };
-    let v4 = address.addr().is_ipv4();
-    let nets: Vec<IpNet> =
-        call.lab.addresses(&bridge.ns, &bridge.name)?.into_iter().filter(|net| net.addr().is_ipv4() == v4).collect();
-    let home = nets.iter().find(|net| net.contains(&address.addr()));
-    if !nets.is_empty() && home.is_none() {
-        let known: Vec<String> = nets.iter().map(|net| net.trunc().to_string()).collect();
-        return Err(OpError::new(
-            "addr::outside",
-            format!("The address {address} is in none of the subnets of bridge `{}`.", bridge.name),
-        )
-        .help(format!(
-            "The bridge has {}. Give the bridge an address in the other subnet first, or choose one of these.",
-            known.join(", ")
-        ))
-        .arg("address"));
-    }
-    let veth = NewLink {
-        mtu: mtu_option(call)?,
-        master: Some(bridge.name),
-        up: true,
-        ..NewLink::veth(port, name.clone(), ns.clone())
-    };
-    let mut changes = vec![
-        Change::AddLink(AddLink { ns: bridge.ns, link: veth }),
-        Change::SetLink(SetLink { ns: ns.clone(), link: name.clone(), set: LinkSet::Up(true) }),
-        Change::AddAddr(AddAddr { ns: ns.clone(), link: name.clone(), addr: address }),
-    ];
-    let gateway = call.args.opt("gw")?.or(home.map(IpNet::addr));
-    if let Some(gateway) = gateway
-        && call.args.or("default_route", true)?
-    {
-        let route = Route { to: everything(v4), via: Some(gateway), dev: None, metric: None };
-        changes.push(Change::AddRoute(AddRoute { ns: ns.clone(), route }));
-    }
-    let is_named = call.args.opt::<IfName>("port")?.is_some();
-    let made = call.commit(changes).map_err(|error| match error.0.code {
-        "link::exists" if !is_named => error.help(format!(
-            "To attach a namespace twice, give the second pair names of its own: \
-             `#{{ name: \"eth1\", port: \"{}\" }}`.",
-            proposal(&format!("v1-{ns}"), 15)
-        )),
-        _ => error,
-    })?;
-    Ok(Value::Link(LinkHandle::new(ns, name, made.first().copied())))
-}
-
-fn link(call: &mut Call<'_>) -> OpResult<Value> {
-    let (a, b): (Ns, Ns) = (call.args.req("a")?, call.args.req("b")?);
-    let subnet: IpNet = call.args.req("subnet")?;
-    // A /31 or /127 has two addresses and no network address (RFC 3021, RFC 6164). `hosts` knows it of IPv4;
-    // the first address of a wider IPv6 subnet is its routers' anycast (RFC 4291, 2.6.1).
-    let anycast = usize::from(subnet.addr().is_ipv6() && subnet.prefix_len() < 127);
-    let mut hosts = subnet.hosts().skip(anycast).map(|ip| IpNet::new_assert(ip, subnet.prefix_len()));
-    let (Some(first), Some(second)) = (hosts.next(), hosts.next()) else {
-        return Err(OpError::new(
-            "subnet::small",
-            format!("The subnet {subnet} has no two addresses for the two ends."),
-        )
-        .help("A /30 or /31 of IPv4, or a /64 of IPv6, is enough.")
-        .arg("subnet"));
-    };
-    let named = |option: &str, other: &Ns| -> OpResult<IfName> {
-        match call.args.opt(option)? {
-            Some(name) => Ok(name),
-            None => IfName::new(&proposal(&format!("to-{other}"), 15)),
-        }
-    };
-    let (a_name, b_name) = (named("a_name", &b)?, named("b_name", &a)?);
-    two_names((&a, &a_name), (&b, &b_name), "b")?;
-    let veth = NewLink { mtu: mtu_option(call)?, up: true, ..NewLink::veth(a_name.clone(), b_name.clone(), b.clone()) };
-    let made = call
-        .commit(vec![
-            Change::AddLink(AddLink { ns: a.clone(), link: veth }),
-            Change::SetLink(SetLink { ns: b.clone(), link: b_name.clone(), set: LinkSet::Up(true) }),
-            Change::AddAddr(AddAddr { ns: a.clone(), link: a_name.clone(), addr: first }),
-            Change::AddAddr(AddAddr { ns: b.clone(), link: b_name.clone(), addr: second }),
-        ])?
-        .first()
-        .copied();
-    Ok(Value::Pair(LinkHandle::new(a, a_name, made), LinkHandle::new(b, b_name, made)))
 }

@@ -13,6 +13,7 @@ use crate::lab::{Lab, Record};
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
 use crate::model::family::Family;
+use crate::model::kind::Kind as _;
 use crate::model::names::{ChainName, Ns, proposal};
 use crate::model::route::{AddRoute, Route};
 use crate::model::rules::{EditRules, RuleEdit, Table};
@@ -294,7 +295,7 @@ fn own_route(call: &mut Call<'_>, ns: &Ns, endpoint: Endpoint, backends: &[Socke
     }
     let Some(first) = backends.first() else { return Ok(None) };
     let Some(answer) = call.lab.route_to(ns, first.ip())? else { return Ok(None) };
-    let route = Route { to: IpNet::from(to), via: answer.via, dev: answer.dev, metric: None };
+    let route = Route { to: IpNet::from(to), via: answer.via, dev: answer.dev, ..Route::default() };
     Ok(Some(Change::AddRoute(AddRoute { ns: ns.clone(), route })))
 }
 
@@ -349,10 +350,6 @@ fn del(call: &mut Call<'_>) -> OpResult<Value> {
 fn others_have_its_address(lab: &Lab, vip: &Vip, own: &[u64]) -> bool {
     let ip = vip.endpoint.addr.ip().to_string();
     let sends = |edit: &RuleEdit| matches!(edit, RuleEdit::Append { words, .. } if words.starts_with(&["--destination".into(), ip.clone()]));
-    lab.records().any(|record| match &record.change {
-        Change::EditRules(EditRules { ns, edits, .. }) => {
-            *ns == vip.ns && !own.contains(&record.n) && edits.iter().any(sends)
-        }
-        _ => false,
-    })
+    let others = lab.records().filter(|record| record.change.ns() == vip.ns && !own.contains(&record.n));
+    others.filter_map(|record| record.change.rules()).any(|rules| rules.edits.iter().any(sends))
 }

@@ -7,7 +7,6 @@ use crate::lab::Lab;
 use crate::model::error::OpResult;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::{LinkInfo, Output, ProcState, Snapshot};
-use crate::model::process::Start;
 use crate::model::shell::line;
 use crate::ops::{Process, Value, Vip};
 use crate::script::prompt::Shown;
@@ -240,17 +239,13 @@ fn vip(vip: &Vip) -> Facts {
 }
 
 fn process(lab: &mut Lab, process: &Process) -> OpResult<Facts> {
-    use crate::model::change::Change;
     let state = match lab.process(&process.identity)? {
         ProcState::Running => "running".to_owned(),
         ProcState::Ended(Some(status)) => format!("ended with status {status}"),
         ProcState::Ended(None) => "ended".to_owned(),
     };
-    let command = lab.records().find(|record| record.n == process.change);
-    let command = command.and_then(|record| match &record.change {
-        Change::Start(Start { process, .. }) => Some(line(&process.argv)),
-        _ => None,
-    });
+    let command = lab.record(process.change).and_then(|record| record.change.process());
+    let command = command.map(|started| line(&started.argv));
     let (pid, log) = process.pid_and_log();
     Ok(vec![
         ("process", process.name.clone()),

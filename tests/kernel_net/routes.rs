@@ -2,9 +2,10 @@
 
 use crate::support::{Lab, add_netns, add_route, addr, bridge, ifname, ip, lab, ns, route, sh};
 use nix::errno::Errno;
-use rhailab::kernel::{Kernel, Undone};
+use rhailab::kernel::{Entry, Kernel, Observed, Undone};
+use rhailab::model::change::Identity;
 use rhailab::model::names::Ns;
-use rhailab::model::route::Route;
+use rhailab::model::route::{Fate, Hop, Route, Scope};
 
 /// `br0` with an address of each family, in a namespace without link-local addresses.
 fn place(lab: &mut Lab) -> Ns {
@@ -43,6 +44,43 @@ fn a_route_is_added_read_and_deleted() {
         assert_eq!(shown.lines().count(), 1, "{shown}");
         let refusal = lab.attempt(add_route(&web, wanted.clone())).unwrap_err();
         assert_eq!(refusal.number(), Some(Errno::EEXIST as i32), "{refusal}");
+        lab.undo_twice(at);
+        assert_eq!(routes(&mut lab, &web), before, "{wanted:?}");
+    }
+}
+
+#[test]
+fn tables_fates_and_several_next_hops_are_read_back_and_deleted() {
+    let Some(mut lab) = lab() else { return };
+    let web = place(&mut lab);
+    let before = routes(&mut lab, &web);
+    let hops = |all: &[&str]| -> Vec<Hop> { all.iter().map(|text| text.parse().unwrap()).collect() };
+    let base = |to: &str| route(to, None, None);
+    let cases = [
+        (Route { table: Some(100), ..route("10.9.0.0/16", Some("10.0.0.1"), None) }, "table 100", "via 10.0.0.1"),
+        (Route { table: Some(1000), ..route("2001:db8::/32", Some("fd00::1"), None) }, "table 1000", "via fd00::1"),
+        (Route { fate: Some(Fate::Blackhole), ..base("10.9.0.0/16") }, "", "blackhole 10.9.0.0/16"),
+        (Route { fate: Some(Fate::Unreachable), ..base("2001:db8::/32") }, "", "unreachable 2001:db8::/32"),
+        (
+            Route { fate: Some(Fate::Prohibit), table: Some(7), ..base("10.9.0.0/16") },
+            "table 7",
+            "prohibit 10.9.0.0/16",
+        ),
+        (Route { onlink: true, ..route("10.9.0.0/16", Some("10.77.0.1"), Some("br0")) }, "", "10.77.0.1 dev br0"),
+        (Route { src: Some(ip("10.0.0.2")), ..route("10.9.0.0/16", Some("10.0.0.1"), None) }, "", "src 10.0.0.2"),
+        (Route { scope: Some(Scope::Host), ..route("10.9.0.9/32", None, Some("br0")) }, "", "scope host"),
+        (Route { hops: hops(&["10.0.0.4", "10.0.0.3 weight 2"]), ..base("10.9.0.0/16") }, "", "weight 2"),
+        (Route { hops: hops(&["fd00::4", "via fd00::3 dev br0 weight 3"]), ..base("2001:db8::/32") }, "", "weight 3"),
+    ];
+    for (wanted, table, text) in cases {
+        let change = add_route(&web, wanted.clone());
+        let at = lab.make(change.clone());
+        // A family has a table only once it has a route in it.
+        let of = |family: &str| format!("ip -n web {family} route show {table} proto 98 2>/dev/null || true");
+        let shown = sh(&format!("{}; {}", of("-4"), of("-6")));
+        assert!(shown.contains(text), "{wanted:?}: {shown}");
+        let observed = lab.kernel.read(&[Entry { n: 1, change: &change, identity: &Identity::Spec }]);
+        assert!(matches!(&observed[0], Ok(all) if matches!(all[..], [Observed::Is(_)])), "{wanted:?}: {observed:?}");
         lab.undo_twice(at);
         assert_eq!(routes(&mut lab, &web), before, "{wanted:?}");
     }

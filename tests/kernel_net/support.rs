@@ -194,7 +194,7 @@ pub fn addr(ns: &Ns, link: &str, addr: &str) -> Change {
 }
 
 pub fn route(to: &str, via: Option<&str>, dev: Option<&str>) -> Route {
-    Route { to: net(to), via: via.map(ip), dev: dev.map(ifname), metric: None }
+    Route { to: net(to), via: via.map(ip), dev: dev.map(ifname), ..Route::default() }
 }
 
 pub fn add_route(ns: &Ns, route: Route) -> Change {

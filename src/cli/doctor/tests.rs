@@ -63,7 +63,12 @@ fn link(name: &str) -> IfName {
 }
 
 fn route(to: &str, via: Option<&str>, dev: &str) -> Route {
-    Route { to: to.parse().unwrap(), via: via.map(|via| via.parse().unwrap()), dev: Some(link(dev)), metric: None }
+    Route {
+        to: to.parse().unwrap(),
+        via: via.map(|via| via.parse().unwrap()),
+        dev: Some(link(dev)),
+        ..Route::default()
+    }
 }
 
 fn words(text: &str) -> Vec<String> {

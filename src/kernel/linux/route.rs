@@ -1,4 +1,4 @@
-//! Routes of the main table.
+//! Routes.
 
 use crate::kernel::linux::LinuxKernel;
 use crate::kernel::linux::link::ioctl;
@@ -10,20 +10,18 @@ use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
 use crate::model::change::Identity;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::RouteAnswer;
-use crate::model::route::{AddRoute, ROUTE_PROTOCOL, Route};
+use crate::model::route::{AddRoute, Fate, Hop, IPV6_METRIC, ROUTE_PROTOCOL, Route, Scope};
 use crate::model::terrain::{Ask, Way};
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use nix::errno::Errno;
 use rtnetlink::RouteMessageBuilder;
 use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType, RouteVia,
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteNextHop, RouteProtocol, RouteScope, RouteType,
+    RouteVia,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// What the kernel gives an IPv6 route that is added without a metric (`IP6_RT_PRIO_USER` of `linux/ipv6_route.h`).
-const IPV6_METRIC: u32 = 1024;
 
 /// Adds a route that is not there yet.
 pub fn apply(spaces: &Spaces, ns: &Ns, route: &Route) -> Done<()> {
@@ -40,17 +38,10 @@ pub fn undo(route: &Route) -> Done<Undone> {
         Err(refusal) if refusal.is(Errno::ENODEV) => return Ok(Undone::AlreadyGone),
         request => request?,
     };
-    // A deletion without an interface or an IPv4 metric takes a route with any.
-    let spec = |message: &RouteMessage| {
-        let Parts { to, via, dev, metric, .. } = parts(message);
-        let length = message.header.destination_prefix_length;
-        // What is 0 is not always told.
-        let (to, metric) = (to.filter(|to| !to.is_unspecified()), metric.filter(|metric| *metric != 0));
-        (length, to, via, metric, dev.filter(|_| route.dev.is_some()))
-    };
-    let ours = spec(&request);
+    let ours = parts(&request);
     let present = dump(&mut socket, family(route.to.addr()), RouteProtocol::Other(ROUTE_PROTOCOL))?;
-    if !present.iter().any(|there| spec(there) == ours) {
+    // A deletion without an interface or an IPv4 metric takes a route with any.
+    if !present.iter().any(|there| parts(there).is(&ours, route.dev.is_some())) {
         return Ok(Undone::AlreadyGone);
     }
     match socket.act(RouteNetlinkMessage::DelRoute(request), 0) {
@@ -88,14 +79,14 @@ pub fn way(socket: &mut Socket, ask: &Ask) -> Done<Way> {
     Ok(Way { local: answer.header.kind == RouteType::Local, dev, via, src })
 }
 
-/// All routes of the main table in the socket's namespace.
+/// All routes in the socket's namespace.
 pub fn list_all(socket: &mut Socket) -> Done<Vec<Route>> {
     let mut routes = list(socket, AddressFamily::Inet, RouteProtocol::Unspec)?;
     routes.extend(list(socket, AddressFamily::Inet6, RouteProtocol::Unspec)?);
     Ok(routes)
 }
 
-/// The routes of the main table in the socket's namespace that bear our number.
+/// The routes in the socket's namespace that bear our number.
 pub fn list_ours(socket: &mut Socket) -> Done<Vec<Route>> {
     let mut routes = list(socket, AddressFamily::Inet, RouteProtocol::Other(ROUTE_PROTOCOL))?;
     routes.extend(list(socket, AddressFamily::Inet6, RouteProtocol::Other(ROUTE_PROTOCOL))?);
@@ -123,7 +114,7 @@ pub fn destinations(socket: &mut Socket) -> Done<Vec<IpNet>> {
     Ok(all)
 }
 
-/// The routes of the main table with this protocol number, or with any.
+/// The routes with this protocol number, or with any.
 fn list(socket: &mut Socket, family: AddressFamily, protocol: RouteProtocol) -> Done<Vec<Route>> {
     let messages = dump(socket, family, protocol)?;
     messages.iter().filter_map(|message| seen(socket, message).transpose()).collect()
@@ -139,8 +130,21 @@ fn dump(socket: &mut Socket, family: AddressFamily, protocol: RouteProtocol) -> 
         RouteNetlinkMessage::NewRoute(message) => Some(message),
         _ => None,
     });
-    let main = u32::from(RouteHeader::RT_TABLE_MAIN);
-    Ok(routes.filter(|route| route.header.kind == RouteType::Unicast && parts(route).table == main).collect())
+    Ok(routes.filter(|route| parts(route).table != LOCAL && (is_forwarding(route) || fate(route).is_some())).collect())
+}
+
+fn is_forwarding(route: &RouteMessage) -> bool {
+    route.header.kind == RouteType::Unicast
+}
+
+/// What a route does with packets that it does not forward.
+fn fate(route: &RouteMessage) -> Option<Fate> {
+    match route.header.kind {
+        RouteType::BlackHole => Some(Fate::Blackhole),
+        RouteType::Unreachable => Some(Fate::Unreachable),
+        RouteType::Prohibit => Some(Fate::Prohibit),
+        _ => None,
+    }
 }
 
 fn message(socket: &Socket, route: &Route) -> Done<RouteMessage> {
@@ -149,11 +153,36 @@ fn message(socket: &Socket, route: &Route) -> Done<RouteMessage> {
         .destination_prefix(route.to.trunc().addr(), route.to.prefix_len())
         .map_err(|e| unfit(e.to_string()))?
         .protocol(RouteProtocol::Other(ROUTE_PROTOCOL));
-    builder = match route.via {
-        Some(via) => builder.gateway(via).map_err(|e| unfit(e.to_string()))?,
+    let has_hop = route.via.is_some() || !route.hops.is_empty() || route.fate.is_some();
+    if let Some(via) = route.via {
+        builder = builder.gateway(via).map_err(|e| unfit(e.to_string()))?;
+    }
+    builder = match route.scope {
+        Some(Scope::Global) => builder.scope(RouteScope::Universe),
+        Some(Scope::Host) => builder.scope(RouteScope::Host),
         // What has no next hop is on the link.
-        None => builder.scope(RouteScope::Link),
+        None if has_hop => builder,
+        Some(Scope::Link) | None => builder.scope(RouteScope::Link),
     };
+    if let Some(fate) = route.fate {
+        builder = builder.kind(match fate {
+            Fate::Blackhole => RouteType::BlackHole,
+            Fate::Unreachable => RouteType::Unreachable,
+            Fate::Prohibit => RouteType::Prohibit,
+        });
+    }
+    if let Some(table) = route.table {
+        builder = builder.table_id(table);
+    }
+    if let Some(src) = route.src {
+        builder = builder.pref_source(src).map_err(|e| unfit(e.to_string()))?;
+    }
+    if route.onlink {
+        builder = builder.onlink();
+    }
+    if !route.hops.is_empty() {
+        builder = builder.multipath(route.hops.iter().map(|hop| next_hop(socket, hop)).collect::<Done<_>>()?);
+    }
     if let Some(dev) = &route.dev {
         builder = builder.output_interface(ioctl::index(socket, dev)?);
     }
@@ -165,6 +194,17 @@ fn message(socket: &Socket, route: &Route) -> Done<RouteMessage> {
     Ok(builder.build())
 }
 
+fn next_hop(socket: &Socket, hop: &Hop) -> Done<RouteNextHop> {
+    let mut next = RouteNextHop::default();
+    next.attributes.push(RouteAttribute::Gateway(hop.via.into()));
+    // `rtnh_hops` is the weight less one (linux/rtnetlink.h).
+    next.hops = u8::try_from(hop.weight.saturating_sub(1)).unwrap_or(u8::MAX);
+    if let Some(dev) = &hop.dev {
+        next.interface_index = ioctl::index(socket, dev)?;
+    }
+    Ok(next)
+}
+
 #[derive(Default)]
 struct Parts {
     to: Option<IpAddr>,
@@ -172,10 +212,43 @@ struct Parts {
     dev: Option<u32>,
     metric: Option<u32>,
     table: u32,
+    length: u8,
+    fate: Option<Fate>,
+    src: Option<IpAddr>,
+    /// The next hops, if there are several.
+    hops: Vec<NextHop>,
+}
+
+/// The address of a next hop, its interface's index, and its weight less one.
+type NextHop = (Option<IpAddr>, u32, u8);
+
+impl Parts {
+    /// Whether it is the route that was asked for, by the interface, too, if one was named.
+    fn is(&self, asked: &Parts, by_dev: bool) -> bool {
+        // What is 0 is not always told.
+        let known = |ip: Option<IpAddr>| ip.filter(|ip| !ip.is_unspecified());
+        let metric = |parts: &Parts| parts.metric.filter(|metric| *metric != 0);
+        let is_hop = |(there, asked): (&NextHop, &NextHop)| {
+            (there.0, there.2) == (asked.0, asked.2) && (asked.1 == 0 || asked.1 == there.1)
+        };
+        let key = |parts: &Parts| (known(parts.to), parts.length, metric(parts), parts.table);
+        key(self) == key(asked)
+            && (self.via, self.fate) == (asked.via, asked.fate)
+            && (!by_dev || self.dev == asked.dev)
+            // The kernel chooses one where none was asked for.
+            && (asked.src.is_none() || self.src == asked.src)
+            && self.hops.len() == asked.hops.len()
+            && self.hops.iter().zip(&asked.hops).all(is_hop)
+    }
 }
 
 fn parts(message: &RouteMessage) -> Parts {
-    let mut parts = Parts { table: u32::from(message.header.table), ..Parts::default() };
+    let mut parts = Parts {
+        table: u32::from(message.header.table),
+        length: message.header.destination_prefix_length,
+        fate: fate(message),
+        ..Parts::default()
+    };
     for attribute in &message.attributes {
         match attribute {
             RouteAttribute::Destination(addr) => parts.to = ip(addr),
@@ -185,19 +258,40 @@ fn parts(message: &RouteMessage) -> Parts {
             RouteAttribute::Oif(index) => parts.dev = Some(*index),
             RouteAttribute::Priority(metric) => parts.metric = Some(*metric),
             RouteAttribute::Table(table) => parts.table = *table,
+            RouteAttribute::PrefSource(addr) => parts.src = ip(addr),
+            RouteAttribute::MultiPath(hops) => parts.hops = hops.iter().map(hop).collect(),
             _ => {}
         }
     }
     parts
 }
 
+fn hop(next: &RouteNextHop) -> NextHop {
+    let via = next.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Gateway(addr) => ip(addr),
+        RouteAttribute::Via(RouteVia::Inet(addr)) => Some(IpAddr::V4(*addr)),
+        RouteAttribute::Via(RouteVia::Inet6(addr)) => Some(IpAddr::V6(*addr)),
+        _ => None,
+    });
+    (via, next.interface_index, next.hops)
+}
+
 fn seen(socket: &Socket, message: &RouteMessage) -> Done<Option<Route>> {
-    let Parts { to, via, dev, metric, .. } = parts(message);
+    let Parts { to, via, dev, metric, table, hops, .. } = parts(message);
     let is_v4 = message.header.address_family == AddressFamily::Inet;
     let any = if is_v4 { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     let Ok(to) = IpNet::new(to.unwrap_or(any), message.header.destination_prefix_length) else { return Ok(None) };
     let metric = metric.filter(|metric| is_v4 || *metric != IPV6_METRIC);
-    Ok(Some(Route { to, via, dev: device(socket, dev)?, metric }))
+    let hop = |(via, index, weight): &NextHop| {
+        let dev = device(socket, Some(*index))?;
+        Ok(via.map(|via| Hop { via, dev, weight: u16::from(*weight) + 1 }))
+    };
+    let hops = hops.iter().filter_map(|next| hop(next).transpose()).collect::<Done<_>>()?;
+    let table = Some(table).filter(|table| *table != u32::from(RouteHeader::RT_TABLE_MAIN));
+    // Packets that are not forwarded leave by no interface, though IPv6 names `lo`.
+    let fate = fate(message);
+    let dev = if fate.is_some() { None } else { device(socket, dev)? };
+    Ok(Some(Route { to, via, dev, metric, fate, table, hops, ..Route::default() }))
 }
 
 /// The name of an interface, if it is one that a recipe can use.
@@ -235,7 +329,13 @@ impl Real for AddRoute {
         let wanted = &self.route;
         let routes = &view.network(&self.ns)?.routes;
         let is_it = |route: &&Route| {
-            route.key() == wanted.key() && route.via == wanted.via && (wanted.dev.is_none() || route.dev == wanted.dev)
+            let dev = wanted.dev.is_none() || route.dev == wanted.dev;
+            let same = |(there, wanted): (&Hop, &Hop)| {
+                (there.via, there.weight) == (wanted.via, wanted.weight)
+                    && (wanted.dev.is_none() || there.dev == wanted.dev)
+            };
+            let hops = route.hops.len() == wanted.hops.len() && route.hops.iter().zip(&wanted.hops).all(same);
+            route.key() == wanted.key() && route.via == wanted.via && route.fate == wanted.fate && dev && hops
         };
         let found = routes.iter().any(|route| is_it(&route));
         Ok(vec![if found { Observed::Is(wanted.path()) } else { Observed::Gone }])

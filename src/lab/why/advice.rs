@@ -13,8 +13,9 @@ use crate::lab::Record;
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
 use crate::model::error::Site;
+use crate::model::kind::Kind;
 use crate::model::names::{IfName, Ns};
-use crate::model::route::AddRoute;
+use crate::model::route::{AddRoute, Route};
 use crate::model::subject::{MTU, Subject};
 use crate::model::sysctl::SetSysctl;
 use crate::model::terrain::{Ask, Carried, Way, Wire};
@@ -109,14 +110,12 @@ impl Walk<'_> {
 
     /// A route that the recipe made there by an interface or a router beyond it.
     fn route_by(&self, ns: &Ns, to: IpAddr, own: &Wire) -> Option<Site> {
-        maker(self.made, |change| match change {
-            Change::AddRoute(AddRoute { ns: there, route }) => {
-                let by_name = route.dev.as_ref().is_some_and(|dev| dev.as_str() == own.name);
-                let by_router = route.via.is_some_and(|via| own.addrs.iter().any(|net| net.contains(&via)));
-                there == ns && route.to.contains(&to) && (by_name || by_router)
-            }
-            _ => false,
-        })
+        let leads = |route: &Route| {
+            let by_name = route.dev.as_ref().is_some_and(|dev| dev.as_str() == own.name);
+            let by_router = route.via.is_some_and(|via| own.addrs.iter().any(|net| net.contains(&via)));
+            route.to.contains(&to) && (by_name || by_router)
+        };
+        maker(self.made, |change| change.ns() == *ns && change.route().is_some_and(leads))
     }
 
     /// A router on one of these links that knows a way, and what to send to it.
@@ -275,14 +274,13 @@ impl Walk<'_> {
 
     /// The recipe line that made a route: itself, or the address whose subnet it leads to.
     pub(super) fn site_of_route(&self, ns: &Ns, to: IpAddr, way: &Way, dev: Option<&str>) -> Option<Site> {
-        maker(self.made, |change| match (change, way.via) {
-            (Change::AddRoute(AddRoute { ns: there, route }), Some(via)) => {
-                there == ns && route.via == Some(via) && route.to.contains(&to)
-            }
-            (Change::AddAddr(AddAddr { ns: there, link, addr }), None) => {
-                there == ns && addr.contains(&to) && (way.local || dev == Some(link.as_str()))
-            }
-            _ => false,
+        let is_route = |route: &Route| way.via.is_some() && route.via == way.via && route.to.contains(&to);
+        let is_address = |added: &AddAddr| {
+            way.via.is_none() && added.addr.contains(&to) && (way.local || dev == Some(added.link.as_str()))
+        };
+        maker(self.made, |change| {
+            let added = if let Change::AddAddr(added) = change { Some(added) } else { None };
+            change.ns() == *ns && (change.route().is_some_and(is_route) || added.is_some_and(is_address))
         })
     }
 }

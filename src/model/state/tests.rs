@@ -63,7 +63,7 @@ fn a_change_is_told_in_the_names_of_now_and_undone_renames_are_forgotten() {
 #[test]
 fn what_depends_on_something_goes_with_it() {
     let netns = Change::AddNetns(AddNetns { name: NsName::new("web").unwrap(), sysctls: [].into() });
-    let route = Route { to: "10.9.0.0/24".parse().unwrap(), via: None, dev: Some(name("eth0")), metric: None };
+    let route = Route { to: "10.9.0.0/24".parse().unwrap(), via: None, dev: Some(name("eth0")), ..Route::default() };
     let changes = [
         netns,
         pair(),
@@ -94,8 +94,9 @@ fn what_was_said_last_counts_and_what_was_before_comes_back() {
 
 #[test]
 fn routes_fall_with_their_interface_and_with_the_way_to_their_gateway() {
-    let via = |to: &str, via: &str| Route { to: to.parse().unwrap(), via: via.parse().ok(), dev: None, metric: None };
-    let dev = Route { to: "10.8.0.0/24".parse().unwrap(), via: None, dev: Some(name("v-web")), metric: None };
+    let via =
+        |to: &str, via: &str| Route { to: to.parse().unwrap(), via: via.parse().ok(), dev: None, ..Route::default() };
+    let dev = Route { to: "10.8.0.0/24".parse().unwrap(), via: None, dev: Some(name("v-web")), ..Route::default() };
     let changes = [
         pair(),
         set(&Ns::Host, "v-web", LinkSet::Up(true)),

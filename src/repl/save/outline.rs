@@ -30,11 +30,13 @@ pub fn outline(made: &Made) -> Option<BTreeSet<String>> {
             started.push(&record.change);
         }
         // Addresses that were chosen, not those that are random.
-        let chosen = match &record.change {
-            Change::AddLink(new) => new.link.mac.map(|mac| ((&new.ns, &new.link.name), mac)),
-            Change::SetLink(SetLink { ns, link, set: LinkSet::Mac(mac) }) => Some(((ns, link), *mac)),
-            _ => None,
-        };
+        let mut chosen = None;
+        if let Change::AddLink(new) = &record.change {
+            chosen = new.link.mac.map(|mac| ((&new.ns, &new.link.name), mac));
+        }
+        if let Change::SetLink(SetLink { ns, link, set: LinkSet::Mac(mac) }) = &record.change {
+            chosen = Some(((ns, link), *mac));
+        }
         if let Some(((ns, link), mac)) = chosen.filter(|_| made.state().is_current(record.n, place_of_mac(record))) {
             let (ns, link) = made.state().now(record.n, &(ns.clone(), link.clone()));
             lines.insert(format!("{ns}: {link} has the address {mac}"));
@@ -51,10 +53,7 @@ fn place_of_mac(record: &Record) -> usize {
 
 /// Whether two processes are started in one way; their names do not count, as most are numbered.
 fn is_same_start(one: &Change, other: &Change) -> bool {
-    match (one, other) {
-        (Change::Start(Start { ns: here, process: one }), Change::Start(Start { ns: there, process: other })) => {
-            here == there && (&one.argv, &one.env, &one.cwd) == (&other.argv, &other.env, &other.cwd)
-        }
-        _ => false,
-    }
+    let both = one.process().zip(other.process());
+    one.ns() == other.ns()
+        && both.is_some_and(|(one, other)| (&one.argv, &one.env, &one.cwd) == (&other.argv, &other.env, &other.cwd))
 }
