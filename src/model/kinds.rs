@@ -9,7 +9,10 @@ use crate::model::process::Start;
 use crate::model::route::AddRoute;
 use crate::model::rules::EditRules;
 use crate::model::sysctl::SetSysctl;
+use ip_rule::AddIpRule;
 use serde::{Deserialize, Serialize};
+
+pub mod ip_rule;
 
 /// One change. A closed set of kinds, each of which has a file of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,11 +20,13 @@ use serde::{Deserialize, Serialize};
 pub enum Change {
     /// Give an interface an address (ip-address(8)).
     AddAddr(AddAddr),
+    /// Add a rule of policy routing (ip-rule(8)).
+    AddIpRule(AddIpRule),
     /// Make an interface (ip-link(8)).
     AddLink(AddLink),
     /// Make a named network namespace, with `lo` up and these sysctls written (ip-netns(8)).
     AddNetns(AddNetns),
-    /// Add a route to the main table (ip-route(8)).
+    /// Add a route (ip-route(8)).
     AddRoute(AddRoute),
     /// Edit one iptables table in one atomic commit (iptables-restore(8)).
     EditRules(EditRules),
@@ -40,6 +45,7 @@ macro_rules! each_kind {
     ($change:expr, $kind:ident => $body:expr) => {
         match $change {
             $crate::model::change::Change::AddAddr($kind) => $body,
+            $crate::model::change::Change::AddIpRule($kind) => $body,
             $crate::model::change::Change::AddLink($kind) => $body,
             $crate::model::change::Change::AddNetns($kind) => $body,
             $crate::model::change::Change::AddRoute($kind) => $body,

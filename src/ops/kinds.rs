@@ -3,5 +3,7 @@
 
 use super::FnDef;
 
+mod ip_rule;
+
 /// All of them, each with its title.
-pub const FAMILIES: &[(&str, &[FnDef])] = &[];
+pub const FAMILIES: &[(&str, &[FnDef])] = &[(ip_rule::TITLE, ip_rule::DEFS)];

@@ -7,6 +7,7 @@ mod addrs;
 mod counts;
 mod delete;
 mod files;
+mod ip_rules;
 mod links;
 mod netns;
 mod routes;
