@@ -34,8 +34,21 @@ pub struct LinkDef {
     pub module: &'static str,
     /// Its own attributes.
     pub attrs: &'static [AttrDef],
+    /// How `ip link add` names the device that it is stacked on.
+    pub lower: Lower,
     /// What it needs besides a name to be tried out.
     pub example: fn(NewLink) -> NewLink,
+}
+
+/// How `ip link add` and the kernel name the device that an interface is stacked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lower {
+    /// It has none.
+    None,
+    /// As every kind can: `link NAME` before the type (`IFLA_LINK`).
+    Link,
+    /// By an attribute of the kind: `dev NAME` behind the type.
+    Dev,
 }
 
 /// An attribute of a kind of interface. `ip link add` has it as `WORD VALUE`; the language as an option.
@@ -315,7 +328,8 @@ impl Kind for AddLink {
         let AddLink { ns, link } = self;
         let name = &link.name;
         let mut words = format!("ip link add dev {name}");
-        if let Some(lower) = &link.lower {
+        let lower_as = |how| link.lower.as_ref().filter(|_| link.kind.lower == how);
+        if let Some(lower) = lower_as(Lower::Link) {
             words.push_str(&format!(" link {lower}"));
         }
         if let Some(mac) = link.mac {
@@ -336,6 +350,9 @@ impl Kind for AddLink {
                 Ns::Named(name) if there != ns => words.push_str(&format!(" netns {name}")),
                 Ns::Host | Ns::Named(_) => {}
             }
+        }
+        if let Some(lower) = lower_as(Lower::Dev) {
+            words.push_str(&format!(" dev {lower}"));
         }
         for attr in link.kind.attrs {
             let said = link.attrs.get(attr.name).map(attr.words).filter(|words| !words.is_empty());

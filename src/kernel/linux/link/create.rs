@@ -11,7 +11,7 @@ use crate::kernel::linux::{LinuxKernel, unprepared};
 use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
 use crate::model::change::Identity;
 use crate::model::kind::Kind;
-use crate::model::link::{AddLink, NewLink};
+use crate::model::link::{AddLink, Lower, NewLink};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
@@ -20,8 +20,9 @@ use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute}
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 use std::os::fd::AsRawFd;
 
-/// What encodes the attributes of a kind as the kernel takes them (`IFLA_INFO_DATA`).
-pub(super) type Encode = fn(&NewLink) -> Done<InfoData>;
+/// What encodes the attributes of a kind as the kernel takes them (`IFLA_INFO_DATA`), with the index of the device that it
+/// is stacked on.
+pub(super) type Encode = fn(&NewLink, Option<u32>) -> Done<InfoData>;
 
 type Builder = LinkMessageBuilder<LinkUnspec>;
 
@@ -58,15 +59,16 @@ pub fn apply(spaces: &Spaces, ns: &Ns, new: &NewLink, identity: &Identity) -> Do
     } else {
         near
     };
-    if let Some((_, encode)) = encoders::ALL.iter().find(|(name, _)| *name == new.kind.name) {
-        builder = builder.set_info_data(encode(new)?);
-    }
     if new.up {
         builder = builder.up();
     }
     spaces.talk(ns, |socket| {
-        if let Some(lower) = &new.lower {
-            builder = builder.link(ioctl::index(socket, lower)?);
+        let lower = new.lower.as_ref().map(|lower| ioctl::index(socket, lower)).transpose()?;
+        if let Some(index) = lower.filter(|_| new.kind.lower == Lower::Link) {
+            builder = builder.link(index);
+        }
+        if let Some((_, encode)) = encoders::ALL.iter().find(|(name, _)| *name == new.kind.name) {
+            builder = builder.set_info_data(encode(new, lower)?);
         }
         if let Some(master) = &new.master {
             builder = builder.controller(ioctl::index(socket, master)?);

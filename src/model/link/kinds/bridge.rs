@@ -1,6 +1,6 @@
 //! Ethernet bridges, with the spanning tree protocol off unless `stp`.
 
-use crate::model::link::{Attr, AttrDef, LinkDef};
+use crate::model::link::{Attr, AttrDef, LinkDef, Lower};
 
 pub const DEF: LinkDef = LinkDef {
     name: "bridge",
@@ -11,5 +11,6 @@ pub const DEF: LinkDef = LinkDef {
         about: "the spanning tree protocol",
         words: |value| if *value == Attr::Bool(true) { "stp_state 1".to_owned() } else { String::new() },
     }],
+    lower: Lower::None,
     example: |link| link,
 };

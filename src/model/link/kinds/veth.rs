@@ -1,6 +1,6 @@
 //! Virtual Ethernet pairs (veth(4)).
 
-use crate::model::link::{LinkDef, NewLink, Peer};
+use crate::model::link::{LinkDef, Lower, NewLink, Peer};
 use crate::model::names::{IfName, Ns};
 
 pub const DEF: LinkDef = LinkDef {
@@ -8,6 +8,7 @@ pub const DEF: LinkDef = LinkDef {
     plural: "veth pairs",
     module: "veth",
     attrs: &[],
+    lower: Lower::None,
     example: |link| match IfName::new("try1") {
         Ok(name) => NewLink { peer: Some(Peer { name, ns: Ns::Host }), ..link },
         Err(_) => link,

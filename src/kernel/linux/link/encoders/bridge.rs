@@ -6,7 +6,7 @@ use rtnetlink::packet_route::link::{BridgeStpState, InfoBridge, InfoData};
 
 /// With the spanning tree protocol off, unless it is asked for.
 #[expect(clippy::unnecessary_wraps, reason = "other kinds have values that may not fit")]
-pub(super) fn encode(new: &NewLink) -> Done<InfoData> {
+pub(super) fn encode(new: &NewLink, _lower: Option<u32>) -> Done<InfoData> {
     let state = if new.is("stp") { BridgeStpState::KernelStp } else { BridgeStpState::Disabled };
     Ok(InfoData::Bridge(vec![InfoBridge::StpState(state)]))
 }
