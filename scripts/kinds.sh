@@ -100,7 +100,7 @@ modules() {
     echo
     echo 'use super::LinkDef;'
     echo
-    modules src/model/link/kinds 'pub(super) mod'
+    modules src/model/link/kinds 'pub mod'
     echo
     echo '/// All of them.'
     echo 'pub const ALL: &[&LinkDef] = &['

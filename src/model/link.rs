@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-mod kinds;
+pub mod kinds;
 
 /// The kinds of interface that can be made.
 pub const KINDS: &[&LinkDef] = kinds::ALL;

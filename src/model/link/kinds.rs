@@ -2,8 +2,8 @@
 
 use super::LinkDef;
 
-pub(super) mod bridge;
-pub(super) mod veth;
+pub mod bridge;
+pub mod veth;
 
 /// All of them.
 pub const ALL: &[&LinkDef] = &[&bridge::DEF, &veth::DEF];

@@ -100,7 +100,7 @@ struct Spec {
 
 fn spec(message: &RuleMessage) -> Spec {
     let mut spec = Spec { table: u32::from(message.header.table), ..Spec::default() };
-    let (mut mark, mut mask) = (None, u32::MAX);
+    let (mut mark, mut bits) = (None, u32::MAX);
     for attribute in &message.attributes {
         match attribute {
             RuleAttribute::Source(ip) => spec.from = IpNet::new(*ip, message.header.src_len).ok(),
@@ -108,13 +108,13 @@ fn spec(message: &RuleMessage) -> Spec {
             RuleAttribute::Iifname(name) => spec.links[0] = Some(name.clone()),
             RuleAttribute::Oifname(name) => spec.links[1] = Some(name.clone()),
             RuleAttribute::FwMark(number) => mark = Some(*number),
-            RuleAttribute::FwMask(bits) => mask = *bits,
+            RuleAttribute::FwMask(mask) => bits = *mask,
             RuleAttribute::Table(table) => spec.table = *table,
             RuleAttribute::Priority(priority) => spec.priority = *priority,
             RuleAttribute::Protocol(protocol) => spec.protocol = Some(u8::from(*protocol)),
             _ => {}
         }
     }
-    spec.mark = mark.filter(|mark| *mark != 0 || mask != u32::MAX).map(|mark| (mark, mask));
+    spec.mark = mark.filter(|mark| *mark != 0 || bits != u32::MAX).map(|mark| (mark, bits));
     spec
 }

@@ -2,6 +2,7 @@
 
 use crate::model::link::{Attr, AttrDef, LinkDef, Lower};
 
+/// The kind.
 pub const DEF: LinkDef = LinkDef {
     name: "bridge",
     plural: "bridges",

@@ -3,6 +3,7 @@
 use crate::model::link::{LinkDef, Lower, NewLink, Peer};
 use crate::model::names::{IfName, Ns};
 
+/// The kind.
 pub const DEF: LinkDef = LinkDef {
     name: "veth",
     plural: "veth pairs",
