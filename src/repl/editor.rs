@@ -9,6 +9,7 @@ use crate::script::complete::{CandidateKind, complete};
 use crate::script::describe::signatures;
 use crate::script::page::{Live, Page};
 use crate::script::prompt::Prompt;
+use crate::script::scan::{Kind, scan};
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
@@ -84,7 +85,7 @@ impl Editor {
         }
         match self.inner.readline(prompt) {
             Ok(text) => {
-                if !text.trim().is_empty() {
+                if !text.trim().is_empty() && !may_tell_secret(&text) {
                     self.inner.add_history_entry(text.as_str()).map_err(|error| refused(&error))?;
                 }
                 Ok(Read::Entry(text))
@@ -255,6 +256,13 @@ impl Hinter for Help {
         // In one line with what is written, or it would be in the way.
         Some(format!("   {}{more}", form.label))
     }
+}
+
+/// Whether a secret may be written out in an entry, so that it must not be in the file.
+fn may_tell_secret(entry: &str) -> bool {
+    let tokens = scan(entry).tokens;
+    let has = |name: &str| tokens.iter().any(|token| token.kind == Kind::Name && token.text(entry) == name);
+    has("secret") && has("text")
 }
 
 impl Highlighter for Help {
