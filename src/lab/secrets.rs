@@ -62,3 +62,67 @@ fn unknown(secret: &Secret) -> OpError {
     };
     OpError::new("secret::unknown", message).help(format!("Enter `{again};`, then try again."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::fake::FakeKernel;
+    use crate::lab::{Lab, Record};
+    use crate::model::error::Site;
+    use crate::model::names::{LabName, Ns};
+    use crate::model::process::{NewProcess, Start};
+    use crate::model::secret::Text;
+
+    fn lab() -> Lab {
+        Lab::new(LabName::new("t").unwrap(), Box::new(FakeKernel::judged()), None)
+    }
+
+    fn site() -> Site {
+        Site { source: "t".into(), line: 1, col: 1 }
+    }
+
+    fn token(value: &str) -> Secret {
+        Secret::new("token", Source::Env("TOKEN".into())).unwrap().with(value.into())
+    }
+
+    fn start(secret: &Secret) -> Change {
+        let env = vec![("API".into(), Text::Secret(secret.clone()))];
+        let process = NewProcess { name: "p".into(), argv: vec!["true".into()], env, cwd: None };
+        Change::Start(Start { ns: Ns::Host, process })
+    }
+
+    #[test]
+    fn what_an_earlier_process_made_with_a_secret_is_made_again_once_it_is_read_again() {
+        let mut lab = lab();
+        lab.keep_secret(&token("s3cret")).unwrap();
+        lab.commit(&site(), vec![start(&token("s3cret"))]).unwrap();
+        let json = serde_json::to_string(&lab.record(1).unwrap().change).unwrap();
+        assert!(!json.contains("s3cret"), "{json}");
+        let record = Record { change: serde_json::from_str(&json).unwrap(), ..lab.record(1).unwrap().clone() };
+
+        let mut later = self::lab();
+        let lost = later.remake(std::slice::from_ref(&record));
+        let error = &lost.first().unwrap().error;
+        assert_eq!(error.0.code, "secret::unknown");
+        assert_eq!(error.0.help.as_deref(), Some("Enter `secret(\"token\");`, then try again."));
+        assert!(later.record(1).is_none());
+
+        later.keep_secret(&token("s3cret")).unwrap();
+        assert!(later.remake(&[record]).is_empty());
+        let made = &later.record(1).unwrap().change;
+        assert_eq!(made.secrets().first().and_then(|secret| secret.reveal()), Some("s3cret"));
+    }
+
+    #[test]
+    fn one_name_stands_for_one_secret_in_what_stands() {
+        let mut lab = lab();
+        let other = Secret::new("token", Source::Text).unwrap().with("other".into());
+        lab.keep_secret(&token("s3cret")).unwrap();
+        lab.keep_secret(&other).unwrap();
+        lab.commit(&site(), vec![start(&token("s3cret"))]).unwrap();
+        lab.keep_secret(&token("renewed")).unwrap();
+        let another = Secret::new("token", Source::Text).unwrap().with("another".into());
+        assert_eq!(lab.keep_secret(&another).unwrap_err().0.code, "secret::exists");
+        assert_eq!(lab.mask("s3cret, renewed, other"), "<secret: token>, <secret: token>, <secret: token>");
+    }
+}

@@ -5,7 +5,7 @@ use crate::kernel::read::whole;
 use crate::model::error::{OpError, OpResult, io_words};
 use crate::model::secret::{Secret, Source};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 /// The longest file that is read, in bytes: what a variable can hold (`MAX_ARG_STRLEN`, execve(2)).
 const LONGEST: usize = 128 << 10;
@@ -66,7 +66,8 @@ fn secret(call: &mut Call<'_>) -> OpResult<Value> {
     let (source, option) = match (env, file, &text) {
         (None, None, None) => (Source::Env(name.to_ascii_uppercase()), "name"),
         (Some(variable), None, None) => (Source::Env(variable), "env"),
-        (None, Some(path), None) => (Source::File(PathBuf::from(path)), "file"),
+        // Who reads it again may be in another folder.
+        (None, Some(path), None) => (Source::File(absolute(&path).unwrap_or_else(|_| PathBuf::from(path))), "file"),
         (None, None, Some(_)) => (Source::Text, "text"),
         _ => {
             return Err(OpError::new("secret::source", format!("The secret `{name}` cannot be in two places."))

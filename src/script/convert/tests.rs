@@ -2,6 +2,7 @@ use super::text::subnet;
 use super::{Due, give, take, take_options};
 use crate::model::error::OpResult;
 use crate::model::names::{IfName, Ns};
+use crate::model::secret::{Secret, Source};
 use crate::ops::{self, Args, LinkHandle, Opt, Ty, Value};
 use rhai::{Array, Dynamic};
 use std::rc::Rc;

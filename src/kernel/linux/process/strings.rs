@@ -63,7 +63,8 @@ pub fn env_strings(env: &BTreeMap<OsString, OsString>) -> Done<Strings> {
         text.push("=");
         text.push(value);
         // The value may be a secret.
-        c_string(text).map_err(|refusal| Refusal { request: format!("use the variable {key:?}"), ..refusal })
+        c_string(text)
+            .map_err(|refusal| Refusal { request: format!("use the variable {:?}", key.to_string_lossy()), ..refusal })
     };
     Ok(Strings::new(env.iter().map(join).collect::<Done<_>>()?))
 }
@@ -110,7 +111,7 @@ mod tests {
 
     #[test]
     fn an_added_variable_wins() {
-        let env = environment(&[("PATH".into(), "/x".into())]);
+        let env = environment(&[("PATH".into(), "/x".into())]).unwrap();
         assert_eq!(env.get(OsStr::new("PATH")), Some(&OsString::from("/x")));
         let found = env_strings(&env).unwrap().iter().any(|entry| entry == c"PATH=/x");
         assert!(found);
