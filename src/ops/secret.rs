@@ -4,6 +4,7 @@ use super::{Call, Error, FnDef, Kind, Opt, Param, Run, Ty, Value};
 use crate::kernel::read::whole;
 use crate::model::error::{OpError, OpResult, io_words};
 use crate::model::secret::{Secret, Source};
+use crate::model::shell::args;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf, absolute};
 
@@ -113,7 +114,7 @@ fn from_file(name: &str, path: &Path) -> OpResult<Vec<u8>> {
     if mode.is_file() && mode.permissions().mode() & 0o004 != 0 {
         let message = format!("The file {shown} of the secret `{name}` can be read by everybody on this machine.");
         return Err(OpError::new("secret::open", message)
-            .help(format!("Run `chmod o-r {shown}`, or pass the secret in a variable.")));
+            .help(format!("Run `chmod o-r {}`, or pass the secret in a variable.", args(&[path.to_string_lossy()]))));
     }
     let mut bytes = whole(path, LONGEST).map_err(|error| unreadable(&error))?;
     let text = bytes.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);

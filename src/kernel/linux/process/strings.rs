@@ -110,6 +110,13 @@ mod tests {
     }
 
     #[test]
+    fn the_value_of_a_variable_that_is_refused_is_not_shown() {
+        let env = environment(&[("A".into(), "s3cret\0".into())]).unwrap();
+        let refusal = env_strings(&env).err().map(|refusal| refusal.to_string()).unwrap_or_default();
+        assert!(refusal.contains("use the variable \"A\"") && !refusal.contains("s3cret"), "{refusal}");
+    }
+
+    #[test]
     fn an_added_variable_wins() {
         let env = environment(&[("PATH".into(), "/x".into())]).unwrap();
         assert_eq!(env.get(OsStr::new("PATH")), Some(&OsString::from("/x")));
