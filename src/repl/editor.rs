@@ -291,3 +291,15 @@ impl Validator for Help {
         Ok(if is_whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::may_tell_secret;
+
+    #[test]
+    fn an_entry_that_spells_a_secret_out_is_not_for_the_file() {
+        assert!(may_tell_secret("let t = secret(\"token\", #{ text: \"s3cret\" });"));
+        assert!(!may_tell_secret("let t = secret(\"token\", #{ file: \"text\" });"));
+        assert!(!may_tell_secret("print(\"secret text\")"));
+    }
+}
