@@ -6,6 +6,8 @@ use crate::lab::{Made, Record, teardown};
 use crate::model::change::{Change, Identity};
 use crate::model::error::Site;
 use crate::model::kind::Kind;
+use crate::model::secret::Secret;
+use std::collections::BTreeSet;
 
 /// What happened in a lab, in order.
 #[derive(Debug, Clone)]
@@ -58,11 +60,24 @@ pub fn up(recipe: &str, steps: &[Step]) -> String {
     if steps.iter().any(|step| matches!(step.record.change, Change::Start(_))) {
         out.push_str(&format!("mkdir -p {STATE}\n"));
     }
+    out.push_str(&needed(steps));
     if let Some(words) = baseline {
         out.push_str("# The settings that every namespace starts with; -e: some kernels lack some of them.\n");
         out.push_str(&format!("baseline='{words}'\n"));
     }
     format!("{out}\n{body}")
+}
+
+/// Where the secrets go that the script needs. Without one it ends before it makes anything.
+fn needed(steps: &[Step]) -> String {
+    let secrets = steps.iter().filter(|step| step.deed == Deed::Makes).flat_map(|step| step.record.change.secrets());
+    let need = |secret: &Secret| {
+        let (variable, name) = (secret.variable(), secret.name());
+        format!(": \"${{{variable}:?set {variable} to the secret {name}}}\"\n")
+    };
+    let lines: BTreeSet<String> = secrets.map(need).collect();
+    let head = if lines.is_empty() { "" } else { "# The secrets, which are in no script: set these variables.\n" };
+    lines.into_iter().fold(head.to_owned(), |text, line| text + line.as_str())
 }
 
 /// The script that removes what `up` built and what then still stands, in the order in which rhailab would. What falls
@@ -146,13 +161,9 @@ fn make(record: &Record) -> Vec<String> {
     if record.identity == Identity::Already {
         return Vec::new();
     }
-    let commands = record.change.commands();
-    if record.change.process().is_none() {
-        return commands;
-    }
-    let run = commands.join("; ");
-    let run = run.trim_end_matches('&').trim_end();
-    vec![format!("setsid {run} >{STATE}/{n}.log 2>&1 & echo $! >{STATE}/{n}.pid", n = record.n)]
+    let Some(start) = record.change.start() else { return record.change.commands() };
+    let run = start.command("setsid ");
+    vec![format!("{run} >{STATE}/{n}.log 2>&1 & echo $! >{STATE}/{n}.pid", n = record.n)]
 }
 
 fn undo(record: &Record, course: &Course) -> Vec<String> {

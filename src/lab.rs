@@ -6,6 +6,7 @@ use crate::model::change::{Change, Identity};
 use crate::model::error::{OpError, OpResult, Site};
 use crate::model::kind::{Kind, Phase};
 use crate::model::names::{IfName, LabName, Ns};
+use crate::model::secret::Secret;
 use crate::model::state::State;
 use ipnet::IpNet;
 use journal::Line;
@@ -27,6 +28,7 @@ pub mod registry;
 mod repair;
 mod restore;
 pub mod sandbox;
+mod secrets;
 mod standing;
 pub mod state;
 mod stop;
@@ -80,6 +82,8 @@ pub struct Lab {
     watch: Option<Watch>,
     /// The changes that are known to lack something, which the kernel has dropped.
     lacking: BTreeSet<u64>,
+    /// The secrets that its recipe has read.
+    secrets: Vec<Secret>,
 }
 
 impl Lab {
@@ -100,6 +104,7 @@ impl Lab {
             signalled: Vec::new(),
             watch: None,
             lacking: BTreeSet::new(),
+            secrets: Vec::new(),
         }
     }
 
@@ -211,6 +216,7 @@ impl Lab {
         if record.change.phase() == Phase::Processes {
             self.settle()?;
         }
+        self.find_secrets(&record.change)?;
         // Names as they are now, if the change is made again after interfaces were renamed.
         let present = self.made.state().present_again(n, &record.change);
         let change = present.as_ref().unwrap_or(&record.change);

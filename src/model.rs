@@ -22,6 +22,7 @@ pub mod process;
 pub mod refusal;
 pub mod route;
 pub mod rules;
+pub mod secret;
 pub mod shell;
 pub mod state;
 pub mod subject;

@@ -25,6 +25,7 @@ pub mod reference;
 mod route;
 mod rules;
 pub mod script;
+mod secret;
 mod serve;
 mod value;
 pub mod values;
@@ -54,6 +55,7 @@ const FAMILIES: &[(&str, &[FnDef])] = &[
     ("Why a packet does not arrive", why::DEFS),
     ("Files and sysctls", files::DEFS),
     ("Values", values::DEFS),
+    ("Secrets", secret::DEFS),
     ("Free subnets", ipam::DEFS),
     ("The script", script::DEFS),
 ];

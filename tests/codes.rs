@@ -72,6 +72,7 @@ const OF_NO_FUNCTION: &[(&str, &str)] = &[
     ("script::unknown_module", "of Rhai's language"),
     ("script::unknown_property", "of Rhai's language"),
     ("script::unknown_variable", "of Rhai's language"),
+    ("secret::unknown", "of going back at a prompt, which makes changes of an earlier process again"),
     ("state::", "of the folder that labs are kept in, before a recipe runs"),
     ("status::", "of the command `status`"),
     ("unused::", "a finding of `check`"),

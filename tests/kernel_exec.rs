@@ -57,7 +57,7 @@ fn a_command_gets_what_it_is_given_and_tells_how_it_ended() {
 fn a_command_that_reads_nothing_or_everything_does_not_block() {
     let Some(scratch) = scratch::enter() else { return };
     let text = "0123456789abcde\n".repeat(1 << 16);
-    let fed = |command: Command| Command { stdin: Some(text.clone()), ..command };
+    let fed = |command: Command| Command { stdin: Some(text.as_str().into()), ..command };
     assert_eq!(exec(&scratch, &Ns::Host, &fed(command(["true"]))).status, 0);
     let output = exec(&scratch, &Ns::Host, &fed(sh("tee /dev/stderr")));
     assert!(output.stdout == text && output.stderr == text, "{} {}", output.stdout.len(), output.stderr.len());

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// Starts [`server`] in `b`, waits until it listens, and returns its log.
 fn start(pair: &mut Pair, n: u64, kind: &str, env: &[(&str, &str)]) -> PathBuf {
     let program = std::env::current_exe().unwrap();
-    let mut env: Vec<_> = env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let mut env: Vec<_> = env.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
     env.push(("SERVER".into(), kind.into()));
     let process = NewProcess {
         name: format!("{kind}{n}"),

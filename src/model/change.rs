@@ -18,6 +18,7 @@ use crate::model::process::NewProcess;
 use crate::model::refusal::{Cause, Refusal};
 use crate::model::route::Route;
 use crate::model::rules::EditRules;
+use crate::model::secret::Secret;
 use crate::model::subject::{Fact, LinkAt, Subject};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -95,9 +96,14 @@ impl Change {
         if let Change::EditRules(rules) = self { Some(rules) } else { None }
     }
 
+    /// The start of a process, if it is that kind of change.
+    pub fn start(&self) -> Option<&Start> {
+        if let Change::Start(start) = self { Some(start) } else { None }
+    }
+
     /// The process that it starts, if it is that kind of change.
     pub fn process(&self) -> Option<&NewProcess> {
-        if let Change::Start(start) = self { Some(&start.process) } else { None }
+        self.start().map(|start| &start.process)
     }
 }
 
@@ -185,6 +191,10 @@ impl Kind for Change {
 
     fn touches(&self) -> (&'static str, Vec<String>) {
         each_kind!(self, kind => kind.touches())
+    }
+
+    fn secrets(&self) -> Vec<&Secret> {
+        each_kind!(self, kind => kind.secrets())
     }
 
     fn is_on_disk(&self) -> bool {

@@ -146,6 +146,15 @@ impl OpError {
         }))
     }
 
+    /// The same with another text for each of its own.
+    #[must_use]
+    pub fn masked(mut self, mask: &dyn Fn(&str) -> String) -> Self {
+        self.0.message = mask(&self.0.message);
+        let texts = [&mut self.0.help, &mut self.0.cause, &mut self.0.command];
+        texts.into_iter().flatten().for_each(|text| *text = mask(text));
+        self
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

@@ -7,6 +7,7 @@ use crate::model::mac::Mac;
 use crate::model::made::Made;
 use crate::model::names::Ns;
 use crate::model::refusal::Refusal;
+use crate::model::secret::Secret;
 use crate::model::subject::{Fact, LinkAt, Subject};
 use std::path::Path;
 
@@ -86,6 +87,11 @@ pub trait Kind {
 
     /// What it touches, for the announcement before a run on the machine: a noun and names.
     fn touches(&self) -> (&'static str, Vec<String>);
+
+    /// The secrets that it is made of. Nothing that it says of itself has their values.
+    fn secrets(&self) -> Vec<&Secret> {
+        Vec::new()
+    }
 
     /// Whether what it changes outlives a reboot, so that its journal records must reach the disk.
     fn is_on_disk(&self) -> bool {

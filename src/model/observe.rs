@@ -3,6 +3,7 @@
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
 use crate::model::route::Route;
+use crate::model::secret::Text;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -14,11 +15,11 @@ pub struct Command {
     /// The program and its arguments; no shell.
     pub argv: Vec<String>,
     /// Variables added to the environment.
-    pub env: Vec<(String, String)>,
+    pub env: Vec<(String, Text)>,
     /// Its working folder; the recipe's where none.
     pub cwd: Option<PathBuf>,
     /// Text for its standard input; none means `/dev/null`.
-    pub stdin: Option<String>,
+    pub stdin: Option<Text>,
     /// How long it may take before it is killed; none means for ever.
     pub timeout: Option<Duration>,
 }

@@ -8,6 +8,7 @@ use crate::model::language::{list, of, options, quoted};
 use crate::model::made::Made;
 use crate::model::names::Ns;
 use crate::model::refusal::Refusal;
+use crate::model::secret::{Secret, Text};
 use crate::model::shell::{args, in_ns, line};
 use crate::model::subject::{Fact, LinkAt, PROCESS, Subject};
 use serde::{Deserialize, Serialize};
@@ -31,10 +32,29 @@ pub struct NewProcess {
     pub argv: Vec<String>,
     /// Variables added to the environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub env: Vec<(String, String)>,
+    pub env: Vec<(String, Text)>,
     /// Its working folder; the recipe's where none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<PathBuf>,
+}
+
+impl Start {
+    /// The shell command that runs the program, in the foreground, by way of `launcher`. Secrets are taken from variables
+    /// of the shell and never stand among arguments, which everybody can see.
+    pub fn command(&self, launcher: &str) -> String {
+        let NewProcess { env, argv, .. } = &self.process;
+        let (mut secret, mut plain) = (String::new(), Vec::new());
+        for (key, value) in env {
+            match value {
+                Text::Plain(value) => plain.push(format!("{key}={value}")),
+                Text::Secret(value) => secret.push_str(&format!("{key}=\"${}\" ", value.variable())),
+            }
+        }
+        let plain = if plain.is_empty() { String::new() } else { format!("env {} ", args(&plain)) };
+        // The built-in servers are this program.
+        let argv: Vec<&str> = argv.iter().map(|word| if word == "/proc/self/exe" { "rhailab" } else { word }).collect();
+        format!("{secret}{launcher}{}", in_ns(&self.ns, &format!("{plain}{}", line(&argv))))
+    }
 }
 
 impl Kind for Start {
@@ -67,12 +87,7 @@ impl Kind for Start {
     fn follow(&mut self, _now: &dyn Fn(&LinkAt) -> LinkAt) {}
 
     fn commands(&self) -> Vec<String> {
-        let NewProcess { env, argv, .. } = &self.process;
-        let env: Vec<String> = env.iter().map(|(key, value)| args(&[format!("{key}={value}")])).collect();
-        let prefix = if env.is_empty() { String::new() } else { format!("env {} ", env.join(" ")) };
-        // The built-in servers are this program.
-        let argv: Vec<&str> = argv.iter().map(|word| if word == "/proc/self/exe" { "rhailab" } else { word }).collect();
-        vec![format!("{} &", in_ns(&self.ns, &format!("{prefix}{}", line(&argv))))]
+        vec![format!("{} &", self.command(""))]
     }
 
     fn undo_commands(&self, identity: &Identity) -> Vec<String> {
@@ -82,7 +97,11 @@ impl Kind for Start {
 
     fn calls(&self) -> Vec<String> {
         let process = &self.process;
-        let env = process.env.iter().map(|(name, value)| format!("{}: {}", quoted(name), quoted(value)));
+        let call = |value: &Text| match value {
+            Text::Plain(text) => quoted(text),
+            Text::Secret(secret) => secret.call(),
+        };
+        let env = process.env.iter().map(|(name, value)| format!("{}: {}", quoted(name), call(value)));
         let env = env.collect::<Vec<_>>().join(", ");
         // A name that begins with a number was made of it, and is another one in another run.
         let is_numbered = process.name.split('-').next().is_some_and(|word| word.parse::<u64>().is_ok());
@@ -93,6 +112,10 @@ impl Kind for Start {
         ]);
         let words = list(process.argv.iter().map(String::as_str));
         vec![format!("{}start({words}{options})", of(&self.ns))]
+    }
+
+    fn secrets(&self) -> Vec<&Secret> {
+        self.process.env.iter().filter_map(|(_, value)| value.secret()).collect()
     }
 
     fn touches(&self) -> (&'static str, Vec<String>) {

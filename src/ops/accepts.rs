@@ -30,6 +30,8 @@ impl Ty {
             Ty::Argv => "a command: an array of words, or a string".into(),
             Ty::List(item) => format!("{}, or a list of such", item.accepts()),
             Ty::Map => "a map of strings".into(),
+            Ty::Secret => "a secret".into(),
+            Ty::StrOrSecret => "a string or a secret".into(),
             Ty::Options(_) => "a map of options".into(),
             Ty::Closure => "a closure, such as `|| true`".into(),
             Ty::Output => "the output of a command".into(),

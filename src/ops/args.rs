@@ -7,6 +7,7 @@ use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult, Site};
 use crate::model::mac::Mac;
 use crate::model::names::{ChainName, IfName, Ns, NsName};
+use crate::model::secret::Text;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -129,6 +130,17 @@ from_variant! {
     u16, "a port", Value::Port(port) => port;
     Endpoint, "an address and port", Value::Endpoint(endpoint) => endpoint;
     Duration, "a duration", Value::Duration(time) => time;
+}
+
+impl FromValue for Text {
+    const NOUN: &'static str = "a string or a secret";
+    fn from_value(value: Value) -> Option<Text> {
+        match value {
+            Value::Str(text) => Some(Text::Plain(text)),
+            Value::Secret(secret) => Some(Text::Secret(secret)),
+            _ => None,
+        }
+    }
 }
 
 impl FromValue for Value {

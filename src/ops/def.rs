@@ -134,6 +134,10 @@ pub enum Ty {
     Options(&'static [Opt]),
     /// A closure.
     Closure,
+    /// A text that is never shown.
+    Secret,
+    /// A string, or a secret.
+    StrOrSecret,
     /// What a command printed and how it ended.
     Output,
     /// A started process.
@@ -180,6 +184,8 @@ impl Ty {
             Ty::Map => "map".into(),
             Ty::Options(_) => "options".into(),
             Ty::Closure => "closure".into(),
+            Ty::Secret => "secret".into(),
+            Ty::StrOrSecret => "string or secret".into(),
             Ty::Output => "output".into(),
             Ty::Process => "process".into(),
             Ty::Rules => "rules".into(),

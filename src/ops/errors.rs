@@ -99,6 +99,8 @@ impl Ty {
             | Ty::Map
             | Ty::Options(_)
             | Ty::Closure
+            | Ty::Secret
+            | Ty::StrOrSecret
             | Ty::Output
             | Ty::Process
             | Ty::Rules

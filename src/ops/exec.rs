@@ -8,18 +8,23 @@ use super::errors::{
 use super::value::Value;
 use crate::model::error::{OpError, OpResult};
 use crate::model::observe::{Command, Output, ending};
+use crate::model::secret::Text;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub(super) const ENV: Opt =
-    Opt { name: "env", ty: Ty::Map, default: "none", doc: "variables to add to the environment" };
+pub(super) const ENV: Opt = Opt {
+    name: "env",
+    ty: Ty::Map,
+    default: "none",
+    doc: "variables to add to the environment; a value may be a secret",
+};
 pub(super) const CWD: Opt = Opt { name: "cwd", ty: Ty::Str, default: "the present folder", doc: "the working folder" };
 const TIMEOUT: Opt = Opt { name: "timeout", ty: Ty::Duration, default: "for ever", doc: "how long it may take" };
 const CHECK: Opt =
     Opt { name: "check", ty: Ty::Bool, default: "true", doc: "whether a status other than 0 is an error" };
-const STDIN: Opt = Opt { name: "stdin", ty: Ty::Str, default: "nothing", doc: "text for its standard input" };
+const STDIN: Opt = Opt { name: "stdin", ty: Ty::StrOrSecret, default: "nothing", doc: "text for its standard input" };
 const EXEC: &[Opt] = &[CHECK, TIMEOUT, ENV, CWD, STDIN];
 const FAILED: Error = Error { code: "exec::failed", when: "it ends with a status other than 0" };
 const SLOW: Error = Error { code: "exec::timeout", when: "it takes longer than `timeout`, and was killed" };
@@ -127,7 +132,7 @@ fn output(call: &Call<'_>) -> OpResult<Rc<Output>> {
     }
 }
 
-pub(super) fn env(call: &Call<'_>) -> OpResult<Vec<(String, String)>> {
+pub(super) fn env(call: &Call<'_>) -> OpResult<Vec<(String, Text)>> {
     let given: BTreeMap<String, Value> = match call.args.opt("env")? {
         Some(Value::Map(map)) => map,
         _ => BTreeMap::new(),
@@ -135,9 +140,10 @@ pub(super) fn env(call: &Call<'_>) -> OpResult<Vec<(String, String)>> {
     given
         .into_iter()
         .map(|(key, value)| match value {
-            Value::Str(text) => Ok((key, text)),
-            Value::Int(number) => Ok((key, number.to_string())),
-            _ => Err(OpError::new("exec::env", format!("The variable `{key}` is neither a string nor a number."))
+            Value::Str(text) => Ok((key, Text::Plain(text))),
+            Value::Int(number) => Ok((key, Text::Plain(number.to_string()))),
+            Value::Secret(secret) => Ok((key, Text::Secret(secret))),
+            _ => Err(OpError::new("exec::env", format!("The variable `{key}` is no string, number or secret."))
                 .help("Write it as a string: `#{ env: #{ KEY: \"value\" } }`.")
                 .arg("env")),
         })

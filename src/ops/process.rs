@@ -12,6 +12,7 @@ use crate::model::error::{OpError, OpResult, Site};
 use crate::model::names::proposal;
 use crate::model::observe::{Probe, ProcState, ending};
 use crate::model::process::{NewProcess, Start};
+use crate::model::secret::Text;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -193,7 +194,7 @@ pub(super) fn launch(
     call: &mut Call<'_>,
     argv: Vec<String>,
     name: Option<String>,
-    env: Vec<(String, String)>,
+    env: Vec<(String, Text)>,
     cwd: Option<PathBuf>,
 ) -> OpResult<Process> {
     let ns = call.ns()?;

@@ -21,7 +21,9 @@ pub const DEFS: &[FnDef] = &[
         returns: Ty::Any,
         summary: "Declares a parameter of the recipe and returns its value.",
         details: "All three arguments must be literals, because `rhailab run RECIPE --help` lists the parameters \
-                  without running the recipe. A value given as text is read as the default's type.",
+                  without running the recipe. A value given as text is read as the default's type. Everybody \
+                  on the machine can read it, in the arguments of `-p` and with `rhailab ls --json`: of a secret, let a \
+                  parameter name the file or the variable (`secret`).",
         example: r#"let n = param("n", 3, "how many hosts");
 let lan = subnet(param("lan", "10.0.0.0/24", "the hosts' network"));
 print(`${n} hosts in ${lan}`);"#,

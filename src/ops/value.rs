@@ -6,6 +6,7 @@ use crate::model::error::OpError;
 use crate::model::mac::Mac;
 use crate::model::names::{ChainName, IfName, Ns, NsName};
 use crate::model::observe::{Output, Reply};
+use crate::model::secret::Secret;
 use ipnet::IpNet;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -56,6 +57,8 @@ pub enum Value {
     Duration(Duration),
     /// A bit rate, in bits per second.
     Rate(u64),
+    /// A text that is never shown.
+    Secret(Secret),
     /// What a command printed.
     Output(Rc<Output>),
     /// The answer to a probe.

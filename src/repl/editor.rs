@@ -9,6 +9,7 @@ use crate::script::complete::{CandidateKind, complete};
 use crate::script::describe::signatures;
 use crate::script::page::{Live, Page};
 use crate::script::prompt::Prompt;
+use crate::script::scan::{Kind, scan};
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
@@ -84,7 +85,7 @@ impl Editor {
         }
         match self.inner.readline(prompt) {
             Ok(text) => {
-                if !text.trim().is_empty() {
+                if !text.trim().is_empty() && !may_tell_secret(&text) {
                     self.inner.add_history_entry(text.as_str()).map_err(|error| refused(&error))?;
                 }
                 Ok(Read::Entry(text))
@@ -257,6 +258,13 @@ impl Hinter for Help {
     }
 }
 
+/// Whether a secret may be written out in an entry, so that it must not be in the file.
+fn may_tell_secret(entry: &str) -> bool {
+    let tokens = scan(entry).tokens;
+    let has = |name: &str| tokens.iter().any(|token| token.kind == Kind::Name && token.text(entry) == name);
+    has("secret") && has("text")
+}
+
 impl Highlighter for Help {
     fn highlight<'l>(&self, line: &'l str, at: usize) -> Cow<'l, str> {
         if !self.color || self.is_question { Cow::Borrowed(line) } else { Cow::Owned(paint::line(line, at)) }
@@ -281,5 +289,17 @@ impl Validator for Help {
         let is_short = text.starts_with([':', '!']) || text.trim().is_empty() || text.ends_with("\n\n");
         let is_whole = self.is_question || is_short || self.prompt.borrow().is_complete(text);
         Ok(if is_whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_tell_secret;
+
+    #[test]
+    fn an_entry_that_spells_a_secret_out_is_not_for_the_file() {
+        assert!(may_tell_secret("let t = secret(\"token\", #{ text: \"s3cret\" });"));
+        assert!(!may_tell_secret("let t = secret(\"token\", #{ file: \"text\" });"));
+        assert!(!may_tell_secret("print(\"secret text\")"));
     }
 }

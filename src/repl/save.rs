@@ -33,6 +33,8 @@ pub(super) enum MadeOf {
     Entries,
     /// The changes.
     Changes,
+    /// The changes, because a secret stands in the entries.
+    Masked,
     /// The changes, without having been tried: they were made on something that only this machine has.
     Untried,
 }
@@ -51,6 +53,7 @@ impl Repl<'_> {
         let how = match made_of {
             MadeOf::Entries => "from what was entered",
             MadeOf::Changes => "from the changes that stand, because what was entered would not build the same",
+            MadeOf::Masked => "from the changes that stand, because a secret stands in what was entered",
             MadeOf::Untried => {
                 "from the changes that stand; it could not be tried in memory, because it needs what is on this machine"
             }
@@ -78,8 +81,10 @@ impl Repl<'_> {
         let head = format!("//! The network of the lab `{}`.\n\n", lab.name());
         let wanted = outline(lab.made());
         let text = format!("{head}{}", entries(self.history.groups()));
+        let is_masked = lab.mask(&text) != text;
         // A lab that was there before has more in it than what was entered.
         if let Some(wanted) = &wanted
+            && !is_masked
             && built(&lab, path, &text).as_ref() == Some(wanted)
         {
             return Ok((text, MadeOf::Entries));
@@ -87,7 +92,7 @@ impl Repl<'_> {
         let text = format!("{head}{}", calls::calls(lab.records()));
         let Some(wanted) = wanted else { return Ok((text, MadeOf::Untried)) };
         match built(&lab, path, &text) {
-            Some(built) if built == wanted => Ok((text, MadeOf::Changes)),
+            Some(built) if built == wanted => Ok((text, if is_masked { MadeOf::Masked } else { MadeOf::Changes })),
             other => {
                 let other = other.unwrap_or_default();
                 let differences: Vec<String> = wanted

@@ -155,6 +155,7 @@ fn brief(value: &Value) -> String {
         Value::Process(process) => format!("process {}", process.name),
         Value::Rules(rules) => format!("rules {}", rules.what),
         Value::Vip(vip) => format!("vip {}", vip.endpoint),
+        Value::Secret(secret) => format!("secret {}", secret.name()),
         Value::Output(output) => format!("output of status {}", output.status),
         Value::Trace(trace) => trace.question.clone(),
         Value::Reply(reply) => format!("reply after {}", time(reply.time)),

@@ -62,6 +62,10 @@ impl Context {
 
     /// Fails a function with an error of ours. An error that was raised before keeps the place where it was.
     pub fn raise<T>(&self, call: &NativeCallContext<'_>, mut error: OpError) -> Raised<T> {
+        // A program may have said what it was given.
+        if let Ok(lab) = self.lab.try_borrow() {
+            error = error.masked(&|text| lab.mask(text));
+        }
         let here = self.site(call);
         match &error.0.site {
             None => error.0.site = Some(here),

@@ -8,6 +8,7 @@ pub mod text;
 
 use crate::model::error::{OpError, OpResult, closest};
 use crate::model::names::{ChainName, IfName, Ns, NsName};
+use crate::model::secret::Secret;
 use crate::ops::{LinkHandle, Opt, Ty, Value};
 use handles::{Addr, Caught, Handle, Pair, Rate, quoted};
 use ipnet::IpNet;
@@ -95,12 +96,17 @@ fn taken(value: &Dynamic, ty: Ty, due: &Due<'_>) -> Option<OpResult<Value>> {
             let entries = value.as_map_ref().ok()?;
             return Some(map(&entries, due));
         }
+        Ty::StrOrSecret => match handle::<Secret>(value) {
+            Some(secret) => Value::Secret(secret),
+            None => return taken(value, Ty::Str, due),
+        },
         Ty::SubnetOrLink => held(value).filter(|held| is_a(held, Ty::Subnet) || is_a(held, Ty::Link))?,
         Ty::Ns
         | Ty::Link
         | Ty::Pair
         | Ty::Subnet
         | Ty::Rate
+        | Ty::Secret
         | Ty::Output
         | Ty::Process
         | Ty::Rules
@@ -117,7 +123,7 @@ fn taken(value: &Dynamic, ty: Ty, due: &Due<'_>) -> Option<OpResult<Value>> {
 /// Takes a text as what is due; none where no text can be that.
 fn taken_text(text: &str, ty: Ty, due: &Due<'_>) -> Option<OpResult<Value>> {
     let parsed = match ty {
-        Ty::Str => Ok(Value::Str(text.to_string())),
+        Ty::Str | Ty::StrOrSecret => Ok(Value::Str(text.to_string())),
         Ty::IfName => return Some(IfName::new(text).map(Value::IfName)),
         Ty::NsName => return Some(NsName::new(text).map(Value::NsName)),
         Ty::ChainName => return Some(ChainName::new(text).map(Value::ChainName)),
@@ -187,12 +193,16 @@ fn argv<'a>(words: impl Iterator<Item = &'a Dynamic>, due: &Due<'_>) -> OpResult
     Ok(Value::List(words))
 }
 
-/// Texts, but an address stays one: what takes the map knows whether the prefix length matters.
+/// Texts, but an address stays one, and so does a secret: what takes the map knows whether the prefix length matters, and
+/// where a secret may go.
 fn map(map: &Map, due: &Due<'_>) -> OpResult<Value> {
     let entry = |(key, value): (&rhai::Identifier, &Dynamic)| {
-        let value = match handle::<Addr>(value) {
-            Some(Addr(ip, prefix)) => Value::Addr(ip, prefix),
-            None => Value::Str(scalar(value, Ty::Map, due)?),
+        let value = if let Some(Addr(ip, prefix)) = handle::<Addr>(value) {
+            Value::Addr(ip, prefix)
+        } else if let Some(secret) = handle::<Secret>(value) {
+            Value::Secret(secret)
+        } else {
+            Value::Str(scalar(value, Ty::Map, due)?)
         };
         Ok((key.to_string(), value))
     };
@@ -246,6 +256,7 @@ fn held(value: &Dynamic) -> Option<Value> {
         .or_else(|| handle::<Addr>(value).map(|addr| Value::Addr(addr.0, addr.1)))
         .or_else(|| handle(value).map(Value::Duration))
         .or_else(|| handle::<Rate>(value).map(|rate| Value::Rate(rate.0)))
+        .or_else(|| handle(value).map(Value::Secret))
         .or_else(|| handle(value).map(Value::Output))
         .or_else(|| handle(value).map(Value::Reply))
         .or_else(|| handle(value).map(Value::Trace))
@@ -263,6 +274,7 @@ fn is_a(value: &Value, ty: Ty) -> bool {
             | (Value::Pair(..), Ty::Pair)
             | (Value::Subnet(_), Ty::Subnet)
             | (Value::Rate(_), Ty::Rate)
+            | (Value::Secret(_), Ty::Secret)
             | (Value::Output(_), Ty::Output)
             | (Value::Process(_), Ty::Process)
             | (Value::Rules(_), Ty::Rules)
@@ -303,6 +315,7 @@ pub fn give(value: Value) -> Dynamic {
         Value::Addr(ip, prefix) => Dynamic::from(Addr(ip, prefix)),
         Value::Duration(time) => Dynamic::from(time),
         Value::Rate(bits) => Dynamic::from(Rate(bits)),
+        Value::Secret(secret) => Dynamic::from(secret),
         Value::Output(output) => Dynamic::from(output),
         Value::Reply(reply) => Dynamic::from(reply),
         Value::Trace(trace) => Dynamic::from(trace),
@@ -332,6 +345,7 @@ pub fn describe(value: &Dynamic) -> String {
         Some(Value::Addr(ip, prefix)) => format!("the address {}", Addr(ip, prefix).show()),
         Some(Value::Duration(time)) => format!("the time {}", time.show()),
         Some(Value::Rate(bits)) => format!("the rate {}", text::show_rate(bits)),
+        Some(Value::Secret(secret)) => format!("the secret `{}`", secret.name()),
         Some(Value::Output(_)) => "the output of a command".into(),
         Some(Value::Process(process)) => format!("the process `{}`", process.name),
         Some(Value::Rules(_)) => "a set of rules".into(),
@@ -354,6 +368,10 @@ fn hint(value: &Dynamic, ty: Ty) -> Option<String> {
         (Value::Addr(..), Ty::Subnet) => "This is one address; keep the subnet it came from and pass that.".into(),
         (Value::Addr(..), Ty::Endpoint) => "Add a port: `.port(8080)`.".into(),
         (Value::Link(_), Ty::Ns) => "Pass the namespace that it is in.".into(),
+        (Value::Secret(_), Ty::Argv) => {
+            "Everybody can read a program's arguments: pass it by `env` or `stdin`, as in `#{ env: #{ TOKEN: token } }`.".into()
+        }
+        (Value::Secret(_), _) => "Programs are given secrets by `env` and `stdin`, and nothing else takes one.".into(),
         (Value::Int(number), Ty::Rate) => format!("Say in which unit: `\"{number}mbit\"`."),
         _ => return None,
     })

@@ -108,6 +108,7 @@ fn name(ty: Ty) -> String {
 fn takes(ty: Ty) -> String {
     let own = match ty {
         Ty::SubnetOrLink => return format!("{} | {} | String", name(Ty::Subnet), name(Ty::Link)),
+        Ty::StrOrSecret => return format!("String | {}", name(Ty::Secret)),
         Ty::Dest => return format!("{} | {} | String", name(Ty::Subnet), name(Ty::Ip)),
         Ty::Duration => return format!("{} | String | int | float", name(ty)),
         Ty::List(item) => return format!("Array | {}", takes(*item)),

@@ -114,7 +114,7 @@ impl Processes {
 
     fn hold(&self, spaces: &Spaces, ns: &Ns, process: &NewProcess, mark: &str, log: File) -> Done<(Child, u64)> {
         let mut env = process.env.clone();
-        env.push((strays::VARIABLE.to_owned(), mark.to_owned()));
+        env.push((strays::VARIABLE.to_owned(), mark.into()));
         let copy = log.try_clone().map_err(|e| Refusal::io("dup", &e))?;
         let relation = Relation {
             stdio: Some([null()?, OwnedFd::from(log), OwnedFd::from(copy)]),

@@ -5,6 +5,7 @@ use crate::lab::why::Trace;
 use crate::model::error::OpError;
 use crate::model::names::Ns;
 use crate::model::observe::{Output, Reply};
+use crate::model::secret::Secret;
 use crate::ops::{LinkHandle, Process, Rules, Ty, Vip};
 use crate::script::names::Names;
 use ipnet::IpNet;
@@ -112,6 +113,19 @@ impl Handle for Rate {
     }
 }
 
+impl Handle for Secret {
+    const TY: Ty = Ty::Secret;
+    fn show(&self) -> String {
+        self.to_string()
+    }
+    fn inspect(&self) -> String {
+        self.to_string()
+    }
+    fn is_text(&self, text: &str) -> bool {
+        self.reveal() == Some(text)
+    }
+}
+
 impl Handle for Rc<Output> {
     const TY: Ty = Ty::Output;
     fn show(&self) -> String {
@@ -180,6 +194,7 @@ pub fn type_id(ty: Ty) -> Option<TypeId> {
         Ty::Ip | Ty::IfAddr => TypeId::of::<Addr>(),
         Ty::Duration => TypeId::of::<Duration>(),
         Ty::Rate => TypeId::of::<Rate>(),
+        Ty::Secret => TypeId::of::<Secret>(),
         Ty::Output => TypeId::of::<Rc<Output>>(),
         Ty::Reply => TypeId::of::<Rc<Reply>>(),
         Ty::Trace => TypeId::of::<Rc<Trace>>(),
@@ -207,6 +222,7 @@ pub fn register(engine: &mut Engine, names: &Names) {
     register_handle::<Addr>(engine);
     register_handle::<Duration>(engine);
     register_handle::<Rate>(engine);
+    register_handle::<Secret>(engine);
 
     register_equality::<Pair>(engine, names, |a, b| a.0.place() == b.0.place() && a.1.place() == b.1.place());
     register_equality::<LinkHandle>(engine, names, |a, b| a.place() == b.place());
@@ -215,6 +231,8 @@ pub fn register(engine: &mut Engine, names: &Names) {
     register_equality::<Addr>(engine, names, PartialEq::eq);
     register_equality::<Duration>(engine, names, PartialEq::eq);
     register_equality::<Rate>(engine, names, PartialEq::eq);
+    // Of a rehearsal, only the names are known.
+    register_equality::<Secret>(engine, names, |a, b| a == b || (a.reveal().is_some() && a.reveal() == b.reveal()));
 
     register_order::<Duration>(engine, names);
     register_order::<Rate>(engine, names);

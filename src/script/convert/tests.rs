@@ -2,6 +2,7 @@ use super::text::subnet;
 use super::{Due, give, take, take_options};
 use crate::model::error::OpResult;
 use crate::model::names::{IfName, Ns};
+use crate::model::secret::{Secret, Source};
 use crate::ops::{self, Args, LinkHandle, Opt, Ty, Value};
 use rhai::{Array, Dynamic};
 use std::rc::Rc;
@@ -46,6 +47,11 @@ fn text_stands_for_every_typed_value() {
     assert!(matches!(link, Ok(Value::Link(link)) if link.place().name.as_str() == "eth0" && link.place().ns == HERE));
 }
 
+fn secret() -> Secret {
+    let secret = Secret::new("token", Source::Text).unwrap_or_else(|e| panic!("{e}"));
+    secret.with("s3cret".into())
+}
+
 #[test]
 fn values_survive_the_way_to_the_script_and_back() {
     let link = |name| Value::Link(LinkHandle::new(Ns::Host, IfName::new(name).unwrap_or_else(|e| panic!("{e}")), None));
@@ -59,6 +65,9 @@ fn values_survive_the_way_to_the_script_and_back() {
         (Value::Addr(net.addr(), None), Ty::Ip),
         (Value::Duration(Duration::from_millis(5)), Ty::Duration),
         (Value::Rate(8), Ty::Rate),
+        (Value::Secret(secret()), Ty::Secret),
+        (Value::Secret(secret()), Ty::StrOrSecret),
+        (Value::Str("a".into()), Ty::StrOrSecret),
         (Value::Output(Rc::default()), Ty::Output),
         (Value::Reply(Rc::default()), Ty::Reply),
         (Value::Trace(Rc::default()), Ty::Trace),
@@ -114,6 +123,16 @@ fn refusals_say_what_was_given_what_is_due_and_what_to_write() {
             "`f` cannot take the address 10.0.0.1 as its `p`; it takes an address and port, such as `\"10.0.0.1:8080\"`. | Add a port: `.port(8080)`.",
         ),
         (list.into(), Ty::List(&Ty::Str), "`f` cannot take the number 1 as its `p`; it takes a string. | -"),
+        (
+            give(Value::Secret(secret())),
+            Ty::Argv,
+            "`f` cannot take the secret `token` as its `p`; it takes a command: an array of words, or a string. | Everybody can read a program's arguments: pass it by `env` or `stdin`, as in `#{ env: #{ TOKEN: token } }`.",
+        ),
+        (
+            give(Value::Secret(secret())),
+            Ty::Str,
+            "`f` cannot take the secret `token` as its `p`; it takes a string. | Programs are given secrets by `env` and `stdin`, and nothing else takes one.",
+        ),
         ("".into(), Ty::Argv, "`f` cannot take an empty command as its `p`. | Name a program: `[\"true\"]`."),
         (
             "a/b".into(),

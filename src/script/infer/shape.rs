@@ -26,7 +26,7 @@ impl Shape {
             Ty::Any => Shape::Unknown,
             Ty::Port => Shape::Is(Ty::Int),
             Ty::IfAddr => Shape::Is(Ty::Ip),
-            Ty::IfName | Ty::NsName | Ty::ChainName | Ty::Mac | Ty::Endpoint => Shape::Is(Ty::Str),
+            Ty::IfName | Ty::NsName | Ty::ChainName | Ty::Mac | Ty::Endpoint | Ty::StrOrSecret => Shape::Is(Ty::Str),
             Ty::List(item) => Shape::List(Box::new(Shape::of(*item))),
             Ty::Map | Ty::Options(_) => Shape::Map(Vec::new()),
             other => Shape::Is(other),
@@ -45,6 +45,7 @@ impl Shape {
                     | Ty::Ip
                     | Ty::Duration
                     | Ty::Rate
+                    | Ty::Secret
                     | Ty::Output
                     | Ty::Process
                     | Ty::Rules

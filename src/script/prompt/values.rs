@@ -48,6 +48,7 @@ pub fn shape(value: &Dynamic) -> Shape {
         Value::Addr(..) => Ty::Ip,
         Value::Duration(_) => Ty::Duration,
         Value::Rate(_) => Ty::Rate,
+        Value::Secret(_) => Ty::Secret,
         Value::Output(_) => Ty::Output,
         Value::Reply(_) => Ty::Reply,
         Value::Trace(_) => Ty::Trace,

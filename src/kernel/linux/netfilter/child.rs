@@ -82,7 +82,7 @@ impl Child {
         let request = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
         let name = program.to_string_lossy();
         let words: Vec<String> = [&*name].iter().chain(args).map(|word| (*word).to_owned()).collect();
-        let env = [("LC_ALL".to_owned(), "C".to_owned())];
+        let env = [("LC_ALL".to_owned(), "C".into())];
         let ((input, stdin), (stdout, output), (stderr, error)) = (pipe()?, pipe()?, pipe()?);
         // Else a tool that stops reading to complain could wait for us while we wait for it.
         fcntl(&stdin, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|e| Refusal::errno("fcntl", e as i32))?;

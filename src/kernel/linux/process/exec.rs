@@ -4,6 +4,7 @@ use super::launch::{Child, Program, Relation, pipe};
 use super::null;
 use super::room::Room;
 use super::stop::GRACE;
+use super::strings::reveal;
 use crate::kernel::interrupt::{self, is_ready};
 use crate::kernel::{Done, Refusal};
 use crate::model::observe::{Command, Output};
@@ -33,6 +34,7 @@ pub fn capture(ns: &str, room: Option<Room>, command: &Command) -> Done<Output> 
     let (input, feed) = match &command.stdin {
         None => (null()?, None),
         Some(text) => {
+            let text = reveal(text)?;
             let (input, feed) = pipe()?;
             fcntl(&feed, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|e| Refusal::errno("fcntl", e as i32))?;
             (input, Some(Feed { fd: feed, left: text.as_bytes() }))

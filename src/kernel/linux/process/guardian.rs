@@ -139,7 +139,7 @@ impl Post {
         let program = open("/proc/self/exe", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
         let program = program.map_err(refuse("open /proc/self/exe"))?;
         let words: Vec<CString> = ["rhailab"].iter().chain(args).map(c_string).collect::<Done<_>>()?;
-        let env = env_strings(&environment(&[]))?;
+        let env = env_strings(&environment(&[])?)?;
         Ok(Post { us, program, argv: Strings::new(words), env, pact })
     }
 

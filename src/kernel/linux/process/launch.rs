@@ -9,6 +9,7 @@ use super::pidfd::PidFd;
 use super::room::Room;
 use super::strings::{Strings, c_string, candidates, env_strings, environment};
 use crate::kernel::{Cause, Done, Refusal, interrupt};
+use crate::model::secret::Text;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sched::CloneFlags;
@@ -31,7 +32,7 @@ pub struct Program<'a> {
     /// Its name and arguments.
     pub argv: &'a [String],
     /// Variables added to the environment.
-    pub env: &'a [(String, String)],
+    pub env: &'a [(String, Text)],
     /// Its working folder; ours where none.
     pub cwd: Option<&'a Path>,
 }
@@ -76,7 +77,7 @@ impl Child {
         };
         let cwd = program.cwd.map(|dir| dir.display().to_string()).unwrap_or_default();
         let names = Names { program: name.clone(), ns: ns.to_owned(), cwd };
-        let env = environment(program.env);
+        let env = environment(program.env)?;
         let held = relation.held;
         let plan = Plan {
             candidates: candidates(name, env.get(OsStr::new("PATH")).map(OsString::as_os_str))?,

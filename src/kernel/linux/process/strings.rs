@@ -1,6 +1,7 @@
 //! Text as execve(2) takes it, made before the fork because a child may not allocate.
 
-use crate::kernel::{Done, Refusal};
+use crate::kernel::{Done, Refusal, Why};
+use crate::model::secret::Text;
 use nix::errno::Errno;
 use nix::libc::c_char;
 use std::collections::BTreeMap;
@@ -42,10 +43,17 @@ impl Strings {
 }
 
 /// Our environment with `more` added.
-pub fn environment(more: &[(String, String)]) -> BTreeMap<OsString, OsString> {
+pub fn environment(more: &[(String, Text)]) -> Done<BTreeMap<OsString, OsString>> {
     let mut env: BTreeMap<_, _> = env::vars_os().collect();
-    env.extend(more.iter().map(|(key, value)| (key.into(), value.into())));
-    env
+    for (key, value) in more {
+        env.insert(key.into(), reveal(value)?.into());
+    }
+    Ok(env)
+}
+
+/// The text that a program gets.
+pub fn reveal(text: &Text) -> Done<&str> {
+    text.reveal().map_err(|secret| Refusal::new(Why::Protocol, format!("use {secret}"), "its value is not known"))
 }
 
 /// An environment as `KEY=VALUE` strings.
@@ -54,7 +62,9 @@ pub fn env_strings(env: &BTreeMap<OsString, OsString>) -> Done<Strings> {
         let mut text = key.clone();
         text.push("=");
         text.push(value);
+        // The value may be a secret.
         c_string(text)
+            .map_err(|refusal| Refusal { request: format!("use the variable {:?}", key.to_string_lossy()), ..refusal })
     };
     Ok(Strings::new(env.iter().map(join).collect::<Done<_>>()?))
 }
@@ -100,8 +110,15 @@ mod tests {
     }
 
     #[test]
+    fn the_value_of_a_variable_that_is_refused_is_not_shown() {
+        let env = environment(&[("A".into(), "s3cret\0".into())]).unwrap();
+        let refusal = env_strings(&env).err().map(|refusal| refusal.to_string()).unwrap_or_default();
+        assert!(refusal.contains("use the variable \"A\"") && !refusal.contains("s3cret"), "{refusal}");
+    }
+
+    #[test]
     fn an_added_variable_wins() {
-        let env = environment(&[("PATH".into(), "/x".into())]);
+        let env = environment(&[("PATH".into(), "/x".into())]).unwrap();
         assert_eq!(env.get(OsStr::new("PATH")), Some(&OsString::from("/x")));
         let found = env_strings(&env).unwrap().iter().any(|entry| entry == c"PATH=/x");
         assert!(found);
