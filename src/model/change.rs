@@ -14,7 +14,7 @@ use crate::model::mac::Mac;
 use crate::model::made::Made;
 use crate::model::names::Ns;
 use crate::model::netns::AddNetns;
-use crate::model::process::NewProcess;
+use crate::model::process::{NewProcess, Start};
 use crate::model::refusal::{Cause, Refusal};
 use crate::model::route::Route;
 use crate::model::rules::EditRules;

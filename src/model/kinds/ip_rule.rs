@@ -75,8 +75,8 @@ impl FromStr for FwMark {
             };
             parsed.map_err(|_| format!("`{text}` is no number from 0 to 0xffffffff"))
         };
-        let (mark, mask) = text.split_once('/').map_or((text, None), |(mark, mask)| (mark, Some(mask)));
-        Ok(FwMark { mark: number(mark)?, mask: mask.map_or(Ok(u32::MAX), number)? })
+        let (first, bits) = text.split_once('/').map_or((text, None), |(first, bits)| (first, Some(bits)));
+        Ok(FwMark { mark: number(first)?, mask: bits.map_or(Ok(u32::MAX), number)? })
     }
 }
 

@@ -108,7 +108,7 @@ fn spec(message: &RuleMessage) -> Spec {
             RuleAttribute::Iifname(name) => spec.links[0] = Some(name.clone()),
             RuleAttribute::Oifname(name) => spec.links[1] = Some(name.clone()),
             RuleAttribute::FwMark(number) => mark = Some(*number),
-            RuleAttribute::FwMask(mask) => bits = *mask,
+            RuleAttribute::FwMask(counting) => bits = *counting,
             RuleAttribute::Table(table) => spec.table = *table,
             RuleAttribute::Priority(priority) => spec.priority = *priority,
             RuleAttribute::Protocol(protocol) => spec.protocol = Some(u8::from(*protocol)),
