@@ -4,6 +4,7 @@
 use super::FnDef;
 
 mod ip_rule;
+mod vxlan;
 
 /// All of them, each with its title.
-pub const FAMILIES: &[(&str, &[FnDef])] = &[(ip_rule::TITLE, ip_rule::DEFS)];
+pub const FAMILIES: &[(&str, &[FnDef])] = &[(ip_rule::TITLE, ip_rule::DEFS), (vxlan::TITLE, vxlan::DEFS)];

@@ -14,3 +14,4 @@ mod routes;
 mod settings;
 mod support;
 mod sysctls;
+mod vxlan;

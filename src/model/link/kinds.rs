@@ -4,6 +4,7 @@ use super::LinkDef;
 
 pub mod bridge;
 pub mod veth;
+pub mod vxlan;
 
 /// All of them.
-pub const ALL: &[&LinkDef] = &[&bridge::DEF, &veth::DEF];
+pub const ALL: &[&LinkDef] = &[&bridge::DEF, &veth::DEF, &vxlan::DEF];

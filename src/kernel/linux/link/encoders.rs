@@ -4,6 +4,7 @@
 use super::create::Encode;
 
 mod bridge;
+mod vxlan;
 
 /// All of them, by the name of the kind.
-pub(super) const ALL: &[(&str, Encode)] = &[("bridge", bridge::encode)];
+pub(super) const ALL: &[(&str, Encode)] = &[("bridge", bridge::encode), ("vxlan", vxlan::encode)];
