@@ -31,7 +31,7 @@ pub mod why;
 pub use args::{Args, Call, FromValue};
 pub use def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use std::sync::LazyLock;
-pub use value::{Endpoint, LinkHandle, LinkPlace, Process, Proto, Rules, Shared, Value, Vip, VipState};
+pub use value::{Endpoint, LinkHandle, LinkPlace, Process, Rules, Shared, Value, Vip, VipState};
 
 /// Every function family, in the order of the reference.
 pub const FAMILIES: &[(&str, &[FnDef])] = &[

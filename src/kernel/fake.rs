@@ -331,7 +331,7 @@ impl Kernel for FakeKernel {
             .chains
             .iter()
             .flat_map(|((_, table, chain), rules)| {
-                rules.iter().map(move |rule| format!("{} {chain} {}", table.as_str(), rule.words.join(" ")))
+                rules.iter().map(move |rule| format!("{} {chain} {}", table.as_str(), rule.rule.words().join(" ")))
             })
             .collect();
         Ok(Snapshot { links, routes: space.routes.clone(), rules })

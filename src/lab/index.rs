@@ -3,9 +3,11 @@
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
 use crate::model::family::Family;
+use crate::model::hook::Hook;
 use crate::model::link::{AddLink, LinkKind};
 use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{ChainName, IfName, Ns};
+use crate::model::rule::{Match, NatKind};
 use crate::model::rules::{EditRules, RuleEdit, Table};
 use ipnet::IpNet;
 use std::collections::{HashMap, HashSet};
@@ -124,9 +126,10 @@ impl Index {
 
 /// The subnet whose packets an edit masquerades, whatever their destination.
 fn masqueraded(edit: &RuleEdit) -> Option<IpNet> {
-    let RuleEdit::Append { chain, words } = edit else { return None };
-    match &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--source", net, "--jump", "MASQUERADE"] if chain == "POSTROUTING" => net.parse().ok(),
+    let (_, rule) = edit.added().filter(|(chain, _)| Hook::parse(chain) == Some(Hook::Postrouting))?;
+    let spec = rule.spec();
+    match (&spec.matches()?[..], spec.nat()?.kind) {
+        ([Match::Source(net)], NatKind::Masquerade) => Some(*net),
         _ => None,
     }
 }

@@ -15,6 +15,7 @@ use crate::model::route::{AddRoute, Route};
 use crate::model::rules::{EditRules, RuleEdit, Table};
 use crate::model::sysctl::SetSysctl;
 use std::borrow::Cow;
+use std::iter;
 use std::path::Path;
 
 /// A command line, each word quoted where a shell needs it.
@@ -243,9 +244,13 @@ fn write_file(path: &Path, text: &str) -> Vec<String> {
 fn rule(change: &Change, edit: &RuleEdit, tag: Option<&str>) -> String {
     match edit {
         RuleEdit::NewChain(chain) => iptables(change, "--new", chain.as_str(), &[], None),
-        RuleEdit::Append { chain, words } => iptables(change, "--append", chain, words, tag),
-        RuleEdit::Insert { chain, words } => iptables(change, "--insert", chain, words, tag),
-        RuleEdit::Delete { chain, words, .. } => iptables(change, "--delete", chain, words, tag),
+        RuleEdit::Append { chain, rule } => iptables(change, "--append", chain, &rule.words(), tag),
+        RuleEdit::Insert { chain, at: 1, rule } => iptables(change, "--insert", chain, &rule.words(), tag),
+        RuleEdit::Insert { chain, at, rule } => {
+            let words: Vec<String> = iter::once(at.to_string()).chain(rule.words().iter().cloned()).collect();
+            iptables(change, "--insert", chain, &words, tag)
+        }
+        RuleEdit::Delete { chain, rule, .. } => iptables(change, "--delete", chain, &rule.words(), tag),
     }
 }
 
@@ -253,10 +258,10 @@ fn rule(change: &Change, edit: &RuleEdit, tag: Option<&str>) -> String {
 fn undo_rule(change: &Change, edit: &RuleEdit, tag: Option<&str>) -> String {
     match edit {
         RuleEdit::NewChain(chain) => iptables(change, "--delete-chain", chain.as_str(), &[], None),
-        RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words } => {
-            iptables(change, "--delete", chain, words, tag)
+        RuleEdit::Append { chain, rule } | RuleEdit::Insert { chain, rule, .. } => {
+            iptables(change, "--delete", chain, &rule.words(), tag)
         }
-        RuleEdit::Delete { chain, words, .. } => iptables(change, "--append", chain, words, tag),
+        RuleEdit::Delete { chain, rule, .. } => iptables(change, "--append", chain, &rule.words(), tag),
     }
 }
 

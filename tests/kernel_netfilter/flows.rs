@@ -1,6 +1,6 @@
 //! Tracked connections.
 
-use crate::support::{Lab, netns, sandbox, sh};
+use crate::support::{Lab, append, netns, sandbox, sh};
 use nix::sched::{CloneFlags, setns};
 use rhailab::kernel::linux::conntrack::{self, Addressee};
 use rhailab::kernel::linux::netfilter::Backend;
@@ -60,10 +60,8 @@ fn a_moved_vip_forgets_its_flows(family: Family) {
     }
     let mut lab = Lab::new(family, Backend::Nft);
     let vip: SocketAddr = SocketAddr::new(lab.host(1).parse().unwrap(), 53);
-    let rule = |to: SocketAddr| RuleEdit::Append {
-        chain: "OUTPUT".into(),
-        words: crate::support::words(&format!("-d {} -p udp --dport 53 -j DNAT --to-destination {to}", vip.ip())),
-    };
+    let rule =
+        |to: SocketAddr| append("OUTPUT", &format!("-d {} -p udp --dport 53 -j DNAT --to-destination {to}", vip.ip()));
     sh(&format!("ip route add {} dev br0", vip.ip()));
     let old = rule(at(11, 5353));
     let owner = lab.apply(Table::Nat, vec![old.clone()]).unwrap();
@@ -74,8 +72,8 @@ fn a_moved_vip_forgets_its_flows(family: Family) {
     client.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     assert_eq!(who_answers(&client, vip, &servers), "one");
 
-    let RuleEdit::Append { chain, words } = old else { panic!() };
-    let swap = vec![RuleEdit::Delete { chain, words, owner }, rule(at(12, 5353))];
+    let RuleEdit::Append { chain, rule: gone } = old else { panic!() };
+    let swap = vec![RuleEdit::Delete { chain, rule: gone, owner }, rule(at(12, 5353))];
     lab.apply(Table::Nat, swap).unwrap();
     assert_eq!(who_answers(&client, vip, &servers), "one", "the old rule holds on to the flow");
 

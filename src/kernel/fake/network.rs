@@ -10,6 +10,7 @@ use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
 use crate::model::netns::Settings;
 use crate::model::route::Route;
+use crate::model::rule;
 use crate::model::rules::{EditRules, RuleEdit, Table};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -46,21 +47,12 @@ pub(super) struct Link {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rule {
-    pub(super) words: Vec<String>,
+    pub(super) rule: rule::Rule,
     pub(super) tag: String,
 }
 
-/// The built-in chains (iptables(8)).
-const BUILT_IN: [(Table, &[&str]); 5] = [
-    (Table::Filter, &["INPUT", "FORWARD", "OUTPUT"]),
-    (Table::Nat, &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]),
-    (Table::Mangle, &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]),
-    (Table::Raw, &["PREROUTING", "OUTPUT"]),
-    (Table::Security, &["INPUT", "FORWARD", "OUTPUT"]),
-];
-
 fn is_built_in(table: Table, chain: &str) -> bool {
-    BUILT_IN.iter().any(|(other, chains)| *other == table && chains.contains(&chain))
+    table.built_in(chain).is_some()
 }
 
 impl Space {
@@ -272,9 +264,9 @@ impl FakeKernel {
                         return Err(refuse(format!("Chain '{chain}' does not exist")));
                     }
                 }
-                RuleEdit::Delete { chain, words, owner } => {
+                RuleEdit::Delete { chain, rule: old, owner } => {
                     let rules = chains.get(&key(chain)).map(Vec::as_slice).unwrap_or_default();
-                    if !rules.iter().any(|rule| rule.words == *words && rule.tag == tag_of(owner)) {
+                    if !rules.iter().any(|rule| rule.rule == *old && rule.tag == tag_of(owner)) {
                         return Err(refuse("Bad rule (does a matching rule exist in that chain?)".into()));
                     }
                 }
@@ -283,14 +275,17 @@ impl FakeKernel {
         for edit in edits {
             match edit {
                 RuleEdit::NewChain(name) => drop(chains.insert(key(name.as_str()), Vec::new())),
-                RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words } => {
+                RuleEdit::Append { chain, rule } | RuleEdit::Insert { chain, rule, .. } => {
                     let rules = chains.entry(key(chain)).or_default();
-                    let place = if matches!(edit, RuleEdit::Insert { .. }) { 0 } else { rules.len() };
-                    rules.insert(place, Rule { words: words.clone(), tag: tag.to_owned() });
+                    let place = match edit {
+                        RuleEdit::Insert { at, .. } => usize::try_from(at.saturating_sub(1)).unwrap_or(usize::MAX),
+                        _ => rules.len(),
+                    };
+                    rules.insert(place.min(rules.len()), Rule { rule: rule.clone(), tag: tag.to_owned() });
                 }
-                RuleEdit::Delete { chain, words, owner } => {
+                RuleEdit::Delete { chain, rule: old, owner } => {
                     let rules = chains.entry(key(chain)).or_default();
-                    if let Some(at) = rules.iter().position(|rule| rule.words == *words && rule.tag == tag_of(owner)) {
+                    if let Some(at) = rules.iter().position(|rule| rule.rule == *old && rule.tag == tag_of(owner)) {
                         rules.remove(at);
                     }
                 }
@@ -315,17 +310,17 @@ impl FakeKernel {
                     }
                     space.chains.remove(&key);
                 }
-                RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words } => {
+                RuleEdit::Append { chain, rule: old } | RuleEdit::Insert { chain, rule: old, .. } => {
                     if let Some(rules) = space.chains.get_mut(&(*family, *table, chain.clone())) {
                         let before = rules.len();
-                        rules.retain(|rule| !(rule.tag == tag && rule.words == *words));
+                        rules.retain(|rule| !(rule.tag == tag && rule.rule == *old));
                         any |= rules.len() < before;
                     }
                 }
-                RuleEdit::Delete { chain, words, owner } => {
+                RuleEdit::Delete { chain, rule: old, owner } => {
                     let key = (*family, *table, chain.clone());
                     if is_built_in(*table, chain) || space.chains.contains_key(&key) {
-                        let rule = Rule { words: words.clone(), tag: format!("rhailab:{owner}") };
+                        let rule = Rule { rule: old.clone(), tag: format!("rhailab:{owner}") };
                         space.chains.entry(key).or_default().push(rule);
                         any = true;
                     }

@@ -24,7 +24,12 @@ impl Space {
             lines.push(format!("chain {chain} of {} {}", family.iptables(), table.as_str()));
             let rules = rules.iter().enumerate();
             lines.extend(rules.map(|(at, rule)| {
-                format!("rule {at} of {} {} {chain}: {}", family.iptables(), table.as_str(), rule.words.join(" "))
+                format!(
+                    "rule {at} of {} {} {chain}: {}",
+                    family.iptables(),
+                    table.as_str(),
+                    rule.rule.words().join(" ")
+                )
             }));
         }
         lines

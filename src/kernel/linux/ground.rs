@@ -8,6 +8,7 @@ use crate::kernel::{Done, Errno, Ground, Refusal};
 use crate::model::family::Family;
 use crate::model::mac::Mac;
 use crate::model::names::Ns;
+use crate::model::proto::Proto;
 use crate::model::terrain::{Ask, Carried, Peer, Terrain, Way, Wire};
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
@@ -75,14 +76,13 @@ impl Ground for LinuxKernel {
     }
 
     fn tracked(&mut self, ns: &Ns, to: SocketAddr, carried: Carried) -> Done<Vec<SocketAddr>> {
-        // IANA protocol numbers.
         let protocol = match carried {
-            Carried::Tcp => 6,
-            Carried::Udp => 17,
+            Carried::Tcp => Proto::Tcp,
+            Carried::Udp => Proto::Udp,
             Carried::Echo => return Ok(Vec::new()),
         };
         let flows = conntrack::list(&self.spaces, ns)?;
-        let flows = flows.iter().filter(|flow| flow.destination == to && flow.protocol == protocol);
+        let flows = flows.iter().filter(|flow| flow.destination == to && flow.protocol == protocol.number());
         Ok(flows.map(|flow| flow.reply_source).collect())
     }
 

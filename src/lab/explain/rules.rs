@@ -5,6 +5,7 @@ use crate::kernel::{Errno, Refusal, Why};
 use crate::lab::Record;
 use crate::model::change::Change;
 use crate::model::error::{Class, OpError, closest};
+use crate::model::hook::Hook;
 use crate::model::names::Ns;
 use crate::model::rules::{EditRules, RuleEdit};
 
@@ -57,12 +58,8 @@ pub fn rules(refusal: &Refusal, ns: &Ns, tool: &str, edits: &[RuleEdit]) -> OpEr
 
 /// The built-in chain whose name was misspelled, perhaps.
 fn slip(refusal: &Refusal, edits: &[RuleEdit]) -> Option<&'static str> {
-    const CHAINS: [&str; 5] = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
     if !refusal.words.contains("No chain/target/match by that name") {
         return None;
     }
-    edits.iter().find_map(|edit| match edit {
-        RuleEdit::Append { chain, .. } | RuleEdit::Insert { chain, .. } => closest(chain, CHAINS),
-        RuleEdit::NewChain(_) | RuleEdit::Delete { .. } => None,
-    })
+    edits.iter().find_map(|edit| closest(edit.added()?.0, Hook::NAMES))
 }

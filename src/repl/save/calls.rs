@@ -11,17 +11,18 @@ use crate::model::names::{IfName, Ns};
 use crate::model::netns::AddNetns;
 use crate::model::process::{NewProcess, Start};
 use crate::model::route::{AddRoute, Route};
+use crate::model::rule::Rule;
 use crate::model::rules::{EditRules, RuleEdit};
 use crate::model::sysctl::SetSysctl;
 use std::path::Path;
 
 /// A recipe of the changes, in the order in which they were made.
 pub fn calls(records: &[Record]) -> String {
-    let mut deleted: Vec<(u64, &str, &[String])> = Vec::new();
+    let mut deleted: Vec<(u64, &str, &Rule)> = Vec::new();
     for record in records {
         if let Change::EditRules(EditRules { edits, .. }) = &record.change {
             deleted.extend(edits.iter().filter_map(|edit| match edit {
-                RuleEdit::Delete { chain, words, owner } => Some((*owner, chain.as_str(), words.as_slice())),
+                RuleEdit::Delete { chain, rule, owner } => Some((*owner, chain.as_str(), rule)),
                 _ => None,
             }));
         }
@@ -35,7 +36,7 @@ pub fn calls(records: &[Record]) -> String {
     text
 }
 
-fn call(record: &Record, deleted: &mut Vec<(u64, &str, &[String])>) -> Vec<String> {
+fn call(record: &Record, deleted: &mut Vec<(u64, &str, &Rule)>) -> Vec<String> {
     match &record.change {
         Change::AddNetns(AddNetns { name, sysctls }) => {
             let is_local = !sysctls.iter().any(|(key, _)| key == "net.ipv6.conf.default.addr_gen_mode");
@@ -54,20 +55,26 @@ fn call(record: &Record, deleted: &mut Vec<(u64, &str, &[String])>) -> Vec<Strin
         Change::EditRules(EditRules { ns, family, table, edits }) => {
             let mut calls = Vec::new();
             for edit in edits {
-                let (verb, chain, words) = match edit {
-                    RuleEdit::NewChain(chain) => ("-N", chain.as_str(), &[][..]),
-                    RuleEdit::Append { chain, words } => ("-A", chain.as_str(), words.as_slice()),
-                    RuleEdit::Insert { chain, words } => ("-I", chain.as_str(), words.as_slice()),
-                    RuleEdit::Delete { .. } => continue,
-                };
-                let swapped = deleted.iter().position(|gone| *gone == (record.n, chain, words));
-                if let Some(at) = swapped.filter(|_| verb != "-N") {
+                let swapped = edit
+                    .added()
+                    .and_then(|(chain, rule)| deleted.iter().position(|gone| *gone == (record.n, chain, rule)));
+                if let Some(at) = swapped {
                     deleted.swap_remove(at);
                     continue;
                 }
-                let words = ["-t", table.as_str(), verb, chain].into_iter().chain(words.iter().map(String::as_str));
+                let (verb, chain) = match edit {
+                    RuleEdit::NewChain(chain) => ("-N", chain.as_str()),
+                    RuleEdit::Append { chain, .. } => ("-A", chain.as_str()),
+                    RuleEdit::Insert { chain, .. } => ("-I", chain.as_str()),
+                    RuleEdit::Delete { .. } => continue,
+                };
+                let mut words = ["-t", table.as_str(), verb, chain].map(str::to_owned).to_vec();
+                if let RuleEdit::Insert { at, .. } = edit {
+                    words.extend((*at > 1).then(|| at.to_string()));
+                }
+                words.extend(edit.added().into_iter().flat_map(|(_, rule)| rule.words().into_owned()));
                 let options = if *family == Family::V6 { ", #{ ipv6: true }" } else { "" };
-                calls.push(format!("{}iptables({}{options})", of(ns), list(words)));
+                calls.push(format!("{}iptables({}{options})", of(ns), list(words.iter().map(String::as_str))));
             }
             calls
         }
@@ -215,8 +222,8 @@ mod tests {
             }),
             identity: Identity::Spec,
         };
-        let append = |word: &str| RuleEdit::Append { chain: "X".into(), words: vec![word.into()] };
-        let delete = RuleEdit::Delete { chain: "X".into(), words: vec!["one".into()], owner: 1 };
+        let append = |word: &str| RuleEdit::append("X", vec![word.to_owned()].into());
+        let delete = RuleEdit::Delete { chain: "X".into(), rule: vec!["one".to_owned()].into(), owner: 1 };
         let records = [rule(1, vec![append("one"), append("two")]), rule(2, vec![delete, append("three")])];
         let text = calls(&records);
         assert!(!text.contains("one") && text.contains("two") && text.contains("three"), "{text}");

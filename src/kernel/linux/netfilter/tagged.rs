@@ -48,7 +48,7 @@ fn edits(table: &SavedTable) -> BTreeMap<String, Vec<RuleEdit>> {
     }
     for rule in &table.rules {
         if let Some(tag) = rule.tag() {
-            let edit = RuleEdit::Append { chain: rule.chain.clone(), words: rule.words_without(tag) };
+            let edit = RuleEdit::append(&rule.chain, rule.words_without(tag).into());
             all.entry(tag.to_owned()).or_default().push(edit);
         }
     }

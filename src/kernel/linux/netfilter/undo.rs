@@ -83,9 +83,9 @@ pub(super) fn presumed(items: &[Item<'_>], tags: &HashSet<&str>) -> Option<Plan>
                         _ => lines.push(line),
                     }
                 }
-                RuleEdit::Delete { chain, words, owner } => {
+                RuleEdit::Delete { chain, rule, owner } => {
                     let owner = words::sibling(item.tag, *owner);
-                    let rule = RuleEdit::Append { chain: chain.clone(), words: words.clone() };
+                    let rule = RuleEdit::append(chain, rule.clone());
                     if tags.contains(owner.as_str()) {
                         *swapped.entry(words::delete_line(&rule, &owner)?.ok()?).or_default() += 1;
                     } else {
@@ -195,14 +195,14 @@ fn rules<'a>(
         return Ok(outcome);
     }
     for edit in item.edits {
-        let RuleEdit::Delete { chain, words, owner } = edit else { continue };
+        let RuleEdit::Delete { chain, rule, owner } = edit else { continue };
         let owner = words::sibling(item.tag, *owner);
         // Whoever takes the owner back as well does not want its rule.
         let wanted = !scene.tags.contains(owner.as_str());
         let fits = table.has_own_chain(chain) || table.has_built_in_chain(chain);
         // Where its own rules are there, the deletion that came with them was surely made.
         if wanted && fits && (!ours.is_empty() || !exists(item, edit)?) {
-            let back = RuleEdit::Append { chain: chain.clone(), words: words.clone() };
+            let back = RuleEdit::append(chain, rule.clone());
             lines.push(words::line(&back, &owner)?);
             moves.refilled.insert(chain);
             outcome = Undone::Yes;
@@ -213,13 +213,7 @@ fn rules<'a>(
 
 /// Whether the rules that carry the tag are as many as the change added, chain by chain.
 fn is_complete(edits: &[RuleEdit], table: &SavedTable, ours: &[usize]) -> bool {
-    let mut added: Vec<&str> = edits
-        .iter()
-        .filter_map(|edit| match edit {
-            RuleEdit::Append { chain, .. } | RuleEdit::Insert { chain, .. } => Some(chain.as_str()),
-            RuleEdit::NewChain(_) | RuleEdit::Delete { .. } => None,
-        })
-        .collect();
+    let mut added: Vec<&str> = edits.iter().filter_map(|edit| edit.added().map(|(chain, _)| chain)).collect();
     let mut there: Vec<&str> = ours.iter().map(|at| table.rules[*at].chain.as_str()).collect();
     added.sort_unstable();
     there.sort_unstable();
@@ -246,12 +240,7 @@ fn why_keep(chain: &str, item: &Item<'_>, table: &SavedTable, scene: Scene<'_>, 
 
 /// Whether an edit adds a rule in a chain or to it.
 fn uses(edit: &RuleEdit, chain: &str) -> bool {
-    match edit {
-        RuleEdit::Append { chain: at, words } | RuleEdit::Insert { chain: at, words } => {
-            at == chain || words.iter().any(|word| word == chain)
-        }
-        RuleEdit::NewChain(_) | RuleEdit::Delete { .. } => false,
-    }
+    edit.added().is_some_and(|(at, rule)| at == chain || rule.spec().chain() == Some(chain))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::kernel::{Done, Refusal};
 use crate::model::family::Family;
 use crate::model::names::LabName;
+use crate::model::rule::Rule;
 use crate::model::rules::{RuleEdit, Table};
 
 /// `iptables-restore` reads lines into a buffer of 10240 bytes and takes what is over for the next line.
@@ -85,25 +86,20 @@ pub(super) fn split(line: &str) -> Vec<String> {
 pub(super) fn line(edit: &RuleEdit, tag: &str) -> Done<String> {
     match edit {
         RuleEdit::NewChain(chain) => Ok(format!("-N {chain}")),
-        RuleEdit::Append { chain, words } => rule(&["-A", &quote(chain)], tag, words),
-        RuleEdit::Insert { chain, words } => rule(&["-I", &quote(chain), "1"], tag, words),
-        RuleEdit::Delete { chain, words, owner } => rule(&["-D", &quote(chain)], &sibling(tag, *owner), words),
+        RuleEdit::Append { chain, rule } => tagged(&["-A", &quote(chain)], tag, &rule.words()),
+        RuleEdit::Insert { chain, at, rule } => tagged(&["-I", &quote(chain), &at.to_string()], tag, &rule.words()),
+        RuleEdit::Delete { chain, rule, owner } => tagged(&["-D", &quote(chain)], &sibling(tag, *owner), &rule.words()),
     }
 }
 
 /// The line that deletes the rule which this edit added; none for an edit that adds none.
 pub(super) fn delete_line(edit: &RuleEdit, tag: &str) -> Option<Done<String>> {
-    match edit {
-        RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words } => {
-            Some(rule(&["-D", &quote(chain)], tag, words))
-        }
-        RuleEdit::NewChain(_) | RuleEdit::Delete { .. } => None,
-    }
+    edit.added().map(|(chain, rule)| tagged(&["-D", &quote(chain)], tag, &rule.words()))
 }
 
 /// A line with our comment before the rule's own words: after them, an option that lacks its argument would
 /// take ours for it, and the error would speak of words that are not in the recipe.
-fn rule(command: &[&str], tag: &str, words: &[String]) -> Done<String> {
+fn tagged(command: &[&str], tag: &str, words: &[String]) -> Done<String> {
     let mut line = command.join(" ");
     line.push_str(" -m comment --comment ");
     line.push_str(&quote(tag));
@@ -131,14 +127,15 @@ fn refused(words: &[String], why: String) -> Refusal {
 
 /// The `iptables` command that asks for the same as an edit, for errors.
 pub(super) fn command(family: Family, table: Table, edit: &RuleEdit) -> String {
-    let (option, chain, words): (_, &str, &[String]) = match edit {
-        RuleEdit::NewChain(chain) => ("-N", chain.as_str(), &[]),
-        RuleEdit::Append { chain, words } => ("-A", chain, words),
-        RuleEdit::Insert { chain, words } => ("-I", chain, words),
-        RuleEdit::Delete { chain, words, .. } => ("-D", chain, words),
+    let (option, chain, at, rule): (_, &str, _, _) = match edit {
+        RuleEdit::NewChain(chain) => ("-N", chain.as_str(), None, None),
+        RuleEdit::Append { chain, rule } => ("-A", chain, None, Some(rule)),
+        RuleEdit::Insert { chain, at, rule } => ("-I", chain, (*at > 1).then(|| at.to_string()), Some(rule)),
+        RuleEdit::Delete { chain, rule, .. } => ("-D", chain, None, Some(rule)),
     };
+    let words = rule.map(Rule::words).unwrap_or_default();
     let head = [family.iptables(), "-t", table.as_str(), option, chain];
-    shell_words::join(head.into_iter().chain(words.iter().map(String::as_str)))
+    shell_words::join(head.into_iter().chain(at.as_deref()).chain(words.iter().map(String::as_str)))
 }
 
 /// The first line that `iptables-restore` blames on its standard error, counted from its start.
@@ -207,7 +204,7 @@ mod tests {
     #[test]
     fn what_would_end_the_line_or_skip_it_is_refused() {
         for word in ["a\nb", "a\0b", "-6", "--ipv4", &"x".repeat(LINE_MAX)] {
-            let edit = RuleEdit::Append { chain: "INPUT".into(), words: vec![word.to_owned()] };
+            let edit = RuleEdit::append("INPUT", vec![word.to_owned()].into());
             assert!(line(&edit, "rhailab:x:1").is_err(), "{word:?}");
         }
     }

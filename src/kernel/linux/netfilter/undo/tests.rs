@@ -6,16 +6,20 @@ use super::{Item, Scene, Spelling, plan, presumed, standing};
 use crate::kernel::Undone;
 use crate::kernel::linux::netfilter::saved::Saved;
 use crate::model::names::ChainName;
+use crate::model::rule::Rule;
 use crate::model::rules::{RuleEdit, Table};
 use std::collections::HashSet;
 
+fn rule(words: &[&str]) -> Rule {
+    words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>().into()
+}
+
 fn append(chain: &str, words: &[&str]) -> RuleEdit {
-    RuleEdit::Append { chain: chain.into(), words: words.iter().map(|word| (*word).to_owned()).collect() }
+    RuleEdit::append(chain, rule(words))
 }
 
 fn delete(chain: &str, words: &[&str], owner: u64) -> RuleEdit {
-    let words = words.iter().map(|word| (*word).to_owned()).collect();
-    RuleEdit::Delete { chain: chain.into(), words, owner }
+    RuleEdit::Delete { chain: chain.into(), rule: rule(words), owner }
 }
 
 fn vip() -> Vec<RuleEdit> {
