@@ -11,8 +11,10 @@ use crate::model::names::{IfName, Ns};
 use crate::model::netns::AddNetns;
 use crate::model::observe::{LinkInfo, ProcState, Snapshot, ending};
 use crate::model::route::AddRoute;
+use crate::model::rule::saved::Line;
 use crate::model::rules::{EditRules, RuleEdit};
 use crate::model::sysctl::SetSysctl;
+use crate::model::tag::Tag;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};
@@ -62,8 +64,8 @@ struct Survey<'a> {
     replaced: HashSet<u64>,
     /// Read once for each namespace.
     networks: HashMap<Ns, Snapshot>,
-    /// Likewise, with rules.
-    rules: HashMap<Ns, Snapshot>,
+    /// Likewise, the rules.
+    rules: HashMap<Ns, Vec<Line>>,
 }
 
 fn replaced(records: &[Record]) -> HashSet<u64> {
@@ -121,17 +123,21 @@ impl Survey<'_> {
                 Ok(stands(now.trim() == value, &format!("it is {} now", now.trim())))
             }
             Change::EditRules(EditRules { ns, edits, .. }) => {
-                let mut chains = edits.iter().filter_map(|edit| match edit {
-                    RuleEdit::NewChain(chain) => Some(chain.as_str()),
-                    _ => None,
-                });
+                let mut chains = edits.iter().filter_map(|edit| Some(edit.new_chain()?.as_str()));
                 let replaced = self.replaced.contains(&record.n);
-                let adds = edits.iter().any(|edit| matches!(edit, RuleEdit::Append { .. } | RuleEdit::Insert { .. }));
+                let adds = edits.iter().any(|edit| edit.added().is_some());
                 let kernel = &mut *self.kernel;
-                let rules = &once(&mut self.rules, ns, || kernel.snapshot(ns))?.rules;
-                let chains_stand = chains.all(|chain| rules.iter().any(|rule| declares(rule, chain)));
+                let lines = once(&mut self.rules, ns, || {
+                    Ok(kernel.snapshot(ns)?.rules.iter().filter_map(|line| Line::read(line)).collect())
+                })?;
+                let declares = |line: &Line, name: &str| matches!(line, Line::Chain(chain) if chain.name == name);
+                let chains_stand = chains.all(|chain| lines.iter().any(|line| declares(line, chain)));
                 let rules_stand = match &record.identity {
-                    Identity::Rules { tag, .. } if adds && !replaced => rules.iter().any(|rule| has_tag(rule, tag)),
+                    Identity::Rules { tag, .. } if adds && !replaced => {
+                        let carries =
+                            |tag: &Tag, line: &Line| matches!(line, Line::Rule(rule) if rule.tags.contains(tag));
+                        Tag::parse(tag).is_some_and(|tag| lines.iter().any(|line| carries(&tag, line)))
+                    }
                     _ => true,
                 };
                 Ok(stands(chains_stand && rules_stand, "the rules are gone"))
@@ -162,11 +168,7 @@ impl Survey<'_> {
 }
 
 /// What was read of a namespace, or is read now.
-fn once<'a>(
-    known: &'a mut HashMap<Ns, Snapshot>,
-    ns: &Ns,
-    read: impl FnOnce() -> Done<Snapshot>,
-) -> Done<&'a Snapshot> {
+fn once<'a, T>(known: &'a mut HashMap<Ns, T>, ns: &Ns, read: impl FnOnce() -> Done<T>) -> Done<&'a T> {
     match known.entry(ns.clone()) {
         Entry::Occupied(entry) => Ok(entry.into_mut()),
         Entry::Vacant(entry) => Ok(entry.insert(read()?)),
@@ -182,17 +184,6 @@ fn has(info: &LinkInfo, set: &LinkSet, master: Option<u32>) -> bool {
         // Found under that name and there, or not seen in what the kernel tells of an interface.
         LinkSet::Name(_) | LinkSet::Ns(_) | LinkSet::Hairpin(_) | LinkSet::LinkLocal(_) => true,
     }
-}
-
-/// Whether a rule carries a mark; `lab:1` is not in `lab:12`.
-fn has_tag(rule: &str, tag: &str) -> bool {
-    rule.split([' ', '"']).any(|word| word == tag)
-}
-
-/// Whether a line of `iptables-save` (`:CHAIN`) or `iptables -S` (`-N CHAIN`) is about the making of a chain.
-fn declares(rule: &str, chain: &str) -> bool {
-    let words: Vec<&str> = rule.split(' ').collect();
-    words.iter().any(|word| word.strip_prefix(':') == Some(chain)) || words.windows(2).any(|pair| pair == ["-N", chain])
 }
 
 #[cfg(test)]
@@ -266,13 +257,5 @@ mod tests {
         let (mut kernel, records) =
             made(vec![bridge(), set("br0", LinkSet::Up(true)), Change::AddRoute(AddRoute { ns: Ns::Host, route })]);
         assert_eq!(survey(&mut kernel, &records).last(), Some(&Standing::Yes));
-    }
-
-    #[test]
-    fn a_mark_is_a_whole_word() {
-        assert!(has_tag("-A INPUT -m comment --comment \"rhailab:web:1\" -j ACCEPT", "rhailab:web:1"));
-        assert!(!has_tag("-A INPUT -m comment --comment \"rhailab:web:12\" -j ACCEPT", "rhailab:web:1"));
-        assert!(declares("4 *nat :VIP -", "VIP") && declares("-N VIP", "VIP"));
-        assert!(!declares("4 *nat :VIP2 -", "VIP") && !declares("4 *nat -A OUTPUT -j VIP", "VIP"));
     }
 }

@@ -356,6 +356,7 @@ fn a_namespace_with_rules_can_be_undone() {
         etc_netns: "/run/etc".into(),
         ledger: None,
         persistent: false,
+        sandboxed: false,
     };
     let mut kernel = LinuxKernel::new(setup).unwrap();
     let name = NsName::new("one").unwrap();

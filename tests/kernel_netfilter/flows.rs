@@ -82,9 +82,9 @@ fn a_moved_vip_forgets_its_flows(family: Family) {
     assert_eq!((flow.protocol, flow.source), (17, client.local_addr().unwrap()));
     assert_eq!((flow.reply_source, flow.reply_destination), (at(11, 5353), client.local_addr().unwrap()));
 
-    let forget = |port, protocol| {
+    let mut forget = |port, protocol| {
         let to = SocketAddr::new(vip.ip(), port);
-        conntrack::forget(&lab.spaces, &Ns::Host, &[Addressee { to, protocol }].into()).unwrap().count
+        lab.netfilter.forget(&lab.spaces, &Ns::Host, &[Addressee { to, protocol }].into()).unwrap()
     };
     assert_eq!((forget(54, 17), forget(53, 6)), (0, 0), "other ports and protocols are left");
     assert_eq!(who_answers(&client, vip, &servers), "one");
@@ -109,9 +109,9 @@ fn a_namespace_without_traffic_has_no_flows() {
     if !sandbox() {
         return;
     }
-    let lab = Lab::new(Family::V4, Backend::Nft);
+    let mut lab = Lab::new(Family::V4, Backend::Nft);
     let ns = netns("quiet");
     assert_eq!(conntrack::list(&lab.spaces, &ns).unwrap(), []);
     let to = "10.0.0.1:80".parse().unwrap();
-    assert_eq!(conntrack::forget(&lab.spaces, &ns, &[Addressee { to, protocol: 6 }].into()).unwrap().count, 0);
+    assert_eq!(lab.netfilter.forget(&lab.spaces, &ns, &[Addressee { to, protocol: 6 }].into()).unwrap(), 0);
 }

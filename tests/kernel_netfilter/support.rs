@@ -78,7 +78,7 @@ impl Lab {
             sh("iptables-legacy -A INPUT -s 192.0.2.77 -j DROP");
         }
         let spaces = Spaces::new().unwrap();
-        let mut netfilter = Netfilter::new(&LabName::new("lab").unwrap());
+        let mut netfilter = Netfilter::new(&LabName::new("lab").unwrap(), true);
         assert_eq!(netfilter.backend(&spaces).unwrap(), backend);
         Lab { family, backend, spaces, netfilter, made: Vec::new() }
     }

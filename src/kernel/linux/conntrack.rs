@@ -95,7 +95,7 @@ fn flow(item: &[u8]) -> Option<Flow> {
 pub fn list(spaces: &Spaces, ns: &Ns) -> Done<Vec<Flow>> {
     spaces.within(ns, || {
         let mut flows = Vec::new();
-        dump(ANY_FAMILY, |item| flows.extend(flow(item)))?;
+        dump(&mut Nfnetlink::open()?, |item| flows.extend(flow(item)))?;
         Ok(flows)
     })
 }
@@ -109,48 +109,32 @@ pub struct Addressee {
     pub protocol: u8,
 }
 
-/// What became of a request to forget connections.
-#[derive(Debug, Default)]
-pub struct Forgotten {
-    /// How many there were.
-    pub count: usize,
-    /// What it was done by, where anything had to be asked: like any netfilter socket, it waits when it is closed until
-    /// the kernel has freed what was deleted of rules before.
-    pub(super) socket: Option<Nfnetlink>,
-}
-
 /// Forgets the connections whose first packet was addressed to one of these, so that their next packet meets the NAT
-/// rules anew.
-pub fn forget(spaces: &Spaces, ns: &Ns, addressees: &BTreeSet<Addressee>) -> Done<Forgotten> {
-    spaces.within(ns, || {
-        if tracks_none() {
-            return Ok(Forgotten::default());
+/// rules anew. Returns how many there were.
+pub(super) fn forget(netlink: &mut Nfnetlink, addressees: &BTreeSet<Addressee>) -> Done<usize> {
+    let mut found = Vec::new();
+    dump(netlink, |item| {
+        if let Some(Flow { destination: to, protocol, .. }) = flow(item)
+            && addressees.contains(&Addressee { to, protocol })
+        {
+            found.push((if to.is_ipv4() { IPV4 } else { IPV6 }, name_of(item)));
         }
-        let mut found = Vec::new();
-        let netlink = dump(ANY_FAMILY, |item| {
-            if let Some(Flow { destination: to, protocol, .. }) = flow(item)
-                && addressees.contains(&Addressee { to, protocol })
-            {
-                found.push((if to.is_ipv4() { IPV4 } else { IPV6 }, name_of(item)));
-            }
-        })?;
-        let Some(mut netlink) = netlink else { return Ok(Forgotten::default()) };
-        let mut count = 0;
-        for (family, request) in found {
-            match netlink.request(CTNETLINK, DELETE, family, &request) {
-                Ok(()) => count += 1,
-                // It ended in the meantime.
-                Err(refusal) if refusal.number() == Some(Errno::ENOENT as i32) => {}
-                Err(refusal) => return Err(refusal),
-            }
+    })?;
+    let mut count = 0;
+    for (family, request) in found {
+        match netlink.request(CTNETLINK, DELETE, family, &request) {
+            Ok(()) => count += 1,
+            // It ended in the meantime.
+            Err(refusal) if refusal.is(Errno::ENOENT) => {}
+            Err(refusal) => return Err(refusal),
         }
-        Ok(Forgotten { count, socket: Some(netlink) })
-    })
+    }
+    Ok(count)
 }
 
 /// Whether nothing is tracked in the calling thread's namespace. To read the table takes milliseconds even then: the
 /// kernel walks all its buckets, a quarter of a million on a large machine.
-fn tracks_none() -> bool {
+pub(super) fn tracks_none() -> bool {
     std::fs::read("/proc/sys/net/netfilter/nf_conntrack_count").is_ok_and(|count| count.trim_ascii() == b"0")
 }
 
@@ -166,14 +150,10 @@ fn name_of(item: &[u8]) -> Vec<u8> {
     request
 }
 
-/// Reads the table; no socket where the kernel has no connection tracking.
-fn dump(family: u8, each: impl FnMut(&[u8])) -> Done<Option<Nfnetlink>> {
-    let dumped = Nfnetlink::open().and_then(|mut netlink| {
-        netlink.dump(CTNETLINK, GET, family, &[], each)?;
-        Ok(Some(netlink))
-    });
-    match dumped {
-        Err(refusal) if nfnetlink::is_unsupported(&refusal) => Ok(None),
-        other => other,
+/// Reads the table, which is empty where the kernel has no connection tracking.
+fn dump(netlink: &mut Nfnetlink, each: impl FnMut(&[u8])) -> Done<()> {
+    match netlink.dump(CTNETLINK, GET, ANY_FAMILY, &[], each) {
+        Err(refusal) if nfnetlink::is_unsupported(&refusal) => Ok(()),
+        dumped => dumped,
     }
 }

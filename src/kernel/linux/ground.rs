@@ -9,6 +9,7 @@ use crate::model::family::Family;
 use crate::model::mac::Mac;
 use crate::model::names::Ns;
 use crate::model::proto::Proto;
+use crate::model::rule::saved::Saved;
 use crate::model::terrain::{Ask, Carried, Peer, Terrain, Way, Wire};
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
@@ -50,7 +51,7 @@ impl Ground for LinuxKernel {
         self.spaces.talk(ns, |socket| route::way(socket, ask))
     }
 
-    fn rules(&mut self, ns: &Ns, v6: bool) -> Done<Vec<String>> {
+    fn rules(&mut self, ns: &Ns, v6: bool) -> Done<Vec<Saved>> {
         self.netfilter.counted(&self.spaces, ns, if v6 { Family::V6 } else { Family::V4 })
     }
 

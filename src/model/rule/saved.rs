@@ -76,7 +76,7 @@ impl SavedRule {
     }
 
     /// Its words, as `iptables-save` has them, without the comment that is this tag.
-    pub fn words_without(&self, tag: &Tag) -> Vec<String> {
+    fn words_without(&self, tag: &Tag) -> Vec<String> {
         let mut words = split(&self.text).split_off(1);
         let comment = ["-m".to_owned(), "comment".to_owned(), "--comment".to_owned(), tag.to_string()];
         if let Some(at) = words.windows(4).position(|four| four == comment) {
@@ -85,9 +85,19 @@ impl SavedRule {
         words
     }
 
-    /// The rule that was asked for where it carries this tag, in the words of `iptables-save`.
+    /// The rule that was asked for where it carries this tag.
     pub fn rule(&self, tag: &Tag) -> Rule {
         Rule::from(self.words_without(tag))
+    }
+
+    /// The words of its line, without the comment that is its first tag.
+    pub fn untagged(&self) -> Vec<String> {
+        let mut words = vec!["-A".to_owned(), self.chain.clone()];
+        words.extend(match self.tags.first() {
+            Some(tag) => self.words_without(tag),
+            None => split(&self.text).split_off(1),
+        });
+        words
     }
 }
 
@@ -177,6 +187,25 @@ impl Saved {
     }
 }
 
+/// A line of a namespace's rules, as [`Saved::lines`] has them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Line {
+    /// A chain.
+    Chain(SavedChain),
+    /// A rule.
+    Rule(SavedRule),
+}
+
+impl Line {
+    /// The chain or rule in a line, whatever family and table stand before it.
+    pub fn read(line: &str) -> Option<Line> {
+        let is_start = |(at, _): &(usize, char)| line[*at..].starts_with(':') || line[*at..].starts_with("-A ");
+        let (at, _) = line.char_indices().find(is_start)?;
+        let line = &line[at..];
+        line.strip_prefix(':').and_then(chain).map(Line::Chain).or_else(|| rule(line).map(Line::Rule))
+    }
+}
+
 /// What follows the `:` of a chain's line.
 fn chain(line: &str) -> Option<SavedChain> {
     let mut parts = line.split(' ');
@@ -230,6 +259,16 @@ mod tests {
             table.rules[0].words_without(&tag("rhailab:x:2")).join(" "),
             "-m comment --comment rhailab:x:11 -g B"
         );
+    }
+
+    #[test]
+    fn a_line_is_read_behind_its_table() {
+        let Some(Line::Rule(rule)) = Line::read("4 *nat -A OUT -m comment --comment rhailab:x:1 -j VIP") else {
+            panic!()
+        };
+        assert_eq!((rule.tags, rule.spec.chain()), (vec![tag("rhailab:x:1")], Some("VIP")));
+        assert!(matches!(Line::read("6 *nat :VIP -"), Some(Line::Chain(chain)) if chain.name == "VIP"));
+        assert_eq!(Line::read("4 *nat"), None);
     }
 
     #[test]
