@@ -348,9 +348,8 @@ impl Kernel for FakeKernel {
         Ok(())
     }
 
-    fn forget_flows(&mut self, ns: &Ns, _to: IpAddr, _port: u16, _protocol: u8) -> Done<usize> {
-        self.space(ns)?;
-        Ok(0)
+    fn forget_flows(&mut self, ns: &Ns, _to: IpAddr, _port: u16, _protocol: u8) -> Done<()> {
+        self.space(ns).map(drop)
     }
 
     fn sleep(&mut self, _time: Duration) -> Done<()> {

@@ -342,7 +342,7 @@ impl Kernel for LinuxKernel {
         self.processes.signal(process, signal)
     }
 
-    fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<usize> {
+    fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<()> {
         let to = SocketAddr::new(to, port);
         self.netfilter.forget(&self.spaces, ns, &BTreeSet::from([Addressee { to, protocol }]))
     }

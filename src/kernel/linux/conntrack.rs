@@ -1,13 +1,14 @@
 //! Tracked connections (`linux/netfilter/nfnetlink_conntrack.h`): listing them, and forgetting those that an old
 //! NAT rule holds on to.
 
-use super::nfnetlink::{self, ANY_FAMILY, CTNETLINK, IPV4, IPV6, Nfnetlink, attribute, put};
+use super::nfnetlink::{self, ANY_FAMILY, CTNETLINK, IPV4, IPV6, Nfnetlink, attribute, nest, put};
 use super::spaces::Spaces;
 use crate::kernel::Done;
 use crate::model::names::Ns;
+use netlink_packet_core::NLA_F_NESTED;
 use nix::errno::Errno;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 /// `IPCTNL_MSG_CT_GET`
 const GET: u8 = 1;
@@ -22,6 +23,15 @@ const REPLY: u16 = 2;
 const ID: u16 = 12;
 /// `CTA_ZONE`
 const ZONE: u16 = 18;
+/// `CTA_FILTER`
+const FILTER: u16 = 25;
+/// `CTA_FILTER_ORIG_FLAGS`
+const FILTER_ORIGINAL: u16 = 1;
+
+/// What a filter looks at (`CTA_FILTER_FLAG(CTA_IP_DST)` and so on, as in libnetfilter_conntrack).
+const BY_DESTINATION: u32 = 1 << 1;
+const BY_PROTOCOL: u32 = 1 << 3;
+const BY_DESTINATION_PORT: u32 = 1 << 5;
 
 /// `CTA_TUPLE_IP`
 const TUPLE_IP: u16 = 1;
@@ -110,8 +120,40 @@ pub struct Addressee {
 }
 
 /// Forgets the connections whose first packet was addressed to one of these, so that their next packet meets the NAT
-/// rules anew. Returns how many there were.
-pub(super) fn forget(netlink: &mut Nfnetlink, addressees: &BTreeSet<Addressee>) -> Done<usize> {
+/// rules anew.
+pub(super) fn forget(netlink: &mut Nfnetlink, addressees: &BTreeSet<Addressee>) -> Done<()> {
+    for Addressee { to, protocol } in addressees {
+        // Of IPv6 the kernel deletes all but those that are asked for (`ctnetlink_filter_match_tuple`, as of 6.18).
+        let SocketAddr::V4(to) = to else { return forget_listed(netlink, addressees) };
+        match netlink.request_of(CTNETLINK, DELETE, IPV4, &filter(*to, *protocol)) {
+            // Kernels before 6.9 know no filter here, and miss the source.
+            Err(refusal) if refusal.is(Errno::EINVAL) => return forget_listed(netlink, addressees),
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+/// What a request names connections to an address and port by, whoever began them.
+fn filter(to: SocketAddrV4, protocol: u8) -> Vec<u8> {
+    let mut request = Vec::new();
+    nest(&mut request, ORIGINAL | NLA_F_NESTED, |tuple| {
+        let [kind, _] = DESTINATION;
+        nest(tuple, TUPLE_IP | NLA_F_NESTED, |ip| put(ip, kind, &to.ip().octets()));
+        nest(tuple, TUPLE_PROTO | NLA_F_NESTED, |proto| {
+            put(proto, PROTO_NUMBER, &[protocol]);
+            put(proto, DESTINATION_PORT, &to.port().to_be_bytes());
+        });
+    });
+    nest(&mut request, FILTER | NLA_F_NESTED, |filter| {
+        put(filter, FILTER_ORIGINAL, &(BY_DESTINATION | BY_PROTOCOL | BY_DESTINATION_PORT).to_ne_bytes());
+    });
+    request
+}
+
+/// The same one by one. To list them takes milliseconds: the kernel locks every bucket of its table, a quarter of a million
+/// on a large machine.
+fn forget_listed(netlink: &mut Nfnetlink, addressees: &BTreeSet<Addressee>) -> Done<()> {
     let mut found = Vec::new();
     dump(netlink, |item| {
         if let Some(Flow { destination: to, protocol, .. }) = flow(item)
@@ -120,20 +162,17 @@ pub(super) fn forget(netlink: &mut Nfnetlink, addressees: &BTreeSet<Addressee>) 
             found.push((if to.is_ipv4() { IPV4 } else { IPV6 }, name_of(item)));
         }
     })?;
-    let mut count = 0;
     for (family, request) in found {
         match netlink.request(CTNETLINK, DELETE, family, &request) {
-            Ok(()) => count += 1,
             // It ended in the meantime.
             Err(refusal) if refusal.is(Errno::ENOENT) => {}
-            Err(refusal) => return Err(refusal),
+            done => done?,
         }
     }
-    Ok(count)
+    Ok(())
 }
 
-/// Whether nothing is tracked in the calling thread's namespace. To read the table takes milliseconds even then: the
-/// kernel walks all its buckets, a quarter of a million on a large machine.
+/// Whether nothing is tracked in the calling thread's namespace.
 pub(super) fn tracks_none() -> bool {
     std::fs::read("/proc/sys/net/netfilter/nf_conntrack_count").is_ok_and(|count| count.trim_ascii() == b"0")
 }
@@ -143,7 +182,7 @@ fn name_of(item: &[u8]) -> Vec<u8> {
     let mut request = Vec::new();
     for (kind, value) in nfnetlink::attributes(item) {
         if matches!(kind, ORIGINAL | ID | ZONE) {
-            let nested = if kind == ORIGINAL { netlink_packet_core::NLA_F_NESTED } else { 0 };
+            let nested = if kind == ORIGINAL { NLA_F_NESTED } else { 0 };
             put(&mut request, kind | nested, value);
         }
     }

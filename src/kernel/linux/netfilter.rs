@@ -174,10 +174,10 @@ impl Netfilter {
         Ok(lines)
     }
 
-    /// Forgets tracked connections that were addressed to one of these, and returns how many there were.
-    pub fn forget(&mut self, spaces: &Spaces, ns: &Ns, addressees: &BTreeSet<Addressee>) -> Done<usize> {
+    /// Forgets tracked connections that were addressed to one of these.
+    pub fn forget(&mut self, spaces: &Spaces, ns: &Ns, addressees: &BTreeSet<Addressee>) -> Done<()> {
         if spaces.within(ns, || Ok(conntrack::tracks_none()))? {
-            return Ok(0);
+            return Ok(());
         }
         self.talk(spaces, ns, |netlink| conntrack::forget(netlink, addressees))
     }

@@ -150,18 +150,23 @@ impl Nfnetlink {
         attributes: &[u8],
         mut each: impl FnMut(&[u8]),
     ) -> Done<()> {
-        self.exchange((subsystem, message), NLM_F_DUMP, family, attributes, &mut each)
+        self.exchange((subsystem, message), NLM_F_DUMP, (family, 0), attributes, &mut each)
     }
 
     /// Asks for something to be done.
     pub(super) fn request(&mut self, subsystem: u8, message: u8, family: u8, attributes: &[u8]) -> Done<()> {
-        self.exchange((subsystem, message), NLM_F_ACK, family, attributes, &mut |_| {})
+        self.exchange((subsystem, message), NLM_F_ACK, (family, 0), attributes, &mut |_| {})
+    }
+
+    /// The same in version 1 of the protocol, in which a family is no mere hint.
+    pub(super) fn request_of(&mut self, subsystem: u8, message: u8, family: u8, attributes: &[u8]) -> Done<()> {
+        self.exchange((subsystem, message), NLM_F_ACK, (family, 1), attributes, &mut |_| {})
     }
 
     /// Asks for one thing: the attributes of the answer.
     pub(super) fn query(&mut self, subsystem: u8, message: u8, family: u8, attributes: &[u8]) -> Done<Vec<u8>> {
         let mut answer = Vec::new();
-        self.exchange((subsystem, message), 0, family, attributes, &mut |item| answer = item.to_vec())?;
+        self.exchange((subsystem, message), 0, (family, 0), attributes, &mut |item| answer = item.to_vec())?;
         Ok(answer)
     }
 
@@ -170,7 +175,7 @@ impl Nfnetlink {
         &mut self,
         (subsystem, message): (u8, u8),
         flags: u16,
-        family: u8,
+        (family, version): (u8, u8),
         attributes: &[u8],
         each: &mut dyn FnMut(&[u8]),
     ) -> Done<()> {
@@ -178,7 +183,7 @@ impl Nfnetlink {
         self.sequence += 1;
         let mut bytes = Vec::new();
         let kind = u16::from(subsystem) << 8 | u16::from(message);
-        encode(&mut bytes, kind, NLM_F_REQUEST | flags, self.sequence, [family, 0, 0, 0], |bytes| {
+        encode(&mut bytes, kind, NLM_F_REQUEST | flags, self.sequence, [family, version, 0, 0], |bytes| {
             bytes.extend_from_slice(attributes);
         });
         self.socket.send(&bytes, 0).map_err(|e| Refusal::io(name.as_str(), &e))?;
