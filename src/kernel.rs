@@ -163,8 +163,8 @@ pub trait Kernel {
     fn signal(&mut self, process: &Identity, signal: i32) -> Done<()>;
 
     /// Forgets tracked connections to an original destination, so that packets meet the NAT rules anew
-    /// (conntrack(8), `conntrack -D -d`). Returns how many there were.
-    fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<usize>;
+    /// (conntrack(8), `conntrack -D -d`).
+    fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<()>;
 
     /// Chooses the first subnet of that prefix length in a pool that overlaps none of those `taken`, and none that
     /// another lab on this machine has chosen; none where there is no such subnet.

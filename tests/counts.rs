@@ -38,8 +38,8 @@ fn run(kernel: Box<dyn Kernel>, journal: Option<Journal>, recipe: &str) -> Rc<Re
 /// The kernel of the thread's machine.
 fn real() -> Box<dyn Kernel> {
     let lab = LabName::new("test").unwrap();
-    let setup =
-        Setup { lab, log_dir: "/run/log".into(), etc_netns: "/etc/netns".into(), ledger: None, persistent: false };
+    let (log_dir, etc_netns) = ("/run/log".into(), "/etc/netns".into());
+    let setup = Setup { lab, log_dir, etc_netns, ledger: None, persistent: false, sandboxed: false };
     Box::new(LinuxKernel::new(setup).unwrap())
 }
 

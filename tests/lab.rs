@@ -62,7 +62,7 @@ fn up(at: &Ns, link: &str) -> Change {
 }
 
 fn rules(chain: &str) -> Change {
-    let jump = RuleEdit::Append { chain: "PREROUTING".into(), words: vec!["--jump".into(), chain.into()] };
+    let jump = RuleEdit::append("PREROUTING", vec!["--jump".to_owned(), chain.to_owned()].into());
     let edits = vec![RuleEdit::NewChain(ChainName::new(chain).unwrap()), jump];
     Change::EditRules(EditRules { ns: Ns::Host, family: Family::V4, table: Table::Nat, edits })
 }

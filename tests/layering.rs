@@ -18,7 +18,6 @@ const PINS: &[(&[&str], &[&str])] = &[
     (&["rustyline"], &["src/repl"]),
     (&["nix"], &["src/kernel", "src/lab/sandbox", "src/model/refusal.rs"]),
     (&["rtnetlink", "netlink_packet_core", "netlink_packet_route", "netlink_sys"], &["src/kernel", "src/lab/sandbox"]),
-    (&["iptables"], &["src/kernel"]),
     (&["lsp_server", "lsp_types"], &["src/lsp"]),
     (&["clap_complete", "clap_mangen"], &["src/cli"]),
 ];

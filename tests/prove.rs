@@ -24,6 +24,7 @@ try { netns("web"); } catch {}
 const LEAKY: &str = r#"
 let br = bridge("br0");
 exec("ip link add leak0 type bridge");
+exec("iptables-nft -t nat -P POSTROUTING ACCEPT");
 sh("setsid -f sleep 1234 >/dev/null 2>&1");
 netns("web");
 "#;
@@ -63,6 +64,8 @@ fn what_a_recipe_leaves_is_found() {
     for wanted in [
         "A difference after a whole run; after an error behind change 2; after kill -9 behind change 2:\n",
         "  + interface leak0 bridge down mtu 1500 group 0\n",
+        "  + chain ip nat POSTROUTING, of 0 rules and jumps\n",
+        "  + table ip nat\n",
         "  + process sleep 1234\n",
         "2 changes, 5 trials in ",
         ": 3 of them left something.\n",

@@ -235,8 +235,7 @@ fn pretend_reboot(home: &Home) {
 
 /// This machine was not restarted, so what is still there is for the test to remove.
 fn remove_by_hand(home: &Home) {
-    let by_hand = "ip netns del web; ip link del br0; sysctl -qw net.ipv4.ip_forward=0; iptables -F; iptables -t nat -F; \
-                   iptables -t nat -X; ip route flush proto 98; rmdir /etc/netns 2>/dev/null; true";
+    let by_hand = "ip netns del web; ip link del br0; sysctl -qw net.ipv4.ip_forward=0; nft flush ruleset; ip route flush proto 98; rmdir /etc/netns 2>/dev/null; true";
     assert!(home.command(&["sh", "-c", by_hand]).status().unwrap().success());
 }
 

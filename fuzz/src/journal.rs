@@ -5,7 +5,7 @@ use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::journal::{Line, Start, State, VERSION};
 use rhailab::lab::{Lab, Leftover, Record, store};
 use rhailab::model::names::LabName;
-use rhailab::model::render;
+use rhailab::model::kind::Kind;
 use std::path::Path;
 
 /// Checks one input.
@@ -18,7 +18,7 @@ pub fn check(data: &[u8]) {
     assert_eq!(again, state, "{}", String::from_utf8_lossy(&written));
 
     for record in state.records() {
-        let _ = (render::commands(&record.change), render::undo_commands(&record.change, &record.identity));
+        let _ = (record.change.commands(), record.change.undo_commands(&record.identity));
     }
     let (Ok(name), Ok(journal)) = (LabName::new("fuzz"), store::Journal::open(Path::new("/dev/null"), None)) else {
         panic!("there is no /dev/null")

@@ -100,7 +100,7 @@ pub fn kernel_with(
     let (lab, log_dir, etc_netns) = (lab.clone(), place.logs(), ETC_NETNS.into());
     // A sandbox is one lab's alone.
     let ledger = if mode == Mode::Host { Some(place.ledger(&lab)?) } else { None };
-    let setup = Setup { lab, log_dir, etc_netns, persistent, ledger };
+    let setup = Setup { lab, log_dir, etc_netns, persistent, ledger, sandboxed: mode != Mode::Host };
     let mut kernel = LinuxKernel::new(setup).map_err(|refusal| refused(&refusal))?;
     if let Some(nursery) = nursery {
         kernel.adopt(nursery);
@@ -145,7 +145,8 @@ impl Ahead<'_> {
 /// The kernel of this machine, for looking at it as a whole.
 pub fn linux_kernel(lab: &LabName, registry: &Registry) -> OpResult<LinuxKernel> {
     let log_dir = registry.place(lab).logs();
-    let setup = Setup { lab: lab.clone(), log_dir, etc_netns: ETC_NETNS.into(), persistent: false, ledger: None };
+    let (lab, etc_netns) = (lab.clone(), ETC_NETNS.into());
+    let setup = Setup { lab, log_dir, etc_netns, persistent: false, ledger: None, sandboxed: false };
     LinuxKernel::new(setup).map_err(|refusal| refused(&refusal))
 }
 

@@ -331,9 +331,9 @@ impl Kernel for FakeKernel {
         Ok(())
     }
 
-    fn forget_flows(&mut self, ns: &Ns, _to: IpAddr, _port: u16, _protocol: u8) -> Done<usize> {
+    fn forget_flows(&mut self, ns: &Ns, _to: IpAddr, _port: u16, _protocol: u8) -> Done<()> {
         self.space(ns)?;
-        Ok(0)
+        Ok(())
     }
 
     fn sleep(&mut self, _time: Duration) -> Done<()> {

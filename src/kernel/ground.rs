@@ -2,6 +2,7 @@
 
 use super::Done;
 use crate::model::names::Ns;
+use crate::model::rule::saved::Saved;
 use crate::model::terrain::{Ask, Carried, Terrain, Way};
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,8 +15,8 @@ pub trait Ground {
     /// the reverse path filter drops it, `EHOSTUNREACH` where it is not forwarded.
     fn way(&mut self, ns: &Ns, ask: &Ask) -> Done<Way>;
 
-    /// The rules of a namespace as `iptables-save --counters` prints them, one text for each backend in use.
-    fn rules(&mut self, ns: &Ns, v6: bool) -> Done<Vec<String>>;
+    /// The rules of a namespace with their counters, once for each backend in use.
+    fn rules(&mut self, ns: &Ns, v6: bool) -> Done<Vec<Saved>>;
 
     /// Where sockets of a namespace listen.
     fn listeners(&mut self, ns: &Ns, carried: Carried) -> Done<Vec<SocketAddr>>;

@@ -69,6 +69,8 @@ pub struct Setup {
     pub persistent: bool,
     /// Where labs are counted that share the machine; nowhere in a sandbox.
     pub ledger: Option<Ledger>,
+    /// Whether the lab's root namespace goes with it, so that what is empty can stay.
+    pub sandboxed: bool,
 }
 
 /// The kernel of this machine, as seen from the lab's root namespace, where a thread must be whenever it calls. A process
@@ -94,7 +96,7 @@ impl LinuxKernel {
             unnamed: Unnamed::new(&setup.lab),
             ours: Ours::default(),
             processes: Processes::new(setup.log_dir, setup.etc_netns, setup.persistent),
-            netfilter: Netfilter::new(&setup.lab),
+            netfilter: Netfilter::new(&setup.lab, !setup.sandboxed),
             files: Files::default(),
             ledger: setup.ledger,
         })
@@ -141,16 +143,14 @@ impl LinuxKernel {
         for (ns, to) in redirected {
             // Without its rule a tracked connection would go on to where the rule sent it. That it cannot be forgotten
             // leaves nothing that needs undoing: it ends by itself.
-            let _ = self.forget(ns, &to);
+            let _ = self.netfilter.forget(&self.spaces, ns, &to);
         }
     }
 
-    fn forget(&mut self, ns: &Ns, addressees: &BTreeSet<Addressee>) -> Done<usize> {
-        let forgotten = conntrack::forget(&self.spaces, ns, addressees)?;
-        if let Some(socket) = forgotten.socket {
-            self.netfilter.keep(ns, socket);
-        }
-        Ok(forgotten.count)
+    /// Lets go of all namespaces, before anything that could remove one, or waits for somebody who does.
+    fn leave(&mut self) {
+        self.spaces.leave();
+        self.netfilter.leave();
     }
 
     fn undo_one(&mut self, entry: Entry<'_>) -> Done<Undone> {
@@ -237,12 +237,12 @@ impl Kernel for LinuxKernel {
     }
 
     fn exec(&mut self, ns: &Ns, command: &Command) -> Done<Output> {
-        self.spaces.leave();
+        self.leave();
         self.processes.exec(&self.spaces, ns, command)
     }
 
     fn probe(&mut self, ns: &Ns, probe: &Probe) -> Done<Reply> {
-        self.spaces.leave();
+        self.leave();
         probe::run(&self.spaces, ns, probe)
     }
 
@@ -283,9 +283,9 @@ impl Kernel for LinuxKernel {
         self.processes.signal(process, signal)
     }
 
-    fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<usize> {
+    fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<()> {
         let to = SocketAddr::new(to, port);
-        self.forget(ns, &BTreeSet::from([Addressee { to, protocol }]))
+        self.netfilter.forget(&self.spaces, ns, &BTreeSet::from([Addressee { to, protocol }]))
     }
 
     fn reserve_subnet(&mut self, pool: IpNet, prefix: u8, taken: &[IpNet]) -> Done<Option<IpNet>> {
@@ -296,7 +296,7 @@ impl Kernel for LinuxKernel {
     }
 
     fn sleep(&mut self, time: Duration) -> Done<()> {
-        self.spaces.leave();
+        self.leave();
         interrupt::sleep(time)
     }
 

@@ -96,7 +96,7 @@ impl Lab {
     }
 
     /// Forgets tracked connections to an original destination, so that packets meet the NAT rules anew.
-    pub fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> OpResult<usize> {
+    pub fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> OpResult<()> {
         self.settle()?;
         self.kernel.forget_flows(ns, to, port, protocol).map_err(|refusal| explain::plain(&refusal, ns))
     }

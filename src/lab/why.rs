@@ -196,8 +196,8 @@ impl Lab {
     fn recount(&mut self, trace: &Trace, question: &Question) -> Option<(u64, u64)> {
         let stop = trace.stop.as_ref()?;
         let blame = stop.blame.as_ref()?;
-        let texts = self.kernel.ground()?.rules(&stop.ns, question.to.is_ipv6()).ok()?;
-        let now = texts.iter().find_map(|text| tables::Tables::parse(text).count(blame))?;
+        let saved = self.kernel.ground()?.rules(&stop.ns, question.to.is_ipv6()).ok()?;
+        let now = saved.iter().find_map(|saved| tables::count(saved, blame))?;
         Some((blame.packets, now))
     }
 }

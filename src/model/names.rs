@@ -4,6 +4,7 @@
 //! letter, a digit or `_`, and holds no separator. So no later layer checks again.
 
 use crate::model::error::OpError;
+use crate::model::hook::Hook;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -22,6 +23,11 @@ pub trait NameKind {
     const CODE: &'static str;
     /// Names that are taken, each with the reason.
     const RESERVED: &'static [(&'static str, &'static str)] = &[];
+
+    /// Why a name is taken, if it is.
+    fn reserved(text: &str) -> Option<&'static str> {
+        Self::RESERVED.iter().find(|(word, _)| *word == text).map(|(_, why)| *why)
+    }
 }
 
 /// A network interface: `IFNAMSIZ` is 16 with its NUL (linux/if.h).
@@ -58,17 +64,14 @@ impl NameKind for Chain {
     const MAX: usize = 28;
     const WHY: &'static str = "iptables allows 28 bytes";
     const CODE: &'static str = "name::chain";
-    const RESERVED: &'static [(&'static str, &'static str)] = &[
-        ("INPUT", "it is a built-in chain"),
-        ("OUTPUT", "it is a built-in chain"),
-        ("FORWARD", "it is a built-in chain"),
-        ("PREROUTING", "it is a built-in chain"),
-        ("POSTROUTING", "it is a built-in chain"),
-        ("ACCEPT", "it is a verdict"),
-        ("DROP", "it is a verdict"),
-        ("RETURN", "it is a verdict"),
-        ("QUEUE", "it is a verdict"),
-    ];
+
+    /// `iptables` takes the name of a target for the target.
+    fn reserved(text: &str) -> Option<&'static str> {
+        const TARGETS: [&str; 9] =
+            ["ACCEPT", "DROP", "RETURN", "QUEUE", "REJECT", "MASQUERADE", "SNAT", "DNAT", "REDIRECT"];
+        let built_in = Hook::parse(text).map(|_| "it is a built-in chain");
+        built_in.or_else(|| TARGETS.contains(&text).then_some("it is a target"))
+    }
 }
 
 impl NameKind for Lab {
@@ -93,6 +96,9 @@ pub type ChainName = Name<Chain>;
 pub type LabName = Name<Lab>;
 
 impl<K: NameKind> Name<K> {
+    /// The longest that there can be, in bytes.
+    pub const MAX: usize = K::MAX;
+
     /// Checks `text` and makes it a name, or says what is wrong with it and proposes another.
     pub fn new(text: &str) -> Result<Self, OpError> {
         let refuse = |message: String| OpError::new(K::CODE, message);
@@ -107,7 +113,7 @@ impl<K: NameKind> Name<K> {
             return Err(refuse(format!("A{} {noun} cannot be empty.", if noun.starts_with('i') { "n" } else { "" }))
                 .help(format!("{ALPHABET}.")));
         }
-        if let Some((_, why)) = K::RESERVED.iter().find(|(word, _)| *word == text) {
+        if let Some(why) = K::reserved(text) {
             return Err(refuse(format!("`{text}` cannot be a {noun}: {why}.")).help("Pick another name."));
         }
         let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -116,7 +122,7 @@ impl<K: NameKind> Name<K> {
             let what = text.chars().find(|c| !good(*c)).filter(|_| !bad_start).or(text.chars().next()).unwrap_or(' ');
             let place = if bad_start { "starts with" } else { "contains" };
             let example = match proposal(text, K::MAX) {
-                near if near == NOTHING_LEFT || is_reserved::<K>(&near) => String::new(),
+                near if near == NOTHING_LEFT || K::reserved(&near).is_some() => String::new(),
                 near => format!(", for example `{near}`"),
             };
             return Err(refuse(format!("The {noun} {shown:?} {place} {what:?}.")).help(format!("{ALPHABET}{example}.")));
@@ -132,10 +138,6 @@ impl<K: NameKind> Name<K> {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-fn is_reserved<K: NameKind>(text: &str) -> bool {
-    K::RESERVED.iter().any(|(word, _)| *word == text)
 }
 
 /// How much of a wrong name is shown, in characters.

@@ -4,17 +4,22 @@ use crate::model::change::Identity;
 use crate::model::error::OpError;
 use crate::model::explain::{chain_exists, rules};
 use crate::model::family::Family;
+use crate::model::hook::Hook;
 use crate::model::kind::{IdentitySource, Kind, Phase, within};
 use crate::model::language::{list, of};
 use crate::model::made::Made;
 use crate::model::names::{ChainName, Ns};
-use crate::model::refusal::Cause;
-use crate::model::refusal::Refusal;
+use crate::model::refusal::{Cause, Refusal};
+use crate::model::rule::{Match, NatKind, Rule};
 use crate::model::shell::{in_ns, line};
 use crate::model::subject::{CHAIN, Fact, LinkAt, MASQUERADED, Need, RULES, Subject};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::iter;
+
+mod tables;
+
+pub use tables::Tables;
 
 /// What is said of rules that a later change has deleted to put others in their place.
 pub const REPLACED: &str = "replaced";
@@ -63,66 +68,121 @@ impl Table {
         (Table::Security, "security"),
     ];
 
-    /// Its built-in chains (iptables(8)).
-    pub fn built_in(self) -> &'static [&'static str] {
-        match self {
-            Table::Filter | Table::Security => &["INPUT", "FORWARD", "OUTPUT"],
-            Table::Nat => &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"],
-            Table::Mangle => &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
-            Table::Raw => &["PREROUTING", "OUTPUT"],
-        }
-    }
-
-    /// Whether a chain is one of the kernel's own.
-    pub fn has_built_in(self, chain: &str) -> bool {
-        self.built_in().contains(&chain)
-    }
-
     /// The table's name, as `iptables -t` takes it.
     pub fn as_str(self) -> &'static str {
         Table::ALL.iter().find(|(table, _)| *table == self).map_or("filter", |(_, name)| name)
     }
+
+    /// The places where packets meet it (iptables(8)).
+    pub fn hooks(self) -> &'static [Hook] {
+        use Hook::{Forward, Input, Output, Postrouting, Prerouting};
+        match self {
+            Table::Filter | Table::Security => &[Input, Forward, Output],
+            Table::Nat => &[Prerouting, Input, Output, Postrouting],
+            Table::Mangle => &[Prerouting, Input, Forward, Output, Postrouting],
+            Table::Raw => &[Prerouting, Output],
+        }
+    }
+
+    /// The built-in chain of that name.
+    pub fn built_in(self, chain: &str) -> Option<Hook> {
+        Hook::parse(chain).filter(|hook| self.hooks().contains(hook))
+    }
 }
 
-/// One edit of an iptables table. A rule's words are what follows the chain's name, unquoted, one per item, in
-/// the spelling the recipe used; our ownership comment is not among them.
+/// What is wrong with the name of a chain that somebody is said to have made, if anything is: one that could be taken for
+/// an option, or would end its line.
+pub fn bad_chain(name: &str) -> Option<&'static str> {
+    match name {
+        "" => Some("is empty"),
+        _ if name.starts_with(['-', '!']) => Some("begins like an option"),
+        _ if name.contains(|c: char| c.is_whitespace() || c.is_control()) => Some("has a space or line break in it"),
+        _ if name.len() > ChainName::MAX => Some("is longer than the kernel allows"),
+        _ => None,
+    }
+}
+
+/// One edit of an iptables table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleEdit {
     /// `-N CHAIN`: make a chain of our own; it must not exist.
     NewChain(ChainName),
-    /// `-A CHAIN words…`.
+    /// `-A CHAIN rule`.
     Append {
         /// The chain, ours or a built-in one.
         chain: String,
         /// The rule.
-        words: Vec<String>,
+        #[serde(rename = "words")]
+        rule: Rule,
     },
-    /// `-I CHAIN 1 words…`: before every other rule.
+    /// `-I CHAIN at rule`.
     Insert {
         /// The chain.
         chain: String,
+        /// Its place among the chain's rules, from 1.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        at: u32,
         /// The rule.
-        words: Vec<String>,
+        #[serde(rename = "words")]
+        rule: Rule,
     },
-    /// `-D CHAIN words…`: delete a rule that this lab's change number `owner` made. Used to swap rules.
+    /// `-D CHAIN rule`: delete a rule that this lab's change number `owner` made. Used to swap rules.
     Delete {
         /// The chain.
         chain: String,
         /// The rule.
-        words: Vec<String>,
+        #[serde(rename = "words")]
+        rule: Rule,
         /// The number of the change whose tag the rule carries.
         owner: u64,
     },
 }
 
+fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_first(at: &u32) -> bool {
+    *at == first()
+}
+
+impl RuleEdit {
+    /// `-A CHAIN rule`.
+    pub fn append(chain: &str, rule: Rule) -> RuleEdit {
+        RuleEdit::Append { chain: chain.to_owned(), rule }
+    }
+
+    /// `-I CHAIN rule`: before every other rule.
+    pub fn insert(chain: &str, rule: Rule) -> RuleEdit {
+        RuleEdit::Insert { chain: chain.to_owned(), at: first(), rule }
+    }
+
+    /// The rule that it adds, with its chain.
+    pub fn added(&self) -> Option<(&str, &Rule)> {
+        match self {
+            RuleEdit::Append { chain, rule } | RuleEdit::Insert { chain, rule, .. } => Some((chain, rule)),
+            RuleEdit::NewChain(_) | RuleEdit::Delete { .. } => None,
+        }
+    }
+
+    /// The chain that it makes.
+    pub fn new_chain(&self) -> Option<&ChainName> {
+        match self {
+            RuleEdit::NewChain(chain) => Some(chain),
+            RuleEdit::Append { .. } | RuleEdit::Insert { .. } | RuleEdit::Delete { .. } => None,
+        }
+    }
+}
+
 /// The subnet whose packets an edit masquerades, whatever their destination.
 fn masqueraded(edit: &RuleEdit) -> Option<IpNet> {
-    let RuleEdit::Append { chain, words } = edit else { return None };
-    match &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--source", net, "--jump", "MASQUERADE"] if chain == "POSTROUTING" => net.parse().ok(),
-        _ => None,
-    }
+    let (_, rule) = edit.added().filter(|(chain, _)| Hook::parse(chain) == Some(Hook::Postrouting))?;
+    let spec = rule.spec();
+    let is_masquerade = spec.nat()?.kind == NatKind::Masquerade;
+    let matches = spec.matches()?;
+    if let ([Match::Source(net)], true) = (&matches[..], is_masquerade) { Some(*net) } else { None }
 }
 
 impl EditRules {
@@ -133,15 +193,12 @@ impl EditRules {
 
     /// The chains that it makes.
     pub fn new_chains(&self) -> impl Iterator<Item = &ChainName> {
-        self.edits.iter().filter_map(|edit| match edit {
-            RuleEdit::NewChain(chain) => Some(chain),
-            RuleEdit::Append { .. } | RuleEdit::Insert { .. } | RuleEdit::Delete { .. } => None,
-        })
+        self.edits.iter().filter_map(RuleEdit::new_chain)
     }
 
     /// Whether it adds rules.
     pub fn adds(&self) -> bool {
-        self.edits.iter().any(|edit| matches!(edit, RuleEdit::Append { .. } | RuleEdit::Insert { .. }))
+        self.edits.iter().any(|edit| edit.added().is_some())
     }
 
     /// The numbers of the changes whose rules it deletes.
@@ -174,9 +231,13 @@ impl EditRules {
     fn command(&self, edit: &RuleEdit) -> String {
         match edit {
             RuleEdit::NewChain(chain) => self.iptables("--new", chain.as_str(), &[], None),
-            RuleEdit::Append { chain, words } => self.iptables("--append", chain, words, None),
-            RuleEdit::Insert { chain, words } => self.iptables("--insert", chain, words, None),
-            RuleEdit::Delete { chain, words, .. } => self.iptables("--delete", chain, words, None),
+            RuleEdit::Append { chain, rule } => self.iptables("--append", chain, &rule.words(), None),
+            RuleEdit::Insert { chain, at: 1, rule } => self.iptables("--insert", chain, &rule.words(), None),
+            RuleEdit::Insert { chain, at, rule } => {
+                let words: Vec<String> = iter::once(at.to_string()).chain(rule.words().iter().cloned()).collect();
+                self.iptables("--insert", chain, &words, None)
+            }
+            RuleEdit::Delete { chain, rule, .. } => self.iptables("--delete", chain, &rule.words(), None),
         }
     }
 
@@ -184,54 +245,11 @@ impl EditRules {
     fn undo_command(&self, edit: &RuleEdit, tag: Option<&str>) -> String {
         match edit {
             RuleEdit::NewChain(chain) => self.iptables("--delete-chain", chain.as_str(), &[], None),
-            RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words } => {
-                self.iptables("--delete", chain, words, tag)
+            RuleEdit::Append { chain, rule } | RuleEdit::Insert { chain, rule, .. } => {
+                self.iptables("--delete", chain, &rule.words(), tag)
             }
-            RuleEdit::Delete { chain, words, .. } => self.iptables("--append", chain, words, tag),
+            RuleEdit::Delete { chain, rule, .. } => self.iptables("--append", chain, &rule.words(), tag),
         }
-    }
-}
-
-/// The rules that changes come to, by family, table and chain, in order.
-#[derive(Debug, Default)]
-pub struct Tables(BTreeMap<(Family, Table, String), Vec<Numbered>>);
-
-/// A rule with the number of the change that made it.
-type Numbered = (u64, Vec<String>);
-
-impl Tables {
-    /// What these changes come to, oldest first.
-    pub fn of<'a>(changes: impl Iterator<Item = (u64, &'a EditRules)>) -> Tables {
-        let mut tables = Tables::default();
-        for (n, change) in changes {
-            for edit in &change.edits {
-                tables.edit(n, change, edit);
-            }
-        }
-        tables
-    }
-
-    fn edit(&mut self, n: u64, change: &EditRules, edit: &RuleEdit) {
-        let key = |name: &str| (change.family, change.table, name.to_owned());
-        match edit {
-            RuleEdit::NewChain(name) => drop(self.0.entry(key(name.as_str())).or_default()),
-            RuleEdit::Append { chain, words } => self.0.entry(key(chain)).or_default().push((n, words.clone())),
-            RuleEdit::Insert { chain, words } => self.0.entry(key(chain)).or_default().insert(0, (n, words.clone())),
-            RuleEdit::Delete { chain, words, owner } => {
-                let rules = self.0.entry(key(chain)).or_default();
-                if let Some(at) = rules.iter().position(|(n, rule)| n == owner && rule == words) {
-                    rules.remove(at);
-                }
-            }
-        }
-    }
-
-    /// A line for each rule.
-    pub fn lines(&self) -> Vec<String> {
-        let rules = self.0.iter().flat_map(|((_, table, chain), rules)| {
-            rules.iter().map(move |(_, words)| format!("{} {chain} {}", table.as_str(), words.join(" ")))
-        });
-        rules.collect()
     }
 }
 
@@ -256,7 +274,7 @@ impl Kind for EditRules {
                     facts.extend(
                         masqueraded(edit).map(|net| Fact::set(Subject::of(&self.ns, MASQUERADED, net.to_string()), "")),
                     );
-                    if !self.table.has_built_in(name) && !is_new(name) && !own.needs.contains(&need) {
+                    if self.table.built_in(name).is_none() && !is_new(name) && !own.needs.contains(&need) {
                         own.needs.push(need);
                     }
                 }
@@ -312,20 +330,65 @@ impl Kind for EditRules {
     fn calls(&self) -> Vec<String> {
         let mut calls = Vec::new();
         for edit in &self.edits {
-            let (verb, chain, words) = match edit {
-                RuleEdit::NewChain(chain) => ("-N", chain.as_str(), &[][..]),
-                RuleEdit::Append { chain, words } => ("-A", chain.as_str(), words.as_slice()),
-                RuleEdit::Insert { chain, words } => ("-I", chain.as_str(), words.as_slice()),
+            let (verb, chain) = match edit {
+                RuleEdit::NewChain(chain) => ("-N", chain.as_str()),
+                RuleEdit::Append { chain, .. } => ("-A", chain.as_str()),
+                RuleEdit::Insert { chain, .. } => ("-I", chain.as_str()),
                 RuleEdit::Delete { .. } => continue,
             };
-            let words = ["-t", self.table.as_str(), verb, chain].into_iter().chain(words.iter().map(String::as_str));
+            let mut words = ["-t", self.table.as_str(), verb, chain].map(str::to_owned).to_vec();
+            if let RuleEdit::Insert { at, .. } = edit {
+                words.extend((*at > 1).then(|| at.to_string()));
+            }
+            words.extend(edit.added().into_iter().flat_map(|(_, rule)| rule.words().into_owned()));
             let options = if self.family == Family::V6 { ", #{ ipv6: true }" } else { "" };
-            calls.push(format!("{}iptables({}{options})", of(&self.ns), list(words)));
+            calls.push(format!("{}iptables({}{options})", of(&self.ns), list(words.iter().map(String::as_str))));
         }
         calls
     }
 
     fn touches(&self) -> (&'static str, Vec<String>) {
         ("firewall or NAT table", vec![within(&self.ns, self.table_of())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::rule::{Match, Target};
+
+    #[test]
+    fn a_table_has_built_in_chains_of_its_own() {
+        for (table, _) in Table::ALL {
+            assert!(table.hooks().iter().all(|hook| table.built_in(hook.as_str()) == Some(*hook)));
+        }
+        assert_eq!((Table::Nat.built_in("FORWARD"), Table::Nat.built_in("OUTPUT")), (None, Some(Hook::Output)));
+    }
+
+    #[test]
+    fn edits_are_written_as_they_always_were() {
+        let rule = Rule::new([Match::In("br0".into())], Target::Accept);
+        let words = r#"["--in-interface","br0","--jump","ACCEPT"]"#;
+        for (edit, text) in [
+            (
+                RuleEdit::append("FORWARD", rule.clone()),
+                format!(r#"{{"append":{{"chain":"FORWARD","words":{words}}}}}"#),
+            ),
+            (
+                RuleEdit::insert("FORWARD", rule.clone()),
+                format!(r#"{{"insert":{{"chain":"FORWARD","words":{words}}}}}"#),
+            ),
+            (
+                RuleEdit::Insert { chain: "FORWARD".into(), at: 2, rule: rule.clone() },
+                format!(r#"{{"insert":{{"chain":"FORWARD","at":2,"words":{words}}}}}"#),
+            ),
+            (
+                RuleEdit::Delete { chain: "FORWARD".into(), rule, owner: 7 },
+                format!(r#"{{"delete":{{"chain":"FORWARD","words":{words},"owner":7}}}}"#),
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&edit).unwrap(), text);
+            assert_eq!(serde_json::from_str::<RuleEdit>(&text).unwrap(), edit);
+        }
     }
 }

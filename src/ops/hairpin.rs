@@ -7,27 +7,26 @@ use crate::model::error::OpResult;
 use crate::model::family::Family;
 use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::names::{IfName, Ns};
+use crate::model::rule::{Match, Rule, State, Target};
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
 /// The masquerade rules for clients whose answers would else pass the NAT by. A subnet that the recipe masquerades
 /// anyway needs none.
-pub(super) fn rules(
-    call: &mut Call<'_>,
-    ns: &Ns,
-    endpoint: Endpoint,
-    backends: &[SocketAddr],
-) -> OpResult<Vec<Vec<String>>> {
+pub(super) fn rules(call: &mut Call<'_>, ns: &Ns, endpoint: Endpoint, backends: &[SocketAddr]) -> OpResult<Vec<Rule>> {
     let mut rules = Vec::new();
     for to in backends {
         let near = nearby(call, ns, to.ip())?;
         if call.lab.masquerades(ns, &near) {
             continue;
         }
-        let (near, to, vip) = (near.to_string(), to.ip().to_string(), endpoint.addr.ip().to_string());
-        let words = ["--source", &near, "--destination", &to, "--match", "conntrack", "--ctstate", "DNAT"];
-        let words = words.into_iter().chain(["--ctorigdst", &vip, "--jump", "MASQUERADE"]);
-        rules.push(words.map(str::to_owned).collect());
+        let matches = [
+            Match::Source(near),
+            Match::Destination(to.ip().into()),
+            Match::State(vec![State::Dnat]),
+            Match::OriginalDestination(endpoint.addr.ip().into()),
+        ];
+        rules.push(Rule::new(matches, Target::masquerade()));
     }
     rules.dedup();
     Ok(rules)

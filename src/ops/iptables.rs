@@ -8,7 +8,8 @@ use super::value::Value;
 use crate::model::error::{OpError, OpResult};
 use crate::model::family::Family;
 use crate::model::names::ChainName;
-use crate::model::rules::{RuleEdit, Table};
+use crate::model::rule::Rule;
+use crate::model::rules::{RuleEdit, Table, bad_chain};
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[FnDef {
@@ -19,7 +20,7 @@ pub const DEFS: &[FnDef] = &[FnDef {
             name: "rule",
             ty: Ty::Argv,
             default: None,
-            doc: "the words after `iptables`: `-t`, one of `-A`, `-I` and `-N`, and the rule",
+            doc: "the words after `iptables`: `-t`, one of `-A`, `-I` (with a place, if it is not the first) and `-N`, and the rule",
         },
         Param {
             name: "options",
@@ -35,7 +36,7 @@ pub const DEFS: &[FnDef] = &[FnDef {
     errors: &[
         Error { code: "iptables::verb", when: "it is none of -A, -I and -N" },
         Error { code: "iptables::table", when: "there is no such table" },
-        Error { code: "iptables::chain", when: "no chain is named" },
+        Error { code: "iptables::chain", when: "no chain can have that name, or that place in it" },
         Error { code: "name::chain", when: "no chain can have that name" },
         IPTABLES_EXISTS,
         IPTABLES_MISSING,
@@ -60,6 +61,7 @@ fn raw_rule(given: &[String]) -> OpResult<(Table, RuleEdit)> {
     let refuse = |code, message: String| OpError::new(code, message).arg("rule");
     let mut table = Table::Filter;
     let mut verb: Option<(&str, String)> = None;
+    let mut at = 1;
     let mut words = Vec::new();
     let mut rest = given.iter().peekable();
     while let Some(word) = rest.next() {
@@ -77,11 +79,18 @@ fn raw_rule(given: &[String]) -> OpResult<(Table, RuleEdit)> {
                 let chain = rest.next().cloned().ok_or_else(|| {
                     refuse("iptables::chain", format!("`{word}` wants the name of a chain after it."))
                 })?;
-                if word.starts_with("-I") || word == "--insert" {
-                    // A place other than the first depends on others' rules.
-                    if rest.peek().is_some_and(|next| next.parse::<u32>().is_ok_and(|place| place == 1)) {
-                        rest.next();
-                    }
+                if let Some(why) = bad_chain(&chain) {
+                    return Err(refuse("iptables::chain", format!("There is no chain {chain:?}: its name {why}."))
+                        .help("Give each word of the rule as one item of the list."));
+                }
+                if matches!(word.as_str(), "-I" | "--insert")
+                    && let Some(place) = rest.next_if(|next| next.bytes().all(|byte| byte.is_ascii_digit()))
+                {
+                    let number = place.parse().ok().filter(|number| *number > 0);
+                    at = number.ok_or_else(|| {
+                        refuse("iptables::chain", format!("There is no place {place} in a chain."))
+                            .help("The first rule of a chain has the place 1.")
+                    })?;
                 }
                 verb = Some((word, chain));
             }
@@ -100,8 +109,8 @@ fn raw_rule(given: &[String]) -> OpResult<(Table, RuleEdit)> {
             .help("Begin with `-A CHAIN`, `-I CHAIN` or `-N CHAIN`."));
     };
     let edit = match verb {
-        "-A" | "--append" => RuleEdit::Append { chain, words },
-        "-I" | "--insert" => RuleEdit::Insert { chain, words },
+        "-A" | "--append" => RuleEdit::Append { chain, rule: Rule::from(words) },
+        "-I" | "--insert" => RuleEdit::Insert { chain, at, rule: Rule::from(words) },
         _ if words.is_empty() => RuleEdit::NewChain(ChainName::new(&chain).map_err(|e| e.arg("rule"))?),
         _ => return Err(refuse("iptables::verb", format!("`{verb} {chain}` takes no further words."))),
     };

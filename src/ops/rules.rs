@@ -6,11 +6,14 @@ use super::errors::{
     IPTABLES_FAILED, IPTABLES_MISSING, IPTABLES_REFUSED, NAT_FAMILY, SYSCTL_DENIED, SYSCTL_HELD, SYSCTL_REFUSED,
     SYSCTL_UNKNOWN, SYSCTL_UNRECORDED, SYSCTL_VALUE, UNDO_REFUSED,
 };
-use super::value::{Endpoint, LinkHandle, Proto, Rules, Value};
+use super::value::{Endpoint, LinkHandle, Rules, Value};
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
 use crate::model::family::Family;
+use crate::model::hook::Hook;
 use crate::model::names::Ns;
+use crate::model::proto::Proto;
+use crate::model::rule::{Match, Rule, Target};
 use crate::model::rules::{EditRules, RuleEdit, Table};
 use crate::model::sysctl::SetSysctl;
 use ipnet::IpNet;
@@ -187,10 +190,6 @@ rules.del();"#,
     },
 ];
 
-fn strings(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
-}
-
 /// The families that a call is about: IPv4, and IPv6 with the option.
 fn families(call: &Call<'_>) -> OpResult<Vec<Family>> {
     Ok(if call.args.or("ipv6", false)? { vec![Family::V4, Family::V6] } else { vec![Family::V4] })
@@ -251,41 +250,33 @@ fn forward(call: &mut Call<'_>) -> OpResult<Value> {
     let name = |link: LinkHandle| link.place().name.to_string();
     let link = name(call.args.req("link")?);
     let other = call.args.opt("other")?.map(name);
-    let accept = |words: &[&str]| strings(&[words, &["--jump", "ACCEPT"]].concat());
-    let rules = match &other {
-        None => vec![accept(&["--in-interface", &link]), accept(&["--out-interface", &link])],
-        Some(other) => vec![
-            accept(&["--in-interface", &link, "--out-interface", other]),
-            accept(&["--in-interface", other, "--out-interface", &link]),
-        ],
+    let (by, out) = (|name: &String| Match::In(name.clone()), |name: &String| Match::Out(name.clone()));
+    let accepted = match &other {
+        None => vec![vec![by(&link)], vec![out(&link)]],
+        Some(other) => vec![vec![by(&link), out(other)], vec![by(other), out(&link)]],
     };
-    let first = call.args.or("first", false)?;
-    let edit = |words| {
-        if first {
-            RuleEdit::Insert { chain: "FORWARD".into(), words }
-        } else {
-            RuleEdit::Append { chain: "FORWARD".into(), words }
-        }
-    };
-    let edits: Vec<RuleEdit> = rules.into_iter().map(edit).collect();
+    let edit = if call.args.or("first", false)? { RuleEdit::insert } else { RuleEdit::append };
+    let edit = |matches| edit(Hook::Forward.as_str(), Rule::new(matches, Target::Accept));
+    let edits: Vec<RuleEdit> = accepted.into_iter().map(edit).collect();
     let what = other.map_or_else(|| format!("forward {link}"), |other| format!("forward {link} {other}"));
     commit(call, what, Table::Filter, &families(call)?, &edits)
 }
 
-/// `--append POSTROUTING …`.
-fn postrouting(words: Vec<String>) -> Vec<RuleEdit> {
-    vec![RuleEdit::Append { chain: "POSTROUTING".into(), words }]
+/// A translation of what leaves.
+fn postrouting(matches: Vec<Match>, target: Target) -> Vec<RuleEdit> {
+    vec![RuleEdit::append(Hook::Postrouting.as_str(), Rule::new(matches, target))]
 }
 
 fn masquerade(call: &mut Call<'_>) -> OpResult<Value> {
     let what: Value = call.args.req("what")?;
     let mut out: Option<LinkHandle> = call.args.opt("out")?;
-    let mut words = Vec::new();
+    let (mut matches, mut text) = (Vec::new(), "masquerade".to_owned());
     let mut wanted = families(call)?;
     match what {
         Value::Subnet(net) => {
             wanted = vec![Family::of(net.addr())];
-            words.extend(["--source".to_owned(), net.to_string()]);
+            text.push_str(&format!(" {net}"));
+            matches.push(Match::Source(net));
         }
         Value::Link(link) if out.is_none() => out = Some(link),
         _ => {
@@ -295,23 +286,23 @@ fn masquerade(call: &mut Call<'_>) -> OpResult<Value> {
         }
     }
     if let Some(out) = out {
-        words.extend(["--out-interface".to_owned(), out.place().name.to_string()]);
+        let name = out.place().name.to_string();
+        text.push_str(&format!(" out {name}"));
+        matches.push(Match::Out(name));
     }
-    words.extend(strings(&["--jump", "MASQUERADE"]));
-    let what = format!("masquerade {}", words[..words.len() - 2].join(" "));
-    commit(call, what, Table::Nat, &wanted, &postrouting(words))
+    commit(call, text, Table::Nat, &wanted, &postrouting(matches, Target::masquerade()))
 }
 
 fn snat(call: &mut Call<'_>) -> OpResult<Value> {
     let source: IpNet = call.args.req("source")?;
     let to: IpAddr = call.args.req("to")?;
     same_family(source.addr(), to, "to")?;
-    let mut words = vec!["--source".to_owned(), source.to_string()];
+    let mut matches = vec![Match::Source(source)];
     if let Some(out) = call.args.opt::<LinkHandle>("out")? {
-        words.extend(["--out-interface".to_owned(), out.place().name.to_string()]);
+        matches.push(Match::Out(out.place().name.to_string()));
     }
-    words.extend(["--jump", "SNAT", "--to-source", &to.to_string()].map(str::to_owned));
-    commit(call, format!("snat {source} to {to}"), Table::Nat, &[Family::of(to)], &postrouting(words))
+    let edits = postrouting(matches, Target::snat(to));
+    commit(call, format!("snat {source} to {to}"), Table::Nat, &[Family::of(to)], &edits)
 }
 
 fn dnat(call: &mut Call<'_>) -> OpResult<Value> {
@@ -319,27 +310,23 @@ fn dnat(call: &mut Call<'_>) -> OpResult<Value> {
     same_family(from.addr.ip(), to.addr.ip(), "to")?;
     let mut incoming = Vec::new();
     if let Some(into) = call.args.opt::<LinkHandle>("into")? {
-        incoming.extend(["--in-interface".to_owned(), into.place().name.to_string()]);
+        incoming.push(Match::In(into.place().name.to_string()));
     }
-    let rule = dnat_words(from, to.addr, None);
-    incoming.extend(rule.clone());
-    let mut edits = vec![RuleEdit::Append { chain: "PREROUTING".into(), words: incoming }];
+    let addressed = addressed_to(from);
+    incoming.extend(addressed.clone());
+    let target = Target::dnat(to.addr);
+    let mut edits = vec![RuleEdit::append(Hook::Prerouting.as_str(), Rule::new(incoming, target.clone()))];
     if call.args.or("local", true)? {
-        edits.push(RuleEdit::Append { chain: "OUTPUT".into(), words: rule });
+        edits.push(RuleEdit::append(Hook::Output.as_str(), Rule::new(addressed, target)));
     }
     commit(call, format!("dnat {from} to {}", to.addr), Table::Nat, &[Family::of(to.addr.ip())], &edits)
 }
 
-/// The words of a rule that sends connections to `from` on to `to`; with a probability, only that share.
-pub(super) fn dnat_words(from: Endpoint, to: std::net::SocketAddr, probability: Option<f64>) -> Vec<String> {
-    let proto = from.proto.unwrap_or(Proto::Tcp).as_str();
-    let (ip, port) = (from.addr.ip().to_string(), from.addr.port().to_string());
-    let mut words = strings(&["--destination", &ip, "--protocol", proto, "--match", proto, "--dport", &port]);
-    if let Some(share) = probability {
-        words.extend(strings(&["--match", "statistic", "--mode", "random", "--probability", &format!("{share:.8}")]));
-    }
-    words.extend(strings(&["--jump", "DNAT", "--to-destination", &to.to_string()]));
-    words
+/// What connections to an endpoint have in common.
+pub(super) fn addressed_to(endpoint: Endpoint) -> Vec<Match> {
+    let (ip, port) = (endpoint.addr.ip(), endpoint.addr.port());
+    let proto = endpoint.proto.unwrap_or(Proto::Tcp);
+    vec![Match::Destination(ip.into()), Match::Protocol(proto), Match::to_port(port)]
 }
 
 /// NAT does not cross families.

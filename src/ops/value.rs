@@ -6,6 +6,8 @@ use crate::model::error::OpError;
 use crate::model::mac::Mac;
 use crate::model::names::{ChainName, IfName, Ns, NsName};
 use crate::model::observe::{Output, Reply};
+use crate::model::proto::Proto;
+use crate::model::rule::Rule;
 use crate::model::secret::Secret;
 use ipnet::IpNet;
 use std::cell::RefCell;
@@ -73,33 +75,6 @@ pub enum Value {
     Vip(Rc<Vip>),
     /// An error that a script caught.
     Error(OpError),
-}
-
-/// A transport protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proto {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-}
-
-impl Proto {
-    /// Its name, as iptables takes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Proto::Tcp => "tcp",
-            Proto::Udp => "udp",
-        }
-    }
-
-    /// Its number (IANA protocol numbers).
-    pub fn number(self) -> u8 {
-        match self {
-            Proto::Tcp => 6,
-            Proto::Udp => 17,
-        }
-    }
 }
 
 /// An address and port with a protocol.
@@ -206,7 +181,7 @@ pub struct VipState {
     /// Whether clients in a backend's own subnet are masqueraded.
     pub hairpin: bool,
     /// The rules that do so now.
-    pub hairpins: Vec<Vec<String>>,
+    pub hairpins: Vec<Rule>,
     /// The change that carries the backends' rules and those of `hairpins`.
     pub owner: u64,
     /// All changes that make it up, oldest first.

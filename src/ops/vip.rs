@@ -7,15 +7,18 @@ use super::errors::{
     NAT_FAMILY, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_REFUSED, UNDO_REFUSED,
 };
 use super::hairpin;
-use super::rules::{dnat_words, same_family};
-use super::value::{Endpoint, Proto, Value, Vip, VipState};
+use super::rules::{addressed_to, same_family};
+use super::value::{Endpoint, Value, Vip, VipState};
 use crate::lab::{Lab, Record};
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
 use crate::model::family::Family;
+use crate::model::hook::Hook;
 use crate::model::kind::Kind as _;
 use crate::model::names::{ChainName, Ns, proposal};
+use crate::model::proto::Proto;
 use crate::model::route::{AddRoute, Route};
+use crate::model::rule::{Condition, Match, Rule, Target};
 use crate::model::rules::{EditRules, RuleEdit, Table};
 use ipnet::IpNet;
 use std::cell::RefCell;
@@ -209,10 +212,11 @@ fn default_chain(endpoint: Endpoint) -> OpResult<ChainName> {
 }
 
 /// The DNAT rules of a set of backends: with k left, the next takes one in k.
-fn backend_rules(endpoint: Endpoint, backends: &[SocketAddr]) -> Vec<Vec<String>> {
+fn backend_rules(endpoint: Endpoint, backends: &[SocketAddr]) -> Vec<Rule> {
     let rule = |(at, to): (usize, &SocketAddr)| {
         let left = u32::try_from(backends.len() - at).unwrap_or(u32::MAX);
-        dnat_words(endpoint, *to, (left > 1).then(|| 1.0 / f64::from(left)))
+        let share = (left > 1).then(|| Match::share(1.0 / f64::from(left)));
+        Rule::new(addressed_to(endpoint).into_iter().chain(share), Target::dnat(*to))
     };
     backends.iter().enumerate().map(rule).collect()
 }
@@ -226,13 +230,12 @@ fn vip(call: &mut Call<'_>) -> OpResult<Value> {
         None => default_chain(endpoint)?,
     };
     refuse_twice(call, &ns, endpoint, &chain)?;
-    let jump =
-        |from: &str| RuleEdit::Append { chain: from.to_owned(), words: vec!["--jump".to_owned(), chain.to_string()] };
-    let mut edits = vec![RuleEdit::NewChain(chain.clone()), jump("PREROUTING"), jump("OUTPUT")];
+    let jump = |from: Hook| RuleEdit::append(from.as_str(), Rule::new([], Target::Jump(chain.to_string())));
+    let mut edits = vec![RuleEdit::NewChain(chain.clone()), jump(Hook::Prerouting), jump(Hook::Output)];
     edits.extend(in_chain(chain.as_str(), backend_rules(endpoint, &backends)));
     let hairpin = call.args.or("hairpin", true)?;
     let (hairpins, ports) = near(call, hairpin, &ns, endpoint, &backends)?;
-    edits.extend(in_chain("POSTROUTING", hairpins.clone()));
+    edits.extend(in_chain(Hook::Postrouting.as_str(), hairpins.clone()));
     let family = Family::of(endpoint.addr.ip());
     let mut changes = vec![Change::EditRules(EditRules { ns: ns.clone(), family, table: Table::Nat, edits })];
     changes.extend(own_route(call, &ns, endpoint, &backends)?);
@@ -249,7 +252,7 @@ fn near(
     ns: &Ns,
     endpoint: Endpoint,
     backends: &[SocketAddr],
-) -> OpResult<(Vec<Vec<String>>, Vec<Change>)> {
+) -> OpResult<(Vec<Rule>, Vec<Change>)> {
     if !wanted {
         return Ok((Vec::new(), Vec::new()));
     }
@@ -282,8 +285,8 @@ fn refuse_twice(call: &Call<'_>, ns: &Ns, endpoint: Endpoint, chain: &ChainName)
         .note(record.site.clone(), "made here before"))
 }
 
-fn in_chain(chain: &str, rules: Vec<Vec<String>>) -> impl Iterator<Item = RuleEdit> {
-    rules.into_iter().map(move |words| RuleEdit::Append { chain: chain.to_owned(), words })
+fn in_chain(chain: &str, rules: Vec<Rule>) -> impl Iterator<Item = RuleEdit> {
+    rules.into_iter().map(move |rule| RuleEdit::append(chain, rule))
 }
 
 /// A route to the virtual address, where there is none: the kernel looks for one before the OUTPUT chain can
@@ -309,14 +312,14 @@ fn retarget(call: &mut Call<'_>) -> OpResult<Value> {
     }
     let (hairpins, ports) = near(call, old.hairpin, &vip.ns, vip.endpoint, &backends)?;
     let chain = vip.chain.as_str();
-    let delete = |chain: &str, rules: Vec<Vec<String>>| -> Vec<RuleEdit> {
+    let delete = |chain: &str, rules: Vec<Rule>| -> Vec<RuleEdit> {
         let chain = chain.to_owned();
-        rules.into_iter().map(|words| RuleEdit::Delete { chain: chain.clone(), words, owner: old.owner }).collect()
+        rules.into_iter().map(|rule| RuleEdit::Delete { chain: chain.clone(), rule, owner: old.owner }).collect()
     };
     let mut edits = delete(chain, backend_rules(vip.endpoint, &old.backends));
-    edits.extend(delete("POSTROUTING", old.hairpins.clone()));
+    edits.extend(delete(Hook::Postrouting.as_str(), old.hairpins.clone()));
     edits.extend(in_chain(chain, backend_rules(vip.endpoint, &backends)));
-    edits.extend(in_chain("POSTROUTING", hairpins.clone()));
+    edits.extend(in_chain(Hook::Postrouting.as_str(), hairpins.clone()));
     let ip = vip.endpoint.addr.ip();
     let swap = Change::EditRules(EditRules { ns: vip.ns.clone(), family: Family::of(ip), table: Table::Nat, edits });
     let made = commit(call, vec![swap], ports)?;
@@ -348,8 +351,13 @@ fn del(call: &mut Call<'_>) -> OpResult<Value> {
 
 /// Whether rules besides its own send the virtual IP's address somewhere, and so need the route to it.
 fn others_have_its_address(lab: &Lab, vip: &Vip, own: &[u64]) -> bool {
-    let ip = vip.endpoint.addr.ip().to_string();
-    let sends = |edit: &RuleEdit| matches!(edit, RuleEdit::Append { words, .. } if words.starts_with(&["--destination".into(), ip.clone()]));
+    let to = Condition { not: false, of: Match::Destination(vip.endpoint.addr.ip().into()) };
+    let sends = |edit: &RuleEdit| {
+        edit.added().is_some_and(|(_, rule)| {
+            let spec = rule.spec();
+            spec.nat().is_some() && spec.conditions.contains(&to)
+        })
+    };
     let others = lab.records().filter(|record| record.change.ns() == vip.ns && !own.contains(&record.n));
     others.filter_map(|record| record.change.rules()).any(|rules| rules.edits.iter().any(sends))
 }

@@ -6,16 +6,11 @@ use crate::machine::{assert_same, processes, state};
 use crate::report::Report;
 use crate::support::{Home, Ran, User, am_root, eventually, ordinary};
 
-/// The state without iptables' own tables, which stay once they are there, empty.
-pub fn without_tables() -> Vec<String> {
-    state().into_iter().filter(|line| !line.starts_with("rule: ") || line.starts_with("rule: -A")).collect()
-}
-
 #[test]
 fn a_recipe_that_fails_half_way_leaves_the_machine_as_it_was() {
     let Some(machine) = machine::enter(false) else { return };
     let home = &machine.home;
-    let before = without_tables();
+    let before = state();
     for (what, last, code) in [
         ("a call", "netns(\"web\");", "netns::exists"),
         ("half a call", "netns(\"other\").attach(br, lan.host(3), #{ gw: \"10.9.9.9\" });", "route::gateway"),
@@ -32,7 +27,7 @@ fn a_recipe_that_fails_half_way_leaves_the_machine_as_it_was() {
                 complaint.contains(code) && complaint.contains("`lab` acts on this machine"),
                 "{what}: {complaint}"
             );
-            assert_same(what, &before, &without_tables());
+            assert_same(what, &before, &state());
             eventually("its processes are gone", || processes(home).is_empty());
             assert_eq!(home.run(&["ls", "--json"]).assert_well(), "", "{what}");
         }

@@ -70,7 +70,7 @@ impl Kernel for Watched {
     fn signal(&mut self, process: &Identity, signal: i32) -> Done<()> {
         self.fake.borrow_mut().signal(process, signal)
     }
-    fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<usize> {
+    fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> Done<()> {
         self.fake.borrow_mut().forget_flows(ns, to, port, protocol)
     }
     fn sleep(&mut self, time: Duration) -> Done<()> {

@@ -68,6 +68,7 @@ pub fn kernel() -> LinuxKernel {
         etc_netns: "/run/etc-netns".into(),
         ledger: None,
         persistent: false,
+        sandboxed: false,
     })
     .unwrap()
 }

@@ -26,10 +26,29 @@ fn rules_are_there_when_apply_returns_and_take_at_most_one_process() {
             assert!(lab.rules().iter().any(|rule| rule.contains(&format!("-i br{n} "))), "change {n}");
         }
         assert_eq!(restores_started() - before, lab.processes());
-        let first = RuleEdit::Insert { chain: "FORWARD".into(), words: words("-i first -j ACCEPT") };
+        let first = RuleEdit::insert("FORWARD", words("-i first -j ACCEPT"));
         lab.apply(Table::Filter, vec![first]).unwrap();
         let forward: Vec<String> = lab.rules().into_iter().filter(|rule| rule.starts_with("-A FORWARD")).collect();
         assert!(forward[0].contains("-i first"), "{forward:#?}");
+    });
+}
+
+#[test]
+fn a_rule_goes_to_its_place_and_away_again() {
+    each_kind(|lab| {
+        for name in ["one", "two"] {
+            lab.iptables(&format!("-A FORWARD -i {name} -j ACCEPT"));
+        }
+        let before = lab.rules();
+        let between = RuleEdit::Insert { chain: "FORWARD".into(), at: 2, rule: words("-i between -j ACCEPT") };
+        let far = RuleEdit::Insert { chain: "FORWARD".into(), at: 9, rule: words("-i far -j ACCEPT") };
+        let n = lab.apply(Table::Filter, vec![between]).unwrap();
+        let forward: Vec<String> = lab.rules().into_iter().filter(|rule| rule.starts_with("-A FORWARD")).collect();
+        assert!(forward[1].contains("-i between"), "{forward:#?}");
+        let refusal = lab.apply(Table::Filter, vec![far]).unwrap_err();
+        assert!(refusal.request.ends_with("-I FORWARD 9 -i far -j ACCEPT"), "{refusal}");
+        assert_eq!(lab.undo(&[n]), [Ok(Undone::Yes)]);
+        assert_eq!(lab.rules(), before);
     });
 }
 
@@ -130,7 +149,7 @@ fn any_text_survives_in_a_rule() {
             .iter()
             .map(|comment| {
                 let words = ["-m", "comment", "--comment", comment, "-j", "ACCEPT"].map(str::to_owned).to_vec();
-                RuleEdit::Append { chain: "INPUT".into(), words }
+                RuleEdit::append("INPUT", words.into())
             })
             .collect();
         let n = lab.apply(Table::Filter, rules).unwrap();
@@ -146,7 +165,7 @@ fn any_text_survives_in_a_rule() {
         assert_eq!(lab.rules(), empty);
         for text in ["a\nCOMMIT\n*filter", "nul\0"] {
             let words = ["-m", "comment", "--comment", text].map(str::to_owned).to_vec();
-            let refusal = lab.apply(Table::Filter, vec![RuleEdit::Append { chain: "INPUT".into(), words }]);
+            let refusal = lab.apply(Table::Filter, vec![RuleEdit::append("INPUT", words.into())]);
             assert!(refusal.unwrap_err().words.contains("line break"));
         }
         assert_eq!(lab.rules(), empty);
@@ -337,6 +356,7 @@ fn a_namespace_with_rules_can_be_undone() {
         etc_netns: "/run/etc".into(),
         ledger: None,
         persistent: false,
+        sandboxed: false,
     };
     let mut kernel = LinuxKernel::new(setup).unwrap();
     let name = NsName::new("one").unwrap();

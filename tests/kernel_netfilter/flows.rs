@@ -1,6 +1,6 @@
 //! Tracked connections.
 
-use crate::support::{Lab, netns, sandbox, sh};
+use crate::support::{Lab, append, netns, sandbox, sh};
 use nix::sched::{CloneFlags, setns};
 use rhailab::kernel::linux::conntrack::{self, Addressee};
 use rhailab::kernel::linux::netfilter::Backend;
@@ -60,10 +60,8 @@ fn a_moved_vip_forgets_its_flows(family: Family) {
     }
     let mut lab = Lab::new(family, Backend::Nft);
     let vip: SocketAddr = SocketAddr::new(lab.host(1).parse().unwrap(), 53);
-    let rule = |to: SocketAddr| RuleEdit::Append {
-        chain: "OUTPUT".into(),
-        words: crate::support::words(&format!("-d {} -p udp --dport 53 -j DNAT --to-destination {to}", vip.ip())),
-    };
+    let rule =
+        |to: SocketAddr| append("OUTPUT", &format!("-d {} -p udp --dport 53 -j DNAT --to-destination {to}", vip.ip()));
     sh(&format!("ip route add {} dev br0", vip.ip()));
     let old = rule(at(11, 5353));
     let owner = lab.apply(Table::Nat, vec![old.clone()]).unwrap();
@@ -74,8 +72,8 @@ fn a_moved_vip_forgets_its_flows(family: Family) {
     client.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     assert_eq!(who_answers(&client, vip, &servers), "one");
 
-    let RuleEdit::Append { chain, words } = old else { panic!() };
-    let swap = vec![RuleEdit::Delete { chain, words, owner }, rule(at(12, 5353))];
+    let RuleEdit::Append { chain, rule: gone } = old else { panic!() };
+    let swap = vec![RuleEdit::Delete { chain, rule: gone, owner }, rule(at(12, 5353))];
     lab.apply(Table::Nat, swap).unwrap();
     assert_eq!(who_answers(&client, vip, &servers), "one", "the old rule holds on to the flow");
 
@@ -84,16 +82,22 @@ fn a_moved_vip_forgets_its_flows(family: Family) {
     assert_eq!((flow.protocol, flow.source), (17, client.local_addr().unwrap()));
     assert_eq!((flow.reply_source, flow.reply_destination), (at(11, 5353), client.local_addr().unwrap()));
 
-    let forget = |port, protocol| {
+    // The same port of another address, of which nobody answers.
+    let other = SocketAddr::new(lab.host(2).parse().unwrap(), 53);
+    sh(&format!("ip route add {} dev br0", other.ip()));
+    client.send_to(b"?", other).unwrap();
+    let mut forget = |port, protocol| {
         let to = SocketAddr::new(vip.ip(), port);
-        conntrack::forget(&lab.spaces, &Ns::Host, &[Addressee { to, protocol }].into()).unwrap().count
+        lab.netfilter.forget(&lab.spaces, &Ns::Host, &[Addressee { to, protocol }].into()).unwrap();
+        let flows = conntrack::list(&lab.spaces, &Ns::Host).unwrap();
+        [vip, other].map(|to| flows.iter().filter(|flow| flow.destination == to).count())
     };
-    assert_eq!((forget(54, 17), forget(53, 6)), (0, 0), "other ports and protocols are left");
+    assert_eq!([forget(54, 17), forget(53, 6)], [[1, 1]; 2], "other ports and protocols are left");
     assert_eq!(who_answers(&client, vip, &servers), "one");
-    assert_eq!(forget(53, 17), 1);
+    assert_eq!(forget(53, 17), [0, 1]);
     assert_eq!(who_answers(&client, vip, &servers), "two");
-    assert_eq!(forget(53, 17), 1);
-    assert_eq!(forget(53, 17), 0);
+    assert_eq!(forget(53, 17), [0, 1]);
+    assert_eq!(forget(53, 17), [0, 1]);
 }
 
 #[test]
@@ -111,9 +115,9 @@ fn a_namespace_without_traffic_has_no_flows() {
     if !sandbox() {
         return;
     }
-    let lab = Lab::new(Family::V4, Backend::Nft);
+    let mut lab = Lab::new(Family::V4, Backend::Nft);
     let ns = netns("quiet");
     assert_eq!(conntrack::list(&lab.spaces, &ns).unwrap(), []);
     let to = "10.0.0.1:80".parse().unwrap();
-    assert_eq!(conntrack::forget(&lab.spaces, &ns, &[Addressee { to, protocol: 6 }].into()).unwrap().count, 0);
+    lab.netfilter.forget(&lab.spaces, &ns, &[Addressee { to, protocol: 6 }].into()).unwrap();
 }

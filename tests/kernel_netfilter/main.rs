@@ -4,6 +4,7 @@
 
 mod apply;
 mod backends;
+mod base;
 mod flows;
 mod support;
 mod undo;

@@ -10,6 +10,7 @@ use rhailab::kernel::{Done, Entry, Undone};
 use rhailab::model::change::{Change, Identity};
 use rhailab::model::family::Family;
 use rhailab::model::names::{ChainName, LabName, Ns, NsName};
+use rhailab::model::rule::Rule;
 use rhailab::model::rules::{EditRules, RuleEdit, Table};
 use std::io::Write;
 use std::path::Path;
@@ -77,7 +78,7 @@ impl Lab {
             sh("iptables-legacy -A INPUT -s 192.0.2.77 -j DROP");
         }
         let spaces = Spaces::new().unwrap();
-        let mut netfilter = Netfilter::new(&LabName::new("lab").unwrap());
+        let mut netfilter = Netfilter::new(&LabName::new("lab").unwrap(), true);
         assert_eq!(netfilter.backend(&spaces).unwrap(), backend);
         Lab { family, backend, spaces, netfilter, made: Vec::new() }
     }
@@ -147,7 +148,7 @@ impl Lab {
     }
 
     /// A rule that sends a virtual address's connections to a backend.
-    pub fn dnat(&self, vip: u32, backend: u32) -> Vec<String> {
+    pub fn dnat(&self, vip: u32, backend: u32) -> Rule {
         let to = match self.family {
             Family::V4 => format!("{}:8080", self.host(backend)),
             Family::V6 => format!("[{}]:8080", self.host(backend)),
@@ -161,27 +162,27 @@ impl Lab {
             RuleEdit::NewChain(ChainName::new(name).unwrap()),
             append("PREROUTING", &format!("-j {name}")),
             append("OUTPUT", &format!("-j {name}")),
-            RuleEdit::Append { chain: name.into(), words: self.dnat(vip, backend) },
+            RuleEdit::append(name, self.dnat(vip, backend)),
         ]
     }
 
     /// Moves it.
     pub fn swap(&self, name: &str, vip: u32, (old, owner): (u32, u64), new: u32) -> Vec<RuleEdit> {
         vec![
-            RuleEdit::Delete { chain: name.into(), words: self.dnat(vip, old), owner },
-            RuleEdit::Append { chain: name.into(), words: self.dnat(vip, new) },
+            RuleEdit::Delete { chain: name.into(), rule: self.dnat(vip, old), owner },
+            RuleEdit::append(name, self.dnat(vip, new)),
         ]
     }
 }
 
-/// Words that hold no space.
-pub fn words(text: &str) -> Vec<String> {
-    text.split_whitespace().map(str::to_owned).collect()
+/// A rule whose words hold no space.
+pub fn words(text: &str) -> Rule {
+    text.split_whitespace().map(str::to_owned).collect::<Vec<String>>().into()
 }
 
 /// Appends a rule without quotes in it.
 pub fn append(chain: &str, rule: &str) -> RuleEdit {
-    RuleEdit::Append { chain: chain.into(), words: words(rule) }
+    RuleEdit::append(chain, words(rule))
 }
 
 /// Makes a named namespace.

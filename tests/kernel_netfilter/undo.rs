@@ -3,6 +3,7 @@
 use crate::support::{Lab, append, each_kind, sh};
 use rhailab::kernel::Undone;
 use rhailab::kernel::linux::netfilter::restores_started;
+use rhailab::model::family::Family;
 use rhailab::model::names::ChainName;
 use rhailab::model::rules::{RuleEdit, Table};
 
@@ -95,7 +96,7 @@ fn a_mere_deletion_is_taken_back_once() {
         let empty = lab.rules();
         let vip = lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
         let stood = lab.rules();
-        let drained = RuleEdit::Delete { chain: "VIP".into(), words: lab.dnat(1, 2), owner: vip };
+        let drained = RuleEdit::Delete { chain: "VIP".into(), rule: lab.dnat(1, 2), owner: vip };
         let drained = lab.apply(Table::Nat, vec![drained]).unwrap();
         assert_eq!(lab.rules().len(), stood.len() - 1);
         assert_eq!(lab.undo(&[drained]), [Ok(Undone::Yes)]);
@@ -174,6 +175,39 @@ fn another_process_can_undo_what_a_dead_one_made() {
         let left: Vec<String> = lab.rules().into_iter().filter(|rule| !rule.contains("192.0.2.77")).collect();
         let before: Vec<String> = empty.into_iter().filter(|rule| !rule.contains("192.0.2.77")).collect();
         assert_eq!(left, before);
+    });
+}
+
+/// As a journal of version 0.1.0 has them, line by line.
+#[test]
+fn what_an_earlier_version_wrote_down_is_undone() {
+    each_kind(|lab| {
+        let empty = lab.rules();
+        let (net, ip, to) = match lab.family {
+            Family::V4 => ("10.0.0.0/24", "10.9.0.1", "10.0.0.2:80"),
+            Family::V6 => ("fd00::/64", "fd09::1", "[fd00::2]:80"),
+        };
+        let sent = format!(r#""--destination","{ip}","--protocol","tcp","--match","tcp","--dport","80""#);
+        let dnat = |words: &str| {
+            format!(r#"{{"chain":"VIP","words":[{sent}{words},"--jump","DNAT","--to-destination","{to}"]"#)
+        };
+        let old = dnat(r#","--match","statistic","--mode","random","--probability","0.33333333""#);
+        let jump = r#"{"append":{"chain":"OUTPUT","words":["--jump","VIP"]}}"#;
+        let masquerade = format!(r#"{{"append":{{"chain":"POSTROUTING","words":["-s","{net}","-j","MASQUERADE"]}}}}"#);
+        let first = r#"{"insert":{"chain":"OUTPUT","words":["--out-interface","lo","--jump","ACCEPT"]}}"#;
+        let written = [
+            format!(r#"[{{"new_chain":"VIP"}},{jump},{{"append":{old}}}}}]"#),
+            format!("[{masquerade},{first}]"),
+            format!(r#"[{{"delete":{old},"owner":1}}}},{{"append":{}}}}}]"#, dnat("")),
+        ];
+        for edits in written {
+            let edits: Vec<RuleEdit> = serde_json::from_str(&edits).unwrap();
+            assert_eq!(serde_json::to_value(&edits).unwrap().to_string().matches("words").count(), 2);
+            lab.apply(Table::Nat, edits).unwrap();
+        }
+        assert_eq!(lab.rules().iter().filter(|rule| rule.contains("rhailab:lab:")).count(), 4);
+        assert!(lab.undo_all().iter().all(|undone| *undone == Ok(Undone::Yes)));
+        assert_eq!(lab.rules(), empty);
     });
 }
 

@@ -47,8 +47,8 @@ pub fn enter(bridged: bool) -> Option<Machine> {
     Some(Machine { home: Home::new(User::Me), _scratch: scratch })
 }
 
-/// What is on the thread's machine and must be there again after a lab: interfaces, addresses, routes, rules, sysctls,
-/// namespaces and their files.
+/// What is on the thread's machine and must be there again after a lab: interfaces, addresses, routes, rules and their
+/// tables, sysctls, namespaces and their files.
 pub fn state() -> Vec<String> {
     let mut all = Vec::new();
     let mut add = |what: &str, lines: Vec<String>| all.extend(lines.iter().map(|line| format!("{what}: {line}")));
@@ -61,6 +61,7 @@ pub fn state() -> Vec<String> {
         add("policy", lines(&["ip", family, "rule"]));
     }
     add("rule", rules(&[]));
+    add("nft", lines(&["nft", "list", "chains"]));
     for folder in ["ipv4", "ipv6", "bridge"] {
         add("sysctl", files(&Path::new("/proc/sys/net").join(folder)));
     }
@@ -68,6 +69,11 @@ pub fn state() -> Vec<String> {
     add("netns", entries(Path::new("/run/netns")).iter().map(netns).collect());
     add("file", files(Path::new("/etc/netns")));
     all
+}
+
+/// A state without the tables and base chains of `nf_tables`, which commands of iptables, and a lab in a sandbox, leave empty.
+pub fn without_tables(state: Vec<String>) -> Vec<String> {
+    state.into_iter().filter(|line| !line.starts_with("nft: ")).collect()
 }
 
 /// The processes that were started by the binary of a home or by what it started.

@@ -24,10 +24,7 @@ assert_eq(http_get(`http://10.250.0.${id}/`).body, "web" + id);
 fn rounds(what: &str, home: &Home, labs: usize, rounds: usize, words: &[&str]) -> Figures {
     let mut figures = Figures { what: what.to_owned(), ..Figures::default() };
     home.write("lab.rhai", LAB);
-    // The tables of iptables stay once they are there.
-    let without_tables =
-        || state().into_iter().filter(|line| !line.starts_with("rule: ") || line.contains("-A")).collect::<Vec<_>>();
-    let before = without_tables();
+    let before = state();
     let each = |words: &dyn Fn(usize) -> Vec<String>| {
         let start = |n| {
             let words = words(n);
@@ -51,7 +48,7 @@ fn rounds(what: &str, home: &Home, labs: usize, rounds: usize, words: &[&str]) -
         }
         figures.times.push(start.elapsed());
         eventually("their processes are gone", || processes(home).is_empty());
-        let changed = difference(&before, &without_tables());
+        let changed = difference(&before, &state());
         figures.touched.extend(changed.iter().filter(|line| line.starts_with('-')).cloned());
         figures.leftovers.extend(changed.into_iter().filter(|line| line.starts_with('+')));
         if !home.run(&["ls", "--json"]).out.is_empty() {

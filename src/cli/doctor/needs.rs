@@ -6,15 +6,16 @@ use crate::model::addr::AddAddr;
 use crate::model::change::Change;
 use crate::model::error::{OpResult, Site};
 use crate::model::family::Family;
+use crate::model::hook::Hook;
 use crate::model::link::{AddLink, LinkKind, NewLink};
 use crate::model::names::{ChainName, IfName, Ns};
 use crate::model::netns::AddNetns;
 use crate::model::route::AddRoute;
+use crate::model::rule::{Match, Part, Rule, Target, outline};
 use crate::model::rules::{EditRules, RuleEdit, Table};
 use crate::model::sysctl::{SetSysctl, of_interface};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// What kind of thing is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,12 +112,11 @@ pub fn basics() -> OpResult<Vec<Need>> {
         [LinkKind::VETH, LinkKind::BRIDGE].into_iter().map(|kind| link(NewLink::new(near.clone(), kind))).collect();
     for family in [Family::V4, Family::V6] {
         let rules = [
-            (Table::Filter, "FORWARD", ["--in-interface", "try0", "--jump", "ACCEPT"]),
-            (Table::Nat, "POSTROUTING", ["--out-interface", "try0", "--jump", "MASQUERADE"]),
+            (Table::Filter, Hook::Forward, Rule::new([Match::In("try0".into())], Target::Accept)),
+            (Table::Nat, Hook::Postrouting, Rule::new([Match::Out("try0".into())], Target::masquerade())),
         ];
-        all.extend(rules.map(|(table, chain, words)| {
-            let words = words.map(str::to_owned).to_vec();
-            let need = rule((family, table), (chain, &words), &BTreeSet::new());
+        all.extend(rules.map(|(table, hook, made)| {
+            let need = rule((family, table), (hook.as_str(), &made), &BTreeSet::new());
             Need { what: format!("{family} {} rules", table.as_str()), ..need }
         }));
     }
@@ -174,10 +174,9 @@ impl Needs {
                 if *ns == Ns::Host {
                     self.note_host_rule(site, *table, edit);
                 }
-                let (RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words }) = edit else {
-                    continue;
-                };
-                self.add(rule((*family, *table), (chain, words), own_chains).at(site));
+                if let Some(added) = edit.added() {
+                    self.add(rule((*family, *table), added, own_chains).at(site));
+                }
             }
         }
         if let Some(process) = change.process() {
@@ -190,16 +189,14 @@ impl Needs {
     }
 
     fn note_host_rule(&mut self, site: &Site, table: Table, edit: &RuleEdit) {
-        let (RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words }) = edit else { return };
-        let accepts = chain == "FORWARD" && words.ends_with(&["--jump".into(), "ACCEPT".into()]);
-        self.forwards |= chain == "FORWARD" || (table == Table::Nat && chain == "POSTROUTING");
+        let Some((chain, rule)) = edit.added() else { return };
+        let (hook, spec) = (Hook::parse(chain), rule.spec());
+        let accepts = hook == Some(Hook::Forward) && spec.target == Some(Target::Accept);
+        self.forwards |= hook == Some(Hook::Forward) || (table == Table::Nat && hook == Some(Hook::Postrouting));
         let how = if matches!(edit, RuleEdit::Insert { .. }) { Accepts::First } else { Accepts::Last };
         self.accepts = self.accepts.max(if accepts { how } else { Accepts::Nothing });
-        for pair in
-            words.windows(2).filter(|pair| matches!(pair[0].as_str(), "-s" | "-d" | "--source" | "--destination"))
-        {
-            let net = pair[1].parse::<IpNet>().or_else(|_| pair[1].parse::<IpAddr>().map(IpNet::from));
-            if let Ok(net) = net {
+        for condition in &spec.conditions {
+            if let Match::Source(net) | Match::Destination(net) = condition.of {
                 self.net(net.trunc(), site);
             }
         }
@@ -235,40 +232,33 @@ fn chains(change: &Change) -> impl Iterator<Item = &str> {
 
 /// A rule, as one of its kind: what such rules have in common is where they are, which matches and targets they use,
 /// and with which options.
-fn rule((family, table): (Family, Table), (chain, words): (&str, &[String]), own_chains: &BTreeSet<&str>) -> Need {
+fn rule((family, table): (Family, Table), (chain, rule): (&str, &Rule), own_chains: &BTreeSet<&str>) -> Need {
     // A chain that is neither the kernel's nor the recipe's may be made by a command of its.
-    let mut wanted: BTreeSet<&str> = Some(chain).filter(|chain| !BUILT_IN.contains(chain)).into_iter().collect();
+    let mut wanted: BTreeSet<&str> = Some(chain).filter(|chain| Hook::parse(chain).is_none()).into_iter().collect();
     let place = if wanted.is_empty() { chain } else { "CHAIN" };
+    let words = rule.words();
     let mut what = vec![family.iptables(), "-t", table.as_str(), "-A", place];
     let mut brief = vec![table.as_str()];
-    let mut rest = words.iter().map(String::as_str).peekable();
-    while let Some(word) = rest.next() {
-        let Some(value) = rest.next_if(|value| word.starts_with('-') && !value.starts_with('-')) else {
-            what.extend(Some(word).filter(|word| word.starts_with('-')));
-            continue;
+    for part in outline(&words) {
+        let (option, named) = match part {
+            Part::Flag(option) => {
+                what.push(option);
+                continue;
+            }
+            Part::Jump(option, chain) if own_chains.contains(chain) => {
+                wanted.insert(chain);
+                brief.push("chain");
+                (option, None)
+            }
+            Part::Jump(option, name) | Part::Load(option, name) => (option, Some(name)),
+            Part::Value(option, _) => (option, None),
         };
-        let (jumps, loads) = (JUMPS.contains(&word), LOADS.contains(&word));
-        let is_known = (jumps || loads) && !own_chains.contains(value);
-        if jumps && !is_known {
-            wanted.insert(value);
-            brief.push("chain");
-        }
-        what.extend([word, if is_known { value } else { "…" }]);
-        brief.extend(is_known.then_some(value).filter(|value| !brief.contains(value)));
+        what.extend([option, named.unwrap_or("…")]);
+        brief.extend(named.filter(|name| !brief.contains(name)));
     }
     let made = wanted.into_iter().filter_map(|name| ChainName::new(name).ok()).map(RuleEdit::NewChain);
-    let append = RuleEdit::Append { chain: chain.to_owned(), words: words.to_vec() };
-    let edits = made.chain([append]).collect();
+    let edits = made.chain([RuleEdit::append(chain, rule.clone())]).collect();
     let attempt = Attempt::Make(vec![Change::EditRules(EditRules { ns: Ns::Host, family, table, edits })]);
     let brief = if family == Family::V6 { format!("IPv6 {}", brief.join(" ")) } else { brief.join(" ") };
     Need { brief, ..Need::new(Kind::Rule, &what.join(" "), attempt) }
 }
-
-/// The chains that the kernel has of itself.
-const BUILT_IN: [&str; 5] = ["INPUT", "OUTPUT", "FORWARD", "PREROUTING", "POSTROUTING"];
-
-/// The words before a target or a chain.
-const JUMPS: [&str; 4] = ["-j", "--jump", "-g", "--goto"];
-
-/// The words before what loads a match.
-const LOADS: [&str; 4] = ["-m", "--match", "-p", "--protocol"];

@@ -76,7 +76,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 fn append(ns: Ns, table: Table, chain: &str, rule: &str) -> Change {
-    let edits = vec![RuleEdit::Append { chain: chain.into(), words: words(rule) }];
+    let edits = vec![RuleEdit::append(chain, words(rule).into())];
     Change::EditRules(EditRules { ns, family: Family::V4, table, edits })
 }
 

@@ -1,13 +1,14 @@
 //! Tracked connections (`linux/netfilter/nfnetlink_conntrack.h`): listing them, and forgetting those that an old
 //! NAT rule holds on to.
 
-use super::nfnetlink::{self, ANY_FAMILY, CTNETLINK, IPV4, IPV6, Nfnetlink, attribute, put};
+use super::nfnetlink::{self, ANY_FAMILY, CTNETLINK, IPV4, IPV6, Nfnetlink, attribute, nest, put};
 use super::spaces::Spaces;
 use crate::kernel::Done;
 use crate::model::names::Ns;
+use netlink_packet_core::NLA_F_NESTED;
 use nix::errno::Errno;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 /// `IPCTNL_MSG_CT_GET`
 const GET: u8 = 1;
@@ -22,6 +23,15 @@ const REPLY: u16 = 2;
 const ID: u16 = 12;
 /// `CTA_ZONE`
 const ZONE: u16 = 18;
+/// `CTA_FILTER`
+const FILTER: u16 = 25;
+/// `CTA_FILTER_ORIG_FLAGS`
+const FILTER_ORIGINAL: u16 = 1;
+
+/// What a filter looks at (`CTA_FILTER_FLAG(CTA_IP_DST)` and so on, as in libnetfilter_conntrack).
+const BY_DESTINATION: u32 = 1 << 1;
+const BY_PROTOCOL: u32 = 1 << 3;
+const BY_DESTINATION_PORT: u32 = 1 << 5;
 
 /// `CTA_TUPLE_IP`
 const TUPLE_IP: u16 = 1;
@@ -95,7 +105,7 @@ fn flow(item: &[u8]) -> Option<Flow> {
 pub fn list(spaces: &Spaces, ns: &Ns) -> Done<Vec<Flow>> {
     spaces.within(ns, || {
         let mut flows = Vec::new();
-        dump(ANY_FAMILY, |item| flows.extend(flow(item)))?;
+        dump(&mut Nfnetlink::open()?, |item| flows.extend(flow(item)))?;
         Ok(flows)
     })
 }
@@ -109,48 +119,61 @@ pub struct Addressee {
     pub protocol: u8,
 }
 
-/// What became of a request to forget connections.
-#[derive(Debug, Default)]
-pub struct Forgotten {
-    /// How many there were.
-    pub count: usize,
-    /// What it was done by, where anything had to be asked: like any netfilter socket, it waits when it is closed until
-    /// the kernel has freed what was deleted of rules before.
-    pub(super) socket: Option<Nfnetlink>,
-}
-
 /// Forgets the connections whose first packet was addressed to one of these, so that their next packet meets the NAT
 /// rules anew.
-pub fn forget(spaces: &Spaces, ns: &Ns, addressees: &BTreeSet<Addressee>) -> Done<Forgotten> {
-    spaces.within(ns, || {
-        if tracks_none() {
-            return Ok(Forgotten::default());
+pub(super) fn forget(netlink: &mut Nfnetlink, addressees: &BTreeSet<Addressee>) -> Done<()> {
+    for Addressee { to, protocol } in addressees {
+        // Of IPv6 the kernel deletes all but those that are asked for (`ctnetlink_filter_match_tuple`, as of 6.18).
+        let SocketAddr::V4(to) = to else { return forget_listed(netlink, addressees) };
+        match netlink.request_of(CTNETLINK, DELETE, IPV4, &filter(*to, *protocol)) {
+            // Kernels before 6.9 know no filter here, and miss the source.
+            Err(refusal) if refusal.is(Errno::EINVAL) => return forget_listed(netlink, addressees),
+            done => done?,
         }
-        let mut found = Vec::new();
-        let netlink = dump(ANY_FAMILY, |item| {
-            if let Some(Flow { destination: to, protocol, .. }) = flow(item)
-                && addressees.contains(&Addressee { to, protocol })
-            {
-                found.push((if to.is_ipv4() { IPV4 } else { IPV6 }, name_of(item)));
-            }
-        })?;
-        let Some(mut netlink) = netlink else { return Ok(Forgotten::default()) };
-        let mut count = 0;
-        for (family, request) in found {
-            match netlink.request(CTNETLINK, DELETE, family, &request) {
-                Ok(()) => count += 1,
-                // It ended in the meantime.
-                Err(refusal) if refusal.number() == Some(Errno::ENOENT as i32) => {}
-                Err(refusal) => return Err(refusal),
-            }
-        }
-        Ok(Forgotten { count, socket: Some(netlink) })
-    })
+    }
+    Ok(())
 }
 
-/// Whether nothing is tracked in the calling thread's namespace. To read the table takes milliseconds even then: the
-/// kernel walks all its buckets, a quarter of a million on a large machine.
-fn tracks_none() -> bool {
+/// What a request names connections to an address and port by, whoever began them.
+fn filter(to: SocketAddrV4, protocol: u8) -> Vec<u8> {
+    let mut request = Vec::new();
+    nest(&mut request, ORIGINAL | NLA_F_NESTED, |tuple| {
+        let [kind, _] = DESTINATION;
+        nest(tuple, TUPLE_IP | NLA_F_NESTED, |ip| put(ip, kind, &to.ip().octets()));
+        nest(tuple, TUPLE_PROTO | NLA_F_NESTED, |proto| {
+            put(proto, PROTO_NUMBER, &[protocol]);
+            put(proto, DESTINATION_PORT, &to.port().to_be_bytes());
+        });
+    });
+    nest(&mut request, FILTER | NLA_F_NESTED, |filter| {
+        put(filter, FILTER_ORIGINAL, &(BY_DESTINATION | BY_PROTOCOL | BY_DESTINATION_PORT).to_ne_bytes());
+    });
+    request
+}
+
+/// The same one by one. To list them takes milliseconds: the kernel locks every bucket of its table, a quarter of a million
+/// on a large machine.
+fn forget_listed(netlink: &mut Nfnetlink, addressees: &BTreeSet<Addressee>) -> Done<()> {
+    let mut found = Vec::new();
+    dump(netlink, |item| {
+        if let Some(Flow { destination: to, protocol, .. }) = flow(item)
+            && addressees.contains(&Addressee { to, protocol })
+        {
+            found.push((if to.is_ipv4() { IPV4 } else { IPV6 }, name_of(item)));
+        }
+    })?;
+    for (family, request) in found {
+        match netlink.request(CTNETLINK, DELETE, family, &request) {
+            // It ended in the meantime.
+            Err(refusal) if refusal.is(Errno::ENOENT) => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether nothing is tracked in the calling thread's namespace.
+pub(super) fn tracks_none() -> bool {
     std::fs::read("/proc/sys/net/netfilter/nf_conntrack_count").is_ok_and(|count| count.trim_ascii() == b"0")
 }
 
@@ -159,21 +182,17 @@ fn name_of(item: &[u8]) -> Vec<u8> {
     let mut request = Vec::new();
     for (kind, value) in nfnetlink::attributes(item) {
         if matches!(kind, ORIGINAL | ID | ZONE) {
-            let nested = if kind == ORIGINAL { netlink_packet_core::NLA_F_NESTED } else { 0 };
+            let nested = if kind == ORIGINAL { NLA_F_NESTED } else { 0 };
             put(&mut request, kind | nested, value);
         }
     }
     request
 }
 
-/// Reads the table; no socket where the kernel has no connection tracking.
-fn dump(family: u8, each: impl FnMut(&[u8])) -> Done<Option<Nfnetlink>> {
-    let dumped = Nfnetlink::open().and_then(|mut netlink| {
-        netlink.dump(CTNETLINK, GET, family, &[], each)?;
-        Ok(Some(netlink))
-    });
-    match dumped {
-        Err(refusal) if nfnetlink::is_unsupported(&refusal) => Ok(None),
-        other => other,
+/// Reads the table, which is empty where the kernel has no connection tracking.
+fn dump(netlink: &mut Nfnetlink, each: impl FnMut(&[u8])) -> Done<()> {
+    match netlink.dump(CTNETLINK, GET, ANY_FAMILY, &[], each) {
+        Err(refusal) if nfnetlink::is_unsupported(&refusal) => Ok(()),
+        dumped => dumped,
     }
 }

@@ -1,6 +1,7 @@
 //! Everything on this machine that a lab could change, as lines of text to be compared before and after.
 
 use super::LinuxKernel;
+use super::netfilter::census;
 use super::netns;
 use super::process::procfs;
 use crate::kernel::{Done, Refusal};
@@ -13,7 +14,7 @@ use std::path::Path;
 /// Sysctls that a lab can set, and that do not change by themselves.
 const SYSCTLS: [&str; 3] = ["/proc/sys/net/ipv4", "/proc/sys/net/ipv6", "/proc/sys/net/bridge"];
 
-/// The interfaces, addresses, routes and rules of the calling thread's namespace and of all that have a name, the sysctls
+/// The interfaces, addresses, routes, rules and tables of rules of the calling thread's namespace and of all that have a name, the sysctls
 /// of the former, the files in `etc_netns`, and the processes.
 pub fn take(kernel: &mut LinuxKernel, etc_netns: &Path) -> Done<BTreeSet<String>> {
     let mut all = BTreeSet::new();
@@ -35,6 +36,9 @@ pub fn take(kernel: &mut LinuxKernel, etc_netns: &Path) -> Done<BTreeSet<String>
         }
         for rule in snapshot.rules {
             add(format!("rule {rule}"));
+        }
+        for line in kernel.spaces.within(&ns, census::outline)? {
+            add(line);
         }
     }
     for name in netns::list()? {

@@ -8,6 +8,8 @@ use crate::kernel::{Done, Errno, Ground, Refusal};
 use crate::model::family::Family;
 use crate::model::mac::Mac;
 use crate::model::names::Ns;
+use crate::model::proto::Proto;
+use crate::model::rule::saved::Saved;
 use crate::model::terrain::{Ask, Carried, Peer, Terrain, Way, Wire};
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
@@ -49,7 +51,7 @@ impl Ground for LinuxKernel {
         self.spaces.talk(ns, |socket| route::way(socket, ask))
     }
 
-    fn rules(&mut self, ns: &Ns, v6: bool) -> Done<Vec<String>> {
+    fn rules(&mut self, ns: &Ns, v6: bool) -> Done<Vec<Saved>> {
         self.netfilter.counted(&self.spaces, ns, if v6 { Family::V6 } else { Family::V4 })
     }
 
@@ -75,14 +77,13 @@ impl Ground for LinuxKernel {
     }
 
     fn tracked(&mut self, ns: &Ns, to: SocketAddr, carried: Carried) -> Done<Vec<SocketAddr>> {
-        // IANA protocol numbers.
         let protocol = match carried {
-            Carried::Tcp => 6,
-            Carried::Udp => 17,
+            Carried::Tcp => Proto::Tcp,
+            Carried::Udp => Proto::Udp,
             Carried::Echo => return Ok(Vec::new()),
         };
         let flows = conntrack::list(&self.spaces, ns)?;
-        let flows = flows.iter().filter(|flow| flow.destination == to && flow.protocol == protocol);
+        let flows = flows.iter().filter(|flow| flow.destination == to && flow.protocol == protocol.number());
         Ok(flows.map(|flow| flow.reply_source).collect())
     }
 

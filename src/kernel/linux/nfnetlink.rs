@@ -28,9 +28,6 @@ const BATCH_END: u16 = 17;
 /// `NFNL_BATCH_GENID`
 const BATCH_GENERATION: u16 = 1;
 
-/// Where the sequence numbers of transactions begin, which other requests do not reach.
-const BATCH_SEQUENCE: u32 = 1 << 31;
-
 /// The length of `struct nlmsghdr`.
 const HEADER: usize = 16;
 /// The length of `struct nfgenmsg`: family, version, resource id.
@@ -99,13 +96,9 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// One that is to be made only if the subsystem is at this generation still.
-    pub(super) fn new(subsystem: u8, generation: u32) -> Batch {
-        let mut bytes = Vec::with_capacity(BUFFER);
-        encode(&mut bytes, BATCH_BEGIN, NLM_F_REQUEST, BATCH_SEQUENCE, [0, 0, 0, subsystem], |begin| {
-            put(begin, BATCH_GENERATION, &generation.to_be_bytes());
-        });
-        Batch { bytes, subsystem, first: BATCH_SEQUENCE, last: BATCH_SEQUENCE, newest: 0 }
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.first == self.last
     }
 
     /// Adds a message, whose attributes are put into what `fill` gets.
@@ -157,18 +150,23 @@ impl Nfnetlink {
         attributes: &[u8],
         mut each: impl FnMut(&[u8]),
     ) -> Done<()> {
-        self.exchange((subsystem, message), NLM_F_DUMP, family, attributes, &mut each)
+        self.exchange((subsystem, message), NLM_F_DUMP, (family, 0), attributes, &mut each)
     }
 
     /// Asks for something to be done.
     pub(super) fn request(&mut self, subsystem: u8, message: u8, family: u8, attributes: &[u8]) -> Done<()> {
-        self.exchange((subsystem, message), NLM_F_ACK, family, attributes, &mut |_| {})
+        self.exchange((subsystem, message), NLM_F_ACK, (family, 0), attributes, &mut |_| {})
+    }
+
+    /// The same in version 1 of the protocol, in which a family is no mere hint.
+    pub(super) fn request_of(&mut self, subsystem: u8, message: u8, family: u8, attributes: &[u8]) -> Done<()> {
+        self.exchange((subsystem, message), NLM_F_ACK, (family, 1), attributes, &mut |_| {})
     }
 
     /// Asks for one thing: the attributes of the answer.
     pub(super) fn query(&mut self, subsystem: u8, message: u8, family: u8, attributes: &[u8]) -> Done<Vec<u8>> {
         let mut answer = Vec::new();
-        self.exchange((subsystem, message), 0, family, attributes, &mut |item| answer = item.to_vec())?;
+        self.exchange((subsystem, message), 0, (family, 0), attributes, &mut |item| answer = item.to_vec())?;
         Ok(answer)
     }
 
@@ -177,7 +175,7 @@ impl Nfnetlink {
         &mut self,
         (subsystem, message): (u8, u8),
         flags: u16,
-        family: u8,
+        (family, version): (u8, u8),
         attributes: &[u8],
         each: &mut dyn FnMut(&[u8]),
     ) -> Done<()> {
@@ -185,7 +183,7 @@ impl Nfnetlink {
         self.sequence += 1;
         let mut bytes = Vec::new();
         let kind = u16::from(subsystem) << 8 | u16::from(message);
-        encode(&mut bytes, kind, NLM_F_REQUEST | flags, self.sequence, [family, 0, 0, 0], |bytes| {
+        encode(&mut bytes, kind, NLM_F_REQUEST | flags, self.sequence, [family, version, 0, 0], |bytes| {
             bytes.extend_from_slice(attributes);
         });
         self.socket.send(&bytes, 0).map_err(|e| Refusal::io(name.as_str(), &e))?;
@@ -201,13 +199,26 @@ impl Nfnetlink {
         })?
     }
 
-    /// Has all of a transaction done, or nothing.
+    /// Begins a transaction that is to be made only if the subsystem is at this generation still.
+    pub(super) fn begin(&mut self, subsystem: u8, generation: u32) -> Batch {
+        // What an earlier one was refused for may not have been read all.
+        self.sequence += 1;
+        let first = self.sequence;
+        let mut bytes = Vec::with_capacity(BUFFER);
+        encode(&mut bytes, BATCH_BEGIN, NLM_F_REQUEST, first, [0, 0, 0, subsystem], |begin| {
+            put(begin, BATCH_GENERATION, &generation.to_be_bytes());
+        });
+        Batch { bytes, subsystem, first, last: first, newest: 0 }
+    }
+
+    /// Has all of a transaction done, or nothing. It is the last one that was begun.
     pub(super) fn commit(&mut self, batch: Batch) -> Result<(), BatchFault> {
         let Batch { mut bytes, subsystem, first, last, newest } = batch;
         // An acknowledgement of the last message says that all went well.
         let mut message = NetlinkBuffer::new(&mut bytes[newest..]);
         message.set_flags(message.flags() | NLM_F_ACK);
         encode(&mut bytes, BATCH_END, NLM_F_REQUEST, last + 1, [0, 0, 0, subsystem], |_| {});
+        self.sequence = last + 1;
         // The default is 208 KiB. More than twice that is for root outside of user namespaces; where the kernel does not
         // grant it, the sending fails before anything is done.
         let room = bytes.len() * 2;

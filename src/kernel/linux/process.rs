@@ -292,6 +292,7 @@ impl Real for Start {
 
     fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()> {
         kernel.spaces.leave();
+        kernel.netfilter.leave();
         kernel.processes.release(entry.n)
     }
 

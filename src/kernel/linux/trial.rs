@@ -36,7 +36,7 @@ fn make(changes: &[Change]) -> Done<()> {
     let lab = LabName::new("try").map_err(|error| Refusal::new(Why::Protocol, "the try", error.to_string()))?;
     // Folders for processes, of which none is started.
     let none = PathBuf::new();
-    let setup = Setup { lab, log_dir: none.clone(), etc_netns: none, persistent: false, ledger: None };
+    let setup = Setup { lab, log_dir: none.clone(), etc_netns: none, persistent: false, ledger: None, sandboxed: true };
     let mut kernel = LinuxKernel::new(setup)?;
     for (n, change) in (1..).zip(changes) {
         let identity = kernel.prepare(n, change)?;

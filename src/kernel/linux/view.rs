@@ -4,6 +4,7 @@ use super::LinuxKernel;
 use crate::kernel::{Done, Kernel, Observed, Refusal};
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::{LinkInfo, Snapshot};
+use crate::model::rule::saved::Line;
 use crate::model::subject::{ADDRESS, LINK, MAC, MASTER, MTU, Subject, UP};
 use nix::errno::Errno;
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ pub(super) struct View<'a> {
     /// The kernel, for what is read one by one.
     pub(super) kernel: &'a mut LinuxKernel,
     networks: HashMap<Ns, Snapshot>,
-    rules: HashMap<Ns, Vec<String>>,
+    rules: HashMap<Ns, Vec<Line>>,
 }
 
 impl<'a> View<'a> {
@@ -31,10 +32,13 @@ impl<'a> View<'a> {
     }
 
     /// The lines of its tables of rules.
-    pub(super) fn rules(&mut self, ns: &Ns) -> Done<&[String]> {
+    pub(super) fn rules(&mut self, ns: &Ns) -> Done<&[Line]> {
         match self.rules.entry(ns.clone()) {
             Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(place) => Ok(place.insert(self.kernel.snapshot(ns)?.rules)),
+            Entry::Vacant(place) => {
+                let saved = self.kernel.snapshot(ns)?.rules;
+                Ok(place.insert(saved.iter().filter_map(|line| Line::read(line)).collect()))
+            }
         }
     }
 

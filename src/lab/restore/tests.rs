@@ -45,7 +45,7 @@ fn addr(link: &str, addr: &str) -> Change {
 }
 
 fn rule(word: &str) -> Change {
-    let edits = vec![RuleEdit::Append { chain: "INPUT".into(), words: vec![word.into()] }];
+    let edits = vec![RuleEdit::append("INPUT", vec![word.to_owned()].into())];
     Change::EditRules(EditRules { ns: Ns::Host, family: Family::V4, table: Table::Filter, edits })
 }
 

@@ -11,13 +11,14 @@ use super::{Stop, maker};
 use crate::kernel::{Errno, Refusal};
 use crate::lab::Record;
 use crate::model::addr::AddAddr;
-use crate::model::change::Change;
+use crate::model::change::{Change, Identity};
 use crate::model::error::Site;
 use crate::model::kind::Kind;
 use crate::model::names::{IfName, Ns};
 use crate::model::route::{AddRoute, Route};
 use crate::model::subject::{MTU, Subject};
 use crate::model::sysctl::SetSysctl;
+use crate::model::tag::Tag;
 use crate::model::terrain::{Ask, Carried, Way, Wire};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr};
@@ -44,7 +45,7 @@ impl Walk<'_> {
             }
             _ => format!("{}.iptables({:?});", at(ns), accept(chain, packet)),
         };
-        let site = self.site_of_tag(blame.tag().as_deref());
+        let site = self.site_of_tag(blame.tag());
         let stop = stop_at("rule", ns, packet, reason);
         stopped(Stop { site, missing: Some(missing), blame: Some(blame), ..stop })
     }
@@ -224,7 +225,7 @@ impl Walk<'_> {
             answer.end(answer.src),
             answer.end(sent.dst)
         );
-        let site = missed.and_then(|nat| self.site_of_tag(nat.tag.as_deref()));
+        let site = missed.and_then(|nat| self.site_of_tag(nat.tag.as_ref()));
         let missing = missed.map(|nat| {
             let net = self.subnet_of(nat.before.0.ip());
             format!("{}.masquerade(\"{net}\");", at(&nat.ns))
@@ -252,13 +253,14 @@ impl Walk<'_> {
     }
 
     /// The change that carries a mark.
-    fn record_of_tag(&self, tag: Option<&str>) -> Option<&Record> {
-        let n: u64 = tag?.rsplit(':').next()?.parse().ok()?;
-        self.made.get(n)
+    fn record_of_tag(&self, tag: Option<&Tag>) -> Option<&Record> {
+        let text = tag?.to_string();
+        let is_its = |record: &&Record| matches!(&record.identity, Identity::Rules { tag, .. } if *tag == text);
+        self.made.records().find(is_its)
     }
 
     /// The recipe line whose change carries a mark.
-    pub(super) fn site_of_tag(&self, tag: Option<&str>) -> Option<Site> {
+    pub(super) fn site_of_tag(&self, tag: Option<&Tag>) -> Option<Site> {
         self.record_of_tag(tag).map(|record| record.site.clone())
     }
 
@@ -306,7 +308,7 @@ fn mask_towards(wire: &Wire, to: IpAddr) -> Option<IpNet> {
 
 /// The rule that would let a packet pass.
 fn accept(chain: &str, packet: &Packet) -> String {
-    let (protocol, option) = (packet.protocol(), if packet.answers { "--sport" } else { "--dport" });
+    let (protocol, option) = (packet.proto(), if packet.answers { "--sport" } else { "--dport" });
     let port = if packet.answers { packet.src.port() } else { packet.dst.port() };
     let ports = if packet.carried == Carried::Echo { String::new() } else { format!(" {option} {port}") };
     format!("-I {chain} -p {protocol}{ports} -j ACCEPT")

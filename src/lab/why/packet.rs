@@ -1,5 +1,6 @@
 //! The packet that is followed.
 
+use crate::model::proto::Proto;
 use crate::model::terrain::Carried;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -64,13 +65,13 @@ impl Packet {
         }
     }
 
-    /// The protocol's name in rules.
-    pub fn protocol(&self) -> &'static str {
+    /// Its protocol, as rules have it.
+    pub fn proto(&self) -> Proto {
         match self.carried {
-            Carried::Tcp => "tcp",
-            Carried::Udp => "udp",
-            Carried::Echo if self.dst.is_ipv4() => "icmp",
-            Carried::Echo => "ipv6-icmp",
+            Carried::Tcp => Proto::Tcp,
+            Carried::Udp => Proto::Udp,
+            Carried::Echo if self.dst.is_ipv4() => Proto::Icmp,
+            Carried::Echo => Proto::Icmpv6,
         }
     }
 

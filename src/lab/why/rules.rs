@@ -1,9 +1,10 @@
 //! The rules on the way, namespace by namespace.
 
 use super::packet::Packet;
-use super::tables::{Fate, Tables, Translation};
+use super::tables::{self, Fate, Translation};
 use super::walk::{End, Walk};
 use crate::model::names::Ns;
+use crate::model::tag::Tag;
 use std::net::{IpAddr, SocketAddr};
 
 /// A translation that was made on the way there, and is taken back on the way back.
@@ -20,15 +21,15 @@ pub struct Nat {
     /// Whether the answer has passed it.
     pub is_back: bool,
     /// The rule's mark.
-    pub tag: Option<String>,
+    pub tag: Option<Tag>,
 }
 
 impl Walk<'_> {
     /// The tables of a namespace, read once.
     fn tables(&mut self, ns: &Ns, v6: bool) -> Result<(), End> {
         if !self.tables.contains_key(&(ns.clone(), v6)) {
-            let texts = self.ground.rules(ns, v6)?;
-            self.tables.insert((ns.clone(), v6), texts.iter().map(|text| Tables::parse(text)).collect());
+            let tables = self.ground.rules(ns, v6)?;
+            self.tables.insert((ns.clone(), v6), tables);
         }
         Ok(())
     }
@@ -36,8 +37,8 @@ impl Walk<'_> {
     fn fate(&mut self, ns: &Ns, table: &str, chain: &str, packet: &Packet) -> Result<Fate, End> {
         let v6 = packet.dst.is_ipv6();
         self.tables(ns, v6)?;
-        for tables in self.tables.get(&(ns.clone(), v6)).into_iter().flatten() {
-            let fate = tables.pass(table, chain, packet, &mut self.unclear);
+        for saved in self.tables.get(&(ns.clone(), v6)).into_iter().flatten() {
+            let fate = tables::pass(saved, table, chain, packet, &mut self.unclear);
             if fate != Fate::Accepted {
                 return Ok(fate);
             }
@@ -91,8 +92,8 @@ impl Walk<'_> {
                 false
             }
         };
-        let tag = blame.tag();
-        let site = self.site_of_tag(tag.as_deref());
+        let tag = blame.tag().cloned();
+        let site = self.site_of_tag(tag.as_ref());
         let (what, from, to) = if is_destination {
             ("destination", packet.end(before.1), packet.end(packet.dst))
         } else {

@@ -4,12 +4,12 @@ use super::advice::in_circles;
 use super::packet::Packet;
 use super::rules::Nat;
 use super::segment::{Map, Place, segment, wire};
-use super::tables::Tables;
 use super::{Hop, Stop};
 use crate::kernel::{Ground, Refusal};
 use crate::lab::Made;
 use crate::model::error::Site;
 use crate::model::names::Ns;
+use crate::model::rule::saved::Saved;
 use crate::model::terrain::{Ask, Carried, Question, Way};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -22,7 +22,7 @@ pub struct Walk<'a> {
     pub(super) ground: &'a mut dyn Ground,
     pub(super) made: &'a Made,
     pub(super) map: Map,
-    pub(super) tables: BTreeMap<(Ns, bool), Vec<Tables>>,
+    pub(super) tables: BTreeMap<(Ns, bool), Vec<Saved>>,
     pub(super) nats: Vec<Nat>,
     /// What was met so far.
     pub hops: Vec<Hop>,

@@ -2,6 +2,7 @@
 
 use super::{denied, place, reason, taken};
 use crate::model::error::{Class, OpError, closest};
+use crate::model::hook::Hook;
 use crate::model::made::Made;
 use crate::model::names::{ChainName, Ns};
 use crate::model::refusal::{Cause, Errno, Refusal, Why};
@@ -44,12 +45,8 @@ pub fn rules(refusal: &Refusal, ns: &Ns, tool: &str, edits: &[RuleEdit]) -> OpEr
 
 /// The built-in chain whose name was misspelled, perhaps.
 fn slip(refusal: &Refusal, edits: &[RuleEdit]) -> Option<&'static str> {
-    const CHAINS: [&str; 5] = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
     if refusal.cause != Cause::NoName {
         return None;
     }
-    edits.iter().find_map(|edit| match edit {
-        RuleEdit::Append { chain, .. } | RuleEdit::Insert { chain, .. } => closest(chain, CHAINS),
-        RuleEdit::NewChain(_) | RuleEdit::Delete { .. } => None,
-    })
+    edits.iter().find_map(|edit| closest(edit.added()?.0, Hook::NAMES))
 }

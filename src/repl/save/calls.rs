@@ -3,16 +3,17 @@
 use crate::lab::Record;
 use crate::model::change::Change;
 use crate::model::kind::Kind;
+use crate::model::rule::Rule;
 use crate::model::rules::{EditRules, RuleEdit};
 
 /// A recipe of the changes, in the order in which they were made. Rules that were swapped are not made to be swapped again.
 pub fn calls<'a>(records: impl Iterator<Item = &'a Record>) -> String {
     let records: Vec<&Record> = records.collect();
-    let mut deleted: Vec<(u64, &str, &[String])> = Vec::new();
+    let mut deleted: Vec<(u64, &str, &Rule)> = Vec::new();
     for record in &records {
         if let Change::EditRules(EditRules { edits, .. }) = &record.change {
             deleted.extend(edits.iter().filter_map(|edit| match edit {
-                RuleEdit::Delete { chain, words, owner } => Some((*owner, chain.as_str(), words.as_slice())),
+                RuleEdit::Delete { chain, rule, owner } => Some((*owner, chain.as_str(), rule)),
                 RuleEdit::NewChain(_) | RuleEdit::Append { .. } | RuleEdit::Insert { .. } => None,
             }));
         }
@@ -29,11 +30,11 @@ pub fn calls<'a>(records: impl Iterator<Item = &'a Record>) -> String {
 }
 
 /// The edits of a change whose rules no later one has deleted.
-fn without_swapped(n: u64, rules: &EditRules, deleted: &mut Vec<(u64, &str, &[String])>) -> EditRules {
+fn without_swapped(n: u64, rules: &EditRules, deleted: &mut Vec<(u64, &str, &Rule)>) -> EditRules {
     let mut rules = rules.clone();
     rules.edits.retain(|edit| match edit {
-        RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words } => {
-            let swapped = deleted.iter().position(|gone| *gone == (n, chain.as_str(), words.as_slice()));
+        RuleEdit::Append { chain, rule } | RuleEdit::Insert { chain, rule, .. } => {
+            let swapped = deleted.iter().position(|gone| *gone == (n, chain.as_str(), rule));
             swapped.map(|at| deleted.swap_remove(at)).is_none()
         }
         RuleEdit::NewChain(_) => true,
@@ -64,8 +65,8 @@ mod tests {
             }),
             identity: Identity::Spec,
         };
-        let append = |word: &str| RuleEdit::Append { chain: "X".into(), words: vec![word.into()] };
-        let delete = RuleEdit::Delete { chain: "X".into(), words: vec!["one".into()], owner: 1 };
+        let append = |word: &str| RuleEdit::append("X", vec![word.to_owned()].into());
+        let delete = RuleEdit::Delete { chain: "X".into(), rule: vec!["one".to_owned()].into(), owner: 1 };
         let records = [rule(1, vec![append("one"), append("two")]), rule(2, vec![delete, append("three")])];
         let text = calls(records.iter());
         assert!(!text.contains("one") && text.contains("two") && text.contains("three"), "{text}");

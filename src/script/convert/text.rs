@@ -1,7 +1,8 @@
 //! Values written as text: addresses, times, rates.
 
 use crate::model::mac::Mac;
-use crate::ops::{Endpoint, Proto};
+use crate::model::proto::Proto;
+use crate::ops::Endpoint;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

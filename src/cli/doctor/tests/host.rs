@@ -77,7 +77,7 @@ fn docker_is_told_of_unless_the_recipe_comes_first() {
     assert_eq!(case(&network(), true).docker(), None);
     is(&case(&there, false).docker().unwrap(), Verdict::Note, "Docker", None);
     is(&case(&there, true).docker().unwrap(), Verdict::Warning, "Docker", None);
-    let edits = vec![RuleEdit::Insert { chain: "FORWARD".into(), words: words("-i br0 --jump ACCEPT") }];
+    let edits = vec![RuleEdit::insert("FORWARD", words("-i br0 --jump ACCEPT").into())];
     let first = Change::EditRules(EditRules { ns: Ns::Host, family: Family::V4, table: Table::Filter, edits });
     let first = needs(vec![first]);
     is(&Case { needs: Some(&first), ..case(&there, true) }.docker().unwrap(), Verdict::Note, "Docker", None);

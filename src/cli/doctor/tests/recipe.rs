@@ -25,8 +25,8 @@ fn recipe_changes() -> Vec<Change> {
     let vip = "-d 10.9.9.9/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.2:80";
     let edits = vec![
         chain,
-        RuleEdit::Append { chain: "VIP".into(), words: words(vip) },
-        RuleEdit::Append { chain: "PREROUTING".into(), words: words("--jump VIP") },
+        RuleEdit::append("VIP", words(vip).into()),
+        RuleEdit::append("PREROUTING", words("--jump VIP").into()),
     ];
     let sysctl = |key: &str| Change::SetSysctl(SetSysctl { ns: web(), key: key.into(), value: "1".into() });
     let start = |argv: &str| {

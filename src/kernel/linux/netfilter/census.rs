@@ -3,7 +3,7 @@
 use super::backend::{Backend, Tools};
 use super::nft::{CHAIN_HOOK, CHAIN_NAME, GET_CHAIN};
 use super::{child, read};
-use crate::kernel::linux::nfnetlink::{self, Nfnetlink, attribute};
+use crate::kernel::linux::nfnetlink::{self, GET_TABLE, Nfnetlink, attribute};
 use crate::kernel::linux::programs;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::{Done, Errno, Refusal};
@@ -52,14 +52,19 @@ pub struct Drop {
 /// Attributes of chains (`linux/netfilter/nf_tables.h`).
 const CHAIN_TABLE: u16 = 1;
 const CHAIN_POLICY: u16 = 5;
+const CHAIN_USE: u16 = 6;
 const HOOK_NUMBER: u16 = 1;
 /// `NF_INET_FORWARD` and `NF_BR_FORWARD`.
 const FORWARD: u32 = 2;
 /// `NF_DROP`.
 const DROP: u32 = 0;
 
-/// The families of nft(8) that forward: `NFPROTO_INET` and so on.
-const FAMILIES: [(u8, &str); 4] = [(1, "inet"), (nfnetlink::IPV4, "ip"), (7, "bridge"), (nfnetlink::IPV6, "ip6")];
+/// The families of nft(8): `NFPROTO_INET` and so on.
+const FAMILIES: [(u8, &str); 6] =
+    [(1, "inet"), (nfnetlink::IPV4, "ip"), (3, "arp"), (5, "netdev"), (7, "bridge"), (nfnetlink::IPV6, "ip6")];
+
+/// Those that forward.
+const FORWARDING: [&str; 4] = ["inet", "ip", "bridge", "ip6"];
 
 /// The iptables of both families.
 pub fn tools() -> Done<Vec<Tool>> {
@@ -106,7 +111,7 @@ pub fn held(spaces: &Spaces) -> Done<Option<Vec<Held>>> {
 /// in a sandbox they are.)
 fn may_look() -> Done<bool> {
     let asked = Nfnetlink::open()
-        .and_then(|mut netlink| netlink.dump(nfnetlink::NFTABLES, nfnetlink::GET_TABLE, nfnetlink::IPV4, &[], |_| {}));
+        .and_then(|mut netlink| netlink.dump(nfnetlink::NFTABLES, GET_TABLE, nfnetlink::IPV4, &[], |_| {}));
     match asked {
         Ok(()) => Ok(true),
         Err(refusal) if is_denied(&refusal) => Ok(false),
@@ -126,25 +131,53 @@ fn is_denied(refusal: &Refusal) -> bool {
 /// made in `nf_tables`. Where we may not look, none are seen.
 pub fn drops() -> Done<Vec<Drop>> {
     let mut found = Vec::new();
-    let mut netlink = Nfnetlink::open()?;
-    for (number, family) in FAMILIES {
-        let asked =
-            netlink.dump(nfnetlink::NFTABLES, GET_CHAIN, number, &[], |chain| found.extend(drop_of(family, chain)));
-        match asked {
-            Err(refusal) if is_denied(&refusal) || nfnetlink::is_unsupported(&refusal) => return Ok(Vec::new()),
-            asked => asked?,
-        }
-    }
+    each(GET_CHAIN, |family, chain| {
+        found.extend(drop_of(family, chain).filter(|drop| FORWARDING.contains(&drop.family)));
+    })?;
     Ok(found)
 }
 
+/// The tables and chains of nft(8) in the calling thread's namespace, iptables' own among them, a line each. Where we may not
+/// look, none are seen.
+pub fn outline() -> Done<Vec<String>> {
+    let mut lines = Vec::new();
+    each(GET_TABLE, |family, table| {
+        lines.extend(text(table, CHAIN_TABLE).map(|name| format!("table {family} {name}")));
+    })?;
+    each(GET_CHAIN, |family, chain| {
+        if let (Some(table), Some(name)) = (text(chain, CHAIN_TABLE), text(chain, CHAIN_NAME)) {
+            let policy = if number(chain, CHAIN_POLICY) == Some(DROP) { " that drops" } else { "" };
+            let users = number(chain, CHAIN_USE).unwrap_or_default();
+            lines.push(format!("chain {family} {table} {name}{policy}, of {users} rules and jumps"));
+        }
+    })?;
+    Ok(lines)
+}
+
+/// Reads a list of each family. Nothing where we may not look.
+fn each(message: u8, mut take: impl FnMut(&'static str, &[u8])) -> Done<()> {
+    let mut netlink = Nfnetlink::open()?;
+    for (number, family) in FAMILIES {
+        match netlink.dump(nfnetlink::NFTABLES, message, number, &[], |item| take(family, item)) {
+            Err(refusal) if is_denied(&refusal) || nfnetlink::is_unsupported(&refusal) => return Ok(()),
+            asked => asked?,
+        }
+    }
+    Ok(())
+}
+
+fn number(attributes: &[u8], kind: u16) -> Option<u32> {
+    attribute(attributes, kind).and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)))
+}
+
+fn text(attributes: &[u8], kind: u16) -> Option<String> {
+    Some(String::from_utf8_lossy(attribute(attributes, kind)?).trim_end_matches('\0').to_owned())
+}
+
 fn drop_of(family: &'static str, chain: &[u8]) -> Option<Drop> {
-    let number = |bytes: &[u8]| bytes.try_into().ok().map(u32::from_be_bytes);
-    let text = |kind| Some(String::from_utf8_lossy(attribute(chain, kind)?).trim_end_matches('\0').to_owned());
-    let hook = number(attribute(attribute(chain, CHAIN_HOOK)?, HOOK_NUMBER)?)?;
-    let policy = number(attribute(chain, CHAIN_POLICY)?)?;
-    let drops = hook == FORWARD && policy == DROP;
-    drops.then_some(Drop { family, table: text(CHAIN_TABLE)?, chain: text(CHAIN_NAME)? })
+    let hook = number(attribute(chain, CHAIN_HOOK)?, HOOK_NUMBER)?;
+    let drops = hook == FORWARD && number(chain, CHAIN_POLICY)? == DROP;
+    drops.then_some(Drop { family, table: text(chain, CHAIN_TABLE)?, chain: text(chain, CHAIN_NAME)? })
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@ use crate::kernel::linux::{LinuxKernel, unprepared};
 use crate::kernel::{Done, Entry, Observed, Undone};
 use crate::model::change::{Change, Identity};
 use crate::model::kind::Kind;
+use crate::model::rule::saved::Line;
 use crate::model::rules::EditRules;
 use crate::model::subject::{CHAIN, Fact, RULES};
+use crate::model::tag::Tag;
 
 impl Real for EditRules {
     fn prepare(&self, kernel: &mut LinuxKernel, n: u64) -> Done<Identity> {
@@ -30,42 +32,20 @@ impl Real for EditRules {
     }
 
     fn read(&self, view: &mut View<'_>, identity: &Identity) -> Done<Vec<Observed>> {
-        let rules = view.rules(&self.ns)?;
-        let tag = if let Identity::Rules { tag, .. } = identity { tag.as_str() } else { "" };
+        let lines = view.rules(&self.ns)?;
+        let tag = if let Identity::Rules { tag, .. } = identity { Tag::parse(tag) } else { None };
+        let carries = |line: &Line| matches!((line, &tag), (Line::Rule(rule), Some(tag)) if rule.tags.contains(tag));
+        let declares = |line: &Line, name: &str| matches!(line, Line::Chain(chain) if chain.name == name);
         let there = |is_there: bool| if is_there { Observed::Is(String::new()) } else { Observed::Gone };
         let facts = self.facts(identity);
         let read = |fact: &Fact| match fact.subject.what {
-            RULES if fact.is_new && self.adds() => there(rules.iter().any(|rule| has_tag(rule, tag))),
+            RULES if fact.is_new && self.adds() => there(lines.iter().any(carries)),
             CHAIN => {
                 let name = fact.subject.key.rsplit(' ').next().unwrap_or_default();
-                there(rules.iter().any(|rule| declares(rule, name)))
+                there(lines.iter().any(|line| declares(line, name)))
             }
             _ => Observed::Unseen,
         };
         Ok(facts.iter().map(read).collect())
-    }
-}
-
-/// Whether a rule carries a mark; `lab:1` is not in `lab:12`.
-fn has_tag(rule: &str, tag: &str) -> bool {
-    rule.split([' ', '"']).any(|word| word == tag)
-}
-
-/// Whether a line of `iptables-save` (`:CHAIN`) or `iptables -S` (`-N CHAIN`) is about the making of a chain.
-fn declares(rule: &str, chain: &str) -> bool {
-    let words: Vec<&str> = rule.split(' ').collect();
-    words.iter().any(|word| word.strip_prefix(':') == Some(chain)) || words.windows(2).any(|pair| pair == ["-N", chain])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{declares, has_tag};
-
-    #[test]
-    fn a_mark_is_a_whole_word() {
-        assert!(has_tag("-A INPUT -m comment --comment \"rhailab:web:1\" -j ACCEPT", "rhailab:web:1"));
-        assert!(!has_tag("-A INPUT -m comment --comment \"rhailab:web:12\" -j ACCEPT", "rhailab:web:1"));
-        assert!(declares("4 *nat :VIP -", "VIP") && declares("-N VIP", "VIP"));
-        assert!(!declares("4 *nat :VIP2 -", "VIP") && !declares("4 *nat -A OUTPUT -j VIP", "VIP"));
     }
 }

@@ -1,9 +1,11 @@
 //! Changes that are made later, together.
 
 use super::Target;
+use super::command::Command;
 use super::restore::Block;
 use super::undo::Item;
 use crate::model::rules::{RuleEdit, Table};
+use crate::model::tag::Tag;
 
 /// A change that is to be made with others.
 #[derive(Debug)]
@@ -12,26 +14,25 @@ pub(super) struct Deferred {
     pub(super) target: Target,
     pub(super) table: Table,
     pub(super) edits: Vec<RuleEdit>,
-    pub(super) lines: Vec<String>,
-    pub(super) tag: String,
+    pub(super) tag: Tag,
 }
 
 impl Deferred {
     pub(super) fn item(&self) -> Item<'_> {
-        Item { edits: &self.edits, tag: &self.tag }
+        Item { edits: &self.edits, tag: self.tag.clone() }
     }
 }
 
-/// Deferred changes of one table, and their lines in order.
+/// Deferred changes of one table, and their commands in order.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) table: Table,
     pub(super) changes: Vec<Deferred>,
-    pub(super) lines: Vec<String>,
+    pub(super) commands: Vec<Command>,
 }
 
 impl Batch {
     pub(super) fn block(&self) -> Block<'_> {
-        Block { table: self.table, lines: &self.lines }
+        Block { table: self.table, commands: &self.commands }
     }
 }

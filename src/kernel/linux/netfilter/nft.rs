@@ -1,23 +1,26 @@
 //! Rules by messages to `nf_tables`, as iptables-nft(8) would send them, without its process: a commit costs a tenth of
 //! what starting one does.
 //!
-//! Only what a lab is made of is known here ([`command`]). Whatever else a line says, and whatever the kernel refuses, is
+//! Only what a lab is made of is known here ([`encode`]). Whatever else a rule has, and whatever the kernel refuses, is
 //! left to `iptables-restore`, which also has the words for an error; so this may say no to anything, as long as nothing
 //! was done then.
 
+use super::command::Command;
 use super::restore::Block;
 use crate::kernel::linux::nfnetlink::{self, Batch, BatchFault, NFTABLES, Nfnetlink, attribute, nest, put};
 use crate::kernel::{Done, Refusal, Why};
 use crate::model::family::Family;
 use crate::model::rules::Table;
-use command::{Command, Rule};
+use base::Base;
+use encode::{Encoded, Step};
 use expressions::text;
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
 use nix::errno::Errno;
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 
-mod command;
+mod base;
+mod encode;
 mod expressions;
 
 /// Messages (`linux/netfilter/nf_tables.h`).
@@ -34,51 +37,109 @@ const GET_GENERATION: u8 = 16;
 const FIRST: u16 = 1;
 pub(super) const CHAIN_NAME: u16 = 3;
 pub(super) const CHAIN_HOOK: u16 = 4;
-const CHAIN_TYPE: u16 = 7;
 const RULE_CHAIN: u16 = 2;
 const RULE_HANDLE: u16 = 3;
 const RULE_EXPRESSIONS: u16 = 4;
 const RULE_COMPAT: u16 = 5;
 
-/// `NLM_F_NONREC`: a chain that has rules is not to be deleted with them.
+/// `NLM_F_NONREC`: a chain that has rules is not to be deleted with them, nor a table with its chains.
 const NOT_RECURSIVE: u16 = 0x100;
 
 /// How often to try again where somebody else has changed the rules meanwhile.
 const TRIES: u32 = 5;
 
-/// Commits blocks in the calling thread's namespace, all of them or none. The socket that it was done by is to be kept
-/// for a while: closing it waits until the kernel has freed what was deleted, one grace period (15 to 20 ms).
-///
-/// The answer is `None` where nothing was done and iptables is to be asked, and an error where the outcome is unknown.
-pub(super) fn commit(family: Family, blocks: &[Block<'_>]) -> Done<Option<Nfnetlink>> {
-    let Some(commands) = parse(family, blocks) else { return Ok(None) };
+/// What is to be done besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Also {
+    /// Nothing.
+    Nothing,
+    /// Delete the tables and base chains that we made, where the commands leave nothing in them.
+    Sweep,
+}
+
+/// What became of a transaction.
+#[derive(Debug)]
+pub(super) enum Sent {
+    /// All of it was made.
+    Made,
+    /// Nothing was done; iptables is to be asked.
+    NotMade,
+    /// Nobody knows.
+    Unknown(Refusal),
+}
+
+/// Commits blocks, all of them or none.
+pub(super) fn commit(netlink: &mut Nfnetlink, family: Family, blocks: &[Block<'_>], also: Also) -> Sent {
+    let Some(steps) = steps(family, blocks) else { return Sent::NotMade };
+    transact(netlink, family, |tables| {
+        for (table, steps) in &steps {
+            if !tables.write(*table, steps, also)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })
+}
+
+/// Makes the tables and base chains that the commands are about, where they are missing, for iptables to find: what it makes
+/// itself has no mark. Where that fails, so will iptables.
+pub(super) fn prepare(netlink: &mut Nfnetlink, family: Family, blocks: &[Block<'_>]) -> Sent {
+    transact(netlink, family, |tables| {
+        for Block { table, commands } in blocks {
+            let mut known = HashSet::new();
+            for command in *commands {
+                let (Command::Append(marked) | Command::Insert(_, marked)) = command else { continue };
+                if let Some(base) = Base::of(*table, &marked.chain)
+                    && known.insert(&marked.chain)
+                    && !tables.has_chain(*table, &marked.chain)?
+                {
+                    tables.add_table(*table);
+                    tables.add_base(*table, &marked.chain, base);
+                }
+            }
+        }
+        Ok(true)
+    })
+}
+
+/// Deletes what we made of a table and nobody uses.
+pub(super) fn sweep(netlink: &mut Nfnetlink, family: Family, table: Table) -> Sent {
+    transact(netlink, family, |tables| tables.sweep(table, &HashMap::new(), 0).map(|()| true))
+}
+
+/// Makes a transaction of what `write` writes, unless that says no; and again where somebody else has changed the rules
+/// meanwhile.
+fn transact(netlink: &mut Nfnetlink, family: Family, mut write: impl FnMut(&mut Tables<'_>) -> Done<bool>) -> Sent {
     let number = if family == Family::V4 { nfnetlink::IPV4 } else { nfnetlink::IPV6 };
     for _ in 0..TRIES {
         // What cannot be asked or found has not been done.
-        let Ok(mut tables) = Tables::open(number) else { return Ok(None) };
-        let Ok(true) = tables.write(&commands) else { return Ok(None) };
-        let Tables { mut netlink, batch, .. } = tables;
+        let Ok(mut tables) = Tables::open(netlink, number) else { return Sent::NotMade };
+        let Ok(true) = write(&mut tables) else { return Sent::NotMade };
+        let Tables { batch, .. } = tables;
+        if batch.is_empty() {
+            return Sent::Made;
+        }
         match netlink.commit(batch) {
-            Ok(()) => return Ok(Some(netlink)),
+            Ok(()) => return Sent::Made,
             Err(BatchFault::Refused(errno)) if errno == Errno::ERESTART as i32 => {}
-            Err(BatchFault::Refused(_)) => return Ok(None),
-            Err(BatchFault::Lost(refusal)) => return Err(refusal),
+            Err(BatchFault::Refused(_)) => return Sent::NotMade,
+            Err(BatchFault::Lost(refusal)) => return Sent::Unknown(refusal),
         }
     }
-    Ok(None)
+    Sent::NotMade
 }
 
-fn parse(family: Family, blocks: &[Block<'_>]) -> Option<Vec<(Table, Vec<Command>)>> {
-    let block = |block: &Block<'_>| {
-        let lines = block.lines.iter().map(|line| command::parse(family, block.table, line));
-        Some((block.table, lines.collect::<Option<Vec<Command>>>()?))
+fn steps<'a>(family: Family, blocks: &[Block<'a>]) -> Option<Vec<(Table, Vec<Step<'a>>)>> {
+    let block = |block: &Block<'a>| {
+        let steps = block.commands.iter().map(|command| encode::step(family, block.table, command));
+        Some((block.table, steps.collect::<Option<Vec<Step<'a>>>>()?))
     };
     blocks.iter().map(block).collect()
 }
 
 /// The tables of one family, and what is to be sent to them.
-struct Tables {
-    netlink: Nfnetlink,
+struct Tables<'n> {
+    netlink: &'n mut Nfnetlink,
     family: u8,
     batch: Batch,
 }
@@ -86,53 +147,51 @@ struct Tables {
 /// A rule that is there: its handle and expressions.
 type Shown = (Vec<u8>, Vec<u8>);
 
-impl Tables {
+impl Tables<'_> {
     /// As they are now.
-    fn open(family: u8) -> Done<Tables> {
-        let mut netlink = Nfnetlink::open()?;
+    fn open(netlink: &mut Nfnetlink, family: u8) -> Done<Tables<'_>> {
         let answer = netlink.query(NFTABLES, GET_GENERATION, nfnetlink::ANY_FAMILY, &[])?;
         let generation = attribute(&answer, FIRST).and_then(|id| Some(u32::from_be_bytes(id.try_into().ok()?)));
         let generation = generation.ok_or_else(|| Refusal::new(Why::Protocol, "NFT_MSG_GETGEN", ""))?;
-        Ok(Tables { netlink, family, batch: Batch::new(NFTABLES, generation) })
+        let batch = netlink.begin(NFTABLES, generation);
+        Ok(Tables { netlink, family, batch })
     }
 
-    /// Writes the messages for commands; false where something named in them is not there.
-    fn write(&mut self, commands: &[(Table, Vec<Command>)]) -> Done<bool> {
-        for (table, commands) in commands {
-            if !self.write_table(*table, commands)? {
-                return Ok(false);
-            }
+    /// Writes the messages for what is to be done in a table; false where something named in it is not there.
+    fn write(&mut self, table: Table, steps: &[Step<'_>], also: Also) -> Done<bool> {
+        let adds = steps.iter().any(|step| !matches!(step, Step::Delete(_) | Step::DeleteChain(_)));
+        if adds {
+            self.add_table(table);
         }
-        Ok(true)
-    }
-
-    fn write_table(&mut self, table: Table, commands: &[Command]) -> Done<bool> {
-        self.say(NEW_TABLE, NLM_F_CREATE, table, |_| {});
         let mut there: HashSet<&str> = HashSet::new();
         let mut shown: HashMap<&str, Vec<Shown>> = HashMap::new();
-        for command in commands {
-            match command {
-                Command::NewChain(chain) => {
+        let mut deleted: HashMap<&str, u32> = HashMap::new();
+        let mut chains = 0;
+        for step in steps {
+            match step {
+                Step::NewChain(chain) => {
                     there.insert(chain);
                     self.say(NEW_CHAIN, NLM_F_CREATE | NLM_F_EXCL, table, |to| put(to, CHAIN_NAME, &text(chain)));
                 }
-                Command::DeleteChain(chain) => {
-                    self.say(DELETE_CHAIN, NOT_RECURSIVE, table, |to| put(to, CHAIN_NAME, &text(chain)));
+                Step::DeleteChain(chain) => {
+                    self.delete_chain(table, chain);
+                    chains += 1;
                 }
-                Command::Append(rule) | Command::Insert(rule) => {
+                Step::Append(rule) | Step::Insert(rule) => {
                     for chain in needed_chains(rule) {
-                        if !there.contains(chain) && !self.has_chain(table, chain)? && !self.add_base(table, chain) {
-                            return Ok(false);
+                        if !there.contains(chain) && !self.has_chain(table, chain)? {
+                            let Some(base) = Base::of(table, chain) else { return Ok(false) };
+                            self.add_base(table, chain, base);
                         }
                         there.insert(chain);
                     }
-                    let at_the_end = if matches!(command, Command::Append(_)) { NLM_F_APPEND } else { 0 };
+                    let at_the_end = if matches!(step, Step::Append(_)) { NLM_F_APPEND } else { 0 };
                     self.add_rule(table, rule, NLM_F_CREATE | at_the_end);
                 }
-                Command::Delete(rule) => {
-                    let rules = match shown.entry(&rule.chain) {
+                Step::Delete(rule) => {
+                    let rules = match shown.entry(rule.chain) {
                         Entry::Occupied(known) => known.into_mut(),
-                        Entry::Vacant(new) => new.insert(self.rules(table, &rule.chain)?),
+                        Entry::Vacant(new) => new.insert(self.rules(table, rule.chain)?),
                     };
                     // From the end, where what is undone first was made last.
                     let Some(at) = rules.iter().rposition(|(_, shown)| rule.expressions.are(shown)) else {
@@ -140,11 +199,15 @@ impl Tables {
                     };
                     let (handle, _) = rules.remove(at);
                     self.say(DELETE_RULE, 0, table, |to| {
-                        put(to, RULE_CHAIN, &text(&rule.chain));
+                        put(to, RULE_CHAIN, &text(rule.chain));
                         put(to, RULE_HANDLE, &handle);
                     });
+                    *deleted.entry(rule.chain).or_default() += 1;
                 }
             }
+        }
+        if also == Also::Sweep && !adds {
+            self.sweep(table, &deleted, chains)?;
         }
         Ok(true)
     }
@@ -156,33 +219,23 @@ impl Tables {
         });
     }
 
-    fn add_rule(&mut self, table: Table, rule: &Rule, flags: u16) {
+    fn add_rule(&mut self, table: Table, rule: &Encoded<'_>, flags: u16) {
         self.say(NEW_RULE, flags, table, |to| {
-            put(to, RULE_CHAIN, &text(&rule.chain));
+            put(to, RULE_CHAIN, &text(rule.chain));
             put(to, RULE_EXPRESSIONS, &rule.expressions.0);
             if let Some(protocol) = rule.protocol {
                 // `NFTA_RULE_COMPAT_PROTO` and `NFTA_RULE_COMPAT_FLAGS`
                 nest(to, RULE_COMPAT, |compat| {
-                    put(compat, 1, &u32::from(protocol).to_be_bytes());
+                    put(compat, 1, &u32::from(protocol.number()).to_be_bytes());
                     put(compat, 2, &[0; 4]);
                 });
             }
         });
     }
 
-    /// Makes a chain of iptables' own, where it is one. Its policy is the default, to accept.
-    fn add_base(&mut self, table: Table, chain: &str) -> bool {
-        let Some((kind, hook, priority)) = base_chain(table, chain) else { return false };
-        self.say(NEW_CHAIN, NLM_F_CREATE | NLM_F_EXCL, table, |to| {
-            put(to, CHAIN_NAME, &text(chain));
-            // `NFTA_HOOK_HOOKNUM` and `NFTA_HOOK_PRIORITY`
-            nest(to, CHAIN_HOOK, |nested| {
-                put(nested, 1, &hook.to_be_bytes());
-                put(nested, 2, &priority.to_be_bytes());
-            });
-            put(to, CHAIN_TYPE, &text(kind));
-        });
-        true
+    /// Deletes a chain, unless something uses it.
+    fn delete_chain(&mut self, table: Table, chain: &str) {
+        self.say(DELETE_CHAIN, NOT_RECURSIVE, table, |to| put(to, CHAIN_NAME, &text(chain)));
     }
 
     fn has_chain(&mut self, table: Table, chain: &str) -> Done<bool> {
@@ -219,22 +272,6 @@ fn named(table: Table, kind: u16, chain: &str) -> Vec<u8> {
 }
 
 /// The chains that must be there for a rule to be added.
-fn needed_chains(rule: &Rule) -> impl Iterator<Item = &str> {
-    std::iter::once(rule.chain.as_str()).chain(rule.jump.as_deref())
-}
-
-/// The type, hook (`NF_INET_…`) and priority (`NF_IP_PRI_…`) of a chain of iptables' own. Those of `security` are left to
-/// iptables, which gives them another priority than the kernel's header, and knows them by it.
-fn base_chain(table: Table, chain: &str) -> Option<(&'static str, u32, i32)> {
-    let hook = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"].iter().position(|name| *name == chain)?;
-    let hook = u32::try_from(hook).ok()?;
-    match (table, chain) {
-        (Table::Filter, "INPUT" | "FORWARD" | "OUTPUT") => Some(("filter", hook, 0)),
-        (Table::Nat, "PREROUTING" | "OUTPUT") => Some(("nat", hook, -100)),
-        (Table::Nat, "INPUT" | "POSTROUTING") => Some(("nat", hook, 100)),
-        (Table::Mangle, "OUTPUT") => Some(("route", hook, -150)),
-        (Table::Mangle, _) => Some(("filter", hook, -150)),
-        (Table::Raw, "PREROUTING" | "OUTPUT") => Some(("filter", hook, -300)),
-        _ => None,
-    }
+fn needed_chains<'a>(rule: &'a Encoded<'_>) -> impl Iterator<Item = &'a str> {
+    std::iter::once(rule.chain).chain(rule.jump.as_deref())
 }

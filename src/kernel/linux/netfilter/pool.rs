@@ -4,16 +4,15 @@ use super::Target;
 use super::backend::{Role, Tools};
 use super::child::Patience;
 use super::restore::{Block, Fault, Restore};
-use crate::kernel::linux::spaces::{self, Spaces};
-use crate::kernel::{Done, Refusal};
+use super::sockets::inode;
+use crate::kernel::Done;
+use crate::kernel::linux::spaces::Spaces;
 use crate::model::names::Ns;
-use std::os::unix::fs::MetadataExt;
 
 /// How many are kept: each takes 1 MB and three descriptors.
 const KEPT: usize = 16;
 
-/// A process, with what tells whether the namespace of that name is still the one it is in. While it lives, the
-/// kernel cannot give the inode number to another namespace.
+/// A process, with what tells whether the namespace of that name is still the one it is in.
 #[derive(Debug)]
 struct Kept {
     target: Target,
@@ -33,13 +32,7 @@ pub(super) struct Pool {
 impl Pool {
     /// The process for a target, started if need be.
     fn restore(&mut self, spaces: &Spaces, tools: &mut Tools, target: &Target) -> Done<&mut Restore> {
-        let inode = match spaces::path(&target.ns) {
-            None => 0,
-            Some(path) => {
-                let there = std::fs::metadata(&path);
-                there.map_err(|e| Refusal::io(format!("open {}", path.display()), &e))?.ino()
-            }
-        };
+        let inode = inode(&target.ns)?;
         let at = self.kept.iter().position(|kept| kept.target == *target);
         match at {
             Some(at) if self.kept[at].inode == inode && self.kept[at].restore.is_running() => {

@@ -3,8 +3,9 @@
 use crate::kernel::linux::conntrack::Addressee;
 use crate::model::change::Change;
 use crate::model::names::Ns;
+use crate::model::rule::{Condition, Match, NatKind, Ports};
 use crate::model::rules::{EditRules, RuleEdit};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// The namespace and the destinations that a change translates, if it translates any.
 pub fn of(change: &Change) -> Option<(&Ns, Vec<Addressee>)> {
@@ -15,22 +16,29 @@ pub fn of(change: &Change) -> Option<(&Ns, Vec<Addressee>)> {
 
 /// Where a DNAT rule applies, if it names one address, protocol and port.
 fn redirect(edit: &RuleEdit) -> Option<Addressee> {
-    let (RuleEdit::Append { words, .. } | RuleEdit::Insert { words, .. }) = edit else { return None };
-    let value = |names: [&str; 2]| {
-        let at = words.iter().position(|word| names.contains(&word.as_str()))?;
-        words.get(at + 1).map(String::as_str)
-    };
-    if value(["--jump", "-j"]) != Some("DNAT") {
+    let (_, rule) = edit.added()?;
+    let spec = rule.spec();
+    if spec.nat()?.kind != NatKind::Dnat {
         return None;
     }
-    let protocol = match value(["--protocol", "-p"])? {
-        "tcp" => 6,
-        "udp" => 17,
-        _ => return None,
-    };
-    let ip: IpAddr = value(["--destination", "-d"])?.split('/').next()?.parse().ok()?;
-    let port = value(["--dport", "--destination-port"])?.parse().ok()?;
-    Some(Addressee { to: SocketAddr::new(ip, port), protocol })
+    let (mut ip, mut protocol, mut port) = (None, None, None);
+    for Condition { of, .. } in spec.conditions.iter().filter(|condition| !condition.not) {
+        match of {
+            Match::Destination(net) if net.prefix_len() == net.max_prefix_len() => ip = Some(net.addr()),
+            Match::Protocol(proto) => protocol = Some(*proto),
+            Match::DestinationPort(ports) => port = one(ports),
+            _ => {}
+        }
+    }
+    let protocol = protocol.filter(|proto| proto.has_ports())?;
+    Some(Addressee { to: SocketAddr::new(ip?, port?), protocol: protocol.number() })
+}
+
+fn one(ports: &[Ports]) -> Option<u16> {
+    match ports {
+        [range] if range.start() == range.end() => Some(*range.start()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -38,8 +46,8 @@ mod tests {
     use super::*;
 
     fn append(words: &str) -> RuleEdit {
-        let words = words.split(' ').map(str::to_owned).collect();
-        RuleEdit::Append { chain: "PREROUTING".into(), words }
+        let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+        RuleEdit::append("PREROUTING", words.into())
     }
 
     #[test]

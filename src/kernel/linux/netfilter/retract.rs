@@ -1,13 +1,16 @@
 //! Taking changes back.
 
 use super::child::Patience;
-use super::restore::Fault;
-use super::saved::Saved;
+use super::command::Command;
+use super::nft::Also;
+use super::restore::{Block, Fault};
 use super::undo::{self, Item, Plan, Scene, Spelling};
-use super::{Netfilter, Target, read, words};
+use super::{Netfilter, Target, read};
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
+use crate::model::rule::saved::Saved;
 use crate::model::rules::Table;
+use crate::model::tag::Tag;
 use nix::errno::Errno;
 use std::collections::HashSet;
 
@@ -20,10 +23,15 @@ impl Netfilter {
         table: Table,
         items: &[Item<'_>],
     ) -> Vec<Done<Undone>> {
-        let tags = items.iter().map(|item| item.tag).collect();
+        let tags = items.iter().map(|item| item.tag.clone()).collect();
         match undo::presumed(items, &tags) {
             Some(plan) if self.carry_out(spaces, target, table, &plan).is_ok() => plan.outcomes,
-            _ => self.sift(spaces, target, table, items),
+            _ => {
+                let outcomes = self.sift(spaces, target, table, items);
+                // Also where no rule is left of the changes: of their tables there may be something.
+                self.sweep(spaces, target, table);
+                outcomes
+            }
         }
     }
 
@@ -35,7 +43,7 @@ impl Netfilter {
         table: Table,
         items: &[Item<'_>],
     ) -> Vec<Done<Undone>> {
-        let tags: HashSet<&str> = items.iter().map(|item| item.tag).collect();
+        let tags: HashSet<Tag> = items.iter().map(|item| item.tag.clone()).collect();
         let before = match self.look(spaces, target) {
             Ok(Some(saved)) => saved,
             Ok(None) => return vec![Ok(Undone::AlreadyGone); items.len()],
@@ -47,16 +55,17 @@ impl Netfilter {
         let plan = self.plan(spaces, target, items, scene);
         match self.carry_out(spaces, target, table, &plan) {
             Ok(()) => plan.outcomes,
-            Err(_) => items.iter().map(|item| self.retract_one(spaces, target, *item, scene)).collect(),
+            Err(_) => items.iter().map(|item| self.retract_one(spaces, target, item, scene)).collect(),
         }
     }
 
     /// Takes one change back, looking again and naming its rules in both ways.
-    fn retract_one(&mut self, spaces: &Spaces, target: &Target, item: Item<'_>, scene: Scene<'_>) -> Done<Undone> {
+    fn retract_one(&mut self, spaces: &Spaces, target: &Target, item: &Item<'_>, scene: Scene<'_>) -> Done<Undone> {
         let mut last = None;
         for spelling in [Spelling::Recipe, Spelling::Saved] {
             let Some(now) = self.look(spaces, target)? else { return Ok(Undone::AlreadyGone) };
-            let mut plan = self.plan(spaces, target, &[item], Scene { now: &now, spelling, ..scene });
+            let mut plan =
+                self.plan(spaces, target, std::slice::from_ref(item), Scene { now: &now, spelling, ..scene });
             match self.carry_out(spaces, target, scene.table, &plan) {
                 Ok(()) => return plan.outcomes.remove(0),
                 Err(refusal) => last = Some(refusal),
@@ -78,21 +87,23 @@ impl Netfilter {
     }
 
     fn plan(&mut self, spaces: &Spaces, target: &Target, items: &[Item<'_>], scene: Scene<'_>) -> Plan {
-        undo::plan(items, scene, &mut |item, edit| {
-            let line = words::line(edit, item.tag)?;
+        undo::plan(items, scene, &mut |marked| {
             let kind = (target.family, target.backend);
-            read::has_rule(&mut self.tools, spaces, &target.ns, kind, scene.table, &line)
+            read::has_rule(&mut self.tools, spaces, &target.ns, kind, scene.table, marked)
         })
     }
 
     fn carry_out(&mut self, spaces: &Spaces, target: &Target, table: Table, plan: &Plan) -> Done<()> {
-        if plan.lines.is_empty() {
+        if plan.commands.is_empty() {
             return Ok(());
         }
-        match self.commit(spaces, target, table, &plan.lines, Patience::undoing(plan.lines.len())) {
+        let block = Block { table, commands: &plan.commands };
+        let also = if self.tidies { Also::Sweep } else { Also::Nothing };
+        let how = (Patience::undoing(plan.commands.len()), also);
+        match self.commit_all(spaces, target, &[block], how).map_err(|(_, fault)| fault) {
             Ok(()) => Ok(()),
             Err(Fault::Refused { at, status, words }) => {
-                let line = at.map_or("", |at| plan.lines[at].as_str());
+                let line = at.and_then(|at| plan.commands.get(at)).map(Command::line).unwrap_or_default();
                 let request = format!("{} -t {} {line}", target.family.iptables(), table.as_str());
                 Err(Refusal::new(Why::Tool(status), request.trim_end(), words))
             }

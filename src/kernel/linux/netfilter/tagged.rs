@@ -1,14 +1,15 @@
 //! Rules that carry the tag of some lab, as the changes that made them.
 
-use super::saved::{SavedRule, SavedTable};
-use super::{Backend, Netfilter, read, words};
+use super::{Backend, Netfilter, read};
 use crate::kernel::Done;
 use crate::kernel::linux::marked::Found;
 use crate::kernel::linux::spaces::Spaces;
 use crate::model::change::{Change, Identity};
 use crate::model::family::Family;
 use crate::model::names::{ChainName, Ns};
+use crate::model::rule::saved::SavedTable;
 use crate::model::rules::{EditRules, RuleEdit, Table};
+use crate::model::tag::Tag;
 use std::collections::BTreeMap;
 
 impl Netfilter {
@@ -21,10 +22,9 @@ impl Netfilter {
                 for (table, name) in Table::ALL {
                     let edits = saved.table(name).map(edits).unwrap_or_default();
                     found.extend(edits.into_iter().map(|(tag, edits)| {
-                        let lab = words::lab_of(&tag).strip_prefix("rhailab:").map(str::to_owned);
                         let change = Change::EditRules(EditRules { ns: ns.clone(), family, table, edits });
-                        let identity = Identity::Rules { tag, backend: backend.as_str().to_owned() };
-                        Found { change, identity, lab }
+                        let identity = Identity::Rules { tag: tag.to_string(), backend: backend.as_str().to_owned() };
+                        Found { change, identity, lab: Some(tag.lab.to_string()) }
                     }));
                 }
             }
@@ -34,22 +34,21 @@ impl Netfilter {
 }
 
 /// What made the tagged rules of a table, by tag.
-fn edits(table: &SavedTable) -> BTreeMap<String, Vec<RuleEdit>> {
-    let mut all: BTreeMap<String, Vec<RuleEdit>> = BTreeMap::new();
+fn edits(table: &SavedTable) -> BTreeMap<Tag, Vec<RuleEdit>> {
+    let mut all: BTreeMap<Tag, Vec<RuleEdit>> = BTreeMap::new();
     for chain in table.own_chains() {
-        let mut rules = table.using(chain).map(|(_, rule)| rule).filter(|rule| rule.chain == chain);
+        let mut rules = table.rules_of(chain);
         // Of an empty chain there is no telling whose it is.
-        if let Some(tag) = rules.next().and_then(SavedRule::tag)
+        if let Some(tag) = rules.next().and_then(|rule| rule.tags.first())
             && rules.all(|rule| rule.is_of_lab(tag))
             && let Ok(chain) = ChainName::new(chain)
         {
-            all.entry(tag.to_owned()).or_default().push(RuleEdit::NewChain(chain));
+            all.entry(tag.clone()).or_default().push(RuleEdit::NewChain(chain));
         }
     }
     for rule in &table.rules {
-        if let Some(tag) = rule.tag() {
-            let edit = RuleEdit::Append { chain: rule.chain.clone(), words: rule.words_without(tag) };
-            all.entry(tag.to_owned()).or_default().push(edit);
+        if let Some(tag) = rule.tags.first() {
+            all.entry(tag.clone()).or_default().push(RuleEdit::append(&rule.chain, rule.rule(tag)));
         }
     }
     all

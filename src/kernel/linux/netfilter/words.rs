@@ -1,40 +1,10 @@
-//! The language of iptables-restore(8): quoting words into lines, taking lines apart, reading its errors.
+//! The language of iptables-restore(8): quoting words into lines, reading its errors.
 
-use crate::kernel::{Cause, Done, Refusal};
-use crate::model::family::Family;
-use crate::model::names::LabName;
-use crate::model::rules::{RuleEdit, Table};
-
-/// `iptables-restore` reads lines into a buffer of 10240 bytes and takes what is over for the next line.
-const LINE_MAX: usize = 10_000;
-
-/// Words that make `iptables-restore` skip a line of the other family without a word, which would pass for
-/// success.
-const FAMILY_WORDS: [&str; 4] = ["-4", "-6", "--ipv4", "--ipv6"];
-
-/// The comment that marks the rules of a lab's change number `n`.
-pub(super) fn tag(lab: &LabName, n: u64) -> String {
-    format!("rhailab:{lab}:{n}")
-}
-
-/// The comment of another change of the lab that `tag` belongs to.
-pub(super) fn sibling(tag: &str, n: u64) -> String {
-    format!("{}:{n}", lab_of(tag))
-}
-
-/// What the tags of one lab have in common.
-pub(super) fn lab_of(tag: &str) -> &str {
-    tag.rsplit_once(':').map_or(tag, |(lab, _)| lab)
-}
-
-/// Whether a comment is a tag of the same lab as `tag`.
-pub(super) fn same_lab(comment: &str, tag: &str) -> bool {
-    comment.rsplit_once(':').is_some_and(|(lab, _)| lab == lab_of(tag))
-}
+use crate::kernel::Cause;
 
 /// A word as `iptables-restore` reads it back: plain where it can be, else in double quotes, in which a
 /// backslash takes the next character as it is. An apostrophe is an ordinary character to it.
-fn quote(word: &str) -> String {
+pub(super) fn quote(word: &str) -> String {
     if !word.is_empty() && !word.contains([' ', '\t', '"', '\\']) {
         return word.to_owned();
     }
@@ -48,97 +18,6 @@ fn quote(word: &str) -> String {
     }
     quoted.push('"');
     quoted
-}
-
-/// Takes a line of `iptables-save` apart, with the rules that `iptables-restore` reads it by.
-pub(super) fn split(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => {
-                loop {
-                    match chars.next() {
-                        None | Some('"') => break,
-                        Some('\\') => word.extend(chars.next()),
-                        Some(c) => word.push(c),
-                    }
-                }
-                words.push(std::mem::take(&mut word));
-            }
-            ' ' | '\t' => {
-                if !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-            }
-            c => word.push(c),
-        }
-    }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    words
-}
-
-/// The line that does an edit for the change marked `tag`.
-pub(super) fn line(edit: &RuleEdit, tag: &str) -> Done<String> {
-    match edit {
-        RuleEdit::NewChain(chain) => Ok(format!("-N {chain}")),
-        RuleEdit::Append { chain, words } => rule(&["-A", &quote(chain)], tag, words),
-        RuleEdit::Insert { chain, words } => rule(&["-I", &quote(chain), "1"], tag, words),
-        RuleEdit::Delete { chain, words, owner } => rule(&["-D", &quote(chain)], &sibling(tag, *owner), words),
-    }
-}
-
-/// The line that deletes the rule which this edit added; none for an edit that adds none.
-pub(super) fn delete_line(edit: &RuleEdit, tag: &str) -> Option<Done<String>> {
-    match edit {
-        RuleEdit::Append { chain, words } | RuleEdit::Insert { chain, words } => {
-            Some(rule(&["-D", &quote(chain)], tag, words))
-        }
-        RuleEdit::NewChain(_) | RuleEdit::Delete { .. } => None,
-    }
-}
-
-/// A line with our comment before the rule's own words: after them, an option that lacks its argument would
-/// take ours for it, and the error would speak of words that are not in the recipe.
-fn rule(command: &[&str], tag: &str, words: &[String]) -> Done<String> {
-    let mut line = command.join(" ");
-    line.push_str(" -m comment --comment ");
-    line.push_str(&quote(tag));
-    for word in words {
-        if word.contains(['\n', '\0']) {
-            return Err(refused(words, format!("iptables takes no line break or NUL in a rule, as in {word:?}")));
-        }
-        if FAMILY_WORDS.contains(&word.as_str()) {
-            return Err(refused(words, format!("`{word}` would make iptables-restore skip the rule unseen")));
-        }
-        line.push(' ');
-        line.push_str(&quote(word));
-    }
-    if line.len() > LINE_MAX {
-        return Err(refused(words, format!("the rule has {} bytes; iptables takes {LINE_MAX}", line.len())));
-    }
-    Ok(line)
-}
-
-fn refused(words: &[String], why: String) -> Refusal {
-    let mut refusal = Refusal::errno(format!("rule `{}`", shell_words::join(words)), nix::errno::Errno::EINVAL as i32);
-    refusal.words = why;
-    refusal
-}
-
-/// The `iptables` command that asks for the same as an edit, for errors.
-pub(super) fn command(family: Family, table: Table, edit: &RuleEdit) -> String {
-    let (option, chain, words): (_, &str, &[String]) = match edit {
-        RuleEdit::NewChain(chain) => ("-N", chain.as_str(), &[]),
-        RuleEdit::Append { chain, words } => ("-A", chain, words),
-        RuleEdit::Insert { chain, words } => ("-I", chain, words),
-        RuleEdit::Delete { chain, words, .. } => ("-D", chain, words),
-    };
-    let head = [family.iptables(), "-t", table.as_str(), option, chain];
-    shell_words::join(head.into_iter().chain(words.iter().map(String::as_str)))
 }
 
 /// The first line that `iptables-restore` blames on its standard error, counted from its start.
@@ -200,28 +79,12 @@ fn is_version(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::rule::split;
 
     #[test]
     fn words_survive_quoting() {
         for word in ["plain", "it's", "a b", "\"", "\\", "a\\\"b", "-x y", "", "tab\there", "café", "''", "#"] {
             assert_eq!(split(&format!("-x {} y", quote(word))), ["-x", word, "y"], "{word:?}");
-        }
-    }
-
-    #[test]
-    fn a_line_of_iptables_save_is_taken_apart() {
-        let line = r#"-A INPUT -m comment --comment "user\'s \"own\" c\\omment" -j DROP"#;
-        assert_eq!(
-            split(line),
-            ["-A", "INPUT", "-m", "comment", "--comment", r#"user's "own" c\omment"#, "-j", "DROP"]
-        );
-    }
-
-    #[test]
-    fn what_would_end_the_line_or_skip_it_is_refused() {
-        for word in ["a\nb", "a\0b", "-6", "--ipv4", &"x".repeat(LINE_MAX)] {
-            let edit = RuleEdit::Append { chain: "INPUT".into(), words: vec![word.to_owned()] };
-            assert!(line(&edit, "rhailab:x:1").is_err(), "{word:?}");
         }
     }
 
@@ -267,13 +130,5 @@ mod tests {
         ] {
             assert_eq!(cause(words), is, "{words}");
         }
-    }
-
-    #[test]
-    fn tags_of_one_lab_are_told_from_anothers() {
-        assert!(same_lab("rhailab:a:12", "rhailab:a:1"));
-        assert!(!same_lab("rhailab:ab:1", "rhailab:a:1"));
-        assert!(!same_lab("a comment", "rhailab:a:1"));
-        assert_eq!(sibling("rhailab:a:1", 7), "rhailab:a:7");
     }
 }

@@ -28,14 +28,14 @@ impl Walk<'_> {
                     || (listener.ip().is_unspecified() && (listener.is_ipv6() || packet.dst.is_ipv4())))
         };
         if let Some(listener) = listeners.iter().find(takes) {
-            self.hop(ns, packet, format!("a server listens on {} port {}", packet.protocol(), listener.port()), None);
+            self.hop(ns, packet, format!("a server listens on {} port {}", packet.proto(), listener.port()), None);
             return Ok(());
         }
         Err(self.nobody_listens(ns, packet, &listeners))
     }
 
     fn nobody_listens(&self, ns: &Ns, packet: &Packet, listeners: &[SocketAddr]) -> End {
-        let (port, protocol) = (packet.dst.port(), packet.protocol());
+        let (port, protocol) = (packet.dst.port(), packet.proto());
         if let Some(other) = listeners.iter().find(|listener| listener.port() == port) {
             let reason = format!(
                 "the server on {protocol} port {port} listens on {} only, and {packet} is for another address",
@@ -54,7 +54,7 @@ impl Walk<'_> {
         if let (Some(nat), [only]) = (translated, &ports[..]) {
             let (from, to) = (nat.before.1, SocketAddr::new(packet.dst.ip(), *only));
             let at = at(&nat.ns);
-            let made = self.record_of_tag(nat.tag.as_deref());
+            let made = self.record_of_tag(nat.tag.as_ref());
             let rules = made.and_then(|record| record.change.rules());
             let is_vip = rules.is_some_and(|rules| rules.new_chains().next().is_some());
             let line = if is_vip {

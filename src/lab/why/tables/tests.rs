@@ -1,6 +1,7 @@
 //! Rules against packets.
 
 use super::*;
+use crate::model::terrain::Carried;
 
 fn packet() -> Packet {
     let mut packet = Packet::first(Carried::Tcp, "10.0.0.2:80".parse().unwrap());
@@ -12,7 +13,7 @@ fn packet() -> Packet {
 
 fn fate(rules: &str, policy: &str) -> Fate {
     let text = format!("*filter\n:FORWARD {policy} [7:420]\n:OWN - [0:0]\n:DEEP - [0:0]\n{rules}COMMIT\n");
-    Tables::parse(&text).pass("filter", "FORWARD", &packet(), &mut Vec::new())
+    pass(&Saved::parse(&text), "filter", "FORWARD", &packet(), &mut Vec::new())
 }
 
 #[test]
@@ -58,7 +59,7 @@ fn each_condition_is_met_or_not() {
 fn what_cannot_be_told_is_said() {
     let text = "*filter\n[0:0] -A FORWARD -m owner --uid-owner 7 -j DROP\n[0:0] -A FORWARD -m owner --uid-owner 7 -i eth9 -j DROP\n";
     let mut unclear = Vec::new();
-    assert_eq!(Tables::parse(text).pass("filter", "FORWARD", &packet(), &mut unclear), Fate::Accepted);
+    assert_eq!(pass(&Saved::parse(text), "filter", "FORWARD", &packet(), &mut unclear), Fate::Accepted);
     assert_eq!(unclear, ["-A FORWARD -m owner --uid-owner 7 -j DROP"]);
 }
 
@@ -76,9 +77,9 @@ fn chains_are_entered_and_left() {
 fn translations_are_read() {
     let nat = |target: &str| {
         let text = format!("*nat\n[3:180] -A PREROUTING -m comment --comment rhailab:x:4 -j {target}\n");
-        match Tables::parse(&text).pass("nat", "PREROUTING", &packet(), &mut Vec::new()) {
+        match pass(&Saved::parse(&text), "nat", "PREROUTING", &packet(), &mut Vec::new()) {
             Fate::Translated(translation, blame) => {
-                assert_eq!((blame.packets, blame.tag().as_deref()), (3, Some("rhailab:x:4")));
+                assert_eq!((blame.packets, blame.tag()), (3, Tag::parse("rhailab:x:4").as_ref()));
                 assert!(!blame.describe().contains("comment"), "{}", blame.describe());
                 Some(translation)
             }

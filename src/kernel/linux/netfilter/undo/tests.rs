@@ -2,20 +2,26 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::{Item, Scene, Spelling, plan, presumed, standing};
+use super::{Item, Plan, Scene, Spelling, plan, presumed, standing};
 use crate::kernel::Undone;
-use crate::kernel::linux::netfilter::saved::Saved;
+use crate::kernel::linux::netfilter::command::Command;
 use crate::model::names::ChainName;
+use crate::model::rule::Rule;
+use crate::model::rule::saved::Saved;
 use crate::model::rules::{RuleEdit, Table};
+use crate::model::tag::Tag;
 use std::collections::HashSet;
 
+fn rule(words: &[&str]) -> Rule {
+    words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>().into()
+}
+
 fn append(chain: &str, words: &[&str]) -> RuleEdit {
-    RuleEdit::Append { chain: chain.into(), words: words.iter().map(|word| (*word).to_owned()).collect() }
+    RuleEdit::append(chain, rule(words))
 }
 
 fn delete(chain: &str, words: &[&str], owner: u64) -> RuleEdit {
-    let words = words.iter().map(|word| (*word).to_owned()).collect();
-    RuleEdit::Delete { chain: chain.into(), words, owner }
+    RuleEdit::Delete { chain: chain.into(), rule: rule(words), owner }
 }
 
 fn vip() -> Vec<RuleEdit> {
@@ -34,9 +40,22 @@ fn nat(rules: &[&str]) -> Saved {
     Saved::parse(&format!("*nat\n:PREROUTING ACCEPT [0:0]\n:VIP - [0:0]\n{}COMMIT\n", rules.concat()))
 }
 
+fn tag(text: &str) -> Tag {
+    Tag::parse(text).unwrap()
+}
+
+fn taken<'a>(items: &[(&str, &'a [RuleEdit])]) -> (Vec<Item<'a>>, HashSet<Tag>) {
+    let items: Vec<Item<'_>> = items.iter().map(|(text, edits)| Item { edits, tag: tag(text) }).collect();
+    let tags = items.iter().map(|item| item.tag.clone()).collect();
+    (items, tags)
+}
+
+fn lines(plan: &Plan) -> Vec<String> {
+    plan.commands.iter().map(Command::line).collect()
+}
+
 fn planned(items: &[(&str, &[RuleEdit])], saved: &Saved) -> (Vec<String>, Vec<Undone>) {
-    let tags: HashSet<&str> = items.iter().map(|(tag, _)| *tag).collect();
-    let items: Vec<Item<'_>> = items.iter().map(|(tag, edits)| Item { edits, tag }).collect();
+    let (items, tags) = taken(items);
     let standing = standing(&items, Table::Nat, saved);
     let scene = Scene {
         table: Table::Nat,
@@ -46,8 +65,8 @@ fn planned(items: &[(&str, &[RuleEdit])], saved: &Saved) -> (Vec<String>, Vec<Un
         standing: &standing,
         spelling: Spelling::Recipe,
     };
-    let plan = plan(&items, scene, &mut |_, _| Ok(false));
-    (plan.lines, plan.outcomes.into_iter().map(Result::unwrap).collect())
+    let plan = plan(&items, scene, &mut |_| Ok(false));
+    (lines(&plan), plan.outcomes.into_iter().map(Result::unwrap).collect())
 }
 
 #[test]
@@ -111,7 +130,7 @@ fn a_swap_taken_back_with_its_owner_puts_nothing_back() {
         [
             "-D VIP -m comment --comment rhailab:x:6 -j DNAT --to-destination 10.0.0.2",
             // As printed, because one of its rules is gone.
-            "-D PREROUTING -m comment --comment \"rhailab:x:4\" -j VIP",
+            "-D PREROUTING -m comment --comment rhailab:x:4 -j VIP",
             "-X VIP"
         ]
     );
@@ -139,7 +158,7 @@ fn a_table_that_iptables_cannot_read_is_an_error() {
     let saved = Saved::parse("# Table `nat' is incompatible, use 'nft' tool.\n");
     let tags = HashSet::new();
     let edits = vip();
-    let item = Item { edits: &edits, tag: "rhailab:x:4" };
+    let item = Item { edits: &edits, tag: tag("rhailab:x:4") };
     let scene = Scene {
         table: Table::Nat,
         now: &saved,
@@ -148,7 +167,7 @@ fn a_table_that_iptables_cannot_read_is_an_error() {
         standing: &HashSet::new(),
         spelling: Spelling::Recipe,
     };
-    assert!(plan(&[item], scene, &mut |_, _| Ok(false)).outcomes[0].is_err());
+    assert!(plan(&[item], scene, &mut |_| Ok(false)).outcomes[0].is_err());
 }
 
 #[test]
@@ -161,16 +180,14 @@ fn what_is_presumed_is_what_is_planned_where_all_stands() {
         (vec![("rhailab:x:6", &swap[..])], nat(&[JUMP, NEW])),
         (vec![("rhailab:x:6", &swap[..]), ("rhailab:x:4", &vip[..])], nat(&[JUMP, NEW])),
     ] {
-        let tags: HashSet<&str> = items.iter().map(|(tag, _)| *tag).collect();
-        let presumed = presumed(&items.iter().map(|(tag, edits)| Item { edits, tag }).collect::<Vec<_>>(), &tags);
-        let (lines, _) = planned(&items, &saved);
-        let unquoted: Vec<String> = lines.iter().map(|line| line.replace('"', "")).collect();
-        assert_eq!(presumed.unwrap().lines, unquoted);
+        let (taken, tags) = taken(&items);
+        let presumed = presumed(&taken, &tags);
+        assert_eq!(lines(&presumed.unwrap()), planned(&items, &saved).0);
     }
 }
 
 #[test]
 fn nothing_is_presumed_of_a_mere_deletion() {
     let drained = [delete("VIP", &["-j", "RETURN"], 4)];
-    assert!(presumed(&[Item { edits: &drained, tag: "rhailab:x:6" }], &HashSet::new()).is_none());
+    assert!(presumed(&[Item { edits: &drained, tag: tag("rhailab:x:6") }], &HashSet::new()).is_none());
 }
