@@ -13,8 +13,10 @@ use rhailab::kernel::linux::netlink::{Counts, counts};
 use rhailab::kernel::linux::{LinuxKernel, Setup};
 use rhailab::lab::Lab;
 use rhailab::lab::store::{self, Journal};
+use rhailab::model::addr::AddAddr;
+use rhailab::model::change::Change;
 use rhailab::model::kind::Kind;
-use rhailab::model::names::LabName;
+use rhailab::model::names::{IfName, LabName, Ns};
 use rhailab::script::{Config, Session};
 use std::cell::RefCell;
 use std::fs;
@@ -78,6 +80,24 @@ fn an_attached_host_takes_six_requests_and_a_lab_goes_by_one_deletion() {
     }
     let each = asked[1] - asked[0];
     assert!(each <= 6 * 50, "50 hosts take {each} requests more than none");
+}
+
+#[test]
+fn what_else_a_lab_has_costs_a_change_no_request() {
+    let _alone = ALONE.lock();
+    let Some(_machine) = machine::enter(false) else { return };
+    let asked = [0, 50].map(|hosts| {
+        let lab = run(real(), None, &star(hosts));
+        let site = lab.borrow().records().next().unwrap().site.clone();
+        let start = counts();
+        let (link, addr) = (IfName::new("h-br").unwrap(), "10.99.0.1/24".parse().unwrap());
+        let made = lab.borrow_mut().commit(&site, vec![Change::AddAddr(AddAddr { ns: Ns::Host, link, addr })]).unwrap();
+        lab.borrow_mut().revert(made[0]).unwrap();
+        let asked = since(start).requests;
+        assert!(lab.borrow_mut().unwind().is_empty());
+        asked
+    });
+    assert_eq!(asked[0], asked[1], "beside none and beside 50 hosts");
 }
 
 #[test]

@@ -190,13 +190,7 @@ fn network(made: &Made, kernel: &mut dyn Kernel, style: Style) -> OpResult<Strin
         for link in links.links.iter().filter(|link| link.name.as_str() != "lo") {
             let addrs: Vec<String> = link.addrs.iter().map(ToString::to_string).collect();
             let state = if link.up { "up" } else { "down" };
-            table.add_row([
-                ns.to_string(),
-                link.name.to_string(),
-                link.kind.clone(),
-                state.to_owned(),
-                addrs.join(" "),
-            ]);
+            table.add_row([ns.to_string(), link.name.clone(), link.kind.clone(), state.to_owned(), addrs.join(" ")]);
             rows += 1;
         }
     }

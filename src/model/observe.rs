@@ -5,6 +5,7 @@ use crate::model::names::{IfName, Ns};
 use crate::model::route::Route;
 use crate::model::secret::Text;
 use ipnet::IpNet;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,12 +95,12 @@ pub struct Reply {
 }
 
 /// An interface as the kernel shows it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct LinkInfo {
     /// Its index in its namespace.
     pub index: u32,
-    /// Its name.
-    pub name: IfName,
+    /// Its name. The kernel allows more than an [`IfName`] does.
+    pub name: String,
     /// The kind (`veth`, `bridge`, …); empty for physical ones.
     pub kind: String,
     /// The hardware address, if it has one.
@@ -112,8 +113,67 @@ pub struct LinkInfo {
     pub master: Option<u32>,
     /// Its `IFLA_GROUP`.
     pub group: u32,
+    /// Its alias, if it has one.
+    pub alias: Option<String>,
+    /// The other end, if it is one of a pair.
+    pub peer: Option<LinkRef>,
+    /// The device that it is stacked on.
+    pub lower: Option<LinkRef>,
+    /// What it is as a bridge's port, if it is one.
+    pub port: Option<Port>,
+    /// How it makes its IPv6 link-local address; none where IPv6 is off.
+    pub addrgenmode: Option<AddrGenMode>,
     /// Its addresses.
     pub addrs: Vec<IpNet>,
+}
+
+/// An interface that another one is joined to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRef {
+    /// Its index in its namespace.
+    pub index: u32,
+    /// The number that its namespace has in that of the other one; none if they are in the same.
+    pub nsid: Option<i32>,
+    /// Its namespace, where that was looked for and is the lab's root namespace or one with a name.
+    pub ns: Option<Ns>,
+}
+
+/// A port of a bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Port {
+    /// Whether it sends frames back out of the port they came in by.
+    pub hairpin: bool,
+    /// Whether frames pass it in this state of the spanning tree.
+    pub forwards: bool,
+    /// Whether it exchanges no frames with other such ports.
+    pub isolated: bool,
+}
+
+/// How an interface makes its IPv6 link-local address (ip-link(8), `addrgenmode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddrGenMode {
+    /// From its hardware address.
+    Eui64,
+    /// Not at all.
+    None,
+    /// From a secret that stays.
+    StableSecret,
+    /// From a secret of its own.
+    Random,
+    /// In a way that we do not know.
+    Other(u8),
+}
+
+impl fmt::Display for AddrGenMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AddrGenMode::Eui64 => f.write_str("eui64"),
+            AddrGenMode::None => f.write_str("none"),
+            AddrGenMode::StableSecret => f.write_str("stable_secret"),
+            AddrGenMode::Random => f.write_str("random"),
+            AddrGenMode::Other(number) => number.fmt(f),
+        }
+    }
 }
 
 /// Where packets to an address would go (ip-route(8), `ip route get`).

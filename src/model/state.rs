@@ -15,6 +15,9 @@ use std::net::IpAddr;
 mod drops;
 mod links;
 mod look;
+mod reach;
+
+use reach::Reach;
 
 /// What is known of an interface by.
 pub type LinkId = u32;
@@ -58,6 +61,8 @@ struct Entry {
     ups: Vec<LinkId>,
     /// The address that has to be reachable, and where.
     reach: Option<(Ns, IpAddr)>,
+    /// The subnets that it leads to, and where.
+    leads: Vec<(Ns, IpNet)>,
 }
 
 /// What stands.
@@ -73,8 +78,7 @@ pub struct State {
     needed: HashMap<Key, BTreeSet<u64>>,
     /// The changes that may go when an interface goes down.
     on_up: HashMap<LinkId, BTreeSet<u64>>,
-    /// The changes that need to reach an address.
-    reaching: HashMap<Ns, BTreeSet<u64>>,
+    reach: Reach,
     /// The interfaces that were given an address.
     homes: HashMap<IpAddr, Vec<LinkId>>,
     last: LinkId,
@@ -127,6 +131,7 @@ impl State {
                 has_fallen: false,
             });
             entry.keys.push(key);
+            entry.leads.extend(reach::subnet(fact));
         }
         for need in &entry.needs {
             self.needed.entry(need.clone()).or_default().insert(n);
@@ -134,8 +139,11 @@ impl State {
         for link in &entry.ups {
             self.on_up.entry(*link).or_default().insert(n);
         }
-        if let Some((ns, _)) = &entry.reach {
-            self.reaching.entry(ns.clone()).or_default().insert(n);
+        if let Some(reach) = &entry.reach {
+            self.wait(n, reach);
+        }
+        for lead in &entry.leads {
+            self.lead(n, lead);
         }
         let keys = entry.keys.clone();
         self.changes.insert(n, entry);
@@ -177,8 +185,11 @@ impl State {
         for link in &entry.ups {
             remove_from(&mut self.on_up, link, n);
         }
-        if let Some((ns, _)) = &entry.reach {
-            remove_from(&mut self.reaching, ns, n);
+        if let Some(reach) = &entry.reach {
+            self.unwait(n, reach);
+        }
+        for lead in &entry.leads {
+            self.unlead(n, lead);
         }
         for key in &entry.keys {
             if let Some(held) = self.held.get_mut(key) {
@@ -197,6 +208,9 @@ impl State {
         }
         for key in &entry.keys {
             self.drop_after(key, None);
+        }
+        for lead in &entry.leads {
+            self.drop_unreachable(lead);
         }
         if self.remembers && !entry.links.is_empty() {
             self.past.insert(n, entry.links);

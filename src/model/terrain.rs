@@ -1,61 +1,27 @@
 //! What a packet meets on its way, as the kernel shows it: the facts that [`why`](crate::lab::why) follows one through.
 
 use crate::model::names::Ns;
-use ipnet::IpNet;
+use crate::model::observe::LinkInfo;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 /// A namespace's interfaces.
 #[derive(Debug, Clone, Default)]
 pub struct Terrain {
-    /// All of them.
-    pub wires: Vec<Wire>,
+    /// All of them, with the namespaces of their other ends.
+    pub links: Vec<LinkInfo>,
 }
 
 impl Terrain {
     /// The interface with an index.
-    pub fn wire(&self, index: u32) -> Option<&Wire> {
-        self.wires.iter().find(|wire| wire.index == index)
+    pub fn link(&self, index: u32) -> Option<&LinkInfo> {
+        self.links.iter().find(|link| link.index == index)
     }
 
     /// The interface that has an address.
-    pub fn owner(&self, ip: IpAddr) -> Option<&Wire> {
-        self.wires.iter().find(|wire| wire.addrs.iter().any(|net| net.addr() == ip))
+    pub fn owner(&self, ip: IpAddr) -> Option<&LinkInfo> {
+        self.links.iter().find(|link| link.addrs.iter().any(|net| net.addr() == ip))
     }
-}
-
-/// An interface and what it is connected to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Wire {
-    /// Its index in its namespace.
-    pub index: u32,
-    /// Its name.
-    pub name: String,
-    /// Its kind (`veth`, `bridge`, …); empty for physical ones.
-    pub kind: String,
-    /// Its MTU in bytes.
-    pub mtu: u32,
-    /// Whether it is administratively up.
-    pub up: bool,
-    /// The index of its master.
-    pub master: Option<u32>,
-    /// Of a bridge's port: whether frames pass it in this state of the spanning tree.
-    pub forwards: bool,
-    /// Of a bridge's port: whether it exchanges no frames with other such ports.
-    pub isolated: bool,
-    /// Its addresses.
-    pub addrs: Vec<IpNet>,
-    /// The other end of a veth.
-    pub peer: Option<Peer>,
-}
-
-/// The other end of a veth.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
-    /// Its namespace; none if that is neither the lab's root namespace nor one with a name.
-    pub ns: Option<Ns>,
-    /// Its index there.
-    pub index: u32,
 }
 
 /// A question to the routing tables (ip-route(8), `ip route get`).

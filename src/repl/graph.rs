@@ -6,7 +6,7 @@ use crate::lab::Record;
 use crate::model::change::{Change, Identity};
 use crate::model::error::OpResult;
 use crate::model::kind::Kind;
-use crate::model::names::Ns;
+use crate::model::names::{IfName, Ns};
 use crate::model::observe::{LinkInfo, ProcState};
 use crate::model::process::Start;
 use std::collections::BTreeSet;
@@ -55,8 +55,9 @@ impl Repl<'_> {
     fn link_line(&self, lab: &crate::lab::Lab, ns: &Ns, link: &LinkInfo) -> String {
         let addrs: Vec<String> = link.addrs.iter().map(ToString::to_string).collect();
         let arrow = if self.style().unicode { "⟷" } else { "<->" };
-        let peer = lab
-            .other_end(ns, &link.name)
+        let name = IfName::new(&link.name).ok();
+        let peer = name
+            .and_then(|name| lab.other_end(ns, &name))
             .map_or_else(String::new, |(there, peer)| format!("{arrow} {peer} in {there}"));
         let state = if link.up { "" } else { "(down)" };
         let parts = [link.kind.as_str(), link.name.as_str(), &addrs.join(" "), &peer, state];

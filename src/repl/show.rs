@@ -212,7 +212,7 @@ fn link(lab: &mut Lab, ns: &Ns, name: &IfName) -> OpResult<Facts> {
     let info = lab.link(ns, name)?;
     let peer = lab.other_end(ns, name);
     let master = match info.master {
-        Some(index) => lab.network(ns)?.links.iter().find(|link| link.index == index).map(|link| link.name.to_string()),
+        Some(index) => lab.network(ns)?.links.iter().find(|link| link.index == index).map(|link| link.name.clone()),
         None => None,
     };
     Ok(vec![

@@ -57,7 +57,10 @@ fn every_attribute_is_set_read_and_set_back() {
 /// An interface gets another index, and so another place in the list, in each namespace that it comes to.
 fn without_index(mut all: Vec<NsSnapshot>) -> Vec<NsSnapshot> {
     for (_, snapshot) in &mut all {
-        snapshot.links.iter_mut().for_each(|link| link.index = 0);
+        for link in &mut snapshot.links {
+            link.index = 0;
+            link.peer.iter_mut().for_each(|peer| peer.index = 0);
+        }
         snapshot.links.sort_by(|a, b| a.name.cmp(&b.name));
     }
     all

@@ -3,13 +3,13 @@
 use super::FakeKernel;
 use crate::kernel::{Done, Errno, Refusal};
 use crate::model::change::{Change, Identity};
-use crate::model::link_attr::HAIRPIN;
+use crate::model::link_attr::{HAIRPIN, LINK_LOCAL};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
-use crate::model::observe::{LinkInfo, RouteAnswer};
+use crate::model::observe::{AddrGenMode, LinkInfo, LinkRef, Port, RouteAnswer};
 use crate::model::route::Route;
 use crate::model::rules::{EditRules, Tables};
-use crate::model::subject::{LINK, MAC, MASTER, MTU, PEER, PROCESS, RULES, Subject, UP};
+use crate::model::subject::{LINK, LOWER, MAC, MASTER, MTU, PEER, PROCESS, RULES, Subject, UP};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -56,16 +56,31 @@ impl FakeKernel {
         let is_lo = name.as_str() == "lo";
         let text = |what| self.attribute(ns, name, what);
         let mac = text(MAC).and_then(|mac| mac.parse().ok()).unwrap_or(Mac([0; 6]));
+        let master = self.state.joined(ns, name, MASTER).and_then(|(there, master)| self.state.id(there, master));
+        let joined = |what| {
+            let (there, other) = self.state.joined(ns, name, what)?;
+            Some(LinkRef { index: self.state.id(there, other)?, nsid: None, ns: Some(there.clone()) })
+        };
         let usual = if is_lo { 65536 } else { 1500 };
         Ok(LinkInfo {
             index: if is_lo { 1 } else { self.state.id(ns, name).unwrap_or(1) },
-            name: name.clone(),
+            name: name.to_string(),
             kind: text(LINK).unwrap_or_default(),
             mac: Some(mac),
             mtu: text(MTU).and_then(|mtu| mtu.parse().ok()).unwrap_or(usual),
             up: self.is_up(ns, name),
-            master: self.state.joined(ns, name, MASTER).and_then(|(there, master)| self.state.id(there, master)),
+            master,
             group: 1,
+            alias: None,
+            peer: joined(PEER),
+            lower: joined(LOWER),
+            port: master.is_some().then_some(Port {
+                hairpin: self.is_hairpin(ns, name),
+                forwards: true,
+                isolated: false,
+            }),
+            addrgenmode: text(LINK_LOCAL)
+                .map(|mode| if mode == "none" { AddrGenMode::None } else { AddrGenMode::Eui64 }),
             addrs: self.state.addresses(ns, name).unwrap_or_default(),
         })
     }
@@ -89,7 +104,7 @@ impl FakeKernel {
     pub(super) fn route_answer(&self, ns: &Ns, to: IpAddr) -> Done<RouteAnswer> {
         let on_link = |link: &LinkInfo| {
             let net: Option<&IpNet> = link.addrs.iter().find(|net| net.contains(&to));
-            net.map(|net| RouteAnswer { dev: Some(link.name.clone()), via: None, src: Some(net.addr()) })
+            net.map(|net| RouteAnswer { dev: IfName::new(&link.name).ok(), via: None, src: Some(net.addr()) })
         };
         if let Some(answer) = self.links(ns)?.iter().find_map(on_link) {
             return Ok(answer);

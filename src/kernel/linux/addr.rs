@@ -81,14 +81,10 @@ pub fn undo(link: &IfName, addr: IpNet) -> Done<Undone> {
 pub fn list(socket: &mut Socket, link: Option<u32>) -> Done<Vec<Seen>> {
     let mut request = AddressMessage::default();
     request.header.index = link.unwrap_or(0);
-    let messages = socket.dump(&RouteNetlinkMessage::GetAddress(request))?;
-    Ok(messages
-        .iter()
-        .filter_map(|message| match message {
-            RouteNetlinkMessage::NewAddress(message) => seen(message),
-            _ => None,
-        })
-        .collect())
+    socket.collect(&RouteNetlinkMessage::GetAddress(request), |message| match message {
+        RouteNetlinkMessage::NewAddress(message) => seen(&message),
+        _ => None,
+    })
 }
 
 fn message(index: u32, addr: IpNet) -> AddressMessage {
@@ -145,6 +141,6 @@ impl Real for AddAddr {
     }
 
     fn read(&self, view: &mut View<'_>, identity: &Identity) -> Done<Vec<Observed>> {
-        self.facts(identity).iter().map(|fact| view.attribute(&fact.subject)).collect()
+        self.facts(identity).iter().map(|fact| view.attribute(fact)).collect()
     }
 }

@@ -1,16 +1,17 @@
 //! What a packet meets on its way, read from the kernel.
 
-use crate::kernel::linux::link::{self, Seen};
+use crate::kernel::linux::link;
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::spaces::{self, Spaces};
-use crate::kernel::linux::{LinuxKernel, addr, conntrack, netns, route, sysctl};
+use crate::kernel::linux::{LinuxKernel, addr, conntrack, netns, observe, route, sysctl};
 use crate::kernel::{Done, Errno, Ground, Refusal};
 use crate::model::family::Family;
 use crate::model::mac::Mac;
 use crate::model::names::Ns;
+use crate::model::observe::{LinkInfo, LinkRef};
 use crate::model::proto::Proto;
 use crate::model::rule::saved::Saved;
-use crate::model::terrain::{Ask, Carried, Peer, Terrain, Way, Wire};
+use crate::model::terrain::{Ask, Carried, Terrain, Way};
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -35,14 +36,17 @@ impl Ground for LinuxKernel {
         }
         let mut ends: HashMap<Marks<'_>, Vec<&Ns>> = HashMap::new();
         for (ns, links, _) in &all {
-            for seen in links.iter().filter(|seen| is_veth(seen)) {
+            for seen in links.iter().filter(|seen| seen.peer.is_some()) {
                 ends.entry(marks(seen)).or_default().push(ns);
             }
         }
-        let terrain = |(ns, links, addrs): &(Ns, Vec<Seen>, Vec<addr::Seen>)| {
+        let terrain = |(ns, links, addrs): &(Ns, Vec<LinkInfo>, Vec<addr::Seen>)| {
             let mut here = Here { ns, spaces: &self.spaces, ends: &ends, numbers: BTreeMap::new() };
-            let wires = links.iter().map(|seen| Ok(wire(seen, here.peer(seen)?, addrs)));
-            Ok((ns.clone(), Terrain { wires: wires.collect::<Done<_>>()? }))
+            let links = links.iter().map(|seen| {
+                let link = observe::with_addrs(seen.clone(), addrs);
+                Ok(LinkInfo { peer: seen.peer.as_ref().map(|peer| here.place(peer)).transpose()?, ..link })
+            });
+            Ok((ns.clone(), Terrain { links: links.collect::<Done<_>>()? }))
         };
         all.iter().map(terrain).collect()
     }
@@ -112,12 +116,8 @@ impl Ground for LinuxKernel {
 /// What tells an interface from those of other namespaces, nearly always: its index, name and hardware address.
 type Marks<'a> = (u32, &'a str, Option<Mac>);
 
-fn marks(seen: &Seen) -> Marks<'_> {
+fn marks(seen: &LinkInfo) -> Marks<'_> {
     (seen.index, &seen.name, seen.mac)
-}
-
-fn is_veth(seen: &Seen) -> bool {
-    seen.kind == "veth"
 }
 
 /// A namespace, from which others are numbers.
@@ -131,15 +131,14 @@ struct Here<'a> {
 }
 
 impl Here<'_> {
-    /// The other end of a veth.
-    fn peer(&mut self, seen: &Seen) -> Done<Option<Peer>> {
-        let (true, (Some(index), number)) = (is_veth(seen), seen.other_end) else { return Ok(None) };
-        let Some(number) = number else { return Ok(Some(Peer { ns: Some(self.ns.clone()), index })) };
+    /// The other end of a pair, with its namespace.
+    fn place(&mut self, peer: &LinkRef) -> Done<LinkRef> {
+        let Some(number) = peer.nsid else { return Ok(LinkRef { ns: Some(self.ns.clone()), ..peer.clone() }) };
         if !self.numbers.contains_key(&number) {
-            let ns = self.numbered(number, index)?;
+            let ns = self.numbered(number, peer.index)?;
             self.numbers.insert(number, ns);
         }
-        Ok(Some(Peer { ns: self.numbers.get(&number).cloned().flatten(), index }))
+        Ok(LinkRef { ns: self.numbers.get(&number).cloned().flatten(), ..peer.clone() })
     }
 
     /// Which namespace has this number, and an interface with this index: numbers are each namespace's own (rtnetlink(7),
@@ -160,21 +159,6 @@ impl Here<'_> {
             }
         }
         Ok(None)
-    }
-}
-
-fn wire(seen: &Seen, peer: Option<Peer>, addrs: &[addr::Seen]) -> Wire {
-    Wire {
-        index: seen.index,
-        name: seen.name.clone(),
-        kind: seen.kind.clone(),
-        mtu: seen.mtu,
-        up: seen.up,
-        master: seen.master,
-        forwards: seen.port.0,
-        isolated: seen.port.1,
-        addrs: addrs.iter().filter(|addr| addr.link == seen.index).map(|addr| addr.addr).collect(),
-        peer,
     }
 }
 

@@ -4,11 +4,12 @@ use crate::kernel::linux::netlink::Socket;
 use crate::kernel::{Done, Refusal, Why};
 use crate::model::mac::Mac;
 use crate::model::names::IfName;
+use crate::model::observe::{AddrGenMode, LinkInfo, LinkRef, Port};
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
     AfSpecInet6, AfSpecUnspec, BridgePortState, In6AddrGenMode, InfoBridgePort, InfoPortData, LinkAttribute,
-    LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+    LinkExtentMask, LinkFlags, LinkInfo as Info, LinkMessage,
 };
 
 pub mod create;
@@ -17,39 +18,12 @@ mod encoders;
 pub mod ioctl;
 pub mod set;
 
-/// What we look at of an interface.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Seen {
-    /// Its index in its namespace.
-    pub index: u32,
-    /// Its name.
-    pub name: String,
-    /// Its kind; empty for physical ones.
-    pub kind: String,
-    /// Its hardware address, where it is an Ethernet one.
-    pub mac: Option<Mac>,
-    /// Its MTU.
-    pub mtu: u32,
-    /// Whether it is administratively up.
-    pub up: bool,
-    /// The index of its master.
-    pub master: Option<u32>,
-    /// Its `IFLA_GROUP`.
-    pub group: u32,
-    /// Its alias.
-    pub alias: Option<String>,
-    /// Of a veth: the other end's index, and the number of its namespace here if that is another one.
-    pub other_end: (Option<u32>, Option<i32>),
-    /// Whether it is a bridge port, and then whether in hairpin mode.
-    pub hairpin: Option<bool>,
-    /// Of a bridge port: whether frames pass it, and whether it is isolated.
-    pub port: (bool, bool),
-    /// How its IPv6 link-local address is made; none where IPv6 is off.
-    pub link_local: Option<In6AddrGenMode>,
-}
+/// The kinds that are made in pairs: what the kernel says that they are linked to is the other end, of others the device that
+/// they are stacked on (`IFLA_LINK` in the kernel's `if_link.h`).
+const PAIRS: [&str; 3] = ["veth", "netkit", "vxcan"];
 
 /// The interface of that name in the socket's namespace.
-pub fn find(socket: &mut Socket, name: &IfName) -> Done<Option<Seen>> {
+pub fn find(socket: &mut Socket, name: &IfName) -> Done<Option<LinkInfo>> {
     let mut request = query();
     request.attributes.push(LinkAttribute::IfName(name.to_string()));
     one(socket, request)
@@ -57,7 +31,7 @@ pub fn find(socket: &mut Socket, name: &IfName) -> Done<Option<Seen>> {
 
 /// The interface with this index in the namespace that has this number here; none where there is none, or no such namespace
 /// (`IFLA_TARGET_NETNSID` in the kernel's `if_link.h`).
-pub fn beyond(socket: &mut Socket, number: i32, index: u32) -> Done<Option<Seen>> {
+pub fn beyond(socket: &mut Socket, number: i32, index: u32) -> Done<Option<LinkInfo>> {
     let mut request = query();
     request.header.index = index;
     request.attributes.push(LinkAttribute::IfNetnsId(number));
@@ -68,15 +42,11 @@ pub fn beyond(socket: &mut Socket, number: i32, index: u32) -> Done<Option<Seen>
 }
 
 /// All interfaces of the socket's namespace.
-pub fn list(socket: &mut Socket) -> Done<Vec<Seen>> {
-    let messages = socket.dump(&RouteNetlinkMessage::GetLink(query()))?;
-    Ok(messages
-        .iter()
-        .filter_map(|message| match message {
-            RouteNetlinkMessage::NewLink(message) => Some(seen(message)),
-            _ => None,
-        })
-        .collect())
+pub fn list(socket: &mut Socket) -> Done<Vec<LinkInfo>> {
+    socket.collect(&RouteNetlinkMessage::GetLink(query()), |message| match message {
+        RouteNetlinkMessage::NewLink(message) => Some(seen(&message)),
+        _ => None,
+    })
 }
 
 /// A question without the statistics, which are most of an answer.
@@ -87,7 +57,7 @@ fn query() -> LinkMessage {
 }
 
 /// The interface that is asked for, if there is one.
-fn one(socket: &mut Socket, request: LinkMessage) -> Done<Option<Seen>> {
+fn one(socket: &mut Socket, request: LinkMessage) -> Done<Option<LinkInfo>> {
     match socket.get(RouteNetlinkMessage::GetLink(request)) {
         Ok(RouteNetlinkMessage::NewLink(message)) => Ok(Some(seen(&message))),
         Ok(_) => Err(Refusal::new(Why::Protocol, "RTM_GETLINK", "the answer is no interface")),
@@ -106,22 +76,11 @@ fn mac(bytes: &[u8]) -> Option<Mac> {
     bytes.try_into().ok().map(Mac)
 }
 
-fn seen(message: &LinkMessage) -> Seen {
-    let mut seen = Seen {
-        index: message.header.index,
-        name: String::new(),
-        kind: String::new(),
-        mac: None,
-        mtu: 0,
-        up: message.header.flags.contains(LinkFlags::Up),
-        master: None,
-        group: 0,
-        alias: None,
-        other_end: (None, None),
-        hairpin: None,
-        port: (true, false),
-        link_local: None,
-    };
+/// What a message says of an interface. Its addresses are told elsewhere.
+fn seen(message: &LinkMessage) -> LinkInfo {
+    let up = message.header.flags.contains(LinkFlags::Up);
+    let mut seen = LinkInfo { index: message.header.index, up, ..LinkInfo::default() };
+    let (mut other, mut nsid) = (None, None);
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => seen.name.clone_from(name),
@@ -130,11 +89,11 @@ fn seen(message: &LinkMessage) -> Seen {
             LinkAttribute::Mtu(mtu) => seen.mtu = *mtu,
             LinkAttribute::Controller(index) => seen.master = Some(*index).filter(|index| *index != 0),
             LinkAttribute::Group(group) => seen.group = *group,
-            LinkAttribute::Link(index) => seen.other_end.0 = Some(*index).filter(|index| *index != 0),
-            LinkAttribute::LinkNetNsId(number) => seen.other_end.1 = Some(*number),
+            LinkAttribute::Link(index) => other = Some(*index).filter(|index| *index != 0),
+            LinkAttribute::LinkNetNsId(number) => nsid = Some(*number),
             LinkAttribute::LinkInfo(infos) => see_info(&mut seen, infos),
             LinkAttribute::AfSpecUnspec(specs) => {
-                seen.link_local = specs.iter().find_map(|spec| match spec {
+                seen.addrgenmode = specs.iter().find_map(|spec| match spec {
                     AfSpecUnspec::Inet6(attributes) => gen_mode(attributes),
                     _ => None,
                 });
@@ -142,31 +101,47 @@ fn seen(message: &LinkMessage) -> Seen {
             _ => {}
         }
     }
+    let other = other.map(|index| LinkRef { index, nsid, ns: None });
+    if PAIRS.contains(&seen.kind.as_str()) {
+        seen.peer = other;
+    } else {
+        seen.lower = other;
+    }
     seen
 }
 
-fn see_info(seen: &mut Seen, infos: &[LinkInfo]) {
+fn see_info(seen: &mut LinkInfo, infos: &[Info]) {
     for info in infos {
         match info {
-            LinkInfo::Kind(kind) => seen.kind = kind.to_string(),
-            LinkInfo::PortData(InfoPortData::BridgePort(attributes)) => {
-                for attribute in attributes {
-                    match attribute {
-                        InfoBridgePort::HairpinMode(on) => seen.hairpin = Some(*on),
-                        InfoBridgePort::State(state) => seen.port.0 = *state == BridgePortState::Forwarding,
-                        InfoBridgePort::Isolated(on) => seen.port.1 = *on,
-                        _ => {}
-                    }
-                }
-            }
+            Info::Kind(kind) => seen.kind = kind.to_string(),
+            Info::PortData(InfoPortData::BridgePort(attributes)) => seen.port = Some(port(attributes)),
             _ => {}
         }
     }
 }
 
-fn gen_mode(attributes: &[AfSpecInet6]) -> Option<In6AddrGenMode> {
+fn port(attributes: &[InfoBridgePort]) -> Port {
+    let mut port = Port { hairpin: false, forwards: true, isolated: false };
+    for attribute in attributes {
+        match attribute {
+            InfoBridgePort::HairpinMode(on) => port.hairpin = *on,
+            InfoBridgePort::State(state) => port.forwards = *state == BridgePortState::Forwarding,
+            InfoBridgePort::Isolated(on) => port.isolated = *on,
+            _ => {}
+        }
+    }
+    port
+}
+
+fn gen_mode(attributes: &[AfSpecInet6]) -> Option<AddrGenMode> {
     attributes.iter().find_map(|attribute| match attribute {
-        AfSpecInet6::AddrGenMode(mode) => Some(*mode),
+        AfSpecInet6::AddrGenMode(mode) => Some(match mode {
+            In6AddrGenMode::Eui64 => AddrGenMode::Eui64,
+            In6AddrGenMode::None => AddrGenMode::None,
+            In6AddrGenMode::StablePrivacy => AddrGenMode::StableSecret,
+            In6AddrGenMode::Random => AddrGenMode::Random,
+            other => AddrGenMode::Other(u8::from(other)),
+        }),
         _ => None,
     })
 }

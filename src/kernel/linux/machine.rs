@@ -59,7 +59,7 @@ pub fn network() -> Done<Network> {
     Ok(Network {
         tables: tables(&spaces),
         drops: census::drops()?,
-        links: seen.links.into_iter().map(|link| link.name).collect(),
+        links: seen.links.into_iter().filter_map(|link| IfName::new(&link.name).ok()).collect(),
         routes: seen.routes,
         names: netns::list()?,
         sysctls: SYSCTLS.into_iter().filter_map(value).collect(),

@@ -76,20 +76,29 @@ impl Socket {
 
     /// Sends a request that changes something and waits until the kernel has done it.
     pub fn act(&mut self, message: RouteNetlinkMessage, flags: u16) -> Done<()> {
-        self.ask(message, NLM_F_ACK | flags).map(drop)
+        self.ask(message, NLM_F_ACK | flags, Some).map(drop)
     }
 
     /// Asks for one object.
     pub fn get(&mut self, message: RouteNetlinkMessage) -> Done<RouteNetlinkMessage> {
         let request = name(&message);
-        let answer = self.ask(message, 0)?;
+        let answer = self.ask(message, 0, Some)?;
         answer.messages.into_iter().next().ok_or_else(|| Refusal::new(Why::Protocol, request, "no answer"))
     }
 
     /// Asks for all objects of a kind.
     pub fn dump(&mut self, message: &RouteNetlinkMessage) -> Done<Vec<RouteNetlinkMessage>> {
+        self.collect(message, Some)
+    }
+
+    /// The same, of each what is looked for: a message takes many times the space.
+    pub fn collect<T>(
+        &mut self,
+        message: &RouteNetlinkMessage,
+        pick: impl Fn(RouteNetlinkMessage) -> Option<T>,
+    ) -> Done<Vec<T>> {
         for _ in 0..DUMP_TRIES {
-            let answer = self.ask(message.clone(), NLM_F_DUMP)?;
+            let answer = self.ask(message.clone(), NLM_F_DUMP, &pick)?;
             if !answer.inconsistent {
                 return Ok(answer.messages);
             }
@@ -102,7 +111,12 @@ impl Socket {
         self.raw.as_fd()
     }
 
-    fn ask(&mut self, message: RouteNetlinkMessage, flags: u16) -> Done<Answer> {
+    fn ask<T>(
+        &mut self,
+        message: RouteNetlinkMessage,
+        flags: u16,
+        pick: impl Fn(RouteNetlinkMessage) -> Option<T>,
+    ) -> Done<Answer<T>> {
         count(&message);
         let request = name(&message);
         self.sequence += 1;
@@ -113,10 +127,10 @@ impl Socket {
         let mut bytes = vec![0; packet.buffer_len()];
         packet.serialize(&mut bytes);
         self.raw.send_to(&bytes, &SocketAddr::new(0, 0), 0).map_err(|e| Refusal::io(request, &e))?;
-        let mut answer = Answer::default();
+        let mut answer = Answer { messages: Vec::new(), inconsistent: false, complete: false };
         while !answer.complete {
             self.receive().map_err(|e| Refusal::io(request, &e))?;
-            answer.read(&self.datagram, self.sequence, request)?;
+            answer.read(&self.datagram, self.sequence, request, &pick)?;
         }
         Ok(answer)
     }
@@ -134,16 +148,21 @@ impl Socket {
     }
 }
 
-#[derive(Default)]
-struct Answer {
-    messages: Vec<RouteNetlinkMessage>,
+struct Answer<T> {
+    messages: Vec<T>,
     inconsistent: bool,
     complete: bool,
 }
 
-impl Answer {
+impl<T> Answer<T> {
     /// Takes what one datagram holds for the request with this sequence number.
-    fn read(&mut self, datagram: &[u8], sequence: u32, request: &str) -> Done<()> {
+    fn read(
+        &mut self,
+        datagram: &[u8],
+        sequence: u32,
+        request: &str,
+        pick: impl Fn(RouteNetlinkMessage) -> Option<T>,
+    ) -> Done<()> {
         let garbled = |words: String| Refusal::new(Why::Protocol, request, words);
         let mut rest = datagram;
         while rest.len() >= HEADER {
@@ -160,7 +179,7 @@ impl Answer {
             self.inconsistent |= packet.header.flags & NLM_F_DUMP_INTR != 0;
             match packet.payload {
                 NetlinkPayload::InnerMessage(message) => {
-                    self.messages.push(message);
+                    self.messages.extend(pick(message));
                     self.complete |= packet.header.flags & NLM_F_MULTIPART == 0;
                 }
                 NetlinkPayload::Error(ErrorMessage { code, header: echo, .. }) => {

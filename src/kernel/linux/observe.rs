@@ -1,7 +1,7 @@
 //! Reading a namespace, for questions of the recipe and for comparing before and after.
 
 use crate::kernel::Done;
-use crate::kernel::linux::link::{self, Seen};
+use crate::kernel::linux::link;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::{addr, route};
 use crate::model::names::{IfName, Ns};
@@ -14,7 +14,7 @@ pub fn link(spaces: &Spaces, ns: &Ns, name: &IfName) -> Done<LinkInfo> {
     spaces.talk(ns, |socket| {
         let seen = link::find(socket, name)?.ok_or_else(|| link::missing(name))?;
         let addrs = addr::list(socket, Some(seen.index))?;
-        Ok(info(seen, name.clone(), &addrs))
+        Ok(with_addrs(seen, &addrs))
     })
 }
 
@@ -30,9 +30,8 @@ pub fn snapshot(spaces: &Spaces, ns: &Ns) -> Done<Snapshot> {
         let addrs = addr::list(socket, None)?;
         let routes = route::list_all(socket)?;
         // A name that ours cannot be is nobody's whom a recipe could speak of.
-        let links =
-            links.into_iter().filter_map(|seen| IfName::new(&seen.name).ok().map(|name| info(seen, name, &addrs)));
-        Ok(Snapshot { links: links.collect(), routes, rules: Vec::new() })
+        let ours = links.into_iter().filter(|link| IfName::new(&link.name).is_ok());
+        Ok(Snapshot { links: ours.map(|link| with_addrs(link, &addrs)).collect(), routes, rules: Vec::new() })
     })
 }
 
@@ -45,16 +44,7 @@ pub fn used_subnets(spaces: &Spaces, ns: &Ns) -> Done<Vec<IpNet>> {
     })
 }
 
-fn info(seen: Seen, name: IfName, addrs: &[addr::Seen]) -> LinkInfo {
-    LinkInfo {
-        index: seen.index,
-        name,
-        kind: seen.kind,
-        mac: seen.mac,
-        mtu: seen.mtu,
-        up: seen.up,
-        master: seen.master,
-        group: seen.group,
-        addrs: addrs.iter().filter(|addr| addr.link == seen.index).map(|addr| addr.addr).collect(),
-    }
+/// An interface with those of these addresses that are its own.
+pub fn with_addrs(link: LinkInfo, addrs: &[addr::Seen]) -> LinkInfo {
+    LinkInfo { addrs: addrs.iter().filter(|addr| addr.link == link.index).map(|addr| addr.addr).collect(), ..link }
 }

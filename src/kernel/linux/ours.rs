@@ -1,11 +1,11 @@
 //! What this lab has made, by name. A name can come to mean somebody else's object while the lab stands; the
 //! changes that record no identity of their object (an attribute, an address, a sysctl) are checked by this.
 
-use crate::kernel::linux::link::Seen;
 use crate::model::link::AddLink;
 use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns, NsName};
+use crate::model::observe::LinkInfo;
 use std::collections::{BTreeSet, HashMap};
 
 /// The namespaces and interfaces that this lab has made and not undone.
@@ -75,7 +75,7 @@ impl Ours {
 
     /// Whether the interface that bears this name can be the one that we knew by it: one that we made is in our
     /// group, of others we know nothing.
-    pub fn can_be(&self, ns: &Ns, name: &IfName, seen: &Seen) -> bool {
+    pub fn can_be(&self, ns: &Ns, name: &IfName, seen: &LinkInfo) -> bool {
         self.links.get(&(ns.clone(), name.clone())).is_none_or(|group| seen.group == *group)
     }
 }

@@ -2,6 +2,9 @@
 //! thread that opens the file.
 
 mod counted;
+mod preset;
+
+pub use preset::Preset;
 
 use crate::kernel::linux::ledger::Ledger;
 use crate::kernel::linux::real::Real;
@@ -12,8 +15,6 @@ use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
 use crate::model::change::Identity;
 use crate::model::names::Ns;
 use crate::model::sysctl::SetSysctl;
-use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::Mode;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -77,84 +78,6 @@ pub fn undo(ledger: Option<&Ledger>, key: &str, value: &str, was: &str) -> Done<
     }
     put(&path, was)?;
     Ok(Undone::Yes)
-}
-
-/// Parameters for new namespaces, understood once for all of them.
-#[derive(Debug)]
-pub struct Preset(Vec<Folder>);
-
-/// Parameters of one folder, which is opened once: all namespaces have theirs under the same name, so that to find it takes
-/// the longer the more of them there are.
-#[derive(Debug)]
-struct Folder {
-    path: PathBuf,
-    /// Where they are in it, and their values.
-    values: Vec<(PathBuf, String)>,
-}
-
-impl Preset {
-    /// These, which are set in this order.
-    pub fn new(settings: &[(String, String)]) -> Done<Preset> {
-        let mut folders: Vec<Folder> = Vec::new();
-        for (key, value) in settings {
-            let (path, rest) = in_folder(&path(key)?);
-            let value = (rest, value.clone());
-            match folders.last_mut().filter(|last| last.path == path) {
-                Some(last) => last.values.push(value),
-                None => folders.push(Folder { path, values: vec![value] }),
-            }
-        }
-        Ok(Preset(folders))
-    }
-
-    /// Sets them in a new namespace, the calling thread's. What the kernel is built without needs no value.
-    pub fn set(&self) -> Done<()> {
-        self.0.iter().try_for_each(Folder::set)
-    }
-}
-
-impl Folder {
-    fn set(&self) -> Done<()> {
-        let there = match File::open(&self.path) {
-            Err(e) if self.may_lack(&e) => return Ok(()),
-            opened => opened.map_err(|e| Refusal::io(format!("open {}", self.path.display()), &e))?,
-        };
-        for (name, value) in &self.values {
-            let opened = openat(&there, name, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty());
-            match opened.map_err(io::Error::from).and_then(|file| File::from(file).write_all(value.as_bytes())) {
-                Err(e) if self.is("bridge") && self.may_lack(&e) => {}
-                done => done.map_err(|e| Refusal::io(format!("write {}", self.path.join(name).display()), &e))?,
-            }
-        }
-        Ok(())
-    }
-
-    fn is(&self, name: &str) -> bool {
-        self.path == net().join(name)
-    }
-
-    /// Whether this error says that there is no such thing, which need not be: the module br_netfilter is not loaded, or
-    /// IPv6 is off.
-    fn may_lack(&self, error: &io::Error) -> bool {
-        error.kind() == io::ErrorKind::NotFound && (self.is("bridge") || self.is("ipv6"))
-    }
-}
-
-fn net() -> PathBuf {
-    Path::new(ROOT).join("net")
-}
-
-/// The folder that a parameter is set by way of, one in `/proc/sys/net` if it is below such a one, and where in it.
-fn in_folder(path: &Path) -> (PathBuf, PathBuf) {
-    let below = path.strip_prefix(net()).ok().and_then(|below| {
-        let first = below.components().next()?;
-        let rest = below.strip_prefix(first).ok().filter(|rest| !rest.as_os_str().is_empty())?;
-        Some((net().join(first), rest.to_owned()))
-    });
-    below.unwrap_or_else(|| {
-        let rest = path.strip_prefix(ROOT).unwrap_or(path);
-        (PathBuf::from(ROOT), rest.to_owned())
-    })
 }
 
 /// The file of a parameter. In a key whose first separator is a dot, dots separate and a slash stands for a dot

@@ -4,7 +4,7 @@ mod links;
 mod listener;
 
 use super::packet::Packet;
-use super::segment::{Place, Trouble, segment, wire};
+use super::segment::{Place, Trouble, interface, segment};
 use super::tables::Blame;
 use super::walk::{End, Hole, Walk};
 use super::{Stop, maker};
@@ -15,11 +15,12 @@ use crate::model::change::{Change, Identity};
 use crate::model::error::Site;
 use crate::model::kind::Kind;
 use crate::model::names::{IfName, Ns};
+use crate::model::observe::LinkInfo;
 use crate::model::route::{AddRoute, Route};
 use crate::model::subject::{MTU, Subject};
 use crate::model::sysctl::SetSysctl;
 use crate::model::tag::Tag;
-use crate::model::terrain::{Ask, Carried, Way, Wire};
+use crate::model::terrain::{Ask, Carried, Way};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -73,17 +74,18 @@ impl Walk<'_> {
         }
         let to = packet.dst.ip();
         // The routes of an interface go when it goes down.
-        let wires: Vec<Wire> = self.map.get(ns).map(|terrain| terrain.wires.clone()).unwrap_or_default();
-        let lost = |wire: &&Wire| {
-            !wire.up && (wire.addrs.iter().any(|net| net.contains(&to)) || self.route_by(ns, to, wire).is_some())
+        let links: Vec<LinkInfo> = self.map.get(ns).map(|terrain| terrain.links.clone()).unwrap_or_default();
+        let lost = |link: &&LinkInfo| {
+            !link.up && (link.addrs.iter().any(|net| net.contains(&to)) || self.route_by(ns, to, link).is_some())
         };
-        if let Some(down) = wires.iter().find(lost) {
+        if let Some(down) = links.iter().find(lost) {
             return self.broken(ns, packet, &Trouble::Down((ns.clone(), down.index)));
         }
         let what = if packet.answers { "no way back" } else { "no route" };
-        for own in &wires {
+        for own in &links {
             let link = segment(&self.map, &(ns.clone(), own.index));
-            if let Some(wide) = link.reached.iter().find_map(|reached| mask_towards(wire(&self.map, &reached.at)?, to))
+            if let Some(wide) =
+                link.reached.iter().find_map(|reached| mask_towards(interface(&self.map, &reached.at)?, to))
                 && let Some(narrow) = own.addrs.iter().find(|net| wide.contains(&net.addr()) && !net.contains(&to))
             {
                 let reason = format!(
@@ -95,7 +97,7 @@ impl Walk<'_> {
         }
         let reason = format!("there is {what} to {to}");
         let missing = self
-            .router_for(ns, &wires, to)
+            .router_for(ns, &links, to)
             .map(|(router, target)| format!("{}.route(\"{target}\", \"{router}\");", at(ns)));
         let stop = stop_at("no_route", ns, packet, reason);
         stopped(Stop { missing, ..stop })
@@ -110,7 +112,7 @@ impl Walk<'_> {
     }
 
     /// A route that the recipe made there by an interface or a router beyond it.
-    fn route_by(&self, ns: &Ns, to: IpAddr, own: &Wire) -> Option<Site> {
+    fn route_by(&self, ns: &Ns, to: IpAddr, own: &LinkInfo) -> Option<Site> {
         let leads = |route: &Route| {
             let by_name = route.dev.as_ref().is_some_and(|dev| dev.as_str() == own.name);
             let by_router = route.via.is_some_and(|via| own.addrs.iter().any(|net| net.contains(&via)));
@@ -120,11 +122,11 @@ impl Walk<'_> {
     }
 
     /// A router on one of these links that knows a way, and what to send to it.
-    fn router_for(&mut self, ns: &Ns, wires: &[Wire], to: IpAddr) -> Option<(IpAddr, String)> {
+    fn router_for(&mut self, ns: &Ns, links: &[LinkInfo], to: IpAddr) -> Option<(IpAddr, String)> {
         let mut others = Vec::new();
-        for own in wires.iter().filter(|wire| wire.up) {
+        for own in links.iter().filter(|link| link.up) {
             for reached in segment(&self.map, &(ns.clone(), own.index)).reached {
-                let Some(there) = wire(&self.map, &reached.at).filter(|_| reached.at.0 != *ns) else { continue };
+                let Some(there) = interface(&self.map, &reached.at).filter(|_| reached.at.0 != *ns) else { continue };
                 let router = there.addrs.iter().map(IpNet::addr);
                 let mut usable = router.filter(|ip| own.addrs.iter().any(|net| net.contains(ip) && net.addr() != *ip));
                 others.extend(usable.next().map(|router| (reached.at.clone(), router)));
@@ -147,8 +149,8 @@ impl Walk<'_> {
 
     /// The subnet that an address of some namespace is in.
     fn subnet_of(&self, ip: IpAddr) -> String {
-        let wires = self.map.values().flat_map(|terrain| &terrain.wires);
-        let net = wires.flat_map(|wire| &wire.addrs).find(|net| net.contains(&ip));
+        let links = self.map.values().flat_map(|terrain| &terrain.links);
+        let net = links.flat_map(|link| &link.addrs).find(|net| net.contains(&ip));
         net.map_or_else(|| ip.to_string(), |net| net.trunc().to_string())
     }
 
@@ -181,7 +183,7 @@ impl Walk<'_> {
 
     /// The name of an interface.
     fn name(&self, place: &Place) -> String {
-        wire(&self.map, place).map(|wire| wire.name.clone()).unwrap_or_default()
+        interface(&self.map, place).map(|link| link.name.clone()).unwrap_or_default()
     }
 
     /// A namespace that takes packets in and does not pass them on.
@@ -201,7 +203,7 @@ impl Walk<'_> {
     }
 
     /// A router that has no address to ask for IPv6 neighbours from (RFC 4861, section 7.2.2).
-    pub fn no_link_local(&self, ns: &Ns, own: &Wire, packet: &Packet) -> End {
+    pub fn no_link_local(&self, ns: &Ns, own: &LinkInfo, packet: &Packet) -> End {
         let name = &own.name;
         let reason = format!("{name} has no link-local address, without which it asks nobody where to send {packet}");
         let stop = stop_at("link_local", ns, packet, reason);
@@ -302,8 +304,8 @@ fn stopped(stop: Stop) -> End {
 }
 
 /// The subnet of an interface's address that an address is in.
-fn mask_towards(wire: &Wire, to: IpAddr) -> Option<IpNet> {
-    wire.addrs.iter().find(|net| net.addr() == to).map(IpNet::trunc)
+fn mask_towards(link: &LinkInfo, to: IpAddr) -> Option<IpNet> {
+    link.addrs.iter().find(|net| net.addr() == to).map(IpNet::trunc)
 }
 
 /// The rule that would let a packet pass.

@@ -1,7 +1,8 @@
 //! Who is on a link: everything that a frame reaches through veth pairs and bridges.
 
 use crate::model::names::Ns;
-use crate::model::terrain::{Terrain, Wire};
+use crate::model::observe::LinkInfo;
+use crate::model::terrain::Terrain;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
@@ -61,11 +62,11 @@ pub fn segment(map: &Map, from: &Place) -> Segment {
         if !seen.insert((frame.at.clone(), frame.arrives)) {
             continue;
         }
-        let Some(wire) = wire(map, &frame.at) else { continue };
+        let Some(link) = interface(map, &frame.at) else { continue };
         if frame.arrives {
-            arrive(map, frame, wire, &mut segment, &mut queue);
+            arrive(map, frame, link, &mut segment, &mut queue);
         } else {
-            leave(map, frame, wire, &mut segment, &mut queue);
+            leave(map, frame, link, &mut segment, &mut queue);
         }
     }
     // A link in order comes before one that is not.
@@ -74,16 +75,16 @@ pub fn segment(map: &Map, from: &Place) -> Segment {
 }
 
 /// The interface at a place.
-pub fn wire<'m>(map: &'m Map, (ns, index): &Place) -> Option<&'m Wire> {
-    map.get(ns)?.wire(*index)
+pub fn interface<'m>(map: &'m Map, (ns, index): &Place) -> Option<&'m LinkInfo> {
+    map.get(ns)?.link(*index)
 }
 
-fn leave(map: &Map, mut frame: Frame, wire: &Wire, segment: &mut Segment, queue: &mut VecDeque<Frame>) {
-    down(&mut frame, wire);
-    if wire.kind == "bridge" {
+fn leave(map: &Map, mut frame: Frame, link: &LinkInfo, segment: &mut Segment, queue: &mut VecDeque<Frame>) {
+    down(&mut frame, link);
+    if link.kind == "bridge" {
         return flood(map, &frame, None, queue);
     }
-    match &wire.peer {
+    match &link.peer {
         Some(peer) => match &peer.ns {
             Some(ns) => {
                 frame.at = (ns.clone(), peer.index);
@@ -96,22 +97,22 @@ fn leave(map: &Map, mut frame: Frame, wire: &Wire, segment: &mut Segment, queue:
     }
 }
 
-fn arrive(map: &Map, mut frame: Frame, wire: &Wire, segment: &mut Segment, queue: &mut VecDeque<Frame>) {
-    down(&mut frame, wire);
-    narrow(&mut frame, wire);
+fn arrive(map: &Map, mut frame: Frame, link: &LinkInfo, segment: &mut Segment, queue: &mut VecDeque<Frame>) {
+    down(&mut frame, link);
+    narrow(&mut frame, link);
     let (ns, index) = frame.at.clone();
-    let bridge = wire.master.map(|master| (ns.clone(), master));
-    let Some(bridge) = bridge.filter(|bridge| self::wire(map, bridge).is_some_and(|wire| wire.kind == "bridge")) else {
+    let bridge = link.master.map(|master| (ns.clone(), master));
+    let Some(bridge) = bridge.filter(|bridge| interface(map, bridge).is_some_and(|link| link.kind == "bridge")) else {
         let Frame { at, trouble, narrow, bridges, .. } = frame;
         segment.reached.push(Reached { at, trouble, narrow, bridges });
         return;
     };
     let port = std::mem::replace(&mut frame.at, bridge.clone());
-    if let Some(master) = self::wire(map, &bridge) {
+    if let Some(master) = interface(map, &bridge) {
         // The ports of a bridge that is down do not forward either.
         down(&mut frame, master);
     }
-    if frame.trouble.is_none() && !wire.forwards {
+    if frame.trouble.is_none() && link.port.is_some_and(|port| !port.forwards) {
         frame.trouble = Some(Trouble::Blocked(port, "does not forward (spanning tree)"));
     }
     frame.bridges.push(bridge);
@@ -119,19 +120,23 @@ fn arrive(map: &Map, mut frame: Frame, wire: &Wire, segment: &mut Segment, queue
     let Frame { at, trouble, narrow, bridges, .. } = &frame;
     let (at, trouble, narrow, bridges) = (at.clone(), trouble.clone(), narrow.clone(), bridges.clone());
     segment.reached.push(Reached { at, trouble, narrow, bridges });
-    flood(map, &frame, Some((index, wire.isolated)), queue);
+    flood(map, &frame, Some((index, is_isolated(link))), queue);
+}
+
+fn is_isolated(link: &LinkInfo) -> bool {
+    link.port.is_some_and(|port| port.isolated)
 }
 
 /// Sends a frame out of all ports of a bridge but the one it came in by.
 fn flood(map: &Map, frame: &Frame, came: Option<(u32, bool)>, queue: &mut VecDeque<Frame>) {
     let (ns, bridge) = &frame.at;
     let Some(terrain) = map.get(ns) else { return };
-    let ports = terrain.wires.iter().filter(|wire| wire.master == Some(*bridge));
+    let ports = terrain.links.iter().filter(|link| link.master == Some(*bridge));
     for port in ports.filter(|port| came.is_none_or(|(index, _)| index != port.index)) {
         let at = (ns.clone(), port.index);
-        let blocked = if !port.forwards {
+        let blocked = if port.port.is_some_and(|port| !port.forwards) {
             Some("does not forward (spanning tree)")
-        } else if port.isolated && came.is_some_and(|(_, isolated)| isolated) {
+        } else if is_isolated(port) && came.is_some_and(|(_, isolated)| isolated) {
             Some("is isolated, as is the one that the frames come in by")
         } else {
             None
@@ -149,15 +154,15 @@ fn flood(map: &Map, frame: &Frame, came: Option<(u32, bool)>, queue: &mut VecDeq
     }
 }
 
-fn down(frame: &mut Frame, wire: &Wire) {
-    if frame.trouble.is_none() && !wire.up {
+fn down(frame: &mut Frame, link: &LinkInfo) {
+    if frame.trouble.is_none() && !link.up {
         frame.trouble = Some(Trouble::Down(frame.at.clone()));
     }
 }
 
-fn narrow(frame: &mut Frame, wire: &Wire) {
-    if frame.narrow.as_ref().is_none_or(|(mtu, _)| wire.mtu < *mtu) {
-        frame.narrow = Some((wire.mtu, frame.at.clone()));
+fn narrow(frame: &mut Frame, link: &LinkInfo) {
+    if frame.narrow.as_ref().is_none_or(|(mtu, _)| link.mtu < *mtu) {
+        frame.narrow = Some((link.mtu, frame.at.clone()));
     }
 }
 
@@ -167,7 +172,7 @@ impl Segment {
     pub fn taker(&self, map: &Map, ip: IpAddr) -> Option<&Reached> {
         let has = |reached: &&Reached| map.get(&reached.at.0).is_some_and(|terrain| terrain.owner(ip).is_some());
         let itself = |reached: &&Reached| {
-            wire(map, &reached.at).is_some_and(|wire| wire.addrs.iter().any(|net| net.addr() == ip))
+            interface(map, &reached.at).is_some_and(|link| link.addrs.iter().any(|net| net.addr() == ip))
         };
         let mut all = self.reached.iter().filter(has);
         self.reached.iter().find(|reached| itself(reached) && reached.trouble.is_none()).or_else(|| all.next())

@@ -3,7 +3,7 @@
 use super::advice::in_circles;
 use super::packet::Packet;
 use super::rules::Nat;
-use super::segment::{Map, Place, segment, wire};
+use super::segment::{Map, Place, interface, segment};
 use super::{Hop, Stop};
 use crate::kernel::{Ground, Refusal};
 use crate::lab::Made;
@@ -147,7 +147,7 @@ impl<'a> Walk<'a> {
     /// Notes where a packet goes from a namespace.
     fn leaves(&mut self, ns: &Ns, packet: &mut Packet, way: &Way) {
         packet.to_local = way.local;
-        let name = way.dev.and_then(|dev| wire(&self.map, &(ns.clone(), dev))).map(|wire| wire.name.clone());
+        let name = way.dev.and_then(|dev| interface(&self.map, &(ns.clone(), dev))).map(|link| link.name.clone());
         packet.leaves.clone_from(&name);
         let what = match (&name, way.via, way.local) {
             (_, _, true) => format!("{packet}: it is for this namespace"),
@@ -162,7 +162,7 @@ impl<'a> Walk<'a> {
     /// Takes a packet over the link of an interface to whom its next hop is.
     fn cross(&mut self, ns: &Ns, dev: u32, way: &Way, packet: &mut Packet) -> Result<Place, End> {
         let from = (ns.clone(), dev);
-        let Some(sender) = wire(&self.map, &from).cloned() else { return Err(End::Unseen) };
+        let Some(sender) = interface(&self.map, &from).cloned() else { return Err(End::Unseen) };
         let next = way.via.unwrap_or(packet.dst.ip());
         self.filter(ns, &["mangle"], "POSTROUTING", packet)?;
         let own = sender.addrs.iter().map(ipnet::IpNet::addr).find(|ip| ip.is_ipv4() == next.is_ipv4());
@@ -204,22 +204,22 @@ impl<'a> Walk<'a> {
         if !called.is_ok_and(|value| value.trim() == "1") {
             return Ok(());
         }
-        let name = wire(&self.map, &(ns.clone(), *bridge)).map(|wire| wire.name.clone());
+        let name = interface(&self.map, &(ns.clone(), *bridge)).map(|link| link.name.clone());
         let seen = Packet { arrives: name.clone(), leaves: name, ..packet.clone() };
         self.filter(ns, &["filter"], "FORWARD", &seen)
     }
 
     /// Takes a packet into a namespace, and returns where it goes from there.
     fn enter(&mut self, ns: &Ns, by: u32, packet: &mut Packet) -> Result<Way, End> {
-        let arrival = wire(&self.map, &(ns.clone(), by)).cloned();
-        packet.arrives = arrival.as_ref().map(|wire| wire.name.clone());
+        let arrival = interface(&self.map, &(ns.clone(), by)).cloned();
+        packet.arrives = arrival.as_ref().map(|link| link.name.clone());
         packet.leaves = None;
         packet.from_local = false;
         packet.original = None;
         let owns = |map: &Map, ip| map.get(ns).is_some_and(|terrain| terrain.owner(ip).is_some());
         packet.to_local = owns(&self.map, packet.dst.ip());
         self.filter(ns, &["raw", "mangle"], "PREROUTING", packet)?;
-        let own = arrival.iter().flat_map(|wire| &wire.addrs).map(ipnet::IpNet::addr);
+        let own = arrival.iter().flat_map(|link| &link.addrs).map(ipnet::IpNet::addr);
         let own = own.into_iter().find(|ip| ip.is_ipv4() == packet.dst.is_ipv4());
         self.translate(ns, "PREROUTING", packet, own)?;
         self.restore(ns, packet, false);
@@ -253,13 +253,15 @@ impl<'a> Walk<'a> {
 
     /// Notes where a router cannot pass on large packets, and a rule keeps it from saying so.
     fn fits(&mut self, ns: &Ns, by: u32, way: &Way, packet: &Packet) -> Result<(), End> {
-        let Some(out) = way.dev.and_then(|dev| wire(&self.map, &(ns.clone(), dev))).cloned() else { return Ok(()) };
+        let Some(out) = way.dev.and_then(|dev| interface(&self.map, &(ns.clone(), dev))).cloned() else {
+            return Ok(());
+        };
         if self.path_mtu.is_some_and(|mtu| out.mtu < mtu) {
             let complaint = Packet {
                 carried: Carried::Echo,
                 dst: packet.src,
                 answers: true,
-                leaves: wire(&self.map, &(ns.clone(), by)).map(|wire| wire.name.clone()),
+                leaves: interface(&self.map, &(ns.clone(), by)).map(|link| link.name.clone()),
                 arrives: None,
                 from_local: true,
                 ..packet.clone()
@@ -278,7 +280,7 @@ impl<'a> Walk<'a> {
     fn hole(&self, from: &Ns, to: &Ns) -> Option<Hole> {
         let end = |ns: &Ns| {
             let asked = self.asked.iter().find(|((there, _), _)| there == ns);
-            asked.and_then(|(place, _)| wire(&self.map, place)).map(|wire| wire.mtu)
+            asked.and_then(|(place, _)| interface(&self.map, place)).map(|link| link.mtu)
         };
         let ends = end(from)?.min(end(to)?);
         self.holes.iter().filter(|hole| hole.size < ends).min_by_key(|hole| hole.size).cloned()

@@ -1,8 +1,9 @@
 //! What the kernel takes away by itself: routes of an interface that goes down, addresses of one that is moved, routes whose
 //! gateway nobody can reach any more. Changes that have lost something so are still on record.
 
-use super::{ADDRESS, Home, IpAddr, IpNet, Key, LINK, LinkId, NETNS, Ns, PLACE, State, UP};
-use crate::model::subject::{MAC, MTU, NAME, PEER, ROUTE};
+use super::{ADDRESS, Home, IpNet, Key, LINK, LinkId, NETNS, PLACE, State, UP};
+use crate::model::subject::{MAC, MTU, NAME, PEER};
+use std::collections::BTreeSet;
 
 /// What an interface keeps when it is moved to another namespace.
 const KEPT: [&str; 6] = [LINK, MAC, MTU, NAME, PEER, PLACE];
@@ -17,13 +18,6 @@ impl State {
                 let gone: Vec<u64> = self.needed.get(key).into_iter().flatten().copied().collect();
                 for n in gone {
                     self.fall(n);
-                }
-                self.drop_unreachable(&key.home);
-            }
-            (ADDRESS | ROUTE, home) => {
-                let home = home.clone();
-                if self.counting(key).is_none() {
-                    self.drop_unreachable(&home);
                 }
             }
             (_, _) => {}
@@ -41,7 +35,7 @@ impl State {
         for n in gone {
             self.fall(n);
         }
-        self.drop_unreachable(&Home::Link(id));
+        self.drop_unreachable_by(id);
     }
 
     /// What it had before change `by` moved it falls; all of it if that change is undone.
@@ -49,71 +43,24 @@ impl State {
         let first = Key { home: Home::Link(id), what: "", which: String::new() };
         let of_link = self.held.range(first..).take_while(|(key, _)| key.home == Home::Link(id)).map(|(key, _)| key);
         let lost: Vec<Key> = of_link.filter(|key| !KEPT.contains(&key.what)).cloned().collect();
+        let mut fallen = BTreeSet::new();
         for key in lost {
             for held in self.held.get_mut(&key).into_iter().flatten().filter(|held| by.is_none_or(|by| held.n < by)) {
                 held.has_fallen = true;
+                fallen.insert(held.n);
             }
             self.settle_address(&key);
         }
         self.went_down(id);
-    }
-
-    /// Routes whose next hop is in no subnet any more go with the address or the route that led there.
-    fn drop_unreachable(&mut self, home: &Home) {
-        let ns = match home {
-            Home::Ns(ns) => ns.clone(),
-            Home::Link(id) => match self.links.get(id) {
-                Some((ns, _)) => ns.clone(),
-                None => return self.drop_unreachable_everywhere(),
-            },
-        };
-        self.drop_unreachable_in(&ns);
-    }
-
-    fn drop_unreachable_everywhere(&mut self) {
-        let all: Vec<Ns> = self.reaching.keys().cloned().collect();
-        for ns in all {
-            self.drop_unreachable_in(&ns);
+        for n in fallen {
+            self.drop_unreachable_of(n);
         }
-    }
-
-    fn drop_unreachable_in(&mut self, ns: &Ns) {
-        let waiting: Vec<u64> = self.reaching.get(ns).into_iter().flatten().copied().collect();
-        for n in waiting {
-            let reach = self.changes.get(&n).and_then(|entry| entry.reach.clone());
-            if let Some((ns, ip)) = reach
-                && !self.reaches(&ns, ip)
-            {
-                self.fall(n);
-            }
-        }
-    }
-
-    /// Whether an address is in a subnet of an interface that is up, or on a route without a next hop.
-    pub fn reaches(&self, ns: &Ns, ip: IpAddr) -> bool {
-        let on_link = self
-            .names
-            .get(ns)
-            .into_iter()
-            .flatten()
-            .any(|(_, id)| self.is_up(*id) && self.addresses_of(*id).iter().any(|net| net.contains(&ip)));
-        on_link || self.routes_in(ns).any(|(net, path)| net.contains(&ip) && !path.contains("via"))
-    }
-
-    /// The destinations of the routes of a namespace, and where they lead.
-    fn routes_in(&self, ns: &Ns) -> impl Iterator<Item = (IpNet, &str)> {
-        let first = Key { home: Home::Ns(ns.clone()), what: ROUTE, which: String::new() };
-        let home = first.home.clone();
-        let routes = self.held.range(first..).take_while(move |(key, _)| key.what == ROUTE && key.home == home);
-        routes.filter_map(|(key, _)| {
-            let to = key.which.split(' ').next()?.parse().ok()?;
-            Some((to, self.counting(key)?.value.as_str()))
-        })
     }
 
     /// Marks everything that a change has as taken away.
-    fn fall(&mut self, n: u64) {
+    pub(super) fn fall(&mut self, n: u64) {
         let keys = self.changes.get(&n).map_or_else(Vec::new, |entry| entry.keys.clone());
+        let mut has_lost = false;
         for key in keys {
             let mut any = false;
             for held in self.held.get_mut(&key).into_iter().flatten().filter(|held| held.n == n && !held.has_fallen) {
@@ -126,7 +73,11 @@ impl State {
                     self.forget_link(*id);
                 }
                 self.drop_after(&key, None);
+                has_lost = true;
             }
+        }
+        if has_lost {
+            self.drop_unreachable_of(n);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Questions to what stands.
 
+use super::reach::subnet;
 use super::{ADDRESS, Held, Home, Key, LinkAt, LinkId, MASTER, PEER, State, link_key};
 use crate::model::change::Change;
 use crate::model::kind::Kind;
@@ -81,6 +82,10 @@ impl State {
                 all.push(Held { has_fallen: false, ..held });
             }
             self.settle_address(&key);
+        }
+        let leads: Vec<(Ns, IpNet)> = facts.iter().filter_map(subnet).collect();
+        if !leads.is_empty() {
+            self.lead_again(n, leads);
         }
     }
 

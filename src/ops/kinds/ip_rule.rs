@@ -56,7 +56,7 @@ pub const DEFS: &[FnDef] = &[FnDef {
     summary: "Has packets looked up in another routing table (ip-rule(8)).",
     details: "Routes get into that table by `route(…, #{ table: N })`. The kernel asks the rules in the order of their \
               priority, the main table's at 32766. Rules carry protocol 98, as our routes do.",
-    example: r#"let uplink = bridge("uplink").addr("192.0.2.2/24").up();
+    example: r#"bridge("uplink").addr("192.0.2.2/24").up();
 route("default", "192.0.2.1", #{ table: 100 });
 ip_rule(100, #{ from: "10.0.0.0/24" });
 let marked = ip_rule(100, #{ mark: "0x1/0xff", ipv6: true, priority: 1000 });

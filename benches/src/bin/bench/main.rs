@@ -30,7 +30,7 @@ usage: bench [quick|full] --rhailab PROGRAM --scratch FOLDER [--tools WORD,…] 
   quick      a few minutes (the default)
   full       more rounds, and all tools at 500 namespaces
   --tools    only these: ours, ours-tmpfs, ours-run, raw, batch, shell, nothing
-  --labs     only these: first, article, star, vips; or star:100, for one size
+  --labs     only these: first, article, star, vips; or star:1000, for one of the sizes
   --json     print one JSON object per run instead of tables";
 
 struct Options {
@@ -85,8 +85,8 @@ fn options() -> Result<Options> {
 fn dispatch(options: &Options) -> Result<ExitCode> {
     let words: Vec<&str> = options.words.iter().map(String::as_str).collect();
     match words[..] {
-        [] | ["quick"] => Ok(compare(options, false)),
-        ["full"] => Ok(compare(options, true)),
+        [] | ["quick"] => compare(options, false),
+        ["full"] => compare(options, true),
         // How this program calls itself, once per run.
         ["one", tool, kind, size] => {
             let row = one::run(Tool::parse(tool)?, Lab::parse(kind, size)?, &paths(options)?)?;
@@ -103,12 +103,8 @@ fn paths(options: &Options) -> Result<Paths> {
     Ok(Paths { rhailab: options.rhailab.clone(), raw, recipes, scratch: options.scratch.clone() })
 }
 
-fn compare(options: &Options, full: bool) -> ExitCode {
-    let mut sets = schedule::sets(full);
-    let is_named = |lab: Lab| {
-        options.labs.iter().any(|name| *name == lab.kind() || *name == format!("{}:{}", lab.kind(), lab.size()))
-    };
-    sets.retain(|set| options.labs.is_empty() || is_named(set.lab));
+fn compare(options: &Options, full: bool) -> Result<ExitCode> {
+    let mut sets = schedule::named(schedule::sets(full), &options.labs)?;
     for set in &mut sets {
         set.tools.retain(|tool| options.tools.contains(tool));
     }
@@ -139,7 +135,7 @@ fn compare(options: &Options, full: bool) -> ExitCode {
     } else {
         println!("{}\n{}", machine(), report::markdown(&sets, &rows).trim_end());
     }
-    if rows.any_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    Ok(if rows.any_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// One run, in a process of its own because it moves to a sandbox.

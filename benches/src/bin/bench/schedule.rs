@@ -1,6 +1,7 @@
 //! Which labs are built by which tools, and how often.
 
 use crate::tool::Tool;
+use rhailab_bench::Result;
 use rhailab_bench::lab::Lab;
 
 /// A lab with the tools that build it in turn.
@@ -36,9 +37,25 @@ pub fn sets(full: bool) -> Vec<Set> {
         set(Lab::Star(10), 5, 11, &COMPARED, Tool::Raw),
         set(Lab::Star(100), 5, 11, &COMPARED, Tool::Raw),
         set(Lab::Star(500), 3, 5, large, Tool::Raw),
+        // As many as a bridge has ports for, nearly: what grows faster than the lab shows here.
+        set(Lab::Star(1000), 3, 5, &[Tool::Ours, Tool::Raw], Tool::Raw),
         set(Lab::Vips(10), 5, 11, &rules, Tool::Batch),
         set(Lab::Vips(100), 3, 7, &rules, Tool::Batch),
     ]
+}
+
+/// Those sets that these words name (`star`, `star:100`); all if there are none. A word that names none is an error.
+pub fn named(sets: Vec<Set>, words: &[String]) -> Result<Vec<Set>> {
+    let names = |lab: Lab| [lab.kind().to_owned(), format!("{}:{}", lab.kind(), lab.size())];
+    let is_known = |word: &String| sets.iter().any(|set| names(set.lab).contains(word));
+    if let Some(word) = words.iter().find(|word| !is_known(word)) {
+        let mut known: Vec<String> = sets.iter().flat_map(|set| names(set.lab)).collect();
+        known.sort();
+        known.dedup();
+        return Err(format!("no such lab: {word}; there are {}", known.join(", ")).into());
+    }
+    let is_named = |set: &Set| words.is_empty() || names(set.lab).iter().any(|name| words.contains(name));
+    Ok(sets.into_iter().filter(is_named).collect())
 }
 
 /// The tools in the order of a round (counted from 1): so that over the rounds each follows each other equally often, as
@@ -59,6 +76,21 @@ pub fn turns(tools: &[Tool], round: u32) -> Vec<Tool> {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+
+    #[test]
+    fn a_word_that_names_no_lab_is_refused_with_those_that_there_are() {
+        let labs = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            named(sets(false), &words).map(|sets| sets.iter().map(|set| set.lab).collect::<Vec<Lab>>())
+        };
+        assert_eq!(labs(&["star:1000", "article"]).unwrap(), [Lab::Article, Lab::Star(1000)]);
+        assert!(labs(&["star"]).unwrap().len() > 2 && labs(&[]).unwrap().len() > 6);
+        for word in ["stars", "star:7", "star:"] {
+            let error = labs(&["article", word]).unwrap_err().to_string();
+            assert!(error.contains(word) && error.contains("star:100, star:1000"), "{error}");
+        }
+        assert!(Tool::parse("rwa").unwrap_err().to_string().contains("raw"));
+    }
 
     #[test]
     fn each_tool_follows_each_other_equally_often() {

@@ -46,7 +46,9 @@ impl Tool {
 
     /// The tool that a word selects.
     pub fn parse(word: &str) -> Result<Tool> {
-        Tool::ALL.into_iter().find(|tool| tool.word() == word).ok_or_else(|| format!("no such tool: {word}").into())
+        let known = || Tool::ALL.map(Tool::word).join(", ");
+        let named = Tool::ALL.into_iter().find(|tool| tool.word() == word);
+        named.ok_or_else(|| format!("no such tool: {word}; there are {}", known()).into())
     }
 }
 

@@ -114,6 +114,6 @@ impl Real for AddLink {
     }
 
     fn read(&self, view: &mut View<'_>, identity: &Identity) -> Done<Vec<Observed>> {
-        self.facts(identity).iter().map(|fact| view.attribute(&fact.subject)).collect()
+        self.facts(identity).iter().map(|fact| view.attribute(fact)).collect()
     }
 }

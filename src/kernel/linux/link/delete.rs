@@ -1,7 +1,7 @@
 //! Deleting interfaces that are provably ours. Each deletion waits for an RCU grace period (15 ms and more,
 //! <https://docs.kernel.org/RCU/whatisRCU.html>), so many are deleted by one request: by their `IFLA_GROUP`.
 
-use crate::kernel::linux::link::{self, Seen};
+use crate::kernel::linux::link;
 use crate::kernel::linux::marks::Marks;
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::ours::Ours;
@@ -11,6 +11,7 @@ use crate::model::change::{Change, Identity};
 use crate::model::link::AddLink;
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
+use crate::model::observe::LinkInfo;
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
@@ -40,22 +41,22 @@ impl<'a> Made<'a> {
     }
 
     /// Whether what bears our name is ours: one of the marks may have been changed.
-    fn is(&self, seen: &Seen) -> bool {
+    fn is(&self, seen: &LinkInfo) -> bool {
         seen.kind == self.kind && (has_one_of(seen, &self.macs) || self.is_in_group(seen))
     }
 
     /// Whether what bears any name is ours: both marks must be there.
-    fn is_renamed(&self, seen: &Seen, macs: &[Mac]) -> bool {
+    fn is_renamed(&self, seen: &LinkInfo, macs: &[Mac]) -> bool {
         seen.kind == self.kind && has_one_of(seen, macs) && self.is_in_group(seen)
     }
 
     /// Group 0 proves nothing: every interface is in it until it is put elsewhere.
-    fn is_in_group(&self, seen: &Seen) -> bool {
+    fn is_in_group(&self, seen: &LinkInfo) -> bool {
         self.group != 0 && seen.group == self.group
     }
 }
 
-fn has_one_of(seen: &Seen, macs: &[Mac]) -> bool {
+fn has_one_of(seen: &LinkInfo, macs: &[Mac]) -> bool {
     seen.mac.is_some_and(|mac| macs.contains(&mac))
 }
 
@@ -110,7 +111,7 @@ fn delete_marked(socket: &mut Socket, made: &Made<'_>, macs: &[Mac]) -> Done<Fat
     }
 }
 
-fn delete(socket: &mut Socket, seen: &Seen) -> Done<Fate> {
+fn delete(socket: &mut Socket, seen: &LinkInfo) -> Done<Fate> {
     let request = LinkUnspec::new_with_index(seen.index).build();
     match socket.act(RouteNetlinkMessage::DelLink(request), 0) {
         // It went in between, with its peer's namespace.
@@ -148,8 +149,8 @@ fn common_place<'a>(all: &[Made<'a>]) -> Option<(&'a Ns, Option<u64>)> {
 fn sweep(place: &Ns, all: &[Made<'_>]) -> Done<HashSet<usize>> {
     let mut socket = Socket::open()?;
     let links = link::list(&mut socket)?;
-    let by_name: HashMap<&str, &Seen> = links.iter().map(|seen| (seen.name.as_str(), seen)).collect();
-    let by_mac: HashMap<Mac, &Seen> = links.iter().filter_map(|seen| Some((seen.mac?, seen))).collect();
+    let by_name: HashMap<&str, &LinkInfo> = links.iter().map(|seen| (seen.name.as_str(), seen)).collect();
+    let by_mac: HashMap<Mac, &LinkInfo> = links.iter().filter_map(|seen| Some((seen.mac?, seen))).collect();
     let marked = |made: &Made<'_>, macs: &[Mac]| {
         macs.iter().filter_map(|mac| by_mac.get(mac)).find(|seen| made.is_renamed(seen, macs)).copied()
     };
@@ -159,7 +160,7 @@ fn sweep(place: &Ns, all: &[Made<'_>]) -> Done<HashSet<usize>> {
     };
     let far =
         |made: &Made<'_>| made.peer.as_ref().filter(|(ns, _)| *ns == place).and_then(|(_, macs)| marked(made, macs));
-    let found: Vec<(usize, &Seen)> =
+    let found: Vec<(usize, &LinkInfo)> =
         all.iter().enumerate().filter_map(|(at, made)| Some((at, near(made).or_else(|| far(made))?))).collect();
     let Some((_, first)) = found.first() else { return Ok(HashSet::new()) };
 
@@ -182,7 +183,7 @@ fn sweep(place: &Ns, all: &[Made<'_>]) -> Done<HashSet<usize>> {
 
 /// Puts the interfaces into a group of their own, because their group has others too: those of changes that were
 /// made in other namespaces, or somebody else's.
-fn regroup(socket: &mut Socket, links: &[Seen], found: &[(usize, &Seen)]) -> Done<u32> {
+fn regroup(socket: &mut Socket, links: &[LinkInfo], found: &[(usize, &LinkInfo)]) -> Done<u32> {
     let mut group = Marks::new()?.group();
     while links.iter().any(|seen| seen.group == group) {
         group = Marks::new()?.group();

@@ -1,6 +1,6 @@
 //! Setting one attribute of an interface, and setting it back.
 
-use crate::kernel::linux::link::{self, Seen, ioctl};
+use crate::kernel::linux::link::{self, ioctl};
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::ours::Ours;
 use crate::kernel::linux::real::Real;
@@ -13,6 +13,7 @@ use crate::model::kind::Kind;
 use crate::model::link_attr::{LinkSet, SetLink};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
+use crate::model::observe::{AddrGenMode, LinkInfo};
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkMessage};
@@ -94,7 +95,7 @@ pub fn undo(spaces: &Spaces, ours: &Ours, change: &SetLink, was: &LinkSet) -> Do
 }
 
 /// What the attribute that `set` is about is now. The socket is in the interface's namespace `ns`.
-fn value(socket: &Socket, seen: &Seen, ns: &Ns, set: &LinkSet) -> Done<LinkSet> {
+fn value(socket: &Socket, seen: &LinkInfo, ns: &Ns, set: &LinkSet) -> Done<LinkSet> {
     Ok(match set {
         LinkSet::Up(_) => LinkSet::Up(seen.up),
         LinkSet::Mtu(_) => LinkSet::Mtu(seen.mtu),
@@ -105,10 +106,10 @@ fn value(socket: &Socket, seen: &Seen, ns: &Ns, set: &LinkSet) -> Done<LinkSet> 
         }),
         LinkSet::Name(_) => LinkSet::Name(known(&seen.name)?),
         LinkSet::Ns(_) => LinkSet::Ns(ns.clone()),
-        LinkSet::Hairpin(_) => LinkSet::Hairpin(seen.hairpin.ok_or_else(|| unfit("it is not a bridge port"))?),
-        LinkSet::LinkLocal(wanted) => LinkSet::LinkLocal(match seen.link_local {
-            Some(In6AddrGenMode::Eui64) => true,
-            Some(In6AddrGenMode::None) => false,
+        LinkSet::Hairpin(_) => LinkSet::Hairpin(seen.port.ok_or_else(|| unfit("it is not a bridge port"))?.hairpin),
+        LinkSet::LinkLocal(wanted) => LinkSet::LinkLocal(match seen.addrgenmode {
+            Some(AddrGenMode::Eui64) => true,
+            Some(AddrGenMode::None) => false,
             // It makes itself a link-local address, which is all that is asked for.
             Some(_) if *wanted => true,
             Some(mode) => return Err(unfit(&format!("its address generation mode {mode} could not be restored"))),
@@ -147,25 +148,32 @@ impl Real for SetLink {
     }
 
     fn read(&self, view: &mut View<'_>, identity: &Identity) -> Done<Vec<Observed>> {
-        // Some are not told of with all others.
         match self.set {
-            LinkSet::Hairpin(_) | LinkSet::LinkLocal(_) => {
-                let identity = match prepare(&view.kernel.spaces, &self.ns, &self.link, &self.set) {
-                    Ok(identity) => identity,
-                    // As of an interface that is no bridge's port now.
-                    Err(refusal) if refusal.is(Errno::EOPNOTSUPP) => return Ok(vec![Observed::Gone]),
-                    Err(refusal) => return Err(refusal),
-                };
-                let now = if let Identity::Was(now) = identity { now } else { self.set.clone() };
-                Ok(vec![Observed::Is(now.value())])
-            }
             LinkSet::Name(_) | LinkSet::Ns(_) => {
                 let (ns, link) = self.after();
                 view.link(ns, link).map(|_| vec![Observed::Unseen])
             }
-            LinkSet::Up(_) | LinkSet::Mtu(_) | LinkSet::Mac(_) | LinkSet::Master(_) => {
-                self.facts(identity).iter().map(|fact| view.attribute(&fact.subject)).collect()
-            }
+            LinkSet::LinkLocal(true) => Ok(self.observe(view, identity)?.into_iter().map(makes_one).collect()),
+            LinkSet::Up(_)
+            | LinkSet::Mtu(_)
+            | LinkSet::Mac(_)
+            | LinkSet::Master(_)
+            | LinkSet::Hairpin(_)
+            | LinkSet::LinkLocal(false) => self.observe(view, identity),
         }
+    }
+}
+
+impl SetLink {
+    fn observe(&self, view: &mut View<'_>, identity: &Identity) -> Done<Vec<Observed>> {
+        self.facts(identity).iter().map(|fact| view.attribute(fact)).collect()
+    }
+}
+
+/// In whatever way an interface makes its link-local address: that it has one is all that is asked for.
+fn makes_one(observed: Observed) -> Observed {
+    match observed {
+        Observed::Is(mode) if mode != AddrGenMode::None.to_string() => Observed::Is(LinkSet::LinkLocal(true).value()),
+        observed => observed,
     }
 }

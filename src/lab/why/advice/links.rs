@@ -2,16 +2,17 @@
 
 use super::{at, iface, stop_at, stopped};
 use crate::lab::why::packet::Packet;
-use crate::lab::why::segment::{Place, Segment, Trouble, wire};
+use crate::lab::why::segment::{Place, Segment, Trouble, interface};
 use crate::lab::why::walk::{End, Walk};
 use crate::lab::why::{Stop, maker};
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
 use crate::model::kind::Kind;
 use crate::model::names::Ns;
+use crate::model::observe::LinkInfo;
 use crate::model::route::AddRoute;
 use crate::model::subject::UP;
-use crate::model::terrain::{Way, Wire};
+use crate::model::terrain::Way;
 use ipnet::IpNet;
 
 impl Walk<'_> {
@@ -35,13 +36,14 @@ impl Walk<'_> {
     }
 
     /// Nobody on a link has the address that is asked for.
-    pub fn nobody(&self, from: &Place, own: &Wire, link: &Segment, way: &Way, packet: &Packet) -> End {
+    pub fn nobody(&self, from: &Place, own: &LinkInfo, link: &Segment, way: &Way, packet: &Packet) -> End {
         let (ns, name) = (&from.0, &own.name);
         if let Some(via) = way.via {
             let reason =
                 format!("nobody on the link of {name} has the router's address {via}, by which {packet} is sent");
             let others = link.reached.iter().filter(|reached| reached.at.0 != *ns && reached.trouble.is_none());
-            let mut usable = others.filter_map(|reached| wire(&self.map, &reached.at)).flat_map(|wire| &wire.addrs);
+            let mut usable =
+                others.filter_map(|reached| interface(&self.map, &reached.at)).flat_map(|link| &link.addrs);
             let router = usable.find(|net| own.addrs.iter().any(|here| here.contains(&net.addr())));
             let wrong = |change: &Change| matches!(change, Change::AddRoute(AddRoute { ns: there, route }) if there == ns && route.via == Some(via));
             let mut theirs = self.made.records().rev().filter(|record| wrong(&record.change));
@@ -60,9 +62,9 @@ impl Walk<'_> {
             let reason = format!(
                 "{to} is taken for an address on the link of {name}, because of the subnet of its address {net}; but it is in `{elsewhere}`, on another link"
             );
-            let others = link.reached.iter().filter_map(|reached| wire(&self.map, &reached.at));
+            let others = link.reached.iter().filter_map(|reached| interface(&self.map, &reached.at));
             let narrower =
-                others.flat_map(|wire| &wire.addrs).map(IpNet::prefix_len).filter(|len| *len > net.prefix_len());
+                others.flat_map(|link| &link.addrs).map(IpNet::prefix_len).filter(|len| *len > net.prefix_len());
             let guess = if to.is_ipv4() { 24 } else { 64 };
             let prefix = narrower.max().unwrap_or_else(|| guess.max(net.prefix_len() + 1));
             return self.wrong_mask(ns, packet, own, net, prefix, reason);
@@ -76,7 +78,7 @@ impl Walk<'_> {
         &self,
         ns: &Ns,
         packet: &Packet,
-        own: &Wire,
+        own: &LinkInfo,
         wrong: &IpNet,
         prefix: u8,
         reason: String,
