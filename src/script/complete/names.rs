@@ -2,6 +2,7 @@
 
 use super::offers::Offers;
 use super::{Candidate, CandidateKind};
+use crate::model::link;
 use crate::ops::Ty;
 use crate::script::syntax::{Call, ExprKind, each};
 use std::collections::BTreeSet;
@@ -14,13 +15,13 @@ pub fn names(offers: &Offers<'_>, call: &Call, argument: usize) -> Vec<Candidate
     let live = offers.around.live();
     let (all, what) = match param.ty {
         Ty::Ns => {
-            let mut all = made(offers, &["netns"]);
+            let mut all = made(offers, |function| function == "netns");
             all.extend(live.namespaces.iter().cloned());
             all.insert("host".into());
             (all, "namespace")
         }
         Ty::Link | Ty::SubnetOrLink => {
-            let mut all = made(offers, &["bridge", "veth"]);
+            let mut all = made(offers, |function| link::kinds::ALL.iter().any(|kind| kind.name == function));
             all.extend(live.links.iter().cloned());
             all.insert("lo".into());
             (all, "interface")
@@ -33,11 +34,11 @@ pub fn names(offers: &Offers<'_>, call: &Call, argument: usize) -> Vec<Candidate
 }
 
 /// The names that the text gives to what these functions make, as far as they are known.
-fn made(offers: &Offers<'_>, makers: &[&str]) -> BTreeSet<String> {
+fn made(offers: &Offers<'_>, makes: impl Fn(&str) -> bool) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     each(offers.facts.tree, &mut |expr| {
         if let ExprKind::Call(call) = &expr.kind
-            && makers.contains(&call.name.name.as_str())
+            && makes(call.name.name.as_str())
         {
             let texts = call.args.iter().take(2).filter_map(|arg| offers.facts.of(arg).value);
             all.extend(texts.filter_map(|value| value.into_string().ok()));
