@@ -70,7 +70,9 @@ pub(super) enum Sent {
     Unknown(Refusal),
 }
 
-/// Commits blocks, all of them or none.
+/// Commits blocks, all of them or none. Where rules were deleted in the namespace less than a grace period ago (some 10 ms),
+/// adding one waits for the rest of it: the kernel lets what iptables' modules keep of the old ones go first
+/// (`nft_compat_wait_for_destructors`).
 pub(super) fn commit(channel: &mut Channel, family: Family, blocks: &[Block<'_>], also: Also) -> Sent {
     let Some(steps) = steps(family, blocks) else { return Sent::NotMade };
     let is_small = steps.iter().map(|(_, steps)| steps.len()).sum::<usize>() <= handles::MOST;
