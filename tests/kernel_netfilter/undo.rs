@@ -2,7 +2,7 @@
 
 use crate::support::{Lab, append, each_kind, sh};
 use rhailab::kernel::Undone;
-use rhailab::kernel::linux::netfilter::restores_started;
+use rhailab::kernel::linux::netfilter::{Backend, restores_started};
 use rhailab::model::family::Family;
 use rhailab::model::names::ChainName;
 use rhailab::model::rules::{RuleEdit, Table};
@@ -175,6 +175,28 @@ fn another_process_can_undo_what_a_dead_one_made() {
         let left: Vec<String> = lab.rules().into_iter().filter(|rule| !rule.contains("192.0.2.77")).collect();
         let before: Vec<String> = empty.into_iter().filter(|rule| !rule.contains("192.0.2.77")).collect();
         assert_eq!(left, before);
+    });
+}
+
+#[test]
+fn a_rule_is_told_from_another_that_has_come_to_its_place() {
+    each_kind(|lab| {
+        let empty = lab.rules();
+        let equal = || append("OUTPUT", "-o eth0 -j ACCEPT");
+        let n = lab.apply(Table::Filter, vec![equal(), equal()]).unwrap();
+        assert_eq!(lab.undo(&[n]), [Ok(Undone::Yes)]);
+        assert_eq!(lab.rules(), empty, "both of two that are equal");
+
+        // A table that is made again counts its rules from the start.
+        let n = lab.apply(Table::Mangle, vec![equal()]).unwrap();
+        match lab.backend {
+            Backend::Nft => drop(sh("nft flush ruleset")),
+            Backend::Legacy => drop(lab.iptables("-t mangle -F")),
+        }
+        lab.iptables("-t mangle -A OUTPUT -o theirs -j ACCEPT");
+        let theirs = lab.rules();
+        assert_eq!(lab.undo(&[n]), [Ok(Undone::AlreadyGone)]);
+        assert_eq!(lab.rules(), theirs);
     });
 }
 

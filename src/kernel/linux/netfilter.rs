@@ -6,7 +6,6 @@
 //! so a hundred small commits take twice to ten times as long as one.
 
 use crate::kernel::linux::conntrack::{self, Addressee};
-use crate::kernel::linux::nfnetlink::Nfnetlink;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Entry, Errand, Refusal, Undone, Why};
 use crate::model::change::{Change, Identity};
@@ -43,7 +42,7 @@ use backend::{Role, Tools};
 use child::Patience;
 use choice::Choice;
 use deferred::Deferred;
-use nft::{Also, Sent};
+use nft::{Also, Channel, Sent};
 use pool::Pool;
 use restore::{Block, Fault};
 use sockets::Sockets;
@@ -180,11 +179,11 @@ impl Netfilter {
         if spaces.within(ns, || Ok(conntrack::tracks_none()))? {
             return Ok(());
         }
-        self.talk(spaces, ns, |netlink| conntrack::forget(netlink, addressees))
+        self.talk(spaces, ns, |channel| conntrack::forget(&mut channel.netlink, addressees))
     }
 
     /// Talks to netfilter in a namespace.
-    fn talk<T>(&mut self, spaces: &Spaces, ns: &Ns, act: impl FnOnce(&mut Nfnetlink) -> Done<T>) -> Done<T> {
+    fn talk<T>(&mut self, spaces: &Spaces, ns: &Ns, act: impl FnOnce(&mut Channel) -> Done<T>) -> Done<T> {
         self.sockets.talk(spaces, ns, act)
     }
 
@@ -217,7 +216,7 @@ impl Netfilter {
     ) -> Result<(), (usize, Fault)> {
         let is_nft = target.backend == Backend::Nft;
         if is_nft {
-            match self.talk(spaces, &target.ns, |netlink| Ok(nft::commit(netlink, target.family, blocks, also))) {
+            match self.talk(spaces, &target.ns, |channel| Ok(nft::commit(channel, target.family, blocks, also))) {
                 Ok(Sent::Made) => return Ok(()),
                 Ok(Sent::NotMade) => {}
                 Ok(Sent::Unknown(refusal)) => return Err((0, Fault::Lost(refusal))),
@@ -225,7 +224,7 @@ impl Netfilter {
             }
             if self.tidies {
                 // Without it iptables makes the same, only that nobody knows later whose it is.
-                let _ = self.talk(spaces, &target.ns, |netlink| Ok(nft::prepare(netlink, target.family, blocks)));
+                let _ = self.talk(spaces, &target.ns, |channel| Ok(nft::prepare(channel, target.family, blocks)));
             }
         }
         let committed = self.pool.commit((spaces, &mut self.tools), target, blocks, patience);
@@ -241,7 +240,7 @@ impl Netfilter {
     fn sweep(&mut self, spaces: &Spaces, target: &Target, table: Table) {
         if self.tidies && target.backend == Backend::Nft {
             // What cannot be swept is empty, and does nothing.
-            let _ = self.talk(spaces, &target.ns, |netlink| Ok(nft::sweep(netlink, target.family, table)));
+            let _ = self.talk(spaces, &target.ns, |channel| Ok(nft::sweep(channel, target.family, table)));
         }
     }
 }

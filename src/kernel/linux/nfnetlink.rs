@@ -101,12 +101,13 @@ impl Batch {
         self.first == self.last
     }
 
-    /// Adds a message, whose attributes are put into what `fill` gets.
-    pub(super) fn add(&mut self, message: u8, flags: u16, family: u8, fill: impl FnOnce(&mut Vec<u8>)) {
+    /// Adds a message, whose attributes are put into what `fill` gets, and returns its sequence number.
+    pub(super) fn add(&mut self, message: u8, flags: u16, family: u8, fill: impl FnOnce(&mut Vec<u8>)) -> u32 {
         self.newest = self.bytes.len();
         self.last += 1;
         let kind = u16::from(self.subsystem) << 8 | u16::from(message);
         encode(&mut self.bytes, kind, NLM_F_REQUEST | flags, self.last, [family, 0, 0, 0], fill);
+        self.last
     }
 }
 
@@ -211,8 +212,9 @@ impl Nfnetlink {
         Batch { bytes, subsystem, first, last: first, newest: 0 }
     }
 
-    /// Has all of a transaction done, or nothing. It is the last one that was begun.
-    pub(super) fn commit(&mut self, batch: Batch) -> Result<(), BatchFault> {
+    /// Has all of a transaction done, or nothing. It is the last one that was begun. `echo` gets what messages that asked for
+    /// it have made: their sequence numbers and its attributes.
+    pub(super) fn commit(&mut self, batch: Batch, mut echo: impl FnMut(u32, &[u8])) -> Result<(), BatchFault> {
         let Batch { mut bytes, subsystem, first, last, newest } = batch;
         // An acknowledgement of the last message says that all went well.
         let mut message = NetlinkBuffer::new(&mut bytes[newest..]);
@@ -228,7 +230,13 @@ impl Nfnetlink {
         let judged = self.replies("nfnetlink batch", |sequence, kind, body| match (kind, ended(body)) {
             (ERROR, Err(errno)) if (first..=last).contains(&sequence) => Some(Err(BatchFault::Refused(errno))),
             (ERROR, Ok(())) if sequence == last => Some(Ok(())),
-            _ => None,
+            (ERROR, _) => None,
+            _ => {
+                if (first..=last).contains(&sequence) {
+                    echo(sequence, body.get(NFGENMSG..).unwrap_or_default());
+                }
+                None
+            }
         });
         judged.map_err(BatchFault::Lost)?
     }

@@ -14,7 +14,8 @@ use crate::model::rules::Table;
 use base::Base;
 use encode::{Encoded, Step};
 use expressions::text;
-use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
+use handles::{Added, Handles};
+use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL};
 use nix::errno::Errno;
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
@@ -22,6 +23,7 @@ use std::collections::hash_map::{Entry, HashMap};
 mod base;
 mod encode;
 mod expressions;
+mod handles;
 
 /// Messages (`linux/netfilter/nf_tables.h`).
 const NEW_TABLE: u8 = 0;
@@ -68,10 +70,14 @@ pub(super) enum Sent {
     Unknown(Refusal),
 }
 
-/// Commits blocks, all of them or none.
-pub(super) fn commit(netlink: &mut Nfnetlink, family: Family, blocks: &[Block<'_>], also: Also) -> Sent {
+/// Commits blocks, all of them or none. Where rules were deleted in the namespace less than a grace period ago (some 10 ms),
+/// adding one waits for the rest of it: the kernel lets what iptables' modules keep of the old ones go first
+/// (`nft_compat_wait_for_destructors`).
+pub(super) fn commit(channel: &mut Channel, family: Family, blocks: &[Block<'_>], also: Also) -> Sent {
     let Some(steps) = steps(family, blocks) else { return Sent::NotMade };
-    transact(netlink, family, |tables| {
+    let is_small = steps.iter().map(|(_, steps)| steps.len()).sum::<usize>() <= handles::MOST;
+    transact(channel, family, |tables| {
+        tables.remembers = is_small;
         for (table, steps) in &steps {
             if !tables.write(*table, steps, also)? {
                 return Ok(false);
@@ -83,8 +89,8 @@ pub(super) fn commit(netlink: &mut Nfnetlink, family: Family, blocks: &[Block<'_
 
 /// Makes the tables and base chains that the commands are about, where they are missing, for iptables to find: what it makes
 /// itself has no mark. Where that fails, so will iptables.
-pub(super) fn prepare(netlink: &mut Nfnetlink, family: Family, blocks: &[Block<'_>]) -> Sent {
-    transact(netlink, family, |tables| {
+pub(super) fn prepare(channel: &mut Channel, family: Family, blocks: &[Block<'_>]) -> Sent {
+    transact(channel, family, |tables| {
         for Block { table, commands } in blocks {
             let mut known = HashSet::new();
             for command in *commands {
@@ -103,23 +109,23 @@ pub(super) fn prepare(netlink: &mut Nfnetlink, family: Family, blocks: &[Block<'
 }
 
 /// Deletes what we made of a table and nobody uses.
-pub(super) fn sweep(netlink: &mut Nfnetlink, family: Family, table: Table) -> Sent {
-    transact(netlink, family, |tables| tables.sweep(table, &HashMap::new(), 0).map(|()| true))
+pub(super) fn sweep(channel: &mut Channel, family: Family, table: Table) -> Sent {
+    transact(channel, family, |tables| tables.sweep(table, &HashMap::new(), 0).map(|()| true))
 }
 
 /// Makes a transaction of what `write` writes, unless that says no; and again where somebody else has changed the rules
 /// meanwhile.
-fn transact(netlink: &mut Nfnetlink, family: Family, mut write: impl FnMut(&mut Tables<'_>) -> Done<bool>) -> Sent {
+fn transact(channel: &mut Channel, family: Family, mut write: impl FnMut(&mut Tables<'_>) -> Done<bool>) -> Sent {
     let number = if family == Family::V4 { nfnetlink::IPV4 } else { nfnetlink::IPV6 };
     for _ in 0..TRIES {
         // What cannot be asked or found has not been done.
-        let Ok(mut tables) = Tables::open(netlink, number) else { return Sent::NotMade };
+        let Ok(mut tables) = Tables::open(channel, number) else { return Sent::NotMade };
         let Ok(true) = write(&mut tables) else { return Sent::NotMade };
-        let Tables { batch, .. } = tables;
+        let Tables { netlink, handles, batch, mut added, .. } = tables;
         if batch.is_empty() {
             return Sent::Made;
         }
-        match netlink.commit(batch) {
+        match netlink.commit(batch, |sequence, rule| handles.learn(&mut added, sequence, rule)) {
             Ok(()) => return Sent::Made,
             Err(BatchFault::Refused(errno)) if errno == Errno::ERESTART as i32 => {}
             Err(BatchFault::Refused(_)) => return Sent::NotMade,
@@ -137,11 +143,29 @@ fn steps<'a>(family: Family, blocks: &[Block<'a>]) -> Option<Vec<(Table, Vec<Ste
     blocks.iter().map(block).collect()
 }
 
+/// A way to the kernel's tables in one namespace.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) netlink: Nfnetlink,
+    handles: Handles,
+}
+
+impl Channel {
+    /// To the tables of the calling thread's namespace.
+    pub(super) fn open() -> Done<Channel> {
+        Ok(Channel { netlink: Nfnetlink::open()?, handles: Handles::default() })
+    }
+}
+
 /// The tables of one family, and what is to be sent to them.
-struct Tables<'n> {
-    netlink: &'n mut Nfnetlink,
+struct Tables<'c> {
+    netlink: &'c mut Nfnetlink,
+    handles: &'c mut Handles,
     family: u8,
     batch: Batch,
+    /// Whether the rules that are added are to be remembered.
+    remembers: bool,
+    added: Added,
 }
 
 /// A rule that is there: its handle and expressions.
@@ -149,12 +173,13 @@ type Shown = (Vec<u8>, Vec<u8>);
 
 impl Tables<'_> {
     /// As they are now.
-    fn open(netlink: &mut Nfnetlink, family: u8) -> Done<Tables<'_>> {
+    fn open(channel: &mut Channel, family: u8) -> Done<Tables<'_>> {
+        let Channel { netlink, handles } = channel;
         let answer = netlink.query(NFTABLES, GET_GENERATION, nfnetlink::ANY_FAMILY, &[])?;
         let generation = attribute(&answer, FIRST).and_then(|id| Some(u32::from_be_bytes(id.try_into().ok()?)));
         let generation = generation.ok_or_else(|| Refusal::new(Why::Protocol, "NFT_MSG_GETGEN", ""))?;
         let batch = netlink.begin(NFTABLES, generation);
-        Ok(Tables { netlink, family, batch })
+        Ok(Tables { netlink, handles, family, batch, remembers: false, added: Added::new() })
     }
 
     /// Writes the messages for what is to be done in a table; false where something named in it is not there.
@@ -165,6 +190,7 @@ impl Tables<'_> {
         }
         let mut there: HashSet<&str> = HashSet::new();
         let mut shown: HashMap<&str, Vec<Shown>> = HashMap::new();
+        let mut gone: HashSet<Vec<u8>> = HashSet::new();
         let mut deleted: HashMap<&str, u32> = HashMap::new();
         let mut chains = 0;
         for step in steps {
@@ -189,19 +215,23 @@ impl Tables<'_> {
                     self.add_rule(table, rule, NLM_F_CREATE | at_the_end);
                 }
                 Step::Delete(rule) => {
-                    let rules = match shown.entry(rule.chain) {
-                        Entry::Occupied(known) => known.into_mut(),
-                        Entry::Vacant(new) => new.insert(self.rules(table, rule.chain)?),
+                    let handle = if let Some(handle) = self.remembered(table, rule)? {
+                        handle
+                    } else {
+                        let rules = match shown.entry(rule.chain) {
+                            Entry::Occupied(known) => known.into_mut(),
+                            Entry::Vacant(new) => new.insert(self.rules(table, rule.chain)?),
+                        };
+                        let is_it = |(handle, shown): &&Shown| !gone.contains(handle) && rule.expressions.are(shown);
+                        // From the end, where what is undone first was made last.
+                        let Some((handle, _)) = rules.iter().rfind(is_it) else { return Ok(false) };
+                        handle.clone()
                     };
-                    // From the end, where what is undone first was made last.
-                    let Some(at) = rules.iter().rposition(|(_, shown)| rule.expressions.are(shown)) else {
-                        return Ok(false);
-                    };
-                    let (handle, _) = rules.remove(at);
                     self.say(DELETE_RULE, 0, table, |to| {
                         put(to, RULE_CHAIN, &text(rule.chain));
                         put(to, RULE_HANDLE, &handle);
                     });
+                    gone.insert(handle);
                     *deleted.entry(rule.chain).or_default() += 1;
                 }
             }
@@ -212,15 +242,17 @@ impl Tables<'_> {
         Ok(true)
     }
 
-    fn say(&mut self, kind: u8, flags: u16, table: Table, fill: impl FnOnce(&mut Vec<u8>)) {
+    /// Adds a message about a table, and returns its sequence number.
+    fn say(&mut self, kind: u8, flags: u16, table: Table, fill: impl FnOnce(&mut Vec<u8>)) -> u32 {
         self.batch.add(kind, flags, self.family, |message| {
             put(message, FIRST, &text(table.as_str()));
             fill(message);
-        });
+        })
     }
 
     fn add_rule(&mut self, table: Table, rule: &Encoded<'_>, flags: u16) {
-        self.say(NEW_RULE, flags, table, |to| {
+        let echo = if self.remembers { NLM_F_ECHO } else { 0 };
+        let sequence = self.say(NEW_RULE, flags | echo, table, |to| {
             put(to, RULE_CHAIN, &text(rule.chain));
             put(to, RULE_EXPRESSIONS, &rule.expressions.0);
             if let Some(protocol) = rule.protocol {
@@ -231,6 +263,10 @@ impl Tables<'_> {
                 });
             }
         });
+        if self.remembers {
+            let key = self.key(table, rule);
+            self.added.insert(sequence, key);
+        }
     }
 
     /// Deletes a chain, unless something uses it.

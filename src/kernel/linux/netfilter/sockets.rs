@@ -1,7 +1,7 @@
-//! Netfilter sockets that are kept: closing one waits until the kernel has freed what was deleted of rules, wherever that
-//! was, one grace period (15 to 20 ms).
+//! Netfilter sockets that are kept and used again: closing one waits until the kernel has freed what was deleted of rules,
+//! one grace period (15 to 20 ms).
 
-use crate::kernel::linux::nfnetlink::Nfnetlink;
+use super::nft::Channel;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::{Done, Refusal};
 use crate::model::names::Ns;
@@ -19,7 +19,7 @@ pub(super) struct Sockets(Vec<Kept>);
 struct Kept {
     ns: Ns,
     inode: u64,
-    netlink: Nfnetlink,
+    channel: Channel,
 }
 
 /// What tells a namespace from others of its name, as long as something is in it: the kernel cannot give the inode number to
@@ -32,14 +32,14 @@ pub(super) fn inode(ns: &Ns) -> Done<u64> {
 
 impl Sockets {
     /// Talks to netfilter in a namespace.
-    pub(super) fn talk<T>(&mut self, spaces: &Spaces, ns: &Ns, act: impl FnOnce(&mut Nfnetlink) -> Done<T>) -> Done<T> {
+    pub(super) fn talk<T>(&mut self, spaces: &Spaces, ns: &Ns, act: impl FnOnce(&mut Channel) -> Done<T>) -> Done<T> {
         let inode = inode(ns)?;
         let known = self.0.iter().position(|kept| (&kept.ns, kept.inode) == (ns, inode));
         let mut kept = match known {
             Some(at) => self.0.remove(at),
-            None => Kept { ns: ns.clone(), inode, netlink: spaces.within(ns, Nfnetlink::open)? },
+            None => Kept { ns: ns.clone(), inode, channel: spaces.within(ns, Channel::open)? },
         };
-        let result = act(&mut kept.netlink);
+        let result = act(&mut kept.channel);
         self.0.truncate(KEPT - 1);
         self.0.insert(0, kept);
         result
