@@ -18,7 +18,7 @@ use std::fs::{File, Metadata};
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where named namespaces are (ip-netns(8)).
@@ -62,6 +62,12 @@ impl Fresh {
 /// The file that stands for a named namespace.
 pub fn path(ns: &Ns) -> Option<PathBuf> {
     ns.name().map(|name| PathBuf::from(NETNS_DIR).join(name.as_str()))
+}
+
+/// Why the file that stands for a namespace could not be opened.
+pub fn unopened(ns: &Ns, path: &Path, error: &std::io::Error) -> Refusal {
+    let cause = if error.kind() == ErrorKind::NotFound { Cause::NoNetns(ns.clone()) } else { Cause::Unknown };
+    Refusal::io(format!("open {}", path.display()), error).because(cause)
 }
 
 /// Whether an open file is a namespace, not merely the empty file that one is bound on.
@@ -157,10 +163,7 @@ impl Spaces {
         if let Some(visit) = self.last.borrow().as_ref().filter(|visit| Some(&visit.name) == ns.name()) {
             return Ok(Arc::clone(&visit.file));
         }
-        File::open(&path).map(Arc::new).map_err(|e| {
-            let cause = if e.kind() == ErrorKind::NotFound { Cause::NoNetns(ns.clone()) } else { Cause::Unknown };
-            Refusal::io(format!("open {}", path.display()), &e).because(cause)
-        })
+        File::open(&path).map(Arc::new).map_err(|e| unopened(ns, &path, &e))
     }
 
     /// Talks to a namespace through a netlink socket in it. (What `act` needs to be done in the namespace itself, such as

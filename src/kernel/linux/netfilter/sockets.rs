@@ -3,7 +3,7 @@
 
 use super::nft::Channel;
 use crate::kernel::linux::spaces::{self, Spaces};
-use crate::kernel::{Done, Refusal};
+use crate::kernel::Done;
 use crate::model::names::Ns;
 use std::os::unix::fs::MetadataExt;
 
@@ -26,7 +26,7 @@ struct Kept {
 /// another one then.
 pub(super) fn inode(ns: &Ns) -> Done<u64> {
     let Some(path) = spaces::path(ns) else { return Ok(0) };
-    let there = std::fs::metadata(&path).map_err(|e| Refusal::io(format!("open {}", path.display()), &e))?;
+    let there = std::fs::metadata(&path).map_err(|e| spaces::unopened(ns, &path, &e))?;
     Ok(there.ino())
 }
 
