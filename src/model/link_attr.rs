@@ -152,6 +152,9 @@ impl Kind for SetLink {
         let subject = Subject::on(&self.ns, &self.link, self.set.what(), String::new());
         vec![match &self.set {
             LinkSet::Master(Some(master)) => Fact::joined(subject, &(self.ns.clone(), master.clone())),
+            // Where it is already, and as what, nothing needs to be free.
+            LinkSet::Ns(to) if *to == self.ns => Fact::set(subject, self.set.value()),
+            LinkSet::Name(name) if *name == self.link => Fact::set(subject, self.set.value()),
             LinkSet::Ns(to) => Fact::set(subject, self.set.value())
                 .needs(Need::Stands(Subject::netns(to.clone())))
                 .needs(Need::Free(Subject::link(to, &self.link))),

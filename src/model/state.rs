@@ -149,8 +149,9 @@ impl State {
         self.changes.insert(n, entry);
         for key in keys {
             self.settle_address(&key);
-            self.settle_place(&key);
-            self.drop_after(&key, Some(n));
+            if self.settle_place(&key) || key.what != PLACE {
+                self.drop_after(&key, Some(n));
+            }
         }
     }
 
@@ -199,14 +200,17 @@ impl State {
                 }
             }
         }
+        let mut changed = Vec::new();
         for key in &entry.keys {
             self.settle_address(key);
-            self.settle_place(key);
+            if self.settle_place(key) || key.what != PLACE {
+                changed.push(key);
+            }
             if let (LINK, Home::Link(id)) = (key.what, &key.home) {
                 self.forget_link(*id);
             }
         }
-        for key in &entry.keys {
+        for key in changed {
             self.drop_after(key, None);
         }
         for lead in &entry.leads {

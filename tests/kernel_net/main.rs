@@ -10,6 +10,7 @@ mod files;
 mod ip_rules;
 mod links;
 mod netns;
+mod random;
 mod routes;
 mod settings;
 mod support;
