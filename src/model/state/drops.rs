@@ -2,7 +2,7 @@
 //! gateway nobody can reach any more. Changes that have lost something so are still on record.
 
 use super::{ADDRESS, Home, IpNet, Key, LINK, LinkId, NETNS, PLACE, State, UP};
-use crate::model::subject::{MAC, MTU, NAME, PEER};
+use crate::model::subject::{MAC, MTU, NAME, PEER, ROUTE};
 use std::collections::BTreeSet;
 
 /// What an interface keeps when it is moved to another namespace.
@@ -14,6 +14,7 @@ impl State {
         match (key.what, &key.home) {
             (UP, Home::Link(id)) if !self.is_up(*id) => self.went_down(*id),
             (PLACE, Home::Link(id)) => self.moved(*id, by),
+            (ADDRESS, Home::Link(id)) if is_v4(key) && !self.has_v4(*id) => self.lost_v4(*id),
             (LINK | NETNS, _) if self.counting(key).is_none() => {
                 let gone: Vec<u64> = self.needed.get(key).into_iter().flatten().copied().collect();
                 for n in gone {
@@ -36,6 +37,25 @@ impl State {
             self.fall(n);
         }
         self.drop_unreachable_by(id);
+    }
+
+    /// Whether an interface has an IPv4 address.
+    fn has_v4(&self, id: LinkId) -> bool {
+        let first = Key { home: Home::Link(id), what: ADDRESS, which: String::new() };
+        let addresses = self.held.range(first..).map(|(key, _)| key);
+        let mut addresses = addresses.take_while(|key| key.home == Home::Link(id) && key.what == ADDRESS);
+        addresses.any(|key| is_v4(key) && self.counting(key).is_some())
+    }
+
+    /// Its last IPv4 address is gone, and with it go all its IPv4 routes (`fib_inetaddr_event` in `net/ipv4/fib_frontend.c`).
+    fn lost_v4(&mut self, id: LinkId) {
+        let routes = |n: &u64| {
+            self.changes.get(n).is_some_and(|entry| entry.keys.iter().any(|key| key.what == ROUTE && is_v4(key)))
+        };
+        let gone: Vec<u64> = self.on_up.get(&id).into_iter().flatten().copied().filter(routes).collect();
+        for n in gone {
+            self.fall(n);
+        }
     }
 
     /// What it had before change `by` moved it falls; all of it if that change is undone.
@@ -94,4 +114,9 @@ impl State {
             self.homes.remove(&net.addr());
         }
     }
+}
+
+/// Whether an address or a route is of IPv4.
+fn is_v4(key: &Key) -> bool {
+    !key.which.contains(':')
 }

@@ -2,8 +2,8 @@
 //! one grace period (15 to 20 ms).
 
 use super::nft::Channel;
-use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::Done;
+use crate::kernel::linux::spaces::{self, Spaces};
 use crate::model::names::Ns;
 use std::os::unix::fs::MetadataExt;
 
