@@ -11,6 +11,8 @@ use crate::model::subject::{ADDRESS, Fact, LINK, LinkAt, MASTER, NAME, NETNS, Ne
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::ops::Bound;
+use std::sync::Arc;
 
 mod drops;
 mod links;
@@ -34,29 +36,38 @@ enum Home {
 struct Key {
     home: Home,
     what: &'static str,
-    which: String,
+    which: Box<str>,
 }
 
 /// A value that a change has given.
 #[derive(Debug, Clone, PartialEq)]
 struct Held {
     n: u64,
-    value: String,
+    value: Box<str>,
     /// The interface that the value names.
     link: Option<LinkId>,
     /// Whether the kernel has taken it away by itself.
     has_fallen: bool,
 }
 
+/// What there is of a subject. A lab has many: what is known of one takes little space.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Slot {
+    /// The values that it was given, oldest first: the last one that has not fallen counts.
+    values: Vec<Held>,
+    /// The changes that go with it.
+    users: BTreeSet<u64>,
+}
+
 /// What a change has.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Entry {
     /// What each of its facts is about, in their order.
-    keys: Vec<Key>,
+    keys: Vec<Arc<Key>>,
     /// The interfaces that it speaks of, by their names at its time.
     links: Vec<(LinkAt, LinkId)>,
     /// What it goes with.
-    needs: Vec<Key>,
+    needs: Vec<Arc<Key>>,
     /// The interfaces that have to stay up.
     ups: Vec<LinkId>,
     /// The address that has to be reachable, and where.
@@ -71,11 +82,9 @@ pub struct State {
     /// Where each interface is.
     links: HashMap<LinkId, LinkAt>,
     names: HashMap<Ns, BTreeMap<IfName, LinkId>>,
-    /// The values that each subject was given, oldest first: the last one that has not fallen counts.
-    held: BTreeMap<Key, Vec<Held>>,
-    changes: HashMap<u64, Entry>,
-    /// The changes that go with a subject.
-    needed: HashMap<Key, BTreeSet<u64>>,
+    slots: BTreeMap<Arc<Key>, Slot>,
+    /// In boxes, so that little is moved when the map grows.
+    changes: HashMap<u64, Box<Entry>>,
     /// The changes that may go when an interface goes down.
     on_up: HashMap<LinkId, BTreeSet<u64>>,
     reach: Reach,
@@ -85,6 +94,17 @@ pub struct State {
     remembers: bool,
     /// The interfaces that changes meant which were taken out.
     past: HashMap<u64, Vec<(LinkAt, LinkId)>>,
+}
+
+impl Entry {
+    /// Gives back what its lists have room for and do not need.
+    fn shrink(&mut self) {
+        self.keys.shrink_to_fit();
+        self.links.shrink_to_fit();
+        self.needs.shrink_to_fit();
+        self.ups.shrink_to_fit();
+        self.leads.shrink_to_fit();
+    }
 }
 
 impl State {
@@ -122,19 +142,13 @@ impl State {
             let link = fact.link.as_ref().map(|at| self.resolve(at, &mut entry.links));
             // The first fact is what the change is about, and an interface may have two ends.
             if place == 0 || fact.subject.what == LINK {
-                self.depend(fact, &mut entry);
+                self.depend(n, fact, &mut entry);
             }
-            self.held.entry(key.clone()).or_default().push(Held {
-                n,
-                value: fact.value.clone(),
-                link,
-                has_fallen: false,
-            });
+            let (key, slot) = self.slot(key);
+            slot.values.reserve_exact(1);
+            slot.values.push(Held { n, value: fact.value.as_str().into(), link, has_fallen: false });
             entry.keys.push(key);
             entry.leads.extend(reach::subnet(fact));
-        }
-        for need in &entry.needs {
-            self.needed.entry(need.clone()).or_default().insert(n);
         }
         for link in &entry.ups {
             self.on_up.entry(*link).or_default().insert(n);
@@ -145,8 +159,9 @@ impl State {
         for lead in &entry.leads {
             self.lead(n, lead);
         }
+        entry.shrink();
         let keys = entry.keys.clone();
-        self.changes.insert(n, entry);
+        self.changes.insert(n, Box::new(entry));
         for key in keys {
             self.settle_address(&key);
             self.settle_place(&key);
@@ -155,17 +170,13 @@ impl State {
     }
 
     /// Notes what a fact needs.
-    fn depend(&mut self, fact: &Fact, entry: &mut Entry) {
+    fn depend(&mut self, n: u64, fact: &Fact, entry: &mut Entry) {
         if let Some(home) = fact.subject.home() {
-            let key = self.key(&home, &mut entry.links);
-            entry.needs.push(key);
+            self.use_of(n, &home, entry);
         }
         for need in &fact.needs {
             match need {
-                Need::Stands(subject) => {
-                    let key = self.key(subject, &mut entry.links);
-                    entry.needs.push(key);
-                }
+                Need::Stands(subject) => self.use_of(n, subject, entry),
                 Need::Up(at) | Need::StaysUp(at) => {
                     let link = self.resolve(at, &mut entry.links);
                     entry.ups.push(link);
@@ -176,11 +187,19 @@ impl State {
         }
     }
 
+    /// Notes that a change goes with a subject.
+    fn use_of(&mut self, n: u64, subject: &Subject, entry: &mut Entry) {
+        let key = self.key(subject, &mut entry.links);
+        let (key, slot) = self.slot(key);
+        slot.users.insert(n);
+        entry.needs.push(key);
+    }
+
     /// Takes out a change that was undone: what was there before it counts again.
     pub fn remove(&mut self, n: u64) {
         let Some(entry) = self.changes.remove(&n) else { return };
         for need in &entry.needs {
-            remove_from(&mut self.needed, need, n);
+            self.let_go(need, |slot| slot.users.remove(&n));
         }
         for link in &entry.ups {
             remove_from(&mut self.on_up, link, n);
@@ -192,12 +211,7 @@ impl State {
             self.unlead(n, lead);
         }
         for key in &entry.keys {
-            if let Some(held) = self.held.get_mut(key) {
-                held.retain(|held| held.n != n);
-                if held.is_empty() {
-                    self.held.remove(key);
-                }
-            }
+            self.let_go(key, |slot| slot.values.retain(|held| held.n != n));
         }
         for key in &entry.keys {
             self.settle_address(key);
@@ -235,8 +249,8 @@ impl State {
             if all.insert(n) {
                 let keys = self.changes.get(&n).map_or(&[][..], |entry| &entry.keys);
                 // Of what was set there is still the value before it.
-                let gone = keys.iter().filter(|key| self.held.get(key).is_some_and(|held| held.len() == 1));
-                waiting.extend(gone.filter_map(|key| self.needed.get(key)).flatten().copied());
+                let gone = keys.iter().filter_map(|key| self.slots.get(key)).filter(|slot| slot.values.len() == 1);
+                waiting.extend(gone.flat_map(|slot| &slot.users));
             }
         }
         all
@@ -245,8 +259,7 @@ impl State {
     /// Whether a subject, in the names of change `n`, goes with one of these changes.
     pub fn goes_with(&self, n: u64, subject: &Subject, changes: &BTreeSet<u64>) -> Option<u64> {
         let key = self.known_key(subject, self.links_of(n))?;
-        let held = self.held.get(&key)?;
-        held.first().map(|held| held.n).filter(|maker| changes.contains(maker))
+        self.values(&key).first().map(|held| held.n).filter(|maker| changes.contains(maker))
     }
 
     fn links_of(&self, n: u64) -> &[(LinkAt, LinkId)] {
@@ -257,7 +270,50 @@ impl State {
     /// names is gone.
     fn counting(&self, key: &Key) -> Option<&Held> {
         let is_there = |held: &&Held| !held.has_fallen && held.link.is_none_or(|id| self.links.contains_key(&id));
-        self.held.get(key)?.iter().rev().find(is_there)
+        self.values(key).iter().rev().find(is_there)
+    }
+
+    fn values(&self, key: &Key) -> &[Held] {
+        self.slots.get(key).map_or(&[], |slot| &slot.values)
+    }
+
+    fn values_mut(&mut self, key: &Key) -> &mut [Held] {
+        self.slots.get_mut(key).map_or(&mut [], |slot| &mut slot.values)
+    }
+
+    /// The changes that go with a subject.
+    fn users_of(&self, key: &Key) -> impl Iterator<Item = u64> {
+        self.slots.get(key).into_iter().flat_map(|slot| &slot.users).copied()
+    }
+
+    /// The subjects of a kind in one place that were given a value.
+    fn given(&self, home: Home, what: &'static str) -> impl Iterator<Item = &Key> {
+        let first = Key { home, what, which: "".into() };
+        let rest = self.slots.range::<Key, _>((Bound::Included(&first), Bound::Unbounded));
+        let of_kind = rest.take_while(move |(key, _)| key.what == first.what && key.home == first.home);
+        of_kind.filter(|(_, slot)| !slot.values.is_empty()).map(|(key, _)| &**key)
+    }
+
+    /// All subjects that were given a value.
+    fn all_given(&self) -> impl Iterator<Item = &Key> {
+        self.slots.iter().filter(|(_, slot)| !slot.values.is_empty()).map(|(key, _)| &**key)
+    }
+
+    /// What there is of a subject, with the one key that all share who speak of it.
+    fn slot(&mut self, key: Key) -> (Arc<Key>, &mut Slot) {
+        let known = self.slots.get_key_value(&key).map(|(key, _)| Arc::clone(key));
+        let key = known.unwrap_or_else(|| Arc::new(key));
+        let slot = self.slots.entry(Arc::clone(&key)).or_default();
+        (key, slot)
+    }
+
+    /// Takes something out of what there is of a subject.
+    fn let_go<T>(&mut self, key: &Key, take: impl FnOnce(&mut Slot) -> T) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        take(slot);
+        if slot.values.is_empty() && slot.users.is_empty() {
+            self.slots.remove(key);
+        }
     }
 
     fn key(&mut self, subject: &Subject, links: &mut Vec<(LinkAt, LinkId)>) -> Key {
@@ -265,7 +321,7 @@ impl State {
             Some(name) => Home::Link(self.resolve(&(subject.ns.clone(), name.clone()), links)),
             None => Home::Ns(subject.ns.clone()),
         };
-        Key { home, what: subject.what, which: subject.key.clone() }
+        Key { home, what: subject.what, which: subject.key.as_str().into() }
     }
 
     fn known_key(&self, subject: &Subject, links: &[(LinkAt, LinkId)]) -> Option<Key> {
@@ -276,12 +332,12 @@ impl State {
             }
             None => Home::Ns(subject.ns.clone()),
         };
-        Some(Key { home, what: subject.what, which: subject.key.clone() })
+        Some(Key { home, what: subject.what, which: subject.key.as_str().into() })
     }
 }
 
 fn link_key(id: LinkId) -> Key {
-    Key { home: Home::Link(id), what: LINK, which: String::new() }
+    Key { home: Home::Link(id), what: LINK, which: "".into() }
 }
 
 fn remove_from<K: std::hash::Hash + Eq>(map: &mut HashMap<K, BTreeSet<u64>>, key: &K, n: u64) {

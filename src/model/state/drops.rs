@@ -4,6 +4,8 @@
 use super::{ADDRESS, Home, IpNet, Key, LINK, LinkId, NETNS, PLACE, State, UP};
 use crate::model::subject::{MAC, MTU, NAME, PEER};
 use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::Arc;
 
 /// What an interface keeps when it is moved to another namespace.
 const KEPT: [&str; 6] = [LINK, MAC, MTU, NAME, PEER, PLACE];
@@ -15,7 +17,7 @@ impl State {
             (UP, Home::Link(id)) if !self.is_up(*id) => self.went_down(*id),
             (PLACE, Home::Link(id)) => self.moved(*id, by),
             (LINK | NETNS, _) if self.counting(key).is_none() => {
-                let gone: Vec<u64> = self.needed.get(key).into_iter().flatten().copied().collect();
+                let gone: Vec<u64> = self.users_of(key).collect();
                 for n in gone {
                     self.fall(n);
                 }
@@ -25,9 +27,9 @@ impl State {
     }
 
     pub(super) fn is_up(&self, id: LinkId) -> bool {
-        let key = Key { home: Home::Link(id), what: UP, which: String::new() };
+        let key = Key { home: Home::Link(id), what: UP, which: "".into() };
         // Of what is somebody else's there is no telling, and `lo` is up in every namespace.
-        self.counting(&key).map_or_else(|| self.counting(&super::link_key(id)).is_none(), |held| held.value == "up")
+        self.counting(&key).map_or_else(|| self.counting(&super::link_key(id)).is_none(), |held| &*held.value == "up")
     }
 
     fn went_down(&mut self, id: LinkId) {
@@ -40,12 +42,13 @@ impl State {
 
     /// What it had before change `by` moved it falls; all of it if that change is undone.
     fn moved(&mut self, id: LinkId, by: Option<u64>) {
-        let first = Key { home: Home::Link(id), what: "", which: String::new() };
-        let of_link = self.held.range(first..).take_while(|(key, _)| key.home == Home::Link(id)).map(|(key, _)| key);
-        let lost: Vec<Key> = of_link.filter(|key| !KEPT.contains(&key.what)).cloned().collect();
+        let first = Key { home: Home::Link(id), what: "", which: "".into() };
+        let rest = self.slots.range::<Key, _>((Bound::Included(&first), Bound::Unbounded));
+        let of_link = rest.map(|(key, _)| key).take_while(|key| key.home == first.home);
+        let lost: Vec<Arc<Key>> = of_link.filter(|key| !KEPT.contains(&key.what)).cloned().collect();
         let mut fallen = BTreeSet::new();
         for key in lost {
-            for held in self.held.get_mut(&key).into_iter().flatten().filter(|held| by.is_none_or(|by| held.n < by)) {
+            for held in self.values_mut(&key).iter_mut().filter(|held| by.is_none_or(|by| held.n < by)) {
                 held.has_fallen = true;
                 fallen.insert(held.n);
             }
@@ -63,7 +66,7 @@ impl State {
         let mut has_lost = false;
         for key in keys {
             let mut any = false;
-            for held in self.held.get_mut(&key).into_iter().flatten().filter(|held| held.n == n && !held.has_fallen) {
+            for held in self.values_mut(&key).iter_mut().filter(|held| held.n == n && !held.has_fallen) {
                 held.has_fallen = true;
                 any = true;
             }

@@ -42,7 +42,7 @@ impl State {
     pub(super) fn settle_place(&mut self, key: &Key) {
         let (NAME | PLACE, Home::Link(id)) = (key.what, &key.home) else { return };
         let Some(born) = self.born(*id) else { return };
-        let of = |what| Key { home: key.home.clone(), what, which: String::new() };
+        let of = |what| Key { home: key.home.clone(), what, which: "".into() };
         let name = self.counting(&of(NAME)).and_then(|held| IfName::new(&held.value).ok()).unwrap_or(born.1);
         let ns = self.counting(&of(PLACE)).and_then(|held| held.value.parse().ok()).unwrap_or(born.0);
         self.forget_link(*id);
@@ -51,8 +51,8 @@ impl State {
 
     /// Where an interface was at first: where the oldest change that speaks of it found or made it.
     pub(super) fn born(&self, id: LinkId) -> Option<LinkAt> {
-        let of = |what| Key { home: Home::Link(id), what, which: String::new() };
-        let first = [LINK, NAME, PLACE].iter().filter_map(|what| Some(self.held.get(&of(what))?.first()?.n)).min();
+        let of = |what| Key { home: Home::Link(id), what, which: "".into() };
+        let first = [LINK, NAME, PLACE].iter().filter_map(|what| Some(self.values(&of(what)).first()?.n)).min();
         let oldest = first.and_then(|n| self.links_of(n).iter().find(|(_, other)| *other == id));
         oldest.map(|(at, _)| at).or_else(|| self.links.get(&id)).cloned()
     }

@@ -41,10 +41,7 @@ impl State {
 
     /// The keys of what there is of a kind in a namespace.
     pub fn keys_in(&self, ns: &Ns, what: &'static str) -> impl Iterator<Item = &str> {
-        let first = Key { home: Home::Ns(ns.clone()), what, which: String::new() };
-        let home = first.home.clone();
-        let keys = self.held.range(first..).take_while(move |(key, _)| key.what == what && key.home == home);
-        keys.map(|(key, _)| key.which.as_str())
+        self.given(Home::Ns(ns.clone()), what).map(|key| &*key.which)
     }
 
     /// Whether a change speaks of an interface that has another name now, or is elsewhere.
@@ -55,20 +52,20 @@ impl State {
     /// Whether what the fact in this place of a change says counts: nothing that was said later takes its place.
     pub fn is_current(&self, n: u64, place: usize) -> bool {
         let key = self.changes.get(&n).and_then(|entry| entry.keys.get(place));
-        key.and_then(|key| self.held.get(key)?.last()).is_some_and(|held| held.n == n)
+        key.and_then(|key| self.values(key).last()).is_some_and(|held| held.n == n)
     }
 
     /// Whether what the fact in this place of a change says is so: the kernel has not taken it away.
     pub fn stands(&self, n: u64, place: usize) -> bool {
         let key = self.changes.get(&n).and_then(|entry| entry.keys.get(place));
-        let held = key.and_then(|key| self.held.get(key)?.iter().find(|held| held.n == n));
+        let held = key.and_then(|key| self.values(key).iter().find(|held| held.n == n));
         held.is_some_and(|held| !held.has_fallen)
     }
 
     /// The other changes that go with what a change has made.
     pub fn users(&self, n: u64) -> BTreeSet<u64> {
         let keys = self.changes.get(&n).map_or(&[][..], |entry| &entry.keys);
-        let users = keys.iter().filter_map(|key| self.needed.get(key)).flatten().copied();
+        let users = keys.iter().flat_map(|key| self.users_of(key));
         users.filter(|user| *user != n).collect()
     }
 
@@ -76,7 +73,8 @@ impl State {
     pub fn set_again(&mut self, n: u64, facts: &[Fact]) {
         for fact in facts {
             let Some(key) = self.known_key(&fact.subject, &[]) else { continue };
-            let Some(all) = self.held.get_mut(&key) else { continue };
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            let all = &mut slot.values;
             if let Some(at) = all.iter().position(|held| held.n == n) {
                 let held = all.remove(at);
                 all.push(Held { has_fallen: false, ..held });
@@ -94,7 +92,7 @@ impl State {
         let key = self.known_key(subject, &[])?;
         self.counting(&key).map(|held| match held.link.and_then(|id| self.links.get(&id)) {
             Some((_, name)) if subject.what == MASTER => name.as_str(),
-            _ => held.value.as_str(),
+            _ => &*held.value,
         })
     }
 
@@ -122,7 +120,7 @@ impl State {
 
     /// The namespaces that the changes made, or that something of theirs is in.
     pub fn spaces(&self) -> BTreeSet<&Ns> {
-        let homes = self.held.keys().filter_map(|key| match &key.home {
+        let homes = self.all_given().filter_map(|key| match &key.home {
             Home::Ns(ns) => Some(ns),
             Home::Link(_) => None,
         });
@@ -131,7 +129,7 @@ impl State {
 
     /// The interface that another one has as its master, peer or lower device.
     pub fn joined(&self, ns: &Ns, link: &IfName, what: &'static str) -> Option<&LinkAt> {
-        let key = Key { home: Home::Link(self.id(ns, link)?), what, which: String::new() };
+        let key = Key { home: Home::Link(self.id(ns, link)?), what, which: "".into() };
         self.links.get(&self.counting(&key)?.link?)
     }
 
@@ -149,9 +147,7 @@ impl State {
 
     pub(super) fn addresses_of(&self, id: LinkId) -> Vec<IpNet> {
         let mut all: Vec<(u64, IpNet)> = Vec::new();
-        let first = Key { home: Home::Link(id), what: ADDRESS, which: String::new() };
-        let of_link = self.held.range(first..).take_while(|(key, _)| key.what == ADDRESS && key.home == Home::Link(id));
-        for (key, _) in of_link {
+        for key in self.given(Home::Link(id), ADDRESS) {
             if let (Some(held), Ok(net)) = (self.counting(key), key.which.parse()) {
                 all.push((held.n, net));
             }
@@ -162,29 +158,28 @@ impl State {
 
     /// The subnets that interfaces were given addresses in.
     pub fn subnets(&self) -> impl Iterator<Item = IpNet> {
-        let addresses = self.held.keys().filter(|key| key.what == ADDRESS);
+        let addresses = self.all_given().filter(|key| key.what == ADDRESS);
         addresses.filter_map(|key| key.which.parse::<IpNet>().ok()).map(|net| net.trunc())
     }
 
     /// The interface in `ns` at the other end of the pair that carries an address.
     pub fn end_towards(&self, ns: &Ns, ip: IpAddr) -> Option<&IfName> {
         let id = self.homes.get(&ip)?.last()?;
-        let key = Key { home: Home::Link(*id), what: PEER, which: String::new() };
+        let key = Key { home: Home::Link(*id), what: PEER, which: "".into() };
         let (there, name) = self.links.get(&self.counting(&key)?.link?)?;
         (there == ns).then_some(name)
     }
 
     /// What stands, in the names of now, with the change that it is from and its value.
     pub fn facts(&self) -> impl Iterator<Item = (Subject, u64, &str)> {
-        self.held.keys().filter_map(|key| {
+        self.all_given().filter_map(|key| {
             let held = self.counting(key)?;
             let (ns, link) = match &key.home {
                 Home::Ns(ns) => (ns.clone(), None),
                 Home::Link(id) => self.links.get(id).map(|(ns, name)| (ns.clone(), Some(name.clone())))?,
             };
-            let value =
-                held.link.and_then(|id| self.links.get(&id)).map_or(held.value.as_str(), |(_, name)| name.as_str());
-            Some((Subject { ns, link, what: key.what, key: key.which.clone() }, held.n, value))
+            let value = held.link.and_then(|id| self.links.get(&id)).map_or(&*held.value, |(_, name)| name.as_str());
+            Some((Subject { ns, link, what: key.what, key: key.which.to_string() }, held.n, value))
         })
     }
 }
