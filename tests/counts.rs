@@ -90,9 +90,9 @@ fn what_else_a_lab_has_costs_a_change_nothing() {
     let Some(_machine) = machine::enter(false) else { return };
     let asked = [0, 50].map(|others| {
         let routes = format!("for i in 0..{others} {{ host().route(`10.98.${{i}}.0/24`, \"10.77.0.9\"); }}");
-        let lab = run(real(), None, &format!("{}\n{routes}", star(others)));
+        let lab = run(real(), None, &format!("{}\nbridge(\"alone\");\n{routes}", star(others)));
         let site = lab.borrow().records().next().unwrap().site.clone();
-        let (link, net) = (IfName::new("h-br").unwrap(), |net: &str| net.parse().unwrap());
+        let (link, net) = (IfName::new("alone").unwrap(), |net: &str| net.parse().unwrap());
         let route = Route { to: net("10.99.0.0/24"), via: "10.77.0.9".parse().ok(), dev: None, metric: None };
         let changes = [
             Change::AddAddr(AddAddr { ns: Ns::Host, link, addr: net("10.97.0.1/24") }),

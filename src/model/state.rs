@@ -50,30 +50,45 @@ struct Held {
     has_fallen: bool,
 }
 
-/// What there is of a subject. A lab has many: what is known of one takes little space.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Slot {
-    /// The values that it was given, oldest first: the last one that has not fallen counts.
-    values: Vec<Held>,
-    /// The changes that go with it.
-    users: BTreeSet<u64>,
-}
-
-/// What a change has.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// What a change has. A lab has many: it takes no more space than it must.
+#[derive(Debug, Clone, PartialEq)]
 struct Entry {
     /// What each of its facts is about, in their order.
-    keys: Vec<Arc<Key>>,
+    keys: Box<[Arc<Key>]>,
     /// The interfaces that it speaks of, by their names at its time.
-    links: Vec<(LinkAt, LinkId)>,
+    links: Box<[(LinkAt, LinkId)]>,
     /// What it goes with.
-    needs: Vec<Arc<Key>>,
+    needs: Box<[Arc<Key>]>,
     /// The interfaces that have to stay up.
-    ups: Vec<LinkId>,
+    ups: Box<[LinkId]>,
     /// The address that has to be reachable, and where.
-    reach: Option<(Ns, IpAddr)>,
+    reach: Option<Box<(Ns, IpAddr)>>,
     /// The subnets that it leads to, and where.
+    leads: Box<[(Ns, IpNet)]>,
+}
+
+/// The same while it is taken in.
+#[derive(Default)]
+struct Draft {
+    keys: Vec<Arc<Key>>,
+    links: Vec<(LinkAt, LinkId)>,
+    needs: Vec<Arc<Key>>,
+    ups: Vec<LinkId>,
+    reach: Option<(Ns, IpAddr)>,
     leads: Vec<(Ns, IpNet)>,
+}
+
+impl Draft {
+    fn finish(self) -> Entry {
+        Entry {
+            keys: self.keys.into(),
+            links: self.links.into(),
+            needs: self.needs.into(),
+            ups: self.ups.into(),
+            reach: self.reach.map(Box::new),
+            leads: self.leads.into(),
+        }
+    }
 }
 
 /// What stands.
@@ -82,29 +97,21 @@ pub struct State {
     /// Where each interface is.
     links: HashMap<LinkId, LinkAt>,
     names: HashMap<Ns, BTreeMap<IfName, LinkId>>,
-    slots: BTreeMap<Arc<Key>, Slot>,
+    /// The values that each subject was given, oldest first: the last one that has not fallen counts.
+    held: BTreeMap<Arc<Key>, Vec<Held>>,
+    /// The changes that go with a subject.
+    needed: BTreeSet<(Arc<Key>, u64)>,
     /// In boxes, so that little is moved when the map grows.
     changes: HashMap<u64, Box<Entry>>,
     /// The changes that may go when an interface goes down.
-    on_up: HashMap<LinkId, BTreeSet<u64>>,
+    on_up: BTreeSet<(LinkId, u64)>,
     reach: Reach,
     /// The interfaces that were given an address.
     homes: HashMap<IpAddr, Vec<LinkId>>,
     last: LinkId,
     remembers: bool,
     /// The interfaces that changes meant which were taken out.
-    past: HashMap<u64, Vec<(LinkAt, LinkId)>>,
-}
-
-impl Entry {
-    /// Gives back what its lists have room for and do not need.
-    fn shrink(&mut self) {
-        self.keys.shrink_to_fit();
-        self.links.shrink_to_fit();
-        self.needs.shrink_to_fit();
-        self.ups.shrink_to_fit();
-        self.leads.shrink_to_fit();
-    }
+    past: HashMap<u64, Box<[(LinkAt, LinkId)]>>,
 }
 
 impl State {
@@ -120,9 +127,8 @@ impl State {
     /// Takes in a change that was made. What it says takes the place of what was said before.
     pub fn add(&mut self, n: u64, change: &Change, identity: &Identity) {
         let facts = change.facts(identity);
-        let mut entry = Entry::default();
         // A change that is made again means the interfaces that it meant before.
-        let past = self.past.remove(&n).unwrap_or_default();
+        let past = self.past.remove(&n).unwrap_or_default().into_vec();
         for fact in facts.iter().filter(|fact| fact.subject.what == LINK) {
             if let Some(name) = &fact.subject.link {
                 let at = (fact.subject.ns.clone(), name.clone());
@@ -131,99 +137,103 @@ impl State {
                 self.put_link(id, at);
             }
         }
-        entry.links = past;
+        let mut draft = Draft { links: past, ..Draft::default() };
         for fact in facts.iter().filter(|fact| fact.subject.what == LINK) {
             if let Some(name) = &fact.subject.link {
-                self.resolve(&(fact.subject.ns.clone(), name.clone()), &mut entry.links);
+                self.resolve(&(fact.subject.ns.clone(), name.clone()), &mut draft.links);
             }
         }
         for (place, fact) in facts.iter().enumerate() {
-            let key = self.key(&fact.subject, &mut entry.links);
-            let link = fact.link.as_ref().map(|at| self.resolve(at, &mut entry.links));
+            let key = self.key(&fact.subject, &mut draft.links);
+            let link = fact.link.as_ref().map(|at| self.resolve(at, &mut draft.links));
             // The first fact is what the change is about, and an interface may have two ends.
             if place == 0 || fact.subject.what == LINK {
-                self.depend(n, fact, &mut entry);
+                self.depend(n, fact, &mut draft);
             }
-            let (key, slot) = self.slot(key);
-            slot.values.reserve_exact(1);
-            slot.values.push(Held { n, value: fact.value.as_str().into(), link, has_fallen: false });
-            entry.keys.push(key);
-            entry.leads.extend(reach::subnet(fact));
+            let key = self.shared(key);
+            let values = self.held.entry(Arc::clone(&key)).or_default();
+            values.reserve_exact(1);
+            values.push(Held { n, value: fact.value.as_str().into(), link, has_fallen: false });
+            draft.keys.push(key);
+            draft.leads.extend(reach::subnet(fact));
         }
-        for link in &entry.ups {
-            self.on_up.entry(*link).or_default().insert(n);
-        }
+        let entry = draft.finish();
+        self.on_up.extend(entry.ups.iter().map(|link| (*link, n)));
         if let Some(reach) = &entry.reach {
             self.wait(n, reach);
         }
-        for lead in &entry.leads {
+        for lead in &*entry.leads {
             self.lead(n, lead);
         }
-        entry.shrink();
         let keys = entry.keys.clone();
         self.changes.insert(n, Box::new(entry));
-        for key in keys {
-            self.settle_address(&key);
-            self.settle_place(&key);
-            self.drop_after(&key, Some(n));
+        for key in &*keys {
+            self.settle_address(key);
+            self.settle_place(key);
+            self.drop_after(key, Some(n));
         }
     }
 
     /// Notes what a fact needs.
-    fn depend(&mut self, n: u64, fact: &Fact, entry: &mut Entry) {
+    fn depend(&mut self, n: u64, fact: &Fact, draft: &mut Draft) {
         if let Some(home) = fact.subject.home() {
-            self.use_of(n, &home, entry);
+            self.use_of(n, &home, draft);
         }
         for need in &fact.needs {
             match need {
-                Need::Stands(subject) => self.use_of(n, subject, entry),
+                Need::Stands(subject) => self.use_of(n, subject, draft),
                 Need::Up(at) | Need::StaysUp(at) => {
-                    let link = self.resolve(at, &mut entry.links);
-                    entry.ups.push(link);
+                    let link = self.resolve(at, &mut draft.links);
+                    draft.ups.push(link);
                 }
                 Need::Free(_) => {}
-                Need::Reach(ns, ip) => entry.reach = Some((ns.clone(), *ip)),
+                Need::Reach(ns, ip) => draft.reach = Some((ns.clone(), *ip)),
             }
         }
     }
 
     /// Notes that a change goes with a subject.
-    fn use_of(&mut self, n: u64, subject: &Subject, entry: &mut Entry) {
-        let key = self.key(subject, &mut entry.links);
-        let (key, slot) = self.slot(key);
-        slot.users.insert(n);
-        entry.needs.push(key);
+    fn use_of(&mut self, n: u64, subject: &Subject, draft: &mut Draft) {
+        let key = self.key(subject, &mut draft.links);
+        let key = self.shared(key);
+        self.needed.insert((Arc::clone(&key), n));
+        draft.needs.push(key);
     }
 
     /// Takes out a change that was undone: what was there before it counts again.
     pub fn remove(&mut self, n: u64) {
         let Some(entry) = self.changes.remove(&n) else { return };
-        for need in &entry.needs {
-            self.let_go(need, |slot| slot.users.remove(&n));
+        for need in &*entry.needs {
+            self.needed.remove(&(Arc::clone(need), n));
         }
-        for link in &entry.ups {
-            remove_from(&mut self.on_up, link, n);
+        for link in &*entry.ups {
+            self.on_up.remove(&(*link, n));
         }
         if let Some(reach) = &entry.reach {
             self.unwait(n, reach);
         }
-        for lead in &entry.leads {
+        for lead in &*entry.leads {
             self.unlead(n, lead);
         }
-        for key in &entry.keys {
-            self.let_go(key, |slot| slot.values.retain(|held| held.n != n));
+        for key in &*entry.keys {
+            if let Some(values) = self.held.get_mut(key) {
+                values.retain(|held| held.n != n);
+                if values.is_empty() {
+                    self.held.remove(key);
+                }
+            }
         }
-        for key in &entry.keys {
+        for key in &*entry.keys {
             self.settle_address(key);
             self.settle_place(key);
             if let (LINK, Home::Link(id)) = (key.what, &key.home) {
                 self.forget_link(*id);
             }
         }
-        for key in &entry.keys {
+        for key in &*entry.keys {
             self.drop_after(key, None);
         }
-        for lead in &entry.leads {
+        for lead in &*entry.leads {
             self.drop_unreachable(lead);
         }
         if self.remembers && !entry.links.is_empty() {
@@ -249,8 +259,8 @@ impl State {
             if all.insert(n) {
                 let keys = self.changes.get(&n).map_or(&[][..], |entry| &entry.keys);
                 // Of what was set there is still the value before it.
-                let gone = keys.iter().filter_map(|key| self.slots.get(key)).filter(|slot| slot.values.len() == 1);
-                waiting.extend(gone.flat_map(|slot| &slot.users));
+                let gone = keys.iter().filter(|key| self.values(key).len() == 1);
+                waiting.extend(gone.flat_map(|key| self.users_of(key)));
             }
         }
         all
@@ -274,46 +284,31 @@ impl State {
     }
 
     fn values(&self, key: &Key) -> &[Held] {
-        self.slots.get(key).map_or(&[], |slot| &slot.values)
+        self.held.get(key).map_or(&[], Vec::as_slice)
     }
 
     fn values_mut(&mut self, key: &Key) -> &mut [Held] {
-        self.slots.get_mut(key).map_or(&mut [], |slot| &mut slot.values)
+        self.held.get_mut(key).map_or(&mut [], Vec::as_mut_slice)
     }
 
     /// The changes that go with a subject.
     fn users_of(&self, key: &Key) -> impl Iterator<Item = u64> {
-        self.slots.get(key).into_iter().flat_map(|slot| &slot.users).copied()
+        let key = self.shared(key.clone());
+        self.needed.range((Arc::clone(&key), 0)..=(key, u64::MAX)).map(|(_, n)| *n)
     }
 
-    /// The subjects of a kind in one place that were given a value.
-    fn given(&self, home: Home, what: &'static str) -> impl Iterator<Item = &Key> {
+    /// The subjects of a kind in one place.
+    fn of_kind(&self, home: Home, what: &'static str) -> impl Iterator<Item = &Key> {
         let first = Key { home, what, which: "".into() };
-        let rest = self.slots.range::<Key, _>((Bound::Included(&first), Bound::Unbounded));
-        let of_kind = rest.take_while(move |(key, _)| key.what == first.what && key.home == first.home);
-        of_kind.filter(|(_, slot)| !slot.values.is_empty()).map(|(key, _)| &**key)
+        let rest = self.held.range::<Key, _>((Bound::Included(&first), Bound::Unbounded));
+        let keys = rest.map(|(key, _)| &**key);
+        keys.take_while(move |key| key.what == first.what && key.home == first.home)
     }
 
-    /// All subjects that were given a value.
-    fn all_given(&self) -> impl Iterator<Item = &Key> {
-        self.slots.iter().filter(|(_, slot)| !slot.values.is_empty()).map(|(key, _)| &**key)
-    }
-
-    /// What there is of a subject, with the one key that all share who speak of it.
-    fn slot(&mut self, key: Key) -> (Arc<Key>, &mut Slot) {
-        let known = self.slots.get_key_value(&key).map(|(key, _)| Arc::clone(key));
-        let key = known.unwrap_or_else(|| Arc::new(key));
-        let slot = self.slots.entry(Arc::clone(&key)).or_default();
-        (key, slot)
-    }
-
-    /// Takes something out of what there is of a subject.
-    fn let_go<T>(&mut self, key: &Key, take: impl FnOnce(&mut Slot) -> T) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        take(slot);
-        if slot.values.is_empty() && slot.users.is_empty() {
-            self.slots.remove(key);
-        }
+    /// The one key that all share who speak of a subject.
+    fn shared(&self, key: Key) -> Arc<Key> {
+        let known = self.held.get_key_value(&key).map(|(key, _)| Arc::clone(key));
+        known.unwrap_or_else(|| Arc::new(key))
     }
 
     fn key(&mut self, subject: &Subject, links: &mut Vec<(LinkAt, LinkId)>) -> Key {
@@ -338,15 +333,6 @@ impl State {
 
 fn link_key(id: LinkId) -> Key {
     Key { home: Home::Link(id), what: LINK, which: "".into() }
-}
-
-fn remove_from<K: std::hash::Hash + Eq>(map: &mut HashMap<K, BTreeSet<u64>>, key: &K, n: u64) {
-    if let Some(set) = map.get_mut(key) {
-        set.remove(&n);
-        if set.is_empty() {
-            map.remove(key);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ impl State {
     }
 
     fn went_down(&mut self, id: LinkId) {
-        let gone: Vec<u64> = self.on_up.get(&id).into_iter().flatten().copied().collect();
+        let gone: Vec<u64> = self.on_up.range((id, 0)..=(id, u64::MAX)).map(|(_, n)| *n).collect();
         for n in gone {
             self.fall(n);
         }
@@ -43,7 +43,7 @@ impl State {
     /// What it had before change `by` moved it falls; all of it if that change is undone.
     fn moved(&mut self, id: LinkId, by: Option<u64>) {
         let first = Key { home: Home::Link(id), what: "", which: "".into() };
-        let rest = self.slots.range::<Key, _>((Bound::Included(&first), Bound::Unbounded));
+        let rest = self.held.range::<Key, _>((Bound::Included(&first), Bound::Unbounded));
         let of_link = rest.map(|(key, _)| key).take_while(|key| key.home == first.home);
         let lost: Vec<Arc<Key>> = of_link.filter(|key| !KEPT.contains(&key.what)).cloned().collect();
         let mut fallen = BTreeSet::new();
@@ -62,20 +62,20 @@ impl State {
 
     /// Marks everything that a change has as taken away.
     pub(super) fn fall(&mut self, n: u64) {
-        let keys = self.changes.get(&n).map_or_else(Vec::new, |entry| entry.keys.clone());
+        let keys = self.changes.get(&n).map_or_else(Box::default, |entry| entry.keys.clone());
         let mut has_lost = false;
-        for key in keys {
+        for key in &*keys {
             let mut any = false;
-            for held in self.values_mut(&key).iter_mut().filter(|held| held.n == n && !held.has_fallen) {
+            for held in self.values_mut(key).iter_mut().filter(|held| held.n == n && !held.has_fallen) {
                 held.has_fallen = true;
                 any = true;
             }
             if any {
-                self.settle_address(&key);
+                self.settle_address(key);
                 if let (LINK, Home::Link(id)) = (key.what, &key.home) {
                     self.forget_link(*id);
                 }
-                self.drop_after(&key, None);
+                self.drop_after(key, None);
                 has_lost = true;
             }
         }

@@ -41,7 +41,7 @@ impl State {
 
     /// The keys of what there is of a kind in a namespace.
     pub fn keys_in(&self, ns: &Ns, what: &'static str) -> impl Iterator<Item = &str> {
-        self.given(Home::Ns(ns.clone()), what).map(|key| &*key.which)
+        self.of_kind(Home::Ns(ns.clone()), what).map(|key| &*key.which)
     }
 
     /// Whether a change speaks of an interface that has another name now, or is elsewhere.
@@ -73,8 +73,7 @@ impl State {
     pub fn set_again(&mut self, n: u64, facts: &[Fact]) {
         for fact in facts {
             let Some(key) = self.known_key(&fact.subject, &[]) else { continue };
-            let Some(slot) = self.slots.get_mut(&key) else { continue };
-            let all = &mut slot.values;
+            let Some(all) = self.held.get_mut(&key) else { continue };
             if let Some(at) = all.iter().position(|held| held.n == n) {
                 let held = all.remove(at);
                 all.push(Held { has_fallen: false, ..held });
@@ -120,7 +119,7 @@ impl State {
 
     /// The namespaces that the changes made, or that something of theirs is in.
     pub fn spaces(&self) -> BTreeSet<&Ns> {
-        let homes = self.all_given().filter_map(|key| match &key.home {
+        let homes = self.held.keys().filter_map(|key| match &key.home {
             Home::Ns(ns) => Some(ns),
             Home::Link(_) => None,
         });
@@ -147,7 +146,7 @@ impl State {
 
     pub(super) fn addresses_of(&self, id: LinkId) -> Vec<IpNet> {
         let mut all: Vec<(u64, IpNet)> = Vec::new();
-        for key in self.given(Home::Link(id), ADDRESS) {
+        for key in self.of_kind(Home::Link(id), ADDRESS) {
             if let (Some(held), Ok(net)) = (self.counting(key), key.which.parse()) {
                 all.push((held.n, net));
             }
@@ -158,7 +157,7 @@ impl State {
 
     /// The subnets that interfaces were given addresses in.
     pub fn subnets(&self) -> impl Iterator<Item = IpNet> {
-        let addresses = self.all_given().filter(|key| key.what == ADDRESS);
+        let addresses = self.held.keys().filter(|key| key.what == ADDRESS);
         addresses.filter_map(|key| key.which.parse::<IpNet>().ok()).map(|net| net.trunc())
     }
 
@@ -172,7 +171,7 @@ impl State {
 
     /// What stands, in the names of now, with the change that it is from and its value.
     pub fn facts(&self) -> impl Iterator<Item = (Subject, u64, &str)> {
-        self.all_given().filter_map(|key| {
+        self.held.keys().filter_map(|key| {
             let held = self.counting(key)?;
             let (ns, link) = match &key.home {
                 Home::Ns(ns) => (ns.clone(), None),

@@ -28,15 +28,15 @@ impl State {
 
     /// Notes that a change leads to these subnets now, which it led to elsewhere before.
     pub(super) fn lead_again(&mut self, n: u64, leads: Vec<(Ns, IpNet)>) {
-        let before = self.changes.get(&n).map_or_else(Vec::new, |entry| entry.leads.clone());
-        for lead in &before {
+        let before = self.changes.get(&n).map_or_else(Box::default, |entry| entry.leads.clone());
+        for lead in &*before {
             self.unlead(n, lead);
         }
         for lead in &leads {
             self.lead(n, lead);
         }
         if let Some(entry) = self.changes.get_mut(&n) {
-            entry.leads = leads;
+            entry.leads = leads.into();
         }
     }
 
@@ -82,8 +82,8 @@ impl State {
 
     /// The same for the subnets that a change led to.
     pub(super) fn drop_unreachable_of(&mut self, n: u64) {
-        let leads = self.changes.get(&n).map_or_else(Vec::new, |entry| entry.leads.clone());
-        for lead in &leads {
+        let leads = self.changes.get(&n).map_or_else(Box::default, |entry| entry.leads.clone());
+        for lead in &*leads {
             self.drop_unreachable(lead);
         }
     }
