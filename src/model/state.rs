@@ -7,7 +7,7 @@
 use crate::model::change::{Change, Identity};
 use crate::model::kind::Kind;
 use crate::model::names::{IfName, Ns};
-use crate::model::subject::{ADDRESS, Fact, LINK, LinkAt, MASTER, NAME, NETNS, Need, PEER, PLACE, Subject, UP};
+use crate::model::subject::{ADDRESS, Fact, LINK, LinkAt, NAME, NETNS, Need, PEER, PLACE, Subject, UP};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -43,6 +43,7 @@ struct Key {
 #[derive(Debug, Clone, PartialEq)]
 struct Held {
     n: u64,
+    /// Empty if it is the name of an interface.
     value: Box<str>,
     /// The interface that the value names.
     link: Option<LinkId>,
@@ -96,7 +97,8 @@ impl Draft {
 pub struct State {
     /// Where each interface is.
     links: HashMap<LinkId, LinkAt>,
-    names: HashMap<Ns, BTreeMap<IfName, LinkId>>,
+    /// The interfaces by where they are; without a name is where those of a namespace begin.
+    names: BTreeMap<(Ns, Option<IfName>), LinkId>,
     /// The values that each subject was given, oldest first: the last one that has not fallen counts.
     held: BTreeMap<Arc<Key>, Vec<Held>>,
     /// The changes that go with a subject.
@@ -153,7 +155,9 @@ impl State {
             let key = self.shared(key);
             let values = self.held.entry(Arc::clone(&key)).or_default();
             values.reserve_exact(1);
-            values.push(Held { n, value: fact.value.as_str().into(), link, has_fallen: false });
+            let is_name = fact.link.as_ref().is_some_and(|(_, name)| name.as_str() == fact.value);
+            let value = if is_name { "" } else { fact.value.as_str() }.into();
+            values.push(Held { n, value, link, has_fallen: false });
             draft.keys.push(key);
             draft.leads.extend(reach::subnet(fact));
         }

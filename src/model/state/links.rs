@@ -11,16 +11,15 @@ impl State {
     }
 
     pub(super) fn put_link(&mut self, id: LinkId, at: LinkAt) {
-        self.names.entry(at.0.clone()).or_default().insert(at.1.clone(), id);
+        self.names.insert((at.0.clone(), Some(at.1.clone())), id);
         self.links.insert(id, at);
     }
 
     pub(super) fn forget_link(&mut self, id: LinkId) {
-        if let Some((ns, name)) = self.links.remove(&id)
-            && let Some(names) = self.names.get_mut(&ns)
-            && names.get(&name) == Some(&id)
-        {
-            names.remove(&name);
+        let Some((ns, name)) = self.links.remove(&id) else { return };
+        let at = (ns, Some(name));
+        if self.names.get(&at) == Some(&id) {
+            self.names.remove(&at);
         }
     }
 

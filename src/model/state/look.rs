@@ -1,7 +1,7 @@
 //! Questions to what stands.
 
 use super::reach::subnet;
-use super::{ADDRESS, Held, Home, Key, LinkAt, LinkId, MASTER, PEER, State, link_key};
+use super::{ADDRESS, Held, Home, Key, LinkAt, LinkId, PEER, State, link_key};
 use crate::model::change::Change;
 use crate::model::kind::Kind;
 use crate::model::names::{IfName, Ns};
@@ -90,8 +90,8 @@ impl State {
     pub fn value(&self, subject: &Subject) -> Option<&str> {
         let key = self.known_key(subject, &[])?;
         self.counting(&key).map(|held| match held.link.and_then(|id| self.links.get(&id)) {
-            Some((_, name)) if subject.what == MASTER => name.as_str(),
-            _ => &*held.value,
+            Some((_, name)) if held.value.is_empty() => name.as_str(),
+            Some(_) | None => &*held.value,
         })
     }
 
@@ -108,13 +108,14 @@ impl State {
 
     /// The number that an interface is known by.
     pub fn id(&self, ns: &Ns, link: &IfName) -> Option<LinkId> {
-        self.names.get(ns)?.get(link).copied()
+        self.names.get(&(ns.clone(), Some(link.clone()))).copied()
     }
 
     /// The interfaces in a namespace that the changes made.
     pub fn links_in(&self, ns: &Ns) -> impl Iterator<Item = &IfName> {
-        let known = self.names.get(ns).into_iter().flatten();
-        known.filter(|(_, id)| self.counting(&link_key(**id)).is_some()).map(|(name, _)| name)
+        let known = self.names.range((ns.clone(), None)..).take_while(move |((there, _), _)| there == ns);
+        let made = known.filter(|(_, id)| self.counting(&link_key(**id)).is_some());
+        made.filter_map(|((_, name), _)| name.as_ref())
     }
 
     /// The namespaces that the changes made, or that something of theirs is in.
