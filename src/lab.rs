@@ -12,7 +12,6 @@ use ipnet::IpNet;
 use journal::Line;
 use restore::Watch;
 use std::collections::BTreeSet;
-use std::collections::btree_map::Values;
 use store::Journal;
 
 mod baseline;
@@ -148,7 +147,7 @@ impl Lab {
     }
 
     /// The changes that stand, oldest first.
-    pub fn records(&self) -> Values<'_, u64, Record> {
+    pub fn records(&self) -> impl ExactSizeIterator<Item = &Record> + DoubleEndedIterator {
         self.made.records()
     }
 

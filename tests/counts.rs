@@ -17,6 +17,7 @@ use rhailab::model::addr::AddAddr;
 use rhailab::model::change::Change;
 use rhailab::model::kind::Kind;
 use rhailab::model::names::{IfName, LabName, Ns};
+use rhailab::model::route::{AddRoute, Route};
 use rhailab::script::{Config, Session};
 use std::cell::RefCell;
 use std::fs;
@@ -54,6 +55,7 @@ fn since(before: Counts) -> Counts {
     let now = counts();
     Counts {
         requests: now.requests - before.requests,
+        answers: now.answers - before.answers,
         link_deletions: now.link_deletions - before.link_deletions,
         link_moves: now.link_moves - before.link_moves,
     }
@@ -83,21 +85,30 @@ fn an_attached_host_takes_six_requests_and_a_lab_goes_by_one_deletion() {
 }
 
 #[test]
-fn what_else_a_lab_has_costs_a_change_no_request() {
+fn what_else_a_lab_has_costs_a_change_nothing() {
     let _alone = ALONE.lock();
     let Some(_machine) = machine::enter(false) else { return };
-    let asked = [0, 50].map(|hosts| {
-        let lab = run(real(), None, &star(hosts));
+    let asked = [0, 50].map(|others| {
+        let routes = format!("for i in 0..{others} {{ host().route(`10.98.${{i}}.0/24`, \"10.77.0.9\"); }}");
+        let lab = run(real(), None, &format!("{}\nbridge(\"alone\");\n{routes}", star(others)));
         let site = lab.borrow().records().next().unwrap().site.clone();
-        let start = counts();
-        let (link, addr) = (IfName::new("h-br").unwrap(), "10.99.0.1/24".parse().unwrap());
-        let made = lab.borrow_mut().commit(&site, vec![Change::AddAddr(AddAddr { ns: Ns::Host, link, addr })]).unwrap();
-        lab.borrow_mut().revert(made[0]).unwrap();
-        let asked = since(start).requests;
+        let (link, net) = (IfName::new("alone").unwrap(), |net: &str| net.parse().unwrap());
+        let via = "10.77.0.9".parse().ok();
+        let route = Route { to: net("10.99.0.0/24"), via, ..Route::default() };
+        let changes = [
+            Change::AddAddr(AddAddr { ns: Ns::Host, link, addr: net("10.97.0.1/24") }),
+            Change::AddRoute(AddRoute { ns: Ns::Host, route }),
+        ];
+        let asked = changes.map(|change| {
+            let start = counts();
+            let made = lab.borrow_mut().commit(&site, vec![change]).unwrap();
+            lab.borrow_mut().revert(made[0]).unwrap();
+            since(start)
+        });
         assert!(lab.borrow_mut().unwind().is_empty());
         asked
     });
-    assert_eq!(asked[0], asked[1], "beside none and beside 50 hosts");
+    assert_eq!(asked[0], asked[1], "beside none and beside 50 hosts and routes");
 }
 
 #[test]

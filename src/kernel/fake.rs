@@ -27,7 +27,8 @@ mod look;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FakeKernel {
     state: State,
-    changes: BTreeMap<u64, (Change, Identity)>,
+    /// In boxes: a map of such many has room for twice as many.
+    changes: BTreeMap<u64, Box<(Change, Identity)>>,
     source: Source,
     fail_at: Option<u64>,
     is_judged: bool,
@@ -166,7 +167,7 @@ impl FakeKernel {
     /// What a subject began with: as whatever made its home has it.
     fn initial(&self, subject: &Subject) -> Option<String> {
         let maker = self.state.holder(&subject.home()?)?;
-        self.changes.get(&maker).and_then(|(change, _)| change.initial(subject))
+        self.changes.get(&maker).and_then(|made| made.0.initial(subject))
     }
 }
 
@@ -236,7 +237,7 @@ impl Kernel for FakeKernel {
             return Ok(());
         }
         // Something that had fallen is made again in parts, as `repair` does it.
-        if self.state.has(n) && self.changes.get(&n).is_some_and(|(known, _)| known != change) {
+        if self.state.has(n) && self.changes.get(&n).is_some_and(|made| made.0 != *change) {
             self.state.set_again(n, &facts);
             return Ok(());
         }
@@ -246,7 +247,7 @@ impl Kernel for FakeKernel {
             self.source.cookies.extend(facts.first().map(|fact| (fact.subject.ns.clone(), *cookie)));
         }
         self.count_files(change, identity, true);
-        self.changes.insert(n, (change.clone(), identity.clone()));
+        self.changes.insert(n, Box::new((change.clone(), identity.clone())));
         Ok(())
     }
 
@@ -323,7 +324,7 @@ impl Kernel for FakeKernel {
     }
 
     fn process(&mut self, process: &Identity) -> Done<ProcState> {
-        let runs = self.changes.values().any(|(_, identity)| identity == process);
+        let runs = self.changes.values().any(|made| made.1 == *process);
         Ok(if runs { ProcState::Running } else { ProcState::Ended(None) })
     }
 
@@ -347,8 +348,8 @@ impl Kernel for FakeKernel {
 
 impl FakeKernel {
     fn forget(&mut self, n: u64) {
-        if let Some((change, identity)) = self.changes.remove(&n) {
-            self.count_files(&change, &identity, false);
+        if let Some(made) = self.changes.remove(&n) {
+            self.count_files(&made.0, &made.1, false);
         }
         self.state.remove(n);
     }

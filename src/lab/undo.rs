@@ -64,9 +64,9 @@ impl Lab {
         }
         if is_all {
             let falls_with_failed: BTreeMap<u64, u64> = plan.falling.iter().copied().collect();
-            let mut stays = self.made.clear();
-            stays.retain(|n, _| failed.contains(n) || falls_with_failed.get(n).is_some_and(|n| failed.contains(n)));
-            self.made = Made::of(stays.into_values());
+            let is_stuck = |n: &u64| failed.contains(n);
+            let stays = |n: &u64| is_stuck(n) || falls_with_failed.get(n).is_some_and(is_stuck);
+            self.made = Made::of(self.made.clear().filter(|record| stays(&record.n)));
         }
         self.flush();
         left

@@ -6,7 +6,6 @@ use crate::model::kind::{Kind, Phase};
 use crate::model::names::NsName;
 use crate::model::state::State;
 use crate::model::subject::Subject;
-use std::collections::btree_map::Values;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A change that was made, with where the recipe asked for it.
@@ -25,7 +24,8 @@ pub struct Record {
 /// The changes that stand, by number.
 #[derive(Debug, Default)]
 pub struct Made {
-    records: BTreeMap<u64, Record>,
+    /// In boxes: a map of such many has room for twice as many.
+    records: BTreeMap<u64, Box<Record>>,
     processes: BTreeSet<u64>,
     state: State,
 }
@@ -46,7 +46,7 @@ impl Made {
         if record.change.phase() == Phase::Processes {
             self.processes.insert(record.n);
         }
-        self.records.insert(record.n, record);
+        self.records.insert(record.n, Box::new(record));
     }
 
     /// Takes in that a part of a change was made again, by this change in the names of now.
@@ -58,14 +58,14 @@ impl Made {
     pub fn remove(&mut self, n: u64) -> Option<Record> {
         self.state.remove(n);
         self.processes.remove(&n);
-        self.records.remove(&n)
+        self.records.remove(&n).map(|record| *record)
     }
 
     /// Takes out all changes, and what was known of them.
-    pub fn clear(&mut self) -> BTreeMap<u64, Record> {
+    pub fn clear(&mut self) -> impl Iterator<Item = Record> {
         self.state = State::default();
         self.processes.clear();
-        std::mem::take(&mut self.records)
+        std::mem::take(&mut self.records).into_values().map(|record| *record)
     }
 
     /// Remembers from now on what is needed to make changes again.
@@ -75,7 +75,7 @@ impl Made {
 
     /// A change.
     pub fn get(&self, n: u64) -> Option<&Record> {
-        self.records.get(&n)
+        self.records.get(&n).map(|record| &**record)
     }
 
     /// A change in the names of now.
@@ -84,13 +84,13 @@ impl Made {
     }
 
     /// All of them, oldest first.
-    pub fn records(&self) -> Values<'_, u64, Record> {
-        self.records.values()
+    pub fn records(&self) -> impl ExactSizeIterator<Item = &Record> + DoubleEndedIterator {
+        self.records.values().map(|record| &**record)
     }
 
     /// The processes among them.
     pub fn processes(&self) -> impl Iterator<Item = &Record> {
-        self.processes.iter().filter_map(|n| self.records.get(n))
+        self.processes.iter().filter_map(|n| self.get(*n))
     }
 
     /// The namespaces that they made.
@@ -100,7 +100,7 @@ impl Made {
 
     /// Those from a number on.
     pub fn since(&self, n: u64) -> impl Iterator<Item = &Record> {
-        self.records.range(n..).map(|(_, record)| record)
+        self.records.range(n..).map(|(_, record)| &**record)
     }
 
     /// What they come to.

@@ -230,9 +230,9 @@ fn del_route(call: &mut Call<'_>) -> OpResult<Value> {
         };
         is_to && route.table == table && (metric.is_none() || route.metric == metric)
     };
-    let mut here_made = call.lab.records().rev().filter(|record| record.change.ns() == here);
-    let ours = here_made.find(|record| record.change.route().is_some_and(is_it));
-    match ours.map(|record| record.n) {
+    let is_ours = |change: &Change| change.ns() == here && change.route().is_some_and(is_it);
+    let ours = call.lab.records().rev().find(|record| is_ours(&record.change)).map(|record| record.n);
+    match ours {
         Some(n) => call.lab.revert(n).map(|()| Value::Ns(here)),
         None => Err(OpError::new("route::not_ours", format!("The recipe added no such route in `{here}`."))
             .help("rhailab removes only the routes it added: `ip route show proto 98` lists them.")

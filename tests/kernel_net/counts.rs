@@ -1,10 +1,12 @@
 //! Numbers of requests: what keeps a lab fast on every machine.
 
-use crate::support::{add_netns, add_route, addr, bridge, ifname, lone_lab, ns, route, set, veth, veth_with};
-use rhailab::kernel::Undone;
+use crate::support::{Lab, add_netns, add_route, addr, bridge, ifname, lone_lab, ns, route, set, sh, veth, veth_with};
 use rhailab::kernel::linux::netlink::counts;
+use rhailab::kernel::{Entry, Kernel, Observed, Undone};
+use rhailab::model::kind::Kind;
 use rhailab::model::link_attr::LinkSet;
 use rhailab::model::names::Ns;
+use rhailab::model::subject::{Fact, LINK, MASTER, PEER};
 use std::time::Instant;
 
 #[test]
@@ -55,4 +57,40 @@ fn pairs_with_both_ends_in_one_namespace_go_like_the_others() {
     assert_eq!(lab.undo_all(&links), vec![Undone::Yes; 2]);
     let last = counts();
     assert_eq!((last.requests - first.requests, last.link_deletions - first.link_deletions), (2, 1));
+}
+
+#[test]
+fn what_stands_of_interfaces_is_read_in_four_lists_for_each_namespace() {
+    let Some(mut lab) = lone_lab() else { return };
+    let web = ns("web");
+    lab.make(add_netns("web"));
+    lab.make(bridge(&Ns::Host, "br0"));
+    lab.make(veth_with(&Ns::Host, "port", &web, "eth0", |link| {
+        link.master = Some(ifname("br0"));
+        link.up = true;
+    }));
+    lab.make(set(&Ns::Host, "port", LinkSet::Hairpin(true)));
+    lab.make(set(&Ns::Host, "br0", LinkSet::LinkLocal(false)));
+    lab.make(set(&web, "eth0", LinkSet::LinkLocal(true)));
+    let Lab { kernel, made, .. } = &mut lab;
+    let facts: Vec<Fact> = made.iter().flat_map(|(change, identity)| change.facts(identity)).collect();
+    let mut read = || {
+        let entries: Vec<Entry<'_>> = made.iter().map(|(change, identity)| Entry { n: 0, change, identity }).collect();
+        let first = counts();
+        let read: Vec<Observed> = kernel.read(&entries).into_iter().flat_map(Result::unwrap).collect();
+        assert_eq!(counts().requests - first.requests, 2 * 4, "interfaces, addresses, and routes of two families");
+        read
+    };
+    let what = [LINK, PEER, MASTER, "hairpin", "addrgenmode"];
+    let shown = |read: &[Observed]| -> Vec<String> {
+        let of_links = facts.iter().zip(read).filter(|(fact, _)| what.contains(&fact.subject.what));
+        let wrong = of_links.filter(|(fact, seen)| **seen != Observed::Is(fact.value.clone()));
+        wrong.map(|(fact, seen)| format!("{}: {seen:?}", fact.subject)).collect()
+    };
+    assert_eq!(shown(&read()), Vec::<String>::new());
+    assert!(facts.iter().filter(|fact| what.contains(&fact.subject.what)).count() >= 9, "{facts:#?}");
+    sh("bridge link set dev port hairpin off");
+    sh("ip link set br0 addrgenmode eui64");
+    let wrong = shown(&read());
+    assert_eq!(wrong, ["hairpin of port in host: Is(\"off\")", "addrgenmode of br0 in host: Is(\"eui64\")",]);
 }

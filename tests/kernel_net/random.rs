@@ -7,7 +7,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rhailab::kernel::Kernel;
 use rhailab::kernel::fake::FakeKernel;
-use rhailab::lab::Lab;
+use rhailab::lab::{Lab, Leftover};
 use rhailab::model::change::Change;
 use rhailab::model::error::Site;
 use rhailab::model::link_attr::LinkSet;
@@ -115,7 +115,7 @@ fn check(steps: &[Step], middle: usize) -> Result<(), TestCaseError> {
     let there_and_back = go(&mut real, &mut fake, steps, middle);
     let leftovers: Vec<_> = real.unwind().into_iter().chain(fake.unwind()).collect();
     there_and_back?;
-    prop_assert!(leftovers.is_empty(), "{:?}", leftovers.iter().map(|left| left.describe()).collect::<Vec<_>>());
+    prop_assert!(leftovers.is_empty(), "{:?}", leftovers.iter().map(Leftover::describe).collect::<Vec<_>>());
     for lab in [&mut real, &mut fake] {
         let left = lab.network(&Ns::Host).unwrap().links;
         prop_assert_eq!(left.len(), 1, "{:?}", left);

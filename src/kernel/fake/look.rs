@@ -2,7 +2,7 @@
 
 use super::FakeKernel;
 use crate::kernel::{Done, Errno, Refusal};
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
 use crate::model::link_attr::{HAIRPIN, LINK_LOCAL};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
@@ -28,8 +28,8 @@ impl FakeKernel {
                 (_, _) => lines.push(format!("{subject}: {value}")),
             }
         }
-        for (change, _) in self.changes.values() {
-            if let Change::AddNetns(netns) = change {
+        for made in self.changes.values() {
+            if let Change::AddNetns(netns) = &made.0 {
                 lines.extend(netns.sysctls.iter().map(|(key, value)| format!("{} has {key} = {value}", netns.name)));
             }
         }
@@ -94,11 +94,12 @@ impl FakeKernel {
     /// The routes of a namespace that have not fallen, in the order in which they were added.
     pub(super) fn routes(&self, ns: &Ns) -> Vec<Route> {
         let standing = self.changes.iter().filter(|(n, _)| self.state.stands(**n, 0));
-        let route = |(n, (change, _)): (&u64, &(Change, Identity))| {
-            let Change::AddRoute(added) = self.state.present(*n, change) else { return None };
+        let present = standing.map(|(n, made)| self.state.present(*n, &made.0));
+        let route = |change| {
+            let Change::AddRoute(added) = change else { return None };
             (added.ns == *ns).then_some(added.route)
         };
-        standing.filter_map(route).collect()
+        present.filter_map(route).collect()
     }
 
     pub(super) fn route_answer(&self, ns: &Ns, to: IpAddr) -> Done<RouteAnswer> {
@@ -117,9 +118,9 @@ impl FakeKernel {
 
     /// The rules of a namespace in their order.
     pub(super) fn rules(&self, ns: &Ns) -> Vec<String> {
-        let rules = |(n, (change, _)): (&u64, &'_ (Change, Identity))| change.rules().map(|rules| (*n, rules.clone()));
         let standing = self.changes.iter().filter(|(n, _)| self.state.has(**n));
-        let here: Vec<(u64, EditRules)> = standing.filter_map(rules).filter(|(_, rules)| rules.ns == *ns).collect();
+        let rules = standing.filter_map(|(n, made)| Some((*n, made.0.rules()?.clone())));
+        let here: Vec<(u64, EditRules)> = rules.filter(|(_, rules)| rules.ns == *ns).collect();
         Tables::of(here.iter().map(|(n, rules)| (*n, rules))).lines()
     }
 

@@ -27,6 +27,7 @@ const HEADER: usize = 16;
 const ATTR_MSG: u16 = 1;
 
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
+static ANSWERS: AtomicU64 = AtomicU64::new(0);
 static LINK_DELETIONS: AtomicU64 = AtomicU64::new(0);
 static LINK_MOVES: AtomicU64 = AtomicU64::new(0);
 
@@ -36,6 +37,8 @@ static LINK_MOVES: AtomicU64 = AtomicU64::new(0);
 pub struct Counts {
     /// All requests.
     pub requests: u64,
+    /// The objects that were told of in answer.
+    pub answers: u64,
     /// Those that deleted an interface or a group of them: each waits for an RCU grace period, 15 ms.
     pub link_deletions: u64,
     /// Those that moved an interface between namespaces: likewise.
@@ -46,6 +49,7 @@ pub struct Counts {
 pub fn counts() -> Counts {
     Counts {
         requests: REQUESTS.load(Relaxed),
+        answers: ANSWERS.load(Relaxed),
         link_deletions: LINK_DELETIONS.load(Relaxed),
         link_moves: LINK_MOVES.load(Relaxed),
     }
@@ -179,6 +183,7 @@ impl<T> Answer<T> {
             self.inconsistent |= packet.header.flags & NLM_F_DUMP_INTR != 0;
             match packet.payload {
                 NetlinkPayload::InnerMessage(message) => {
+                    ANSWERS.fetch_add(1, Relaxed);
                     self.messages.extend(pick(message));
                     self.complete |= packet.header.flags & NLM_F_MULTIPART == 0;
                 }

@@ -17,8 +17,8 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use nix::errno::Errno;
 use rtnetlink::RouteMessageBuilder;
 use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteNextHop, RouteProtocol, RouteScope, RouteType,
-    RouteVia,
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteNextHop, RouteProtocol, RouteScope,
+    RouteType, RouteVia,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -39,14 +39,34 @@ pub fn undo(route: &Route) -> Done<Undone> {
         request => request?,
     };
     let ours = parts(&request);
-    let present = dump(&mut socket, family(route.to.addr()), RouteProtocol::Other(ROUTE_PROTOCOL))?;
     // A deletion without an interface or an IPv4 metric takes a route with any.
-    if !present.iter().any(|there| parts(there).is(&ours, route.dev.is_some())) {
-        return Ok(Undone::AlreadyGone);
+    let is_ours = |there: &RouteMessage| parts(there).is(&ours, route.dev.is_some());
+    if !first(&mut socket, route.to).is_some_and(|there| is_ours(&there)) {
+        let present = dump(&mut socket, family(route.to.addr()), RouteProtocol::Other(ROUTE_PROTOCOL))?;
+        if !present.iter().any(is_ours) {
+            return Ok(Undone::AlreadyGone);
+        }
     }
     match socket.act(RouteNetlinkMessage::DelRoute(request), 0) {
         Err(refusal) if refusal.is(Errno::ESRCH) => Ok(Undone::AlreadyGone),
         done => done.map(|()| Undone::Yes),
+    }
+}
+
+/// The route of ours that a packet to the first address of a subnet meets, which nearly always is that subnet's: to list all
+/// takes the longer the more there are.
+fn first(socket: &mut Socket, to: IpNet) -> Option<RouteMessage> {
+    let mut request = RouteMessage::default();
+    request.header.address_family = family(to.addr());
+    request.header.destination_prefix_length = to.max_prefix_len();
+    request.header.flags = RouteFlags::FibMatch;
+    request.attributes.push(RouteAttribute::Destination(to.network().into()));
+    match socket.get(RouteNetlinkMessage::GetRoute(request)) {
+        Ok(RouteNetlinkMessage::NewRoute(message)) => {
+            Some(message).filter(|there| there.header.protocol == RouteProtocol::Other(ROUTE_PROTOCOL))
+        }
+        // Whatever it meets instead, if anything, is not what was asked for.
+        Ok(_) | Err(_) => None,
     }
 }
 

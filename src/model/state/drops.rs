@@ -4,6 +4,8 @@
 use super::{ADDRESS, Home, IpNet, Key, LINK, LinkId, NETNS, PLACE, State, UP};
 use crate::model::subject::{MAC, MTU, NAME, PEER, ROUTE};
 use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::Arc;
 
 /// What an interface keeps when it is moved to another namespace.
 const KEPT: [&str; 6] = [LINK, MAC, MTU, NAME, PEER, PLACE];
@@ -16,7 +18,7 @@ impl State {
             (PLACE, Home::Link(id)) => self.moved(*id, by),
             (ADDRESS, Home::Link(id)) if is_v4(key) && !self.has_v4(*id) => self.lost_v4(*id),
             (LINK | NETNS, _) if self.counting(key).is_none() => {
-                let gone: Vec<u64> = self.needed.get(key).into_iter().flatten().copied().collect();
+                let gone: Vec<u64> = self.users_of(key).collect();
                 for n in gone {
                     self.fall(n);
                 }
@@ -26,22 +28,26 @@ impl State {
     }
 
     pub(super) fn is_up(&self, id: LinkId) -> bool {
-        let key = Key { home: Home::Link(id), what: UP, which: String::new() };
+        let key = Key { home: Home::Link(id), what: UP, which: "".into() };
         // Of what is somebody else's there is no telling, and `lo` is up in every namespace.
-        self.counting(&key).map_or_else(|| self.counting(&super::link_key(id)).is_none(), |held| held.value == "up")
+        self.counting(&key).map_or_else(|| self.counting(&super::link_key(id)).is_none(), |held| &*held.value == "up")
     }
 
     fn went_down(&mut self, id: LinkId) {
-        let gone: Vec<u64> = self.on_up.get(&id).into_iter().flatten().copied().collect();
-        for n in gone {
+        for n in self.upon(id) {
             self.fall(n);
         }
         self.drop_unreachable_by(id);
     }
 
+    /// The changes that need an interface to be up.
+    fn upon(&self, id: LinkId) -> Vec<u64> {
+        self.on_up.range((id, 0)..=(id, u64::MAX)).map(|(_, n)| *n).collect()
+    }
+
     /// Whether an interface has an IPv4 address.
     fn has_v4(&self, id: LinkId) -> bool {
-        let first = Key { home: Home::Link(id), what: ADDRESS, which: String::new() };
+        let first = Key { home: Home::Link(id), what: ADDRESS, which: "".into() };
         let addresses = self.held.range(first..).map(|(key, _)| key);
         let mut addresses = addresses.take_while(|key| key.home == Home::Link(id) && key.what == ADDRESS);
         addresses.any(|key| is_v4(key) && self.counting(key).is_some())
@@ -52,7 +58,7 @@ impl State {
         let routes = |n: &u64| {
             self.changes.get(n).is_some_and(|entry| entry.keys.iter().any(|key| key.what == ROUTE && is_v4(key)))
         };
-        let gone: Vec<u64> = self.on_up.get(&id).into_iter().flatten().copied().filter(routes).collect();
+        let gone: Vec<u64> = self.upon(id).into_iter().filter(routes).collect();
         for n in gone {
             self.fall(n);
         }
@@ -60,12 +66,13 @@ impl State {
 
     /// What it had before change `by` moved it falls; all of it if that change is undone.
     fn moved(&mut self, id: LinkId, by: Option<u64>) {
-        let first = Key { home: Home::Link(id), what: "", which: String::new() };
-        let of_link = self.held.range(first..).take_while(|(key, _)| key.home == Home::Link(id)).map(|(key, _)| key);
-        let lost: Vec<Key> = of_link.filter(|key| !KEPT.contains(&key.what)).cloned().collect();
+        let first = Key { home: Home::Link(id), what: "", which: "".into() };
+        let rest = self.held.range::<Key, _>((Bound::Included(&first), Bound::Unbounded));
+        let of_link = rest.map(|(key, _)| key).take_while(|key| key.home == first.home);
+        let lost: Vec<Arc<Key>> = of_link.filter(|key| !KEPT.contains(&key.what)).cloned().collect();
         let mut fallen = BTreeSet::new();
         for key in lost {
-            for held in self.held.get_mut(&key).into_iter().flatten().filter(|held| by.is_none_or(|by| held.n < by)) {
+            for held in self.values_mut(&key).iter_mut().filter(|held| by.is_none_or(|by| held.n < by)) {
                 held.has_fallen = true;
                 fallen.insert(held.n);
             }
@@ -79,20 +86,20 @@ impl State {
 
     /// Marks everything that a change has as taken away.
     pub(super) fn fall(&mut self, n: u64) {
-        let keys = self.changes.get(&n).map_or_else(Vec::new, |entry| entry.keys.clone());
+        let keys = self.changes.get(&n).map_or_else(Box::default, |entry| entry.keys.clone());
         let mut has_lost = false;
-        for key in keys {
+        for key in &*keys {
             let mut any = false;
-            for held in self.held.get_mut(&key).into_iter().flatten().filter(|held| held.n == n && !held.has_fallen) {
+            for held in self.values_mut(key).iter_mut().filter(|held| held.n == n && !held.has_fallen) {
                 held.has_fallen = true;
                 any = true;
             }
             if any {
-                self.settle_address(&key);
+                self.settle_address(key);
                 if let (LINK, Home::Link(id)) = (key.what, &key.home) {
                     self.forget_link(*id);
                 }
-                self.drop_after(&key, None);
+                self.drop_after(key, None);
                 has_lost = true;
             }
         }

@@ -11,16 +11,15 @@ impl State {
     }
 
     pub(super) fn put_link(&mut self, id: LinkId, at: LinkAt) {
-        self.names.entry(at.0.clone()).or_default().insert(at.1.clone(), id);
+        self.names.insert((at.0.clone(), Some(at.1.clone())), id);
         self.links.insert(id, at);
     }
 
     pub(super) fn forget_link(&mut self, id: LinkId) {
-        if let Some((ns, name)) = self.links.remove(&id)
-            && let Some(names) = self.names.get_mut(&ns)
-            && names.get(&name) == Some(&id)
-        {
-            names.remove(&name);
+        let Some((ns, name)) = self.links.remove(&id) else { return };
+        let at = (ns, Some(name));
+        if self.names.get(&at) == Some(&id) {
+            self.names.remove(&at);
         }
     }
 
@@ -42,7 +41,7 @@ impl State {
     pub(super) fn settle_place(&mut self, key: &Key) -> bool {
         let (NAME | PLACE, Home::Link(id)) = (key.what, &key.home) else { return false };
         let Some(born) = self.born(*id) else { return false };
-        let of = |what| Key { home: key.home.clone(), what, which: String::new() };
+        let of = |what| Key { home: key.home.clone(), what, which: "".into() };
         let name = self.counting(&of(NAME)).and_then(|held| IfName::new(&held.value).ok()).unwrap_or(born.1);
         let ns = self.counting(&of(PLACE)).and_then(|held| held.value.parse().ok()).unwrap_or(born.0);
         let was_in = self.links.get(id).map(|(ns, _)| ns.clone());
@@ -54,8 +53,8 @@ impl State {
 
     /// Where an interface was at first: where the oldest change that speaks of it found or made it.
     pub(super) fn born(&self, id: LinkId) -> Option<LinkAt> {
-        let of = |what| Key { home: Home::Link(id), what, which: String::new() };
-        let first = [LINK, NAME, PLACE].iter().filter_map(|what| Some(self.held.get(&of(what))?.first()?.n)).min();
+        let of = |what| Key { home: Home::Link(id), what, which: "".into() };
+        let first = [LINK, NAME, PLACE].iter().filter_map(|what| Some(self.values(&of(what)).first()?.n)).min();
         let oldest = first.and_then(|n| self.links_of(n).iter().find(|(_, other)| *other == id));
         oldest.map(|(at, _)| at).or_else(|| self.links.get(&id)).cloned()
     }

@@ -1,7 +1,7 @@
 //! Questions to what stands.
 
 use super::reach::subnet;
-use super::{ADDRESS, Held, Home, Key, LinkAt, LinkId, MASTER, PEER, State, link_key};
+use super::{ADDRESS, Held, Home, Key, LinkAt, LinkId, PEER, State, link_key};
 use crate::model::change::Change;
 use crate::model::kind::Kind;
 use crate::model::names::{IfName, Ns};
@@ -41,10 +41,7 @@ impl State {
 
     /// The keys of what there is of a kind in a namespace.
     pub fn keys_in(&self, ns: &Ns, what: &'static str) -> impl Iterator<Item = &str> {
-        let first = Key { home: Home::Ns(ns.clone()), what, which: String::new() };
-        let home = first.home.clone();
-        let keys = self.held.range(first..).take_while(move |(key, _)| key.what == what && key.home == home);
-        keys.map(|(key, _)| key.which.as_str())
+        self.of_kind(Home::Ns(ns.clone()), what).map(|key| &*key.which)
     }
 
     /// Whether a change speaks of an interface that has another name now, or is elsewhere.
@@ -55,20 +52,20 @@ impl State {
     /// Whether what the fact in this place of a change says counts: nothing that was said later takes its place.
     pub fn is_current(&self, n: u64, place: usize) -> bool {
         let key = self.changes.get(&n).and_then(|entry| entry.keys.get(place));
-        key.and_then(|key| self.held.get(key)?.last()).is_some_and(|held| held.n == n)
+        key.and_then(|key| self.values(key).last()).is_some_and(|held| held.n == n)
     }
 
     /// Whether what the fact in this place of a change says is so: the kernel has not taken it away.
     pub fn stands(&self, n: u64, place: usize) -> bool {
         let key = self.changes.get(&n).and_then(|entry| entry.keys.get(place));
-        let held = key.and_then(|key| self.held.get(key)?.iter().find(|held| held.n == n));
+        let held = key.and_then(|key| self.values(key).iter().find(|held| held.n == n));
         held.is_some_and(|held| !held.has_fallen)
     }
 
     /// The other changes that go with what a change has made.
     pub fn users(&self, n: u64) -> BTreeSet<u64> {
         let keys = self.changes.get(&n).map_or(&[][..], |entry| &entry.keys);
-        let users = keys.iter().filter_map(|key| self.needed.get(key)).flatten().copied();
+        let users = keys.iter().flat_map(|key| self.users_of(key));
         users.filter(|user| *user != n).collect()
     }
 
@@ -93,8 +90,8 @@ impl State {
     pub fn value(&self, subject: &Subject) -> Option<&str> {
         let key = self.known_key(subject, &[])?;
         self.counting(&key).map(|held| match held.link.and_then(|id| self.links.get(&id)) {
-            Some((_, name)) if subject.what == MASTER => name.as_str(),
-            _ => held.value.as_str(),
+            Some((_, name)) if held.value.is_empty() => name.as_str(),
+            Some(_) | None => &*held.value,
         })
     }
 
@@ -111,13 +108,14 @@ impl State {
 
     /// The number that an interface is known by.
     pub fn id(&self, ns: &Ns, link: &IfName) -> Option<LinkId> {
-        self.names.get(ns)?.get(link).copied()
+        self.names.get(&(ns.clone(), Some(link.clone()))).copied()
     }
 
     /// The interfaces in a namespace that the changes made.
     pub fn links_in(&self, ns: &Ns) -> impl Iterator<Item = &IfName> {
-        let known = self.names.get(ns).into_iter().flatten();
-        known.filter(|(_, id)| self.counting(&link_key(**id)).is_some()).map(|(name, _)| name)
+        let known = self.names.range((ns.clone(), None)..).take_while(move |((there, _), _)| there == ns);
+        let made = known.filter(|(_, id)| self.counting(&link_key(**id)).is_some());
+        made.filter_map(|((_, name), _)| name.as_ref())
     }
 
     /// The namespaces that the changes made, or that something of theirs is in.
@@ -131,7 +129,7 @@ impl State {
 
     /// The interface that another one has as its master, peer or lower device.
     pub fn joined(&self, ns: &Ns, link: &IfName, what: &'static str) -> Option<&LinkAt> {
-        let key = Key { home: Home::Link(self.id(ns, link)?), what, which: String::new() };
+        let key = Key { home: Home::Link(self.id(ns, link)?), what, which: "".into() };
         self.links.get(&self.counting(&key)?.link?)
     }
 
@@ -149,9 +147,7 @@ impl State {
 
     pub(super) fn addresses_of(&self, id: LinkId) -> Vec<IpNet> {
         let mut all: Vec<(u64, IpNet)> = Vec::new();
-        let first = Key { home: Home::Link(id), what: ADDRESS, which: String::new() };
-        let of_link = self.held.range(first..).take_while(|(key, _)| key.what == ADDRESS && key.home == Home::Link(id));
-        for (key, _) in of_link {
+        for key in self.of_kind(Home::Link(id), ADDRESS) {
             if let (Some(held), Ok(net)) = (self.counting(key), key.which.parse()) {
                 all.push((held.n, net));
             }
@@ -169,7 +165,7 @@ impl State {
     /// The interface in `ns` at the other end of the pair that carries an address.
     pub fn end_towards(&self, ns: &Ns, ip: IpAddr) -> Option<&IfName> {
         let id = self.homes.get(&ip)?.last()?;
-        let key = Key { home: Home::Link(*id), what: PEER, which: String::new() };
+        let key = Key { home: Home::Link(*id), what: PEER, which: "".into() };
         let (there, name) = self.links.get(&self.counting(&key)?.link?)?;
         (there == ns).then_some(name)
     }
@@ -182,9 +178,8 @@ impl State {
                 Home::Ns(ns) => (ns.clone(), None),
                 Home::Link(id) => self.links.get(id).map(|(ns, name)| (ns.clone(), Some(name.clone())))?,
             };
-            let value =
-                held.link.and_then(|id| self.links.get(&id)).map_or(held.value.as_str(), |(_, name)| name.as_str());
-            Some((Subject { ns, link, what: key.what, key: key.which.clone() }, held.n, value))
+            let value = held.link.and_then(|id| self.links.get(&id)).map_or(&*held.value, |(_, name)| name.as_str());
+            Some((Subject { ns, link, what: key.what, key: key.which.to_string() }, held.n, value))
         })
     }
 }

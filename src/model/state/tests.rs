@@ -107,11 +107,35 @@ fn routes_fall_with_their_interface_and_with_the_way_to_their_gateway() {
     let routes = |state: &State| state.facts().filter(|(subject, ..)| subject.what == ROUTE).count();
     let mut gone = state(&changes);
     assert_eq!(routes(&gone), 2);
+    let another = AddAddr { ns: Ns::Host, link: name("v-web"), addr: "10.7.0.1/24".parse().unwrap() };
+    gone.add(6, &Change::AddAddr(another), &Identity::Spec);
     gone.remove(3);
     assert_eq!(routes(&gone), 1, "nobody reaches the gateway");
+    gone.remove(6);
+    assert_eq!(routes(&gone), 0, "the last address takes all routes along");
     let mut down = state(&changes);
     down.add(6, &set(&Ns::Host, "v-web", LinkSet::Up(false)), &Identity::Spec);
     assert_eq!(routes(&down), 0);
     down.remove(6);
     assert_eq!(routes(&down), 0, "the kernel does not put them back");
+}
+
+#[test]
+fn a_gateway_is_reached_as_long_as_one_way_leads_to_it() {
+    let via = Route { to: "10.9.0.0/24".parse().unwrap(), via: "10.0.0.9".parse().ok(), ..Route::default() };
+    let wide = Change::AddAddr(AddAddr { ns: Ns::Host, link: name("v-web"), addr: "10.0.0.3/16".parse().unwrap() });
+    let changes = [
+        pair(),
+        set(&Ns::Host, "v-web", LinkSet::Up(true)),
+        addr(&Ns::Host, "v-web"),
+        wide,
+        Change::AddRoute(AddRoute { ns: Ns::Host, route: via }),
+    ];
+    let gateway = "10.0.0.9".parse().unwrap();
+    let mut state = state(&changes);
+    state.remove(3);
+    assert!(state.reaches(&Ns::Host, gateway) && state.stands(5, 0));
+    assert!(!state.reaches(&ns("web"), gateway) && !state.reaches(&Ns::Host, "10.1.0.9".parse().unwrap()));
+    state.remove(4);
+    assert!(!state.reaches(&Ns::Host, gateway) && !state.stands(5, 0));
 }
