@@ -8,8 +8,8 @@ use crate::model::observe::{AddrGenMode, LinkInfo, LinkRef, Port};
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, BridgePortState, In6AddrGenMode, InfoBridgePort, InfoPortData, LinkAttribute,
-    LinkExtentMask, LinkFlags, LinkInfo as Info, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, BridgePortState, In6AddrGenMode, InfoBridgePort, InfoData, InfoPortData, InfoVxlan,
+    LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo as Info, LinkMessage,
 };
 
 pub mod create;
@@ -91,7 +91,10 @@ fn seen(message: &LinkMessage) -> LinkInfo {
             LinkAttribute::Group(group) => seen.group = *group,
             LinkAttribute::Link(index) => other = Some(*index).filter(|index| *index != 0),
             LinkAttribute::LinkNetNsId(number) => nsid = Some(*number),
-            LinkAttribute::LinkInfo(infos) => see_info(&mut seen, infos),
+            LinkAttribute::LinkInfo(infos) => {
+                see_info(&mut seen, infos);
+                other = other.or_else(|| own_lower(infos));
+            }
             LinkAttribute::AfSpecUnspec(specs) => {
                 seen.addrgenmode = specs.iter().find_map(|spec| match spec {
                     AfSpecUnspec::Inet6(attributes) => gen_mode(attributes),
@@ -118,6 +121,17 @@ fn see_info(seen: &mut LinkInfo, infos: &[Info]) {
             _ => {}
         }
     }
+}
+
+/// The lower device of a kind that has it among its own attributes.
+fn own_lower(infos: &[Info]) -> Option<u32> {
+    infos.iter().find_map(|info| match info {
+        Info::Data(InfoData::Vxlan(attributes)) => attributes.iter().find_map(|attribute| match attribute {
+            InfoVxlan::Link(index) => Some(*index).filter(|index| *index != 0),
+            _ => None,
+        }),
+        _ => None,
+    })
 }
 
 fn port(attributes: &[InfoBridgePort]) -> Port {
