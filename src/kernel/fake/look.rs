@@ -9,8 +9,9 @@ use crate::model::names::{IfName, Ns};
 use crate::model::observe::{AddrGenMode, LinkInfo, LinkRef, Port, RouteAnswer};
 use crate::model::route::Route;
 use crate::model::rules::{EditRules, Tables};
-use crate::model::subject::{LINK, LOWER, MAC, MASTER, MTU, PEER, PROCESS, RULES, Subject, UP};
+use crate::model::subject::{LINK, LOWER, MAC, MASTER, MTU, PEER, PROCESS, ROUTE, RULES, Subject, UP};
 use ipnet::IpNet;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 impl FakeKernel {
@@ -93,8 +94,9 @@ impl FakeKernel {
 
     /// The routes of a namespace that have not fallen, in the order in which they were added.
     pub(super) fn routes(&self, ns: &Ns) -> Vec<Route> {
-        let standing = self.changes.iter().filter(|(n, _)| self.state.stands(**n, 0));
-        let present = standing.map(|(n, made)| self.state.present(*n, &made.0));
+        // The others are not looked at: every virtual IP asks for the routes.
+        let standing: BTreeSet<u64> = self.state.holders_in(ns, ROUTE).collect();
+        let present = standing.iter().filter_map(|n| Some(self.state.present(*n, &self.changes.get(n)?.0)));
         let route = |change| {
             let Change::AddRoute(added) = change else { return None };
             (added.ns == *ns).then_some(added.route)

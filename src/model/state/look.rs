@@ -44,6 +44,11 @@ impl State {
         self.of_kind(Home::Ns(ns.clone()), what).map(|key| &*key.which)
     }
 
+    /// The changes that what there is of a kind in a namespace has its values from.
+    pub fn holders_in(&self, ns: &Ns, what: &'static str) -> impl Iterator<Item = u64> {
+        self.of_kind(Home::Ns(ns.clone()), what).filter_map(|key| Some(self.counting(key)?.n))
+    }
+
     /// Whether a change speaks of an interface that has another name now, or is elsewhere.
     pub fn has_moved(&self, n: u64) -> bool {
         self.links_of(n).iter().any(|(then, id)| self.links.get(id).is_some_and(|now| now != then))
