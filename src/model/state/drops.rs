@@ -18,10 +18,8 @@ impl State {
             (PLACE, Home::Link(id)) => self.moved(*id, by),
             (ADDRESS, Home::Link(id)) if is_v4(key) && !self.has_v4(*id) => self.lost_v4(*id),
             (LINK | NETNS, _) if self.counting(key).is_none() => {
-                let gone: Vec<u64> = self.users_of(key).collect();
-                for n in gone {
-                    self.fall(n);
-                }
+                let gone = self.users_of(key).collect();
+                self.fall_all(gone);
             }
             (_, _) => {}
         }
@@ -34,23 +32,18 @@ impl State {
     }
 
     fn went_down(&mut self, id: LinkId) {
-        for n in self.upon(id) {
-            self.fall(n);
-        }
+        self.fall_all(self.upon(id).collect());
         self.drop_unreachable_by(id);
     }
 
     /// The changes that need an interface to be up.
-    fn upon(&self, id: LinkId) -> Vec<u64> {
-        self.on_up.range((id, 0)..=(id, u64::MAX)).map(|(_, n)| *n).collect()
+    fn upon(&self, id: LinkId) -> impl Iterator<Item = u64> {
+        self.on_up.range((id, 0)..=(id, u64::MAX)).map(|(_, n)| *n)
     }
 
     /// Whether an interface has an IPv4 address.
     fn has_v4(&self, id: LinkId) -> bool {
-        let first = Key { home: Home::Link(id), what: ADDRESS, which: "".into() };
-        let addresses = self.held.range(first..).map(|(key, _)| key);
-        let mut addresses = addresses.take_while(|key| key.home == Home::Link(id) && key.what == ADDRESS);
-        addresses.any(|key| is_v4(key) && self.counting(key).is_some())
+        self.of_kind(Home::Link(id), ADDRESS).any(|key| is_v4(key) && self.counting(key).is_some())
     }
 
     /// Its last IPv4 address is gone, and with it go all its IPv4 routes (`fib_inetaddr_event` in `net/ipv4/fib_frontend.c`).
@@ -58,10 +51,7 @@ impl State {
         let routes = |n: &u64| {
             self.changes.get(n).is_some_and(|entry| entry.keys.iter().any(|key| key.what == ROUTE && is_v4(key)))
         };
-        let gone: Vec<u64> = self.upon(id).into_iter().filter(routes).collect();
-        for n in gone {
-            self.fall(n);
-        }
+        self.fall_all(self.upon(id).filter(routes).collect());
     }
 
     /// What it had before change `by` moved it falls; all of it if that change is undone.
@@ -81,6 +71,12 @@ impl State {
         self.went_down(id);
         for n in fallen {
             self.drop_unreachable_of(n);
+        }
+    }
+
+    fn fall_all(&mut self, changes: Vec<u64>) {
+        for n in changes {
+            self.fall(n);
         }
     }
 
