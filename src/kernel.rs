@@ -6,6 +6,7 @@
 //! writes that to the journal, and [`Kernel::apply`] acts. [`Kernel::undo`] compares the identity first.
 
 use crate::model::change::{Change, Identity};
+use crate::model::made::Record;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
 use ipnet::IpNet;
@@ -51,6 +52,12 @@ pub struct Entry<'a> {
     pub change: &'a Change,
     /// What was recorded before it was made.
     pub identity: &'a Identity,
+}
+
+impl<'a> From<&'a Record> for Entry<'a> {
+    fn from(record: &'a Record) -> Entry<'a> {
+        Entry { n: record.n, change: &record.change, identity: &record.identity }
+    }
 }
 
 /// What a kernel says of something that a change has made.

@@ -110,8 +110,8 @@ impl Lab {
     /// A lab as its journal left it, for taking it down or going on with it.
     pub fn resume(name: LabName, kernel: Box<dyn Kernel>, journal: Option<Journal>, made: Vec<Record>) -> Lab {
         let mut lab = Lab::new(name, kernel, journal);
-        for Record { n, change, identity, .. } in &made {
-            lab.kernel.recall(Entry { n: *n, change, identity });
+        for record in &made {
+            lab.kernel.recall(Entry::from(record));
         }
         if let Some(journal) = &mut lab.journal {
             journal.recall(&made);

@@ -2,7 +2,7 @@
 //! addresses and more that nobody has deleted, so that they stand on record. When the interface is as it was, they are to
 //! be as they were, too.
 
-use super::standing::{Present, is_same, observe};
+use super::standing::{Present, difference, observe};
 use super::{Lab, Leftover, Record};
 use crate::kernel::{Errno, Observed};
 use crate::model::change::{Change, Identity};
@@ -67,12 +67,7 @@ impl Lab {
                 continue;
             }
             for ((fact, counts), observed) in present.facts.iter().zip(&present.counts).zip(observed) {
-                let stands = match &observed {
-                    Observed::Is(value) => is_same(value, &fact.value),
-                    Observed::Gone | Observed::Not(_) => false,
-                    Observed::Unseen => true,
-                };
-                if *counts && !stands {
+                if *counts && difference(fact, observed).is_some() {
                     let change = present.record.change.repair(fact);
                     missing.extend(change.map(|change| Part { n: present.record.n, change }));
                 }

@@ -35,9 +35,7 @@ impl Present {
 
 /// What the kernel says of changes.
 pub(super) fn observe(kernel: &mut dyn Kernel, all: &[Present]) -> Vec<Result<Vec<Observed>, Refusal>> {
-    let entry = |Present { record, .. }: &'_ Present| (record.n, record.change.clone(), record.identity.clone());
-    let owned: Vec<_> = all.iter().map(entry).collect();
-    let entries: Vec<Entry<'_>> = owned.iter().map(|(n, change, identity)| Entry { n: *n, change, identity }).collect();
+    let entries: Vec<Entry<'_>> = all.iter().map(|present| Entry::from(&present.record)).collect();
     kernel.read(&entries)
 }
 
@@ -66,7 +64,7 @@ fn judge(present: &Present, observed: Result<Vec<Observed>, Refusal>) -> Standin
 }
 
 /// How a fact is not as it was made.
-fn difference(fact: &Fact, observed: Observed) -> Option<String> {
+pub(super) fn difference(fact: &Fact, observed: Observed) -> Option<String> {
     let what = fact.subject.what;
     match observed {
         Observed::Is(value) if is_same(&value, &fact.value) => None,
@@ -81,6 +79,6 @@ fn difference(fact: &Fact, observed: Observed) -> Option<String> {
 }
 
 /// Whether two texts are one value: the kernel answers `4096\t131072` to `4096 131072`.
-pub(super) fn is_same(one: &str, other: &str) -> bool {
+fn is_same(one: &str, other: &str) -> bool {
     one.split_whitespace().eq(other.split_whitespace())
 }

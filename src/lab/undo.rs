@@ -100,6 +100,5 @@ impl Lab {
 /// A change as the kernel is asked to undo it: an interface is found by its marks, wherever it is; all else by the names of
 /// now.
 fn entry<'a>(known: &'a Record, now: &'a Record) -> Entry<'a> {
-    let record = if now.change.phase() == Phase::Links { known } else { now };
-    Entry { n: record.n, change: &record.change, identity: &record.identity }
+    Entry::from(if now.change.phase() == Phase::Links { known } else { now })
 }
