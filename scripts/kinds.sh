@@ -115,16 +115,16 @@ modules() {
 } | write src/kernel/linux/kinds.rs
 
 {
-    echo '//! What encodes the attributes of each kind of interface. Written by `scripts/kinds.sh` from the files that there are; do'
-    echo '//! not edit.'
+    echo '//! What encodes and reads the attributes of each kind of interface. Written by `scripts/kinds.sh` from the files that there'
+    echo '//! are; do not edit.'
     echo
-    echo 'use super::create::Encode;'
+    echo 'use super::create::{Encode, OwnLower};'
     echo
     modules src/kernel/linux/link/encoders
     echo
     echo '/// All of them, by the name of the kind.'
-    echo 'pub(super) const ALL: &[(&str, Encode)] = &['
-    each src/kernel/linux/link/encoders '    ("%s", %s::encode),'
+    echo 'pub(super) const ALL: &[(&str, Encode, OwnLower)] = &['
+    each src/kernel/linux/link/encoders '    ("%s", %s::encode, %s::lower),'
     echo '];'
 } | write src/kernel/linux/link/encoders.rs
 

@@ -8,8 +8,8 @@ use crate::model::observe::{AddrGenMode, LinkInfo, LinkRef, Port};
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, BridgePortState, In6AddrGenMode, InfoBridgePort, InfoData, InfoPortData, InfoVxlan,
-    LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo as Info, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, BridgePortState, In6AddrGenMode, InfoBridgePort, InfoPortData, LinkAttribute,
+    LinkExtentMask, LinkFlags, LinkInfo as Info, LinkMessage,
 };
 
 pub mod create;
@@ -125,13 +125,8 @@ fn see_info(seen: &mut LinkInfo, infos: &[Info]) {
 
 /// The lower device of a kind that has it among its own attributes.
 fn own_lower(infos: &[Info]) -> Option<u32> {
-    infos.iter().find_map(|info| match info {
-        Info::Data(InfoData::Vxlan(attributes)) => attributes.iter().find_map(|attribute| match attribute {
-            InfoVxlan::Link(index) => Some(*index).filter(|index| *index != 0),
-            _ => None,
-        }),
-        _ => None,
-    })
+    let data = infos.iter().find_map(|info| if let Info::Data(data) = info { Some(data) } else { None })?;
+    encoders::ALL.iter().find_map(|(_, _, lower)| lower(data)).filter(|index| *index != 0)
 }
 
 fn port(attributes: &[InfoBridgePort]) -> Port {

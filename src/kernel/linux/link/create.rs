@@ -24,6 +24,9 @@ use std::os::fd::AsRawFd;
 /// is stacked on.
 pub(super) type Encode = fn(&NewLink, Option<u32>) -> Done<InfoData>;
 
+/// What reads the index of the device that an interface is stacked on from those attributes, where it is one of them.
+pub(super) type OwnLower = fn(&InfoData) -> Option<u32>;
+
 type Builder = LinkMessageBuilder<LinkUnspec>;
 
 /// Chooses the marks of a new interface.
@@ -67,7 +70,7 @@ pub fn apply(spaces: &Spaces, ns: &Ns, new: &NewLink, identity: &Identity) -> Do
         if let Some(index) = lower.filter(|_| new.kind.lower == Lower::Link) {
             builder = builder.link(index);
         }
-        if let Some((_, encode)) = encoders::ALL.iter().find(|(name, _)| *name == new.kind.name) {
+        if let Some((_, encode, _)) = encoders::ALL.iter().find(|(name, ..)| *name == new.kind.name) {
             builder = builder.set_info_data(encode(new, lower)?);
         }
         if let Some(master) = &new.master {

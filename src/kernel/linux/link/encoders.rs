@@ -1,10 +1,11 @@
-//! What encodes the attributes of each kind of interface. Written by `scripts/kinds.sh` from the files that there are; do
-//! not edit.
+//! What encodes and reads the attributes of each kind of interface. Written by `scripts/kinds.sh` from the files that there
+//! are; do not edit.
 
-use super::create::Encode;
+use super::create::{Encode, OwnLower};
 
 mod bridge;
 mod vxlan;
 
 /// All of them, by the name of the kind.
-pub(super) const ALL: &[(&str, Encode)] = &[("bridge", bridge::encode), ("vxlan", vxlan::encode)];
+pub(super) const ALL: &[(&str, Encode, OwnLower)] =
+    &[("bridge", bridge::encode, bridge::lower), ("vxlan", vxlan::encode, vxlan::lower)];

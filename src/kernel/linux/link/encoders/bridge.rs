@@ -10,3 +10,8 @@ pub(super) fn encode(new: &NewLink, _lower: Option<u32>) -> Done<InfoData> {
     let state = if new.is("stp") { BridgeStpState::KernelStp } else { BridgeStpState::Disabled };
     Ok(InfoData::Bridge(vec![InfoBridge::StpState(state)]))
 }
+
+/// It has none.
+pub(super) fn lower(_data: &InfoData) -> Option<u32> {
+    None
+}

@@ -28,6 +28,12 @@ pub(super) fn encode(new: &NewLink, lower: Option<u32>) -> Done<InfoData> {
     Ok(InfoData::Vxlan(data))
 }
 
+/// The device that its packets leave by, which is no `IFLA_LINK`.
+pub(super) fn lower(data: &InfoData) -> Option<u32> {
+    let InfoData::Vxlan(attributes) = data else { return None };
+    attributes.iter().find_map(|attribute| if let InfoVxlan::Link(index) = attribute { Some(*index) } else { None })
+}
+
 /// An attribute that is a number, which has to fit the kernel's field.
 fn number<N: TryFrom<u64>>(new: &NewLink, name: &str) -> Done<Option<N>> {
     match new.attrs.get(name) {
