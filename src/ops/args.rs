@@ -93,6 +93,19 @@ impl Args {
         self.opt(name)?.ok_or_else(|| internal(self.function, name, T::NOUN))
     }
 
+    /// An option that is a number, if it was given. One that its type does not hold, or that does not fit, ends with the error
+    /// that `bad` makes of it.
+    pub fn number<T: TryFrom<i64>>(
+        &self,
+        name: &'static str,
+        fits: impl FnOnce(&T) -> bool,
+        bad: impl FnOnce(i64) -> OpError,
+    ) -> OpResult<Option<T>> {
+        let Some(given) = self.opt::<i64>(name)? else { return Ok(None) };
+        let number = T::try_from(given).ok().filter(fits);
+        number.map(Some).ok_or_else(|| bad(given).arg(name))
+    }
+
     /// An argument or option, or `fallback` if it was not given.
     pub fn or<T: FromValue>(&self, name: &str, fallback: T) -> OpResult<T> {
         Ok(self.opt(name)?.unwrap_or(fallback))

@@ -121,29 +121,28 @@ fn destination(call: &Call<'_>, via: Option<IpAddr>) -> OpResult<IpNet> {
 }
 
 fn metric(call: &Call<'_>) -> OpResult<Option<u32>> {
-    let given: Option<i64> = call.args.opt("metric")?;
-    given
-        .map(|metric| {
-            u32::try_from(metric).map_err(|_| {
-                OpError::new("route::metric", format!("A metric of {metric} is out of range."))
-                    .help("Choose 0 to 4294967295; lower wins.")
-                    .arg("metric")
-            })
-        })
-        .transpose()
+    call.args.number(
+        "metric",
+        |_| true,
+        |metric| {
+            OpError::new("route::metric", format!("A metric of {metric} is out of range."))
+                .help("Choose 0 to 4294967295; lower wins.")
+        },
+    )
 }
 
 /// The number of a routing table, if one other than the main table is named.
 pub(super) fn table(call: &Call<'_>) -> OpResult<Option<u32>> {
-    let Some(number) = call.args.opt::<i64>("table")? else { return Ok(None) };
-    match u32::try_from(number) {
-        Ok(MAIN_TABLE) => Ok(None),
-        // The local table is the kernel's own.
-        Ok(number) if number != 0 && number != 255 => Ok(Some(number)),
-        _ => Err(OpError::new("route::table", format!("There can be no routes of ours in table {number}."))
-            .help("Choose a number from 1 to 252, or from 256 on; 254 is the main table.")
-            .arg("table")),
-    }
+    // The local table, 255, is the kernel's own.
+    let number = call.args.number(
+        "table",
+        |number| !matches!(number, 0 | 255),
+        |number| {
+            OpError::new("route::table", format!("There can be no routes of ours in table {number}."))
+                .help("Choose a number from 1 to 252, or from 256 on; 254 is the main table.")
+        },
+    )?;
+    Ok(number.filter(|number| *number != MAIN_TABLE))
 }
 
 /// A word of ip-route(8) that an option gives.

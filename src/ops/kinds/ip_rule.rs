@@ -11,6 +11,7 @@ use crate::ops::errors::{ROUTE_TABLE, UNDO_REFUSED};
 use crate::ops::rules::same_family;
 use crate::ops::value::{LinkHandle, Rules, Value};
 use ipnet::IpNet;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// The title of the family.
@@ -117,16 +118,18 @@ fn mark(call: &Call<'_>) -> OpResult<Option<FwMark>> {
 
 /// The priority that is asked for, or the one before those of the rules that the recipe has made.
 fn priority(call: &Call<'_>, ns: &Ns, family: Family) -> OpResult<u32> {
-    let Some(given) = call.args.opt::<i64>("priority")? else {
-        let is_taken = |priority: &u32| {
-            let key = AddIpRule::key_of(family, *priority);
-            call.lab.state().keys_in(ns, IP_RULE).any(|other| other.starts_with(&key))
-        };
-        return Ok((1..=32765).rev().find(|priority| !is_taken(priority)).unwrap_or(1));
-    };
-    u32::try_from(given).map_err(|_| {
-        OpError::new("ip_rule::priority", format!("A priority of {given} is out of range."))
-            .help("Choose 1 to 32765; the main table's rule is at 32766.")
-            .arg("priority")
-    })
+    let given = call.args.number(
+        "priority",
+        |_| true,
+        |given| {
+            OpError::new("ip_rule::priority", format!("A priority of {given} is out of range."))
+                .help("Choose 1 to 32765; the main table's rule is at 32766.")
+        },
+    )?;
+    Ok(given.unwrap_or_else(|| {
+        let keys = call.lab.state().keys_in(ns, IP_RULE);
+        let taken: BTreeSet<&str> = keys.filter_map(|key| key.split_inclusive(':').next()).collect();
+        let is_free = |priority: &u32| !taken.contains(&*AddIpRule::key_of(family, *priority));
+        (1..=32765).rev().find(is_free).unwrap_or(1)
+    }))
 }

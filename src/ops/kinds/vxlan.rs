@@ -133,11 +133,15 @@ fn within(
     range: std::ops::RangeInclusive<u64>,
     code: &'static str,
 ) -> OpResult<Option<u64>> {
-    let Some(given) = call.args.opt::<i64>(option)? else { return Ok(None) };
-    let fitting = u64::try_from(given).ok().filter(|number| range.contains(number));
-    fitting.map(Some).ok_or_else(|| {
-        OpError::new(code, format!("The `{option}` {given} of a VXLAN tunnel is out of range."))
-            .help(format!("Choose {} to {}.", range.start(), range.end()))
-            .arg(option)
-    })
+    call.args.number(
+        option,
+        |number| range.contains(number),
+        |given| {
+            OpError::new(code, format!("The `{option}` {given} of a VXLAN tunnel is out of range.")).help(format!(
+                "Choose {} to {}.",
+                range.start(),
+                range.end()
+            ))
+        },
+    )
 }
