@@ -4,8 +4,8 @@
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::journal::{Line, Start, State, VERSION};
 use rhailab::lab::{Lab, Leftover, Record, store};
-use rhailab::model::names::LabName;
 use rhailab::model::kind::Kind;
+use rhailab::model::names::LabName;
 use std::path::Path;
 
 /// Checks one input.

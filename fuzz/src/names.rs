@@ -2,7 +2,9 @@
 //! what is refused is refused in words that can be printed.
 
 use rhailab::model::error::OpError;
-use rhailab::model::names::{Chain, ChainName, IfName, Interface, Lab, LabName, Name, NameKind, Namespace, NsName, proposal};
+use rhailab::model::names::{
+    Chain, ChainName, IfName, Interface, Lab, LabName, Name, NameKind, Namespace, NsName, proposal,
+};
 use rhailab::ops::{Ty, Value};
 use rhailab::script::values::{text, value};
 use std::path::{Component, Path};

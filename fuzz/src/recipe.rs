@@ -3,11 +3,11 @@
 
 use crate::fakes::Watched;
 use rhailab::diagnostics::{Style, render, to_json};
-use rhailab::model::error::OpResult;
 use rhailab::export::{self, Deed, Step};
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::sandbox::on_big_stack;
 use rhailab::lab::{Event, Lab};
+use rhailab::model::error::OpResult;
 use rhailab::model::names::LabName;
 use rhailab::ops;
 use rhailab::script::sources::Sources;
