@@ -11,15 +11,18 @@ target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
 log=$target/test.log
 checks_passed=0
 checks_failed=0
+failed_checks=
 
 # check WHAT COMMAND…: one check that is not a test.
 check() {
-    echo "== $1"
+    what=$1
+    echo "== $what"
     shift
     if "$@"; then
         checks_passed=$((checks_passed + 1))
     else
         checks_failed=$((checks_failed + 1))
+        failed_checks="$failed_checks$what; "
     fi
 }
 
@@ -62,6 +65,9 @@ fi
 echo "== tests"
 status=0
 tests || status=$?
+
+# Said again at the end: what a check printed is far above by then.
+if [ "$failed_checks" ]; then echo "failed checks: ${failed_checks%; }"; fi
 
 # A skipped test passes in cargo's eyes and says so in a line of its own; where skips are forbidden it fails instead.
 awk -v passed="$checks_passed" -v failed="$checks_failed" -v status="$status" -v ci="${CI-}" '
