@@ -235,7 +235,8 @@ fn pretend_reboot(home: &Home) {
 
 /// This machine was not restarted, so what is still there is for the test to remove.
 fn remove_by_hand(home: &Home) {
-    let by_hand = "ip netns del web; ip link del br0; sysctl -qw net.ipv4.ip_forward=0; nft flush ruleset; ip route flush proto 98; rmdir /etc/netns 2>/dev/null; true";
+    // The kernel removes the interfaces of a namespace some time after it, and their other ends with them.
+    let by_hand = "ip link del v-web; ip netns del web; ip link del br0; sysctl -qw net.ipv4.ip_forward=0; nft flush ruleset; ip route flush proto 98; rmdir /etc/netns 2>/dev/null; true";
     assert!(home.command(&["sh", "-c", by_hand]).status().unwrap().success());
 }
 
