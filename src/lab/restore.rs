@@ -81,6 +81,10 @@ impl Lab {
     pub fn watch(&mut self) {
         self.made.remember();
         self.signalled.clear();
+        if self.watch.is_none() {
+            // What is missing already was dropped by what came before, and is missing rightly.
+            self.lacking = self.dropped();
+        }
         let started = self.made.processes().map(|record| (record.n, record.identity.clone()));
         let started: Vec<(u64, Identity)> = started.collect();
         let runs = |(n, identity): (u64, Identity)| self.runs(&identity).then_some(n);
@@ -159,12 +163,12 @@ impl Lab {
     }
 
     /// Makes changes again that were undone, in the order in which they were made, each under its own number, and
-    /// returns those that could not be made. What was made meanwhile and would come before them, as rules do that were
-    /// appended to the same table, is made again after them.
+    /// returns those that could not be made. What came after them and stands is made again after them where it would be in
+    /// their way: rules that were appended to the same table, an interface that has a name which they need.
     pub fn remake(&mut self, records: &[Record]) -> Vec<Leftover> {
         let mut all: BTreeMap<u64, Record> = records.iter().map(|record| (record.n, record.clone())).collect();
-        let later = self.made.records().filter(|later| is_out_of_order(later, records)).cloned();
-        let later: BTreeMap<u64, Record> = later.map(|record| (record.n, record)).collect();
+        let later = self.in_the_way(records).into_iter().filter_map(|n| Some((n, self.made.get(n)?.clone())));
+        let later: BTreeMap<u64, Record> = later.collect();
         let mut left = Vec::new();
         if !later.is_empty() {
             left = self.undo_numbers(&later.keys().copied().collect());
@@ -183,6 +187,17 @@ impl Lab {
             left.extend(lost.map(|record| Leftover { record: record.clone(), error: error.clone() }));
         }
         left
+    }
+
+    /// The changes that stand and came after one of these, but would come before it or hold a name that it needs.
+    fn in_the_way(&self, again: &[Record]) -> BTreeSet<u64> {
+        let state = self.made.state();
+        let out_of_order = self.made.records().filter(|later| is_out_of_order(later, again)).map(|later| later.n);
+        let names = again.iter().flat_map(|record| {
+            let names = record.change.facts(&record.identity).into_iter().flat_map(|fact| fact.names());
+            names.flat_map(|name| state.namers(&name)).filter(|later| *later > record.n)
+        });
+        state.with_dependents(names).into_iter().chain(out_of_order).collect()
     }
 
     /// Goes on in another journal, which begins with everything that stands.

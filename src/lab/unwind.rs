@@ -5,11 +5,12 @@
 //! The order protects traffic: processes end first, then forwarding and NAT go, then the links they guard.
 
 use super::{Made, Record};
+use crate::model::change::{Change, Identity};
 use crate::model::error::OpError;
 use crate::model::kind::{Kind, Phase};
 use crate::model::names::Ns;
 use crate::model::state::State;
-use crate::model::subject::Subject;
+use crate::model::subject::{Fact, Need, Subject};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A change that stands although it should not, and why.
@@ -85,13 +86,46 @@ pub fn plan(made: &Made, going: &BTreeSet<u64>) -> Plan {
     for phase in [Phase::Processes, Phase::Rules, Phase::Settings, Phase::Links, Phase::Namespaces, Phase::Files] {
         let list = phases.remove(&phase).unwrap_or_default();
         match phase {
-            Phase::Links => plan.steps.extend(links.drain(..).map(|(_, group)| group)),
-            Phase::Settings | Phase::Files => plan.steps.extend(list.into_iter().map(|n| vec![n])),
+            Phase::Links => {
+                plan.steps.extend(links.drain(..).map(|(_, group)| group).filter(|group| !group.is_empty()))
+            }
+            Phase::Settings => settings(made, &list, &mut links, &mut plan.steps),
+            Phase::Files => plan.steps.extend(list.into_iter().map(|n| vec![n])),
             Phase::Processes | Phase::Rules | Phase::Namespaces if !list.is_empty() => plan.steps.push(list),
             Phase::Processes | Phase::Rules | Phase::Namespaces => {}
         }
     }
     plan
+}
+
+/// Undoes settings one by one, the last one first. An interface that goes and has the name which a rename or a move gives
+/// back is deleted before, and before that what needs it.
+fn settings(made: &Made, list: &[u64], links: &mut [(Ns, Vec<u64>)], steps: &mut Vec<Vec<u64>>) {
+    let mut waiting: BTreeSet<u64> = list.iter().copied().collect();
+    for n in list {
+        if !waiting.remove(n) {
+            continue;
+        }
+        let in_the_way = made.get(*n).into_iter().flat_map(|record| freed(&record.change)).find_map(|at| {
+            let maker = made.state().maker(&at.ns, at.link.as_ref()?)?;
+            let (_, group) = links.iter_mut().find(|(_, group)| group.contains(&maker))?;
+            group.retain(|other| *other != maker);
+            Some(maker)
+        });
+        if let Some(link) = in_the_way {
+            let users = made.state().users(link);
+            steps.extend(users.iter().rev().filter(|user| waiting.remove(user)).map(|user| vec![*user]));
+            steps.push(vec![link]);
+        }
+        steps.push(vec![*n]);
+    }
+}
+
+/// The names that a change leaves for others to take, in the names of its time: undoing it needs them again.
+fn freed(change: &Change) -> impl Iterator<Item = Subject> {
+    let facts = change.facts(&Identity::Spec).into_iter().filter(|fact| !fact.is_new);
+    let leaves = |fact: &Fact| fact.needs.iter().any(|need| matches!(need, Need::Free(_)));
+    facts.filter(leaves).filter_map(|fact| fact.subject.home())
 }
 
 /// The change that a change falls with, if all that it falls with goes.

@@ -150,6 +150,17 @@ impl Fact {
         Fact { needs, link: Some(other.clone()), ..Fact::set(subject, other.1.to_string()) }
     }
 
+    /// The names of interfaces that must be free for it.
+    pub fn names(&self) -> Vec<LinkAt> {
+        let own = Some(&self.subject).filter(|subject| self.is_new && subject.what == LINK);
+        let needed = self.needs.iter().filter_map(|need| match need {
+            Need::Free(subject) => Some(subject),
+            Need::Stands(_) | Need::Up(_) | Need::StaysUp(_) | Need::Reach(..) => None,
+        });
+        let names = own.into_iter().chain(needed);
+        names.filter_map(|subject| Some((subject.ns.clone(), subject.link.clone()?))).collect()
+    }
+
     /// The same, which also needs this.
     #[must_use]
     pub fn needs(mut self, need: Need) -> Fact {

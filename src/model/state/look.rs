@@ -1,7 +1,7 @@
 //! Questions to what stands.
 
 use super::reach::subnet;
-use super::{ADDRESS, Held, Home, Key, LinkAt, LinkId, PEER, State, link_key};
+use super::{ADDRESS, Held, Home, Key, LINK, LinkAt, LinkId, NAME, PEER, PLACE, State, link_key};
 use crate::model::change::Change;
 use crate::model::kind::Kind;
 use crate::model::names::{IfName, Ns};
@@ -109,6 +109,13 @@ impl State {
     /// The change that made an interface which has this name now.
     pub fn maker(&self, ns: &Ns, link: &IfName) -> Option<u64> {
         self.holder(&Subject::link(ns, link))
+    }
+
+    /// The changes that made the interface which has this name now, or that have renamed or moved it.
+    pub fn namers(&self, at: &LinkAt) -> Vec<u64> {
+        let Some(id) = self.id(&at.0, &at.1) else { return Vec::new() };
+        let of = |what| self.values(&Key { home: Home::Link(id), what, which: "".into() });
+        [LINK, NAME, PLACE].into_iter().flat_map(of).map(|held| held.n).collect()
     }
 
     /// The number that an interface is known by.
