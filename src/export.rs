@@ -23,6 +23,8 @@ pub struct Step {
 pub enum Deed {
     /// Makes it.
     Makes,
+    /// Alters it in place: the step's record is what it is then.
+    Alters,
     /// Undoes it.
     Undoes,
     /// Nothing by itself: it falls with what it is part of, which is undone.
@@ -44,6 +46,7 @@ pub fn up(recipe: &str, steps: &[Step]) -> String {
     for step in steps {
         let commands = match step.deed {
             Deed::Makes => make(&step.record),
+            Deed::Alters => course.alter_commands(&step.record),
             Deed::Undoes => undo(&step.record, &course),
             Deed::Falls => Vec::new(),
         };
@@ -116,19 +119,34 @@ impl Course {
     pub fn take(&mut self, step: &Step) {
         match step.deed {
             Deed::Makes => self.made.add(step.record.clone()),
+            Deed::Alters => self.made.alter(step.record.clone()),
             Deed::Undoes | Deed::Falls => drop(self.made.remove(step.record.n)),
         }
     }
 
-    /// Takes the next step, and returns the commands that undo what it makes, or that undo what it undoes.
-    pub fn undo_of(&mut self, step: &Step) -> Vec<String> {
-        if step.deed == Deed::Makes {
-            self.take(step);
-            return self.undo_commands(&step.record);
-        }
-        let undo = self.undo_commands(&step.record);
+    /// Takes the next step, and returns the commands that do the same and those that take it back.
+    pub fn go(&mut self, step: &Step) -> (Vec<String>, Vec<String>) {
+        let record = &step.record;
+        let before = self.made.get(record.n).cloned();
+        let commands = match step.deed {
+            Deed::Makes => record.change.commands(),
+            Deed::Alters => self.alter_commands(record),
+            Deed::Undoes => self.undo_commands(record),
+            Deed::Falls => Vec::new(),
+        };
         self.take(step);
-        if step.deed == Deed::Undoes { undo } else { Vec::new() }
+        let undo = match step.deed {
+            Deed::Makes => self.undo_commands(record),
+            Deed::Alters => before.map(|before| self.alter_commands(&before)).unwrap_or_default(),
+            Deed::Undoes | Deed::Falls => Vec::new(),
+        };
+        (commands, undo)
+    }
+
+    /// The commands that alter a change that stands.
+    pub fn alter_commands(&self, to: &Record) -> Vec<String> {
+        let before = self.made.get(to.n);
+        before.and_then(|before| to.change.commands_from(&before.change)).unwrap_or_default()
     }
 
     /// The commands that undo a change that stands. They need no rhailab, so rules are named by their words and not by our

@@ -118,6 +118,13 @@ pub trait Kernel {
     /// Tells of a change that an earlier process made for the same lab, before anything is asked about it.
     fn recall(&mut self, _entry: Entry<'_>) {}
 
+    /// Makes another change of the same kind of one that stands, in place, where the kind allows that. When it fails, what
+    /// stood stands. `step` is a number of its own among those of the changes.
+    fn alter(&mut self, step: u64, before: Entry<'_>, after: &Change) -> Done<()>;
+
+    /// Takes in that a change is no longer on record, because a later one has set the same thing.
+    fn forget(&mut self, _n: u64) {}
+
     /// Undoes a change if its object is still provably ours.
     fn undo(&mut self, entry: Entry<'_>) -> Done<Undone>;
 

@@ -14,6 +14,7 @@ use restore::Watch;
 use std::collections::BTreeSet;
 use store::Journal;
 
+mod alter;
 mod baseline;
 mod confine;
 mod explain;
@@ -54,8 +55,30 @@ pub enum Event<'a> {
     Made(&'a Record),
     /// A change was undone, found gone, or left because it is not ours.
     Undone(&'a Record, Undone),
+    /// A change was altered in place.
+    Altered(Altered<'a>),
     /// A change could not be undone; the error says why.
     Stuck(&'a Record, &'a OpError),
+}
+
+/// A change that was altered in place.
+#[derive(Debug, Clone, Copy)]
+pub struct Altered<'a> {
+    /// A number of its own among those of the changes.
+    pub step: u64,
+    /// The recipe line that asked for it.
+    pub site: &'a Site,
+    /// The change as it was.
+    pub before: &'a Record,
+    /// The change as it is.
+    pub after: &'a Record,
+}
+
+impl Altered<'_> {
+    /// The shell commands that do the same.
+    pub fn commands(&self) -> Vec<String> {
+        self.after.change.commands_from(&self.before.change).unwrap_or_default()
+    }
 }
 
 /// Who is told of [`Event`]s.
@@ -186,14 +209,14 @@ impl Lab {
     pub fn commit(&mut self, site: &Site, changes: Vec<Change>) -> OpResult<Vec<u64>> {
         let mut numbers = Vec::with_capacity(changes.len());
         for change in changes {
-            match self.make(site, change) {
-                Ok(n) => numbers.push(n),
-                Err(mut error) => {
-                    let made: Vec<Record> = numbers.iter().filter_map(|n| self.made.get(*n)).cloned().collect();
-                    let half = self.with_dropped(Difference { made, ..Difference::default() });
-                    error.0.leftovers.extend(self.restore(&half).failures());
-                    return Err(error);
-                }
+            let made = self.make(site, change).and_then(|n| {
+                numbers.push(n);
+                self.meet_fault(n)
+            });
+            if let Err(mut error) = made {
+                let made: Vec<Record> = numbers.iter().filter_map(|n| self.made.get(*n)).cloned().collect();
+                error.0.leftovers.extend(self.take_back(made).failures());
+                return Err(error);
             }
         }
         Ok(numbers)
@@ -205,7 +228,6 @@ impl Lab {
         self.next += 1;
         let record = Record { n, site: site.clone(), change, identity: Identity::Spec };
         self.enact(record, |identity| identity)?;
-        self.meet_fault(n)?;
         Ok(n)
     }
 
@@ -275,13 +297,7 @@ impl Lab {
 
     fn announce(&mut self, record: &Record) -> OpResult<()> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
-        journal.append(&Line::Intent {
-            n: record.n,
-            site: record.site.clone(),
-            change: record.change.clone(),
-            identity: record.identity.clone(),
-            inverse: record.change.undo_commands(&record.identity),
-        })
+        journal.append(&Line::intent(record))
     }
 
     fn note(&mut self, line: &Line) -> OpResult<()> {

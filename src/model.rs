@@ -18,6 +18,7 @@ pub mod mac;
 pub mod made;
 pub mod names;
 pub mod netns;
+pub mod object;
 pub mod observe;
 pub mod process;
 pub mod proto;

@@ -36,7 +36,7 @@ pub use args::{Args, Call, FromValue};
 pub use def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 pub use errors::ANY;
 use std::sync::LazyLock;
-pub use value::{Endpoint, LinkHandle, LinkPlace, Process, Rules, Shared, Value, Vip, VipState};
+pub use value::{Endpoint, LinkHandle, LinkPlace, Process, Rules, Shared, Value, Vip};
 
 /// The function families whose place in the reference is chosen.
 const FAMILIES: &[(&str, &[FnDef])] = &[

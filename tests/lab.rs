@@ -64,7 +64,7 @@ fn up(at: &Ns, link: &str) -> Change {
 fn rules(chain: &str) -> Change {
     let jump = RuleEdit::append("PREROUTING", vec!["--jump".to_owned(), chain.to_owned()].into());
     let edits = vec![RuleEdit::NewChain(ChainName::new(chain).unwrap()), jump];
-    Change::EditRules(EditRules { ns: Ns::Host, family: Family::V4, table: Table::Nat, edits })
+    Change::EditRules(EditRules::new(Ns::Host, Family::V4, Table::Nat, edits))
 }
 
 /// A small lab with one of everything.
@@ -193,6 +193,7 @@ fn events_tell_every_change_once_each_way() {
     b.lab.listen(Box::new(move |event| match event {
         Event::Made(record) => log.borrow_mut().0.push(record.n),
         Event::Undone(record, _) => log.borrow_mut().1.push(record.n),
+        Event::Altered(altered) => panic!("{altered:?}"),
         Event::Stuck(record, error) => panic!("stuck: {record:?} {error}"),
     }));
     let made = b.lab.commit(&site(1), changes()).unwrap();
@@ -248,7 +249,7 @@ fn a_journal_goes_on_after_a_torn_line() {
 fn a_journal_of_another_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.jsonl");
-    for text in ["{\"at\":\"start\",\"version\":99,\"soul\":1}\n", "{\"at\":\"begin\",\"version\":2}\n"] {
+    for text in ["{\"at\":\"start\",\"version\":99,\"soul\":1}\n", "{\"at\":\"begin\",\"version\":3}\n"] {
         std::fs::write(&path, text).unwrap();
         let error = store::read(&path).expect_err("another version was read");
         assert_eq!(error.0.code, "journal::version");

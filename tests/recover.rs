@@ -316,8 +316,8 @@ fn a_journal_that_cannot_be_understood_is_left_with_all_it_speaks_of() {
     let during = state();
     let whole = fs::read_to_string(home.path("state/labs/lab/journal.jsonl")).unwrap();
     for (from, to, words) in [
-        ("\"version\":1", "\"version\":2", "has format version 2; this rhailab"),
-        ("\"version\":1", "\"version\":0", "has format version 0"),
+        ("\"version\":2", "\"version\":3", "has format version 3; this rhailab"),
+        ("\"version\":2", "\"version\":0", "has format version 0"),
         ("\"at\":\"intent\",\"n\":2", "\"at\":\"promise\",\"n\":2", "Line 4 of the journal"),
     ] {
         edit(home, "journal.jsonl", |text| text.replacen(from, to, 1));

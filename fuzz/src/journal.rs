@@ -2,8 +2,8 @@
 //! it is written again, can be shown, and can be undone.
 
 use rhailab::kernel::fake::FakeKernel;
-use rhailab::lab::journal::{Line, Start, State, VERSION};
-use rhailab::lab::{Lab, Leftover, Record, store};
+use rhailab::lab::journal::State;
+use rhailab::lab::{Lab, Leftover, store};
 use rhailab::model::kind::Kind;
 use rhailab::model::names::LabName;
 use std::path::Path;
@@ -31,17 +31,7 @@ pub fn check(data: &[u8]) {
 
 /// A journal that says what a state says.
 fn write(state: &State) -> Vec<u8> {
-    let mut lines = Vec::new();
-    if let Some(Start { lab, recipe, boot_id, pid, pid_start }) = state.start.clone() {
-        lines.push(Line::Start { version: VERSION, lab, recipe, boot_id, pid, pid_start });
-    }
-    for (n, standing) in &state.standing {
-        let Record { site, change, identity, .. } = standing.record.clone();
-        lines.push(Line::Intent { n: *n, site, change, identity, inverse: Vec::new() });
-        lines.extend(standing.done.then_some(Line::Done { n: *n }));
-    }
-    lines.extend(state.kept.then_some(Line::Kept));
-    lines.extend(state.ended.then_some(Line::End));
+    let lines = state.lines();
     let texts = lines.iter().map(|line| serde_json::to_string(line).expect("a line can be written") + "\n");
     texts.collect::<String>().into_bytes()
 }

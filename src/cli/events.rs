@@ -3,7 +3,7 @@
 use crate::diagnostics::to_json;
 use crate::kernel::Undone;
 use crate::lab::registry::Mode;
-use crate::lab::{Event, Record};
+use crate::lab::{Altered, Event, Record};
 use crate::model::change::Change;
 use crate::model::error::{OpError, Site};
 use crate::model::kind::Kind;
@@ -43,6 +43,19 @@ pub enum Json<'a> {
         commands: Vec<String>,
         /// Whether there was nothing to do.
         already: bool,
+    },
+    /// A change was altered in place.
+    Altered {
+        /// A number of its own.
+        step: u64,
+        /// The number of the change.
+        n: u64,
+        /// The recipe line that asked for it.
+        site: &'a Site,
+        /// What the change is now.
+        change: &'a Change,
+        /// The commands that do the same.
+        commands: Vec<String>,
     },
     /// A change was undone, or needed no undoing.
     Undone {
@@ -117,6 +130,10 @@ impl<'a> Json<'a> {
                 commands: change.commands(),
                 already: *identity == crate::model::change::Identity::Already,
             },
+            Event::Altered(altered) => {
+                let Altered { step, site, after, .. } = *altered;
+                Json::Altered { step, n: after.n, site, change: &after.change, commands: altered.commands() }
+            }
             Event::Undone(record, undone) => {
                 let (outcome, why) = match undone {
                     Undone::Yes => ("undone", None),

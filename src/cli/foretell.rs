@@ -3,7 +3,7 @@
 use super::engine::{Stage, Trouble};
 use crate::export::{Deed, Step};
 use crate::kernel::Undone;
-use crate::lab::Event;
+use crate::lab::{Altered, Event, Record};
 use crate::model::change::Change;
 use crate::model::kind::{Kind, Phase};
 use crate::model::names::LabName;
@@ -27,6 +27,10 @@ pub fn rehearse(stage: &Stage) -> (Vec<Step>, Result<(), Trouble>) {
 pub(crate) fn step(event: &Event<'_>) -> Option<Step> {
     let (record, deed) = match event {
         Event::Made(record) => (*record, Deed::Makes),
+        Event::Altered(Altered { site, after, .. }) => {
+            let record = Record { site: (*site).clone(), ..(*after).clone() };
+            return Some(Step { record, deed: Deed::Alters });
+        }
         Event::Undone(record, Undone::Along) => (*record, Deed::Falls),
         Event::Undone(record, _) => (*record, Deed::Undoes),
         Event::Stuck(..) => return None,

@@ -4,7 +4,7 @@ use super::args::{Context, RecipeArgs, ReportArgs, default_name};
 use super::baseline::Baseline;
 use super::engine::{Ended, Stage, Trouble};
 use super::foretell::rehearse;
-use super::progress::place;
+use super::progress::{place, sign};
 use super::recipe_help;
 use super::run::order;
 use super::style::Ink;
@@ -64,20 +64,20 @@ pub fn plan(args: &PlanArgs, context: Context) -> Ended {
     let mut course = Course::default();
     for step in &steps {
         let Record { n, site, change, .. } = &step.record;
-        let undo = course.undo_of(step);
+        let (commands, undo) = course.go(step);
         if args.json {
-            let event = if step.deed == Deed::Makes { "make" } else { "undo" };
-            let event = Planned { event, n: *n, site, change, commands: change.commands(), undo };
+            let (event, commands, undo) = match step.deed {
+                Deed::Makes => ("make", commands, undo),
+                Deed::Alters => ("alter", commands, undo),
+                Deed::Undoes | Deed::Falls => ("undo", change.commands(), commands),
+            };
+            let event = Planned { event, n: *n, site, change, commands, undo };
             told(writeln!(stdout(), "{}", serde_json::to_string(&event).unwrap_or_default()))?;
             continue;
         }
-        let (sign, ink, made, undo) = match step.deed {
-            Deed::Makes => ('+', Ink::Made, change.commands(), undo),
-            Deed::Undoes => ('-', Ink::Undone, undo, Vec::new()),
-            // The line of what it falls with says enough.
-            Deed::Falls => continue,
-        };
-        for (number, command) in made.iter().enumerate() {
+        // The line of what something falls with says enough: it has no commands.
+        let (sign, ink) = sign(step.deed);
+        for (number, command) in commands.iter().enumerate() {
             let comment = if number == 0 { format!("   # {}", place(site)) } else { String::new() };
             let mut definition = None;
             let command = baseline.shorten(command, |line| definition = Some(line.to_owned()));

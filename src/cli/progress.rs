@@ -3,6 +3,7 @@
 use super::args::{Context, OutputArgs};
 use super::events::{Json, milliseconds};
 use super::style::{Ink, Style, cut};
+use crate::export::Deed;
 use crate::kernel::{Undone, interrupt};
 use crate::lab::registry::Mode;
 use crate::lab::{Event, Record, STOPPED};
@@ -106,7 +107,7 @@ impl Progress {
                 self.undone += 1;
                 self.went_along += usize::from(*undone == Undone::Along);
             }
-            Event::Stuck(..) => {}
+            Event::Altered(..) | Event::Stuck(..) => {}
         }
         match self.manner {
             Manner::Quiet => {}
@@ -244,6 +245,7 @@ impl Progress {
         let (record, sign, ink, remark) = match event {
             Event::Made(record) if record.identity == Identity::Already => (record, '=', Ink::Faint, "already so"),
             Event::Made(record) => (record, '+', Ink::Made, ""),
+            Event::Altered(altered) => (&altered.after, '~', Ink::Made, ""),
             Event::Undone(record, Undone::Yes) => (record, '-', Ink::Undone, ""),
             // The line of what it went along with says enough.
             Event::Undone(_, Undone::Along) => return,
@@ -254,12 +256,14 @@ impl Progress {
         };
         let commands = match event {
             Event::Made(Record { change, .. }) => change.headlines(),
+            Event::Altered(altered) => altered.commands(),
             // The comments that mark our rules would double the lines' length.
             _ if matches!(record.change, Change::EditRules(_)) => record.change.undo_commands(&Identity::Spec),
             _ => record.change.undo_commands(&record.identity),
         };
+        let site = if let Event::Altered(altered) = event { altered.site } else { &record.site };
         for (number, command) in commands.iter().enumerate() {
-            let mut comment = if number == 0 { place(&record.site) } else { String::new() };
+            let mut comment = if number == 0 { place(site) } else { String::new() };
             if !remark.is_empty() && number == 0 {
                 comment = format!("{comment}: {remark}");
             }
@@ -281,6 +285,7 @@ impl Progress {
         }
         let (sign, count, command) = match event {
             Event::Made(record) => ('+', self.made, record.change.commands()),
+            Event::Altered(altered) => ('~', self.made, altered.commands()),
             Event::Undone(record, _) | Event::Stuck(record, _) => {
                 ('-', self.undone, record.change.undo_commands(&record.identity))
             }
@@ -303,6 +308,15 @@ impl Progress {
 /// "1 change", "2 changes".
 pub fn changes(count: usize) -> String {
     if count == 1 { "1 change".to_owned() } else { format!("{count} changes") }
+}
+
+/// How the lines of a step begin, and their colour.
+pub(crate) fn sign(deed: Deed) -> (char, Ink) {
+    match deed {
+        Deed::Makes => ('+', Ink::Made),
+        Deed::Alters => ('~', Ink::Made),
+        Deed::Undoes | Deed::Falls => ('-', Ink::Undone),
+    }
 }
 
 /// A place as comments name it: the file and the line, where it is one of a recipe.

@@ -242,7 +242,7 @@ fn resume(start: &Start, place: &Place, card: &Card) -> i32 {
     let made = || -> OpResult<Ending> {
         engine::heed_signals()?;
         let path = place.journal();
-        let journal = Journal::open(&path, place.durable(card.mode).as_deref())?;
+        let mut journal = Journal::open(&path, place.durable(card.mode).as_deref())?;
         if !journal.lock()? {
             return Err(busy(place.name().as_str()));
         }

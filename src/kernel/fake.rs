@@ -115,6 +115,13 @@ impl FakeKernel {
         self.state.facts().next().is_none()
     }
 
+    fn fail_at(&self, n: u64) -> Done<()> {
+        if self.fail_at != Some(n) {
+            return Ok(());
+        }
+        Err(Refusal::new(Why::Errno(Errno::EIO as i32), "injected fault", format!("at change {n}")))
+    }
+
     fn space(&self, ns: &Ns) -> Done<()> {
         if self.has(&Subject::netns(ns.clone())) { Ok(()) } else { Err(missing(&Subject::netns(ns.clone()))) }
     }
@@ -217,9 +224,7 @@ impl Kernel for FakeKernel {
     }
 
     fn apply(&mut self, n: u64, change: &Change, identity: &Identity) -> Done<()> {
-        if self.fail_at == Some(n) {
-            return Err(Refusal::new(Why::Errno(Errno::EIO as i32), "injected fault", format!("at change {n}")));
-        }
+        self.fail_at(n)?;
         let facts = change.facts(identity);
         let mut made: Vec<&Subject> = Vec::new();
         for fact in &facts {
@@ -253,9 +258,23 @@ impl Kernel for FakeKernel {
 
     fn abandon(&mut self, _n: u64) {}
 
+    fn alter(&mut self, step: u64, before: Entry<'_>, after: &Change) -> Done<()> {
+        self.fail_at(step)?;
+        let Entry { n, identity, .. } = before;
+        self.state.remove(n);
+        self.state.add(n, after, identity);
+        self.changes.insert(n, Box::new((after.clone(), identity.clone())));
+        Ok(())
+    }
+
+    fn forget(&mut self, n: u64) {
+        self.erase(n);
+    }
+
     fn undo(&mut self, entry: Entry<'_>) -> Done<Undone> {
         let Entry { n, change, identity } = entry;
         if *identity == Identity::Already || !self.state.has(n) {
+            self.erase(n);
             return Ok(Undone::AlreadyGone);
         }
         let facts = change.facts(identity);
@@ -264,8 +283,11 @@ impl Kernel for FakeKernel {
                 let now = self.current(&fact.subject).unwrap_or_default();
                 return Ok(Undone::NotOurs(format!("it is {now} now")));
             }
+            if let Some(name) = fact.leaves().filter(|name| self.has(name)) {
+                return Err(taken(&name));
+            }
             if fact.is_new && !self.state.stands(n, 0) {
-                self.forget(n);
+                self.erase(n);
                 return Ok(Undone::AlreadyGone);
             }
         }
@@ -275,7 +297,7 @@ impl Kernel for FakeKernel {
                 return Ok(Undone::NotOurs(format!("{} holds rules of somebody else", chain.subject)));
             }
         }
-        self.forget(n);
+        self.erase(n);
         Ok(Undone::Yes)
     }
 
@@ -347,7 +369,7 @@ impl Kernel for FakeKernel {
 }
 
 impl FakeKernel {
-    fn forget(&mut self, n: u64) {
+    fn erase(&mut self, n: u64) {
         if let Some(made) = self.changes.remove(&n) {
             self.count_files(&made.0, &made.1, false);
         }

@@ -220,6 +220,10 @@ impl Kernel for LinuxKernel {
         each_kind!(entry.change, kind => kind.note(&mut self.ours, entry.identity));
     }
 
+    fn alter(&mut self, _step: u64, before: Entry<'_>, after: &Change) -> Done<()> {
+        each_kind!(after, kind => kind.alter(self, before))
+    }
+
     fn undo(&mut self, entry: Entry<'_>) -> Done<Undone> {
         let undone = self.undo_one(entry);
         self.settle_undone(&[entry], std::slice::from_ref(&undone));

@@ -1,14 +1,15 @@
 //! What a lab can be asked: the kernel's answers, its refusals explained.
 
-use super::{Lab, explain};
+use super::{Lab, Record, explain};
 use crate::kernel::{Done, Errno};
 use crate::model::change::Identity;
 use crate::model::error::OpResult;
 use crate::model::family::Family;
 use crate::model::names::{ChainName, IfName, Ns};
+use crate::model::object::VirtualIp;
 use crate::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
 use crate::model::rules::{EditRules, Table};
-use crate::model::subject::MASQUERADED;
+use crate::model::subject::{MASQUERADED, VIP};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -46,9 +47,23 @@ impl Lab {
         self.made.state().other_end(ns, link).cloned()
     }
 
-    /// Whether a chain is one of this lab.
-    pub fn has_chain(&self, ns: &Ns, family: Family, table: Table, chain: &ChainName) -> bool {
-        self.made.state().holder(&EditRules::chain(ns, family, table, chain.as_str())).is_some()
+    /// The change that made a chain; none if it is not one of this lab.
+    pub fn chain(&self, ns: &Ns, family: Family, table: Table, chain: &ChainName) -> Option<&Record> {
+        self.made.get(self.made.state().holder(&EditRules::chain(ns, family, table, chain.as_str()))?)
+    }
+
+    /// A virtual IP of this lab by its name, with the number of the change that makes it.
+    pub fn vip(&self, ns: &Ns, family: Family, name: &ChainName) -> Option<(u64, &VirtualIp)> {
+        let n = self.made.state().holder(&VirtualIp::subject(ns, family, name))?;
+        Some((n, self.made.get(n)?.change.rules()?.object.as_ref()?.vip()?))
+    }
+
+    /// The virtual IPs of this lab in a namespace, oldest first.
+    pub fn vips(&self, ns: &Ns) -> Vec<&VirtualIp> {
+        let mut numbers: Vec<u64> = self.made.state().holders_in(ns, VIP).collect();
+        numbers.sort_unstable();
+        let object = |n| self.made.get(n)?.change.rules()?.object.as_ref()?.vip();
+        numbers.into_iter().filter_map(object).collect()
     }
 
     /// Whether the recipe masquerades all packets from a subnet.

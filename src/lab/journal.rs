@@ -6,11 +6,15 @@
 use super::Record;
 use crate::model::change::{Change, Identity};
 use crate::model::error::Site;
+use crate::model::kind::Kind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The version of the format. A journal of another version is refused, never guessed at.
-pub const VERSION: u32 = 1;
+/// The version of the format that is written. Since the second one changes are altered in place.
+pub const VERSION: u32 = 2;
+
+/// The oldest version that is read. A journal of another version is refused, never guessed at.
+pub const OLDEST: u32 = 1;
 
 /// More changes than any lab can have made.
 const MOST: u64 = 1 << 48;
@@ -41,6 +45,17 @@ pub enum Line {
         /// The recipe line that asks for it.
         site: Site,
         /// The change.
+        change: Change,
+        /// What will prove its object ours.
+        identity: Identity,
+        /// The commands that would undo it by hand.
+        inverse: Vec<String>,
+    },
+    /// A change that stands is about to be altered in place. Its object is found by the same identity before and after.
+    Alter {
+        /// Its number.
+        n: u64,
+        /// What it is from now on.
         change: Change,
         /// What will prove its object ours.
         identity: Identity,
@@ -91,6 +106,29 @@ pub struct Start {
     pub pid_start: u64,
 }
 
+impl Start {
+    fn line(self) -> Line {
+        let Start { lab, recipe, boot_id, pid, pid_start } = self;
+        Line::Start { version: VERSION, lab, recipe, boot_id, pid, pid_start }
+    }
+}
+
+impl Line {
+    /// That a change is about to be made.
+    pub fn intent(record: &Record) -> Line {
+        let Record { n, site, change, identity } = record.clone();
+        let inverse = change.undo_commands(&identity);
+        Line::Intent { n, site, change, identity, inverse }
+    }
+
+    /// That a change is about to be what this record says.
+    pub fn alter(record: &Record) -> Line {
+        let Record { n, change, identity, .. } = record.clone();
+        let inverse = change.undo_commands(&identity);
+        Line::Alter { n, change, identity, inverse }
+    }
+}
+
 /// A change that was made or may have been.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standing {
@@ -114,7 +152,9 @@ impl State {
     pub fn next(mut self, line: Line) -> Result<State, Misfit> {
         let unknown = |n: u64| Misfit::Order(format!("change {n} was never announced"));
         match line {
-            Line::Start { version, .. } if version != VERSION => return Err(Misfit::Version(version)),
+            Line::Start { version, .. } if !(OLDEST..=VERSION).contains(&version) => {
+                return Err(Misfit::Version(version));
+            }
             Line::Start { .. } if self.start.is_some() => return Err(Misfit::Order("a second start".into())),
             Line::Start { lab, recipe, boot_id, pid, pid_start, .. } => {
                 self.start = Some(Start { lab, recipe, boot_id, pid, pid_start });
@@ -130,6 +170,11 @@ impl State {
                     return Err(Misfit::Order(format!("change {n} is announced twice")));
                 }
             }
+            Line::Alter { n, change, identity, .. } => {
+                let standing = self.standing.get_mut(&n).ok_or_else(|| unknown(n))?;
+                standing.record.change = change;
+                standing.record.identity = identity;
+            }
             Line::Done { n } => self.standing.get_mut(&n).ok_or_else(|| unknown(n))?.done = true,
             Line::Undone { n } => {
                 self.standing.remove(&n).ok_or_else(|| unknown(n))?;
@@ -138,6 +183,17 @@ impl State {
             Line::End => self.ended = true,
         }
         Ok(self)
+    }
+
+    /// The fewest lines that say the same.
+    pub fn lines(&self) -> Vec<Line> {
+        let start = self.start.iter().cloned().map(Start::line);
+        let changes = self.standing.values().flat_map(|Standing { record, done }| {
+            let n = record.n;
+            [Some(Line::intent(record)), done.then_some(Line::Done { n })].into_iter().flatten()
+        });
+        let ends = [self.kept.then_some(Line::Kept), self.ended.then_some(Line::End)];
+        start.chain(changes).chain(ends.into_iter().flatten()).collect()
     }
 
     /// The changes that may stand, oldest first.

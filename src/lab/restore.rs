@@ -29,10 +29,36 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(super) struct Watch {
     /// The number that the next change had then.
     first: u64,
-    /// What was undone since.
-    pub(super) removed: BTreeMap<u64, Record>,
+    /// What was undone since, as it was then.
+    removed: BTreeMap<u64, Record>,
+    /// What was altered since, as it was then.
+    altered: BTreeMap<u64, Record>,
+    /// What has taken something over since from a change before it, as it was then.
+    heirs: BTreeMap<u64, Record>,
     /// The processes that ran then.
     running: Vec<u64>,
+}
+
+impl Watch {
+    /// Notes a change that is undone.
+    pub(super) fn remove(&mut self, record: Record) {
+        let then = self.altered.remove(&record.n).or_else(|| self.heirs.remove(&record.n)).unwrap_or(record);
+        self.removed.entry(then.n).or_insert(then);
+    }
+
+    /// Notes a change that takes something over from one that is undone.
+    pub(super) fn inherits(&mut self, before: &Record) {
+        if before.n < self.first {
+            self.heirs.entry(before.n).or_insert_with(|| before.clone());
+        }
+    }
+
+    /// Notes a change that is altered.
+    pub(super) fn altered(&mut self, before: &Record) {
+        if before.n < self.first {
+            self.altered.entry(before.n).or_insert_with(|| before.clone());
+        }
+    }
 }
 
 /// What was done to a lab from one moment to another.
@@ -42,6 +68,8 @@ pub struct Difference {
     pub made: Vec<Record>,
     /// What was undone that had stood before.
     pub removed: Vec<Record>,
+    /// What was altered: as it was, and as it is.
+    pub altered: Vec<(Record, Record)>,
     /// The processes that were ended by signals and stay on record.
     pub ended: Vec<Record>,
     /// The changes of which the kernel has dropped something with what was done.
@@ -51,7 +79,7 @@ pub struct Difference {
 impl Difference {
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
-        self.made.is_empty() && self.removed.is_empty() && self.ended.is_empty()
+        self.made.is_empty() && self.removed.is_empty() && self.altered.is_empty() && self.ended.is_empty()
     }
 }
 
@@ -62,6 +90,8 @@ pub struct Restored {
     pub undone: usize,
     /// How many were made again.
     pub remade: usize,
+    /// How many were altered back, or forth again.
+    pub altered: usize,
     /// Of how many something was put back that the kernel had dropped.
     pub repaired: usize,
     /// The processes that were started anew.
@@ -89,7 +119,7 @@ impl Lab {
         let started: Vec<(u64, Identity)> = started.collect();
         let runs = |(n, identity): (u64, Identity)| self.runs(&identity).then_some(n);
         let running = started.into_iter().filter_map(runs).collect();
-        self.watch = Some(Watch { first: self.next, removed: BTreeMap::new(), running });
+        self.watch = Some(Watch { first: self.next, running, ..Watch::default() });
     }
 
     /// What was done since the lab began to be watched.
@@ -97,16 +127,22 @@ impl Lab {
         let ended = self.ended_by_signals();
         let Some(watch) = &self.watch else { return Difference::default() };
         let stands = |n: &u64| self.made.get(*n).is_some();
-        let removed: Vec<Record> =
-            watch.removed.iter().filter(|(n, _)| **n < watch.first && !stands(n)).map(|(_, r)| r.clone()).collect();
-        let made: Vec<Record> = self.made.since(watch.first).cloned().collect();
-        self.with_dropped(Difference { made, removed, ended, dropped: BTreeSet::new() })
+        let removed = watch.removed.iter().filter(|(n, _)| **n < watch.first && !stands(n));
+        // An heir is made anew after what it has taken over from.
+        let removed: Vec<Record> = removed.chain(&watch.heirs).map(|(_, record)| record.clone()).collect();
+        let heirs = watch.heirs.keys().filter_map(|n| self.made.get(*n));
+        let made: Vec<Record> = heirs.chain(self.made.since(watch.first)).cloned().collect();
+        let now = |(n, before): (&u64, &Record)| Some((before.clone(), self.made.get(*n)?.clone()));
+        let altered: Vec<(Record, Record)> = watch.altered.iter().filter_map(now).collect();
+        // What was made and undone since may have dropped something, too.
+        let is_shaken = watch.removed.values().any(|record| record.change.undo_may_drop());
+        self.with_dropped(Difference { made, removed, altered, ended, dropped: BTreeSet::new() }, is_shaken)
     }
 
-    /// A difference with what the kernel has dropped with it.
-    pub(super) fn with_dropped(&mut self, mut difference: Difference) -> Difference {
+    /// A difference with what the kernel has dropped with it, or, if it `is_shaken`, with what is no part of it any more.
+    pub(super) fn with_dropped(&mut self, mut difference: Difference, is_shaken: bool) -> Difference {
         let drops = |record: &Record| record.change.may_drop();
-        if !difference.removed.is_empty() || difference.made.iter().any(drops) {
+        if is_shaken || !difference.removed.is_empty() || difference.made.iter().any(drops) {
             difference.dropped = self.dropped();
             difference.dropped.retain(|n| !self.lacking.contains(n));
         }
@@ -121,13 +157,21 @@ impl Lab {
     /// Goes back from after a difference to before it.
     pub fn restore(&mut self, difference: &Difference) -> Restored {
         let both = |records: &[Record]| [records, &difference.ended].concat();
-        self.swap(&both(&difference.made), &both(&difference.removed), &difference.dropped)
+        let back = difference.altered.iter().map(|(before, _)| before);
+        self.swap(&both(&difference.made), back, &both(&difference.removed), Some(&difference.dropped))
+    }
+
+    /// Undoes what a call has made that has failed then.
+    pub(super) fn take_back(&mut self, made: Vec<Record>) -> Restored {
+        let half = self.with_dropped(Difference { made, ..Difference::default() }, false);
+        self.restore(&half)
     }
 
     /// Goes forth again to after a difference.
     pub fn reapply(&mut self, difference: &Difference) -> Restored {
         // The kernel drops by itself what it has dropped then.
-        let mut restored = self.swap(&difference.removed, &difference.made, &BTreeSet::new());
+        let forth = difference.altered.iter().map(|(_, after)| after);
+        let mut restored = self.swap(&difference.removed, forth, &difference.made, None);
         for record in &difference.ended {
             let Some(identity) = self.identity(record.n) else { continue };
             match self.signal(&identity, SIGKILL) {
@@ -139,12 +183,31 @@ impl Lab {
         restored
     }
 
-    /// Undoes some changes, makes others again, and puts back what the kernel has dropped of still others.
-    fn swap(&mut self, going: &[Record], coming: &[Record], dropped: &BTreeSet<u64>) -> Restored {
+    /// Undoes some changes, alters some, makes others again, and puts back what the kernel has dropped of still others.
+    fn swap<'a>(
+        &mut self,
+        going: &[Record],
+        altered: impl Iterator<Item = &'a Record>,
+        coming: &[Record],
+        dropped: Option<&BTreeSet<u64>>,
+    ) -> Restored {
         let mut restored = Restored::default();
+        let drops = dropped.is_some() && going.iter().any(|record| record.change.undo_may_drop());
+        let mut dropped = dropped.cloned().unwrap_or_default();
         let going = self.made.state().with_dependents(going.iter().map(|record| record.n));
         if !going.is_empty() {
             restored.stuck = self.undo_numbers(&going);
+        }
+        if drops {
+            // Something that fell may count again only now.
+            dropped.extend(self.dropped().difference(&self.lacking));
+        }
+        let dropped = &dropped;
+        for record in altered {
+            match self.alter_one(&record.site, record.n, record.change.clone()) {
+                Ok(_) => restored.altered += 1,
+                Err(error) => restored.failures.push(error.to_string()),
+            }
         }
         // What is made again may need it; what needs something of that in turn comes after it.
         let (first, _) = self.repair(dropped);

@@ -5,16 +5,18 @@
 //! reboot, so nothing of it is flushed to the disk. What is about files on the disk is written there as well
 //! ([`durable`]), and waited for before these files are made ([`Journal::settle`]).
 
+mod compact;
 mod durable;
 
 use super::Record;
-use super::journal::{Line, Misfit, State, VERSION};
+use super::journal::{Line, Misfit, OLDEST, State, VERSION};
 use crate::kernel::linux::boot::boot_id;
 use crate::kernel::linux::process::procfs;
 use crate::kernel::{Errand, Errno};
 use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::model::kind::Kind;
 use crate::model::names::LabName;
+use compact::Length;
 use durable::Durable;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -30,6 +32,8 @@ pub struct Journal {
     waiting: Vec<u8>,
     /// What must outlive a reboot; nothing in a sandbox, whose files go with it.
     durable: Option<Durable>,
+    length: Length,
+    is_locked: bool,
 }
 
 impl Journal {
@@ -42,7 +46,7 @@ impl Journal {
             .mode(0o600)
             .open(path)
             .map_err(|e| failed("create", path, &e))?;
-        let mut journal = Journal { file, path: path.to_owned(), waiting: Vec::new(), durable: None };
+        let mut journal = Journal::of(file, path);
         let pid = std::process::id();
         journal.remark(&Line::Start {
             version: VERSION,
@@ -69,7 +73,14 @@ impl Journal {
             let start = whole.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
             Durable::new(files, start)
         });
-        Ok(Journal { file, path: path.to_owned(), waiting: Vec::new(), durable })
+        let lines = whole.split_inclusive(|byte| *byte == b'\n').count();
+        let length = Length { lines, standing: 0 };
+        Ok(Journal { durable, length, ..Journal::of(file, path) })
+    }
+
+    fn of(file: File, path: &Path) -> Journal {
+        let (waiting, length) = (Vec::new(), Length::default());
+        Journal { file, path: path.to_owned(), waiting, durable: None, length, is_locked: false }
     }
 
     /// Says that files will be made on the disk. The answer is to be called soon, beside other work, so that what must be
@@ -80,9 +91,12 @@ impl Journal {
 
     /// Locks it for as long as this is open, and says whether nobody else has: a lab that stays is held by its own
     /// process, so that who goes on with it locks its journal.
-    pub fn lock(&self) -> OpResult<bool> {
+    pub fn lock(&mut self) -> OpResult<bool> {
         match self.file.try_lock() {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                self.is_locked = true;
+                Ok(true)
+            }
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(e)) => Err(failed("lock", &self.path, &e)),
         }
@@ -99,6 +113,10 @@ impl Journal {
             _ => None,
         };
         self.flush()?;
+        // A journal that ends is about to be removed.
+        if *line != Line::End {
+            self.compact();
+        }
         match (&mut self.durable, outlives) {
             (Some(durable), Some((n, text))) => durable.intend(n, &text),
             _ => Ok(()),
@@ -113,6 +131,12 @@ impl Journal {
             return Err(failed("encode", &self.path, &error.into()));
         }
         self.waiting.push(b'\n');
+        self.length.lines += 1;
+        match line {
+            Line::Intent { .. } => self.length.standing += 1,
+            Line::Undone { .. } => self.length.standing = self.length.standing.saturating_sub(1),
+            Line::Start { .. } | Line::Alter { .. } | Line::Done { .. } | Line::Kept | Line::End => {}
+        }
         if let (Some(durable), Line::Undone { n }) = (&mut self.durable, line) {
             durable.undone(*n, self.waiting.get(length..).unwrap_or_default());
         }
@@ -121,6 +145,7 @@ impl Journal {
 
     /// Says which changes stand, of a journal that is gone on with.
     pub fn recall(&mut self, records: &[Record]) {
+        self.length.standing = records.len();
         if let Some(durable) = &mut self.durable {
             durable.recall(records.iter().filter(|record| record.change.is_on_disk()).map(|record| record.n));
         }
@@ -199,13 +224,16 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
 fn newer(line: &[u8]) -> Option<u32> {
     let value: serde_json::Value = serde_json::from_slice(line).ok()?;
     let version = u32::try_from(value.get("version")?.as_u64()?).ok()?;
-    (version != VERSION).then_some(version)
+    (!(OLDEST..=VERSION).contains(&version)).then_some(version)
 }
 
 fn other_version(path: &Path, version: u32) -> OpError {
     OpError::new(
         "journal::version",
-        format!("The journal {} has format version {version}; this rhailab reads version {VERSION}.", path.display()),
+        format!(
+            "The journal {} has format version {version}; this rhailab reads versions {OLDEST} to {VERSION}.",
+            path.display()
+        ),
     )
     .help("Use the rhailab that made the lab to take it down. Nothing was touched.")
     .class(Class::Leftover)
@@ -238,7 +266,7 @@ mod tests {
     fn on_a_full_disk_a_change_is_not_made() -> OpResult<()> {
         let path = PathBuf::from("/dev/full");
         let file = OpenOptions::new().append(true).open(&path).map_err(|e| failed("open", &path, &e))?;
-        let journal = Journal { file, path, waiting: Vec::new(), durable: None };
+        let journal = Journal::of(file, &path);
         let mut lab = Lab::new(LabName::new("t")?, Box::new(FakeKernel::new()), Some(journal));
         let (site, name) = (Site { source: "t".into(), line: 1, col: 1 }, NsName::new("web")?);
         let made = lab.commit(&site, vec![Change::AddNetns(AddNetns { name: name.clone(), sysctls: [].into() })]);

@@ -38,7 +38,11 @@ impl Lab {
         let mut left = Vec::new();
         let mut failed = BTreeSet::new();
         for step in &plan.steps {
-            let known: Vec<Record> = step.iter().filter_map(|n| self.made.get(*n)).cloned().collect();
+            let mut known: Vec<Record> = step.iter().filter_map(|n| self.made.get(*n)).cloned().collect();
+            let handed: Vec<Record> = known.extract_if(.., |record| self.hand_over(record, numbers)).collect();
+            for record in handed {
+                self.gone(&record, Undone::StillUsed("a later change has set it again".to_owned()), !is_all);
+            }
             let records: Vec<Record> = known.iter().map(|record| self.made.present(record)).collect();
             let entries: Vec<Entry<'_>> = known.iter().zip(&records).map(|(known, now)| entry(known, now)).collect();
             for (record, result) in records.iter().zip(self.kernel.undo_all(&entries)) {
@@ -84,7 +88,7 @@ impl Lab {
         if let Some(watch) = &mut self.watch
             && let Some(original) = self.made.get(record.n)
         {
-            watch.removed.insert(record.n, original.clone());
+            watch.remove(original.clone());
         }
         if forget {
             self.made.remove(record.n);

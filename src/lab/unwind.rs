@@ -10,7 +10,7 @@ use crate::model::error::OpError;
 use crate::model::kind::{Kind, Phase};
 use crate::model::names::Ns;
 use crate::model::state::State;
-use crate::model::subject::{Fact, Need, Subject};
+use crate::model::subject::Subject;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A change that stands although it should not, and why.
@@ -87,7 +87,7 @@ pub fn plan(made: &Made, going: &BTreeSet<u64>) -> Plan {
         let list = phases.remove(&phase).unwrap_or_default();
         match phase {
             Phase::Links => {
-                plan.steps.extend(links.drain(..).map(|(_, group)| group).filter(|group| !group.is_empty()))
+                plan.steps.extend(links.drain(..).map(|(_, group)| group).filter(|group| !group.is_empty()));
             }
             Phase::Settings => settings(made, &list, &mut links, &mut plan.steps),
             Phase::Files => plan.steps.extend(list.into_iter().map(|n| vec![n])),
@@ -106,7 +106,7 @@ fn settings(made: &Made, list: &[u64], links: &mut [(Ns, Vec<u64>)], steps: &mut
         if !waiting.remove(n) {
             continue;
         }
-        let in_the_way = made.get(*n).into_iter().flat_map(|record| freed(&record.change)).find_map(|at| {
+        let in_the_way = made.get(*n).into_iter().flat_map(|record| left(&record.change)).find_map(|at| {
             let maker = made.state().maker(&at.ns, at.link.as_ref()?)?;
             let (_, group) = links.iter_mut().find(|(_, group)| group.contains(&maker))?;
             group.retain(|other| *other != maker);
@@ -121,11 +121,9 @@ fn settings(made: &Made, list: &[u64], links: &mut [(Ns, Vec<u64>)], steps: &mut
     }
 }
 
-/// The names that a change leaves for others to take, in the names of its time: undoing it needs them again.
-fn freed(change: &Change) -> impl Iterator<Item = Subject> {
-    let facts = change.facts(&Identity::Spec).into_iter().filter(|fact| !fact.is_new);
-    let leaves = |fact: &Fact| fact.needs.iter().any(|need| matches!(need, Need::Free(_)));
-    facts.filter(leaves).filter_map(|fact| fact.subject.home())
+/// The names that a change leaves.
+fn left(change: &Change) -> impl Iterator<Item = Subject> {
+    change.facts(&Identity::Spec).into_iter().filter_map(|fact| fact.leaves())
 }
 
 /// The change that a change falls with, if all that it falls with goes.

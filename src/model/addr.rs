@@ -36,6 +36,11 @@ impl Kind for AddAddr {
         vec![if self.addr.addr().is_ipv6() { fact.needs(Need::StaysUp(at)) } else { fact }]
     }
 
+    /// With the last IPv4 address of an interface go all its IPv4 routes.
+    fn undo_may_drop(&self) -> bool {
+        self.addr.addr().is_ipv4()
+    }
+
     fn repair(&self, _fact: &Fact) -> Option<Change> {
         Some(Change::AddAddr(self.clone()))
     }

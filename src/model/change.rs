@@ -54,7 +54,7 @@ pub enum Identity {
     WasText(String),
     /// Rules: their `--comment` and the backend they live in.
     Rules {
-        /// `rhailab:LAB:N`.
+        /// `rhailab:LAB:N`, and the name of what they make, if that has one.
         tag: String,
         /// `nft` or `legacy`.
         backend: String,
@@ -149,6 +149,10 @@ impl Kind for Change {
         each_kind!(self, kind => kind.may_drop())
     }
 
+    fn undo_may_drop(&self) -> bool {
+        each_kind!(self, kind => kind.undo_may_drop())
+    }
+
     fn order(&self) -> Option<Subject> {
         each_kind!(self, kind => kind.order())
     }
@@ -179,6 +183,10 @@ impl Kind for Change {
 
     fn headlines(&self) -> Vec<String> {
         each_kind!(self, kind => kind.headlines())
+    }
+
+    fn commands_from(&self, before: &Change) -> Option<Vec<String>> {
+        each_kind!(self, kind => kind.commands_from(before))
     }
 
     fn undo_commands(&self, identity: &Identity) -> Vec<String> {

@@ -39,9 +39,14 @@ pub trait Kind {
         None
     }
 
-    /// Whether the kernel may drop something besides when it is made or undone.
+    /// Whether the kernel may drop something besides when it is made.
     fn may_drop(&self) -> bool {
         false
+    }
+
+    /// The same when it is undone.
+    fn undo_may_drop(&self) -> bool {
+        self.may_drop()
     }
 
     /// What it has a place in the order of, such as a table of rules.
@@ -77,6 +82,11 @@ pub trait Kind {
     /// The same without what every such change has in common, for people.
     fn headlines(&self) -> Vec<String> {
         self.commands()
+    }
+
+    /// The shell commands that make it of what it was before, if it can be altered in place.
+    fn commands_from(&self, _before: &Change) -> Option<Vec<String>> {
+        None
     }
 
     /// The shell commands that undo it, in order; of rules with [`Identity::Rules`] the tagged ones, else the plain ones.

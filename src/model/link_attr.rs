@@ -171,7 +171,18 @@ impl Kind for SetLink {
     }
 
     fn identity(&self, _source: &mut dyn IdentitySource, before: Option<&str>) -> Identity {
-        match before.and_then(|text| self.set.parse(text)) {
+        // The change itself says what the interface was called and where it was.
+        let own = match &self.set {
+            LinkSet::Name(_) => Some(LinkSet::Name(self.link.clone())),
+            LinkSet::Ns(_) => Some(LinkSet::Ns(self.ns.clone())),
+            LinkSet::Up(_)
+            | LinkSet::Mtu(_)
+            | LinkSet::Mac(_)
+            | LinkSet::Master(_)
+            | LinkSet::Hairpin(_)
+            | LinkSet::LinkLocal(_) => None,
+        };
+        match own.or_else(|| self.set.parse(before?)) {
             Some(now) if now == self.set => Identity::Already,
             Some(now) => Identity::Was(now),
             None => Identity::Spec,
@@ -188,6 +199,11 @@ impl Kind for SetLink {
             LinkSet::Up(false) | LinkSet::Ns(_) | LinkSet::Name(_) | LinkSet::Mtu(_) | LinkSet::Master(_) => true,
             LinkSet::Up(true) | LinkSet::Mac(_) | LinkSet::Hairpin(_) | LinkSet::LinkLocal(_) => false,
         }
+    }
+
+    /// With an interface that was up goes what was given to it before it was.
+    fn undo_may_drop(&self) -> bool {
+        self.set == LinkSet::Up(true) || self.may_drop()
     }
 
     fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {

@@ -54,6 +54,19 @@ impl Made {
         self.state.set_again(n, &part.facts(&Identity::Spec));
     }
 
+    /// Takes in that a change was altered in place.
+    pub fn alter(&mut self, record: Record) {
+        self.state.remove(record.n);
+        self.add(record);
+    }
+
+    /// Takes in that something else was there before a change.
+    pub fn set_identity(&mut self, n: u64, identity: Identity) {
+        if let Some(record) = self.records.get_mut(&n) {
+            record.identity = identity;
+        }
+    }
+
     /// Takes out a change that was undone.
     pub fn remove(&mut self, n: u64) -> Option<Record> {
         self.state.remove(n);

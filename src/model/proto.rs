@@ -1,9 +1,32 @@
 //! Protocols above IP.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::net::SocketAddr;
+
+/// An address and port with a protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Address and port.
+    pub addr: SocketAddr,
+    /// The protocol, where the text named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proto: Option<Proto>,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.addr)?;
+        match self.proto {
+            Some(proto) => write!(f, "/{}", proto.as_str()),
+            None => Ok(()),
+        }
+    }
+}
 
 /// A protocol that rules and packets are told apart by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Proto {
     /// TCP.
     Tcp,

@@ -1,6 +1,6 @@
 //! Edits of iptables' tables.
 
-use crate::model::change::Identity;
+use crate::model::change::{Change, Identity};
 use crate::model::error::OpError;
 use crate::model::explain::{chain_exists, rules};
 use crate::model::family::Family;
@@ -9,25 +9,19 @@ use crate::model::kind::{IdentitySource, Kind, Phase, within};
 use crate::model::language::{list, of};
 use crate::model::made::Made;
 use crate::model::names::{ChainName, Ns};
+use crate::model::object::Object;
 use crate::model::refusal::{Cause, Refusal};
 use crate::model::rule::{Match, NatKind, Rule};
 use crate::model::shell::{in_ns, line};
 use crate::model::subject::{CHAIN, Fact, LinkAt, MASQUERADED, Need, RULES, Subject};
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::iter;
 
 mod tables;
 
 pub use tables::Tables;
-
-/// What is said of rules that a later change has deleted to put others in their place.
-pub const REPLACED: &str = "replaced";
-
-/// The tag of another change of the lab whose change has this one.
-fn sibling(tag: &str, n: u64) -> String {
-    format!("{}:{n}", tag.rsplit_once(':').map_or(tag, |(lab, _)| lab))
-}
 
 /// Edit one iptables table in one atomic commit (iptables-restore(8)).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,7 +33,27 @@ pub struct EditRules {
     /// The table.
     pub table: Table,
     /// The edits, in order.
+    #[serde(deserialize_with = "known")]
     pub edits: Vec<RuleEdit>,
+    /// What they make, if it has a name of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<Box<Object>>,
+}
+
+/// Edits, of which journals of format version 1 have a kind more: rules of another change that were deleted. They are gone,
+/// and need no undoing.
+fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RuleEdit>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Edit {
+        Known(RuleEdit),
+        Gone {
+            #[serde(rename = "delete")]
+            _deleted: IgnoredAny,
+        },
+    }
+    let edits = Vec::<Edit>::deserialize(from)?.into_iter();
+    Ok(edits.filter_map(|edit| if let Edit::Known(edit) = edit { Some(edit) } else { None }).collect())
 }
 
 /// An iptables table.
@@ -127,16 +141,6 @@ pub enum RuleEdit {
         #[serde(rename = "words")]
         rule: Rule,
     },
-    /// `-D CHAIN rule`: delete a rule that this lab's change number `owner` made. Used to swap rules.
-    Delete {
-        /// The chain.
-        chain: String,
-        /// The rule.
-        #[serde(rename = "words")]
-        rule: Rule,
-        /// The number of the change whose tag the rule carries.
-        owner: u64,
-    },
 }
 
 fn first() -> u32 {
@@ -163,7 +167,7 @@ impl RuleEdit {
     pub fn added(&self) -> Option<(&str, &Rule)> {
         match self {
             RuleEdit::Append { chain, rule } | RuleEdit::Insert { chain, rule, .. } => Some((chain, rule)),
-            RuleEdit::NewChain(_) | RuleEdit::Delete { .. } => None,
+            RuleEdit::NewChain(_) => None,
         }
     }
 
@@ -171,7 +175,7 @@ impl RuleEdit {
     pub fn new_chain(&self) -> Option<&ChainName> {
         match self {
             RuleEdit::NewChain(chain) => Some(chain),
-            RuleEdit::Append { .. } | RuleEdit::Insert { .. } | RuleEdit::Delete { .. } => None,
+            RuleEdit::Append { .. } | RuleEdit::Insert { .. } => None,
         }
     }
 }
@@ -186,6 +190,11 @@ fn masqueraded(edit: &RuleEdit) -> Option<IpNet> {
 }
 
 impl EditRules {
+    /// Edits of a table.
+    pub fn new(ns: Ns, family: Family, table: Table, edits: Vec<RuleEdit>) -> EditRules {
+        EditRules { ns, family, table, edits, object: None }
+    }
+
     /// Where it is, for people and as part of a key.
     fn table_of(&self) -> String {
         format!("{} {}", self.family.iptables(), self.table.as_str())
@@ -201,12 +210,20 @@ impl EditRules {
         self.edits.iter().any(|edit| edit.added().is_some())
     }
 
-    /// The numbers of the changes whose rules it deletes.
-    pub fn replaces(&self) -> impl Iterator<Item = u64> {
-        self.edits.iter().filter_map(|edit| match edit {
-            RuleEdit::Delete { owner, .. } => Some(*owner),
-            RuleEdit::NewChain(_) | RuleEdit::Append { .. } | RuleEdit::Insert { .. } => None,
-        })
+    /// How these edits become those: the edits whose rules go, and those whose rules come. The rules of a chain of their own
+    /// keep their order, so that all of them go and come if one does.
+    pub fn swap<'a>(&'a self, to: &'a EditRules) -> (Vec<&'a RuleEdit>, Vec<&'a RuleEdit>) {
+        let rules_of = |edits: &'a EditRules, name: &str| -> Vec<&'a RuleEdit> {
+            edits.edits.iter().filter(|edit| edit.added().is_some_and(|(chain, _)| chain == name)).collect()
+        };
+        let is_kept = |edit: &RuleEdit| {
+            let Some((chain, _)) = edit.added() else { return true };
+            let is_own = self.new_chains().any(|own| own.as_str() == chain);
+            let (old, new) = (rules_of(self, chain), rules_of(to, chain));
+            if is_own { old == new } else { old.contains(&edit) && new.contains(&edit) }
+        };
+        let changed = |edits: &'a EditRules| edits.edits.iter().filter(|edit| !is_kept(edit)).collect();
+        (changed(self), changed(to))
     }
 
     /// A chain of the table.
@@ -237,7 +254,6 @@ impl EditRules {
                 let words: Vec<String> = iter::once(at.to_string()).chain(rule.words().iter().cloned()).collect();
                 self.iptables("--insert", chain, &words, None)
             }
-            RuleEdit::Delete { chain, rule, .. } => self.iptables("--delete", chain, &rule.words(), None),
         }
     }
 
@@ -248,7 +264,6 @@ impl EditRules {
             RuleEdit::Append { chain, rule } | RuleEdit::Insert { chain, rule, .. } => {
                 self.iptables("--delete", chain, &rule.words(), tag)
             }
-            RuleEdit::Delete { chain, rule, .. } => self.iptables("--append", chain, &rule.words(), tag),
         }
     }
 }
@@ -278,16 +293,10 @@ impl Kind for EditRules {
                         own.needs.push(need);
                     }
                 }
-                // The rules of the other change are the business of this one from now on.
-                RuleEdit::Delete { owner, .. } => {
-                    let theirs = rules(&sibling(tag, *owner));
-                    let is_noted = facts.iter().any(|fact: &Fact| fact.subject == theirs);
-                    if !is_noted {
-                        let need = Need::Stands(theirs.clone());
-                        facts.push(Fact::set(theirs, REPLACED).needs(need));
-                    }
-                }
             }
+        }
+        if let Some(object) = &self.object {
+            facts.push(Fact::made(object.subject(&self.ns), ""));
         }
         facts.insert(0, own);
         facts
@@ -322,19 +331,27 @@ impl Kind for EditRules {
         self.edits.iter().map(|edit| self.command(edit)).collect()
     }
 
+    fn commands_from(&self, before: &Change) -> Option<Vec<String>> {
+        let (going, coming) = before.rules()?.swap(self);
+        let delete = going.into_iter().map(|edit| self.undo_command(edit, None));
+        Some(delete.chain(coming.into_iter().map(|edit| self.command(edit))).collect())
+    }
+
     fn undo_commands(&self, identity: &Identity) -> Vec<String> {
         let tag = if let Identity::Rules { tag, .. } = identity { Some(tag.as_str()) } else { None };
         self.edits.iter().rev().map(|edit| self.undo_command(edit, tag)).collect()
     }
 
     fn calls(&self) -> Vec<String> {
+        if let Some(object) = &self.object {
+            return vec![object.call(&self.ns)];
+        }
         let mut calls = Vec::new();
         for edit in &self.edits {
             let (verb, chain) = match edit {
                 RuleEdit::NewChain(chain) => ("-N", chain.as_str()),
                 RuleEdit::Append { chain, .. } => ("-A", chain.as_str()),
                 RuleEdit::Insert { chain, .. } => ("-I", chain.as_str()),
-                RuleEdit::Delete { .. } => continue,
             };
             let mut words = ["-t", self.table.as_str(), verb, chain].map(str::to_owned).to_vec();
             if let RuleEdit::Insert { at, .. } = edit {
@@ -381,10 +398,6 @@ mod tests {
             (
                 RuleEdit::Insert { chain: "FORWARD".into(), at: 2, rule: rule.clone() },
                 format!(r#"{{"insert":{{"chain":"FORWARD","at":2,"words":{words}}}}}"#),
-            ),
-            (
-                RuleEdit::Delete { chain: "FORWARD".into(), rule, owner: 7 },
-                format!(r#"{{"delete":{{"chain":"FORWARD","words":{words},"owner":7}}}}"#),
             ),
         ] {
             assert_eq!(serde_json::to_string(&edit).unwrap(), text);

@@ -49,8 +49,6 @@ struct Held {
     link: Option<LinkId>,
     /// Whether the kernel has taken it away by itself.
     has_fallen: bool,
-    /// Whether it was so before, so that the change has only confirmed it.
-    was_so: bool,
 }
 
 /// What a change has. A lab has many: it takes no more space than it must.
@@ -159,7 +157,7 @@ impl State {
             values.reserve_exact(1);
             let is_name = fact.link.as_ref().is_some_and(|(_, name)| name.as_str() == fact.value);
             let value = if is_name { "" } else { fact.value.as_str() }.into();
-            values.push(Held { n, value, link, has_fallen: false, was_so: *identity == Identity::Already });
+            values.push(Held { n, value, link, has_fallen: false });
             draft.keys.push(key);
             draft.leads.extend(reach::subnet(fact));
         }
@@ -271,16 +269,9 @@ impl State {
                 // Of what was set there is still the value before it.
                 let gone = keys.iter().filter(|key| self.values(key).len() == 1);
                 waiting.extend(gone.flat_map(|key| self.users_of(key)));
-                waiting.extend(keys.iter().flat_map(|key| self.confirmed(n, key)));
             }
         }
         all
-    }
-
-    /// The changes that have only confirmed what this one has made so.
-    fn confirmed(&self, n: u64, key: &Key) -> impl Iterator<Item = u64> {
-        let later = self.values(key).iter().skip_while(move |held| held.n != n).skip(1);
-        later.take_while(|held| held.was_so).map(|held| held.n)
     }
 
     /// Whether a subject, in the names of change `n`, goes with one of these changes.

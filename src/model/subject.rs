@@ -39,6 +39,8 @@ pub const CHAIN: &str = "chain";
 pub const RULES: &str = "rules";
 /// A subnet whose packets are masqueraded wherever they go.
 pub const MASQUERADED: &str = "masqueraded subnet";
+/// A virtual IP.
+pub const VIP: &str = "virtual IP";
 /// A file.
 pub const FILE: &str = "file";
 /// A process.
@@ -148,6 +150,12 @@ impl Fact {
     pub fn joined(subject: Subject, other: &LinkAt) -> Fact {
         let needs = vec![Need::Stands(Subject::link(&other.0, &other.1))];
         Fact { needs, link: Some(other.clone()), ..Fact::set(subject, other.1.to_string()) }
+    }
+
+    /// The name that it leaves for others to take, in the names of its time: undoing it needs that again.
+    pub fn leaves(&self) -> Option<Subject> {
+        let is_led_away = !self.is_new && self.needs.iter().any(|need| matches!(need, Need::Free(_)));
+        if is_led_away { self.subject.home() } else { None }
     }
 
     /// The names of interfaces that must be free for it.

@@ -1,38 +1,37 @@
 //! The mark of a lab's rules.
 
-use crate::model::names::LabName;
+use crate::model::names::{ChainName, LabName};
 use std::fmt;
 
 /// How the marks of all labs begin.
 const START: &str = "rhailab:";
 
-/// The comment on a rule that says which change of which lab made it: `rhailab:LAB:N`.
+/// The comment on a rule that says which change of which lab made it: `rhailab:LAB:N`, or `rhailab:LAB:N:NAME` where the
+/// change makes something with a name of its own, such as a virtual IP.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag {
     /// The lab.
     pub lab: LabName,
     /// The number of the change.
     pub n: u64,
+    /// The name of what it makes; the name of a chain.
+    pub object: Option<ChainName>,
 }
 
 impl Tag {
     /// The tag of a lab's change.
-    pub fn new(lab: &LabName, n: u64) -> Tag {
-        Tag { lab: lab.clone(), n }
+    pub fn new(lab: &LabName, n: u64, object: Option<ChainName>) -> Tag {
+        Tag { lab: lab.clone(), n, object }
     }
 
     /// The tag in a comment, if it is one.
     pub fn parse(comment: &str) -> Option<Tag> {
         let (lab, n) = comment.strip_prefix(START)?.split_once(':')?;
+        let (n, object) = n.split_once(':').map_or((n, None), |(n, object)| (n, Some(object)));
+        let object = object.map(ChainName::new).transpose().ok()?;
         // No other spelling of the number is ours.
         let n = n.parse::<u64>().ok().filter(|number| number.to_string() == n)?;
-        Some(Tag { lab: LabName::new(lab).ok()?, n })
-    }
-
-    /// The tag of another change of the same lab.
-    #[must_use]
-    pub fn sibling(&self, n: u64) -> Tag {
-        Tag { lab: self.lab.clone(), n }
+        Some(Tag { lab: LabName::new(lab).ok()?, n, object })
     }
 
     /// Whether both are of one lab.
@@ -43,7 +42,8 @@ impl Tag {
 
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{START}{}:{}", self.lab, self.n)
+        write!(f, "{START}{}:{}", self.lab, self.n)?;
+        self.object.as_ref().map_or(Ok(()), |object| write!(f, ":{object}"))
     }
 }
 
@@ -57,12 +57,23 @@ mod tests {
 
     #[test]
     fn a_tag_is_read_as_it_is_written() {
-        let written = Tag::new(&LabName::new("web-1").unwrap(), 12).to_string();
-        assert_eq!(written, "rhailab:web-1:12");
-        assert_eq!(tag(&written).sibling(7).to_string(), "rhailab:web-1:7");
-        for other in
-            ["a comment", "rhailab:a", "rhailab:a:b", "rhailab:a:1:2", "rhailab::1", "rhailab:a:01", "rhailab:a:+1"]
+        for (object, text) in
+            [(None, "rhailab:web-1:12"), (Some("VIP-10.0.0.1-80"), "rhailab:web-1:12:VIP-10.0.0.1-80")]
         {
+            let object = object.map(|name| ChainName::new(name).unwrap());
+            let written = Tag::new(&LabName::new("web-1").unwrap(), 12, object);
+            assert_eq!((written.to_string().as_str(), tag(text)), (text, written));
+        }
+        for other in [
+            "a comment",
+            "rhailab:a",
+            "rhailab:a:b",
+            "rhailab:a:1:",
+            "rhailab:a:1:2:3",
+            "rhailab::1",
+            "rhailab:a:01",
+            "rhailab:a:+1",
+        ] {
             assert_eq!(Tag::parse(other), None, "{other}");
         }
     }

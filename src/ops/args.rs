@@ -32,6 +32,11 @@ impl Call<'_> {
         self.lab.commit(&self.site, changes)
     }
 
+    /// Makes changes and alters change `n` in place, all or none.
+    pub fn alter(&mut self, n: u64, change: Change, first: Vec<Change>) -> OpResult<Vec<u64>> {
+        self.lab.alter(&self.site, n, change, first)
+    }
+
     /// The namespace it was called on.
     pub fn ns(&self) -> OpResult<Ns> {
         match &self.this {

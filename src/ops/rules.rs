@@ -206,7 +206,7 @@ pub(super) fn commit(
     let ns = call.ns()?;
     let changes = families
         .iter()
-        .map(|family| Change::EditRules(EditRules { ns: ns.clone(), family: *family, table, edits: edits.to_vec() }))
+        .map(|family| Change::EditRules(EditRules::new(ns.clone(), *family, table, edits.to_vec())))
         .collect();
     let changes = call.commit(changes)?;
     Ok(Value::Rules(Rc::new(Rules { what, ns, changes })))

@@ -3,17 +3,16 @@
 use crate::lab::why::Trace;
 use crate::model::change::Identity;
 use crate::model::error::OpError;
+use crate::model::family::Family;
 use crate::model::mac::Mac;
 use crate::model::names::{ChainName, IfName, Ns, NsName};
 use crate::model::observe::{Output, Reply};
-use crate::model::proto::Proto;
-use crate::model::rule::Rule;
+pub use crate::model::proto::Endpoint;
 use crate::model::secret::Secret;
 use ipnet::IpNet;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -75,25 +74,6 @@ pub enum Value {
     Vip(Rc<Vip>),
     /// An error that a script caught.
     Error(OpError),
-}
-
-/// An address and port with a protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Address and port.
-    pub addr: SocketAddr,
-    /// The protocol, where the text named one.
-    pub proto: Option<Proto>,
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.addr)?;
-        match self.proto {
-            Some(proto) => write!(f, "/{}", proto.as_str()),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Something that several handles share, because a method through one must be seen through all.
@@ -160,30 +140,20 @@ pub struct Rules {
     pub changes: Vec<u64>,
 }
 
-/// A virtual IP.
-#[derive(Debug, Clone)]
+/// A virtual IP of the lab: what it is made of is in the lab.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vip {
     /// The address and port that clients use.
     pub endpoint: Endpoint,
     /// Whose rules make it.
     pub ns: Ns,
-    /// Its chain.
-    pub chain: ChainName,
-    /// Where connections go now, and what undoes it.
-    pub state: Shared<VipState>,
+    /// Its name, which is that of its chain.
+    pub name: ChainName,
 }
 
-/// The part of a virtual IP that changes.
-#[derive(Debug, Clone)]
-pub struct VipState {
-    /// Where connections go.
-    pub backends: Vec<SocketAddr>,
-    /// Whether clients in a backend's own subnet are masqueraded.
-    pub hairpin: bool,
-    /// The rules that do so now.
-    pub hairpins: Vec<Rule>,
-    /// The change that carries the backends' rules and those of `hairpins`.
-    pub owner: u64,
-    /// All changes that make it up, oldest first.
-    pub changes: Vec<u64>,
+impl Vip {
+    /// The family of its address.
+    pub fn family(&self) -> Family {
+        Family::of(self.endpoint.addr.ip())
+    }
 }

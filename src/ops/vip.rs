@@ -7,27 +7,31 @@ use super::errors::{
     NAT_FAMILY, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_REFUSED, UNDO_REFUSED,
 };
 use super::hairpin;
-use super::rules::{addressed_to, same_family};
-use super::value::{Endpoint, Value, Vip, VipState};
-use crate::lab::{Lab, Record};
-use crate::model::change::Change;
+use super::rules::same_family;
+use super::value::{Endpoint, Value, Vip};
+use crate::lab::Lab;
+use crate::model::change::{Change, Identity};
 use crate::model::error::{OpError, OpResult};
-use crate::model::family::Family;
-use crate::model::hook::Hook;
 use crate::model::kind::Kind as _;
 use crate::model::names::{ChainName, Ns, proposal};
+use crate::model::object::VirtualIp;
 use crate::model::proto::Proto;
 use crate::model::route::{AddRoute, Route};
-use crate::model::rule::{Condition, Match, Rule, Target};
-use crate::model::rules::{EditRules, RuleEdit, Table};
+use crate::model::rule::{Condition, Match, Rule};
+use crate::model::rules::{RuleEdit, Table};
 use ipnet::IpNet;
-use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+
+mod rules;
+
+use rules::rules;
 
 const BACKENDS: Ty = Ty::List(&Ty::Endpoint);
 const EMPTY: Error = Error { code: "vip::empty", when: "there is no backend" };
 const PROTOCOL: Error = Error { code: "vip::protocol", when: "a backend is of another protocol" };
+
+const GONE: Error = Error { code: "vip::gone", when: "the virtual IP was deleted" };
 
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[
@@ -123,7 +127,7 @@ v.retarget(["10.0.0.12:8080", "10.0.0.13:8080"]);"#,
             EMPTY,
             PROTOCOL,
             NAT_FAMILY,
-            Error { code: "vip::gone", when: "the virtual IP was deleted" },
+            GONE,
             IPTABLES_MISSING,
             IPTABLES_REFUSED,
             IPTABLES_FAILED,
@@ -156,12 +160,55 @@ v.del();"#,
         example: r#"bridge("br0").addr("10.0.0.1/24").up();
 let v = vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
 assert_eq(v.backends, ["10.0.0.11:8080"]);"#,
-        errors: &[],
+        errors: &[GONE],
         run: Run::Op(|call| {
-            let vip = this(call)?;
-            let backends = vip.state.borrow().backends.iter().map(|to| Value::Str(to.to_string())).collect();
-            Ok(Value::List(backends))
+            let (_, _, made) = standing(call)?;
+            Ok(Value::List(made.backends.iter().map(|to| Value::Str(to.to_string())).collect()))
         }),
+    },
+    FnDef {
+        name: "name",
+        kind: Kind::Property(Ty::Vip),
+        params: &[],
+        returns: Ty::Str,
+        summary: "Its name in the lab, which is that of its chain.",
+        details: "",
+        example: r#"bridge("br0").addr("10.0.0.1/24").up();
+assert_eq(vip("10.100.100.100:8080", ["10.0.0.11:8080"]).name, "VIP-10.100.100.100-8080");"#,
+        errors: &[],
+        run: Run::Op(|call| Ok(Value::Str(this(call)?.name.to_string()))),
+    },
+    FnDef {
+        name: "vips",
+        kind: Kind::InNs,
+        params: &[],
+        returns: Ty::List(&Ty::Vip),
+        summary: "The virtual IPs of the lab in a namespace, oldest first.",
+        details: "Also those that an earlier run has made, at `repl --lab`.",
+        example: r#"bridge("br0").addr("10.0.0.1/24").up();
+vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
+for v in vips() { print(`${v.endpoint}: ${v.backends}`) }"#,
+        errors: &[],
+        run: Run::Op(vips),
+    },
+    FnDef {
+        name: "vip_of",
+        kind: Kind::InNs,
+        params: &[Param {
+            name: "which",
+            ty: Ty::Str,
+            default: None,
+            doc: "its address and port, as they were given, or its name",
+        }],
+        returns: Ty::Vip,
+        summary: "A virtual IP that the lab has.",
+        details: "For functions, and for `repl --lab`, where no variable has it.",
+        example: r#"bridge("br0").addr("10.0.0.1/24").up();
+vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
+fn switch_to(backend) { vip_of("10.100.100.100:8080").retarget([backend]) }
+switch_to("10.0.0.12:8080");"#,
+        errors: &[Error { code: "vip::unknown", when: "the lab has no such virtual IP there" }],
+        run: Run::Op(vip_of),
     },
     FnDef {
         name: "endpoint",
@@ -204,45 +251,33 @@ fn backends(call: &Call<'_>, endpoint: Endpoint) -> OpResult<Vec<SocketAddr>> {
     Ok(given.into_iter().map(|to| to.addr).collect())
 }
 
-/// A chain's name made of the endpoint.
-fn default_chain(endpoint: Endpoint) -> OpResult<ChainName> {
+/// A name made of the endpoint.
+fn default_name(endpoint: Endpoint) -> OpResult<ChainName> {
     let suffix = if endpoint.proto == Some(Proto::Udp) { "u" } else { "" };
     let (ip, port) = (endpoint.addr.ip().to_string().replace(':', "_"), endpoint.addr.port());
     ChainName::new(&proposal(&format!("VIP-{ip}-{port}{suffix}"), 28))
-}
-
-/// The DNAT rules of a set of backends: with k left, the next takes one in k.
-fn backend_rules(endpoint: Endpoint, backends: &[SocketAddr]) -> Vec<Rule> {
-    let rule = |(at, to): (usize, &SocketAddr)| {
-        let left = u32::try_from(backends.len() - at).unwrap_or(u32::MAX);
-        let share = (left > 1).then(|| Match::share(1.0 / f64::from(left)));
-        Rule::new(addressed_to(endpoint).into_iter().chain(share), Target::dnat(*to))
-    };
-    backends.iter().enumerate().map(rule).collect()
 }
 
 fn vip(call: &mut Call<'_>) -> OpResult<Value> {
     let ns = call.ns()?;
     let endpoint: Endpoint = call.args.req("endpoint")?;
     let backends = backends(call, endpoint)?;
-    let chain: ChainName = match call.args.opt("name")? {
-        Some(chain) => chain,
-        None => default_chain(endpoint)?,
+    let name: ChainName = match call.args.opt("name")? {
+        Some(name) => name,
+        None => default_name(endpoint)?,
     };
-    refuse_twice(call, &ns, endpoint, &chain)?;
-    let jump = |from: Hook| RuleEdit::append(from.as_str(), Rule::new([], Target::Jump(chain.to_string())));
-    let mut edits = vec![RuleEdit::NewChain(chain.clone()), jump(Hook::Prerouting), jump(Hook::Output)];
-    edits.extend(in_chain(chain.as_str(), backend_rules(endpoint, &backends)));
+    let handle = Vip { endpoint, ns, name };
+    refuse_twice(call, &handle)?;
     let hairpin = call.args.or("hairpin", true)?;
-    let (hairpins, ports) = near(call, hairpin, &ns, endpoint, &backends)?;
-    edits.extend(in_chain(Hook::Postrouting.as_str(), hairpins.clone()));
-    let family = Family::of(endpoint.addr.ip());
-    let mut changes = vec![Change::EditRules(EditRules { ns: ns.clone(), family, table: Table::Nat, edits })];
-    changes.extend(own_route(call, &ns, endpoint, &backends)?);
-    let changes = commit(call, changes, ports)?;
-    let owner = changes.first().copied().unwrap_or_default();
-    let state = VipState { backends, hairpin, hairpins, owner, changes };
-    Ok(Value::Vip(Rc::new(Vip { endpoint, ns, chain, state: Rc::new(RefCell::new(state)) })))
+    let (hairpins, ports) = near(call, hairpin, &handle.ns, endpoint, &backends)?;
+    let route = own_route(call, &handle.ns, endpoint, &backends)?;
+    let made = VirtualIp { name: handle.name.clone(), endpoint, backends, hairpin, route: route.clone() };
+    let mut changes = vec![rules(&handle.ns, made, hairpins)];
+    changes.extend(route.map(|route| Change::AddRoute(AddRoute { ns: handle.ns.clone(), route })));
+    // The ports keep their setting until the lab ends, because other virtual IPs may count on it.
+    changes.extend(ports);
+    call.commit(changes)?;
+    Ok(Value::Vip(Rc::new(handle)))
 }
 
 /// The rules and the port settings that let near clients through, if they are to be.
@@ -259,98 +294,99 @@ fn near(
     Ok((hairpin::rules(call, ns, endpoint, backends)?, hairpin::ports(call, ns, backends)?))
 }
 
-/// Commits a virtual IP's own changes and those of the ports, all or none, and returns the numbers of its own. The
-/// ports keep their setting until the lab ends, because other virtual IPs may count on it.
-fn commit(call: &mut Call<'_>, own: Vec<Change>, ports: Vec<Change>) -> OpResult<Vec<u64>> {
-    let count = own.len();
-    let mut made = call.commit(own.into_iter().chain(ports).collect())?;
-    made.truncate(count);
-    Ok(made)
+/// A virtual IP that a script has a handle of, with the number of the change that makes it.
+fn standing(call: &Call<'_>) -> OpResult<(Rc<Vip>, u64, VirtualIp)> {
+    let vip = this(call)?;
+    let gone = || {
+        OpError::new("vip::gone", format!("The virtual IP {} was deleted.", vip.endpoint))
+            .help("Make it again with `vip(…)`.")
+    };
+    let (n, made) = call.lab.vip(&vip.ns, vip.family(), &vip.name).ok_or_else(gone)?;
+    let made = made.clone();
+    Ok((vip, n, made))
 }
 
 /// A second chain of that name would be refused, but not before the rules are made, which may be put off.
-fn refuse_twice(call: &Call<'_>, ns: &Ns, endpoint: Endpoint, chain: &ChainName) -> OpResult<()> {
-    let (family, table) = (Family::of(endpoint.addr.ip()), Table::Nat);
-    if !call.lab.has_chain(ns, family, table, chain) {
-        return Ok(());
-    }
-    let new = RuleEdit::NewChain(chain.clone());
-    let is_it = |change: &Change| {
-        matches!(change, Change::EditRules(EditRules { ns: there, family: its, table: Table::Nat, edits })
-            if there == ns && *its == family && edits.contains(&new))
-    };
-    let Some(record) = call.lab.records().find(|record| is_it(&record.change)) else { return Ok(()) };
-    Err(OpError::new("vip::exists", format!("There is already a virtual IP with the chain `{chain}` in `{ns}`."))
+fn refuse_twice(call: &Call<'_>, vip: &Vip) -> OpResult<()> {
+    let Some(record) = call.lab.chain(&vip.ns, vip.family(), Table::Nat, &vip.name) else { return Ok(()) };
+    let (name, ns) = (&vip.name, &vip.ns);
+    Err(OpError::new("vip::exists", format!("There is already a virtual IP with the chain `{name}` in `{ns}`."))
         .help("Move that one with `.retarget(…)`, or delete it first with `.del()`. Another one needs another `name`.")
         .note(record.site.clone(), "made here before"))
 }
 
-fn in_chain(chain: &str, rules: Vec<Rule>) -> impl Iterator<Item = RuleEdit> {
-    rules.into_iter().map(move |rule| RuleEdit::append(chain, rule))
-}
-
 /// A route to the virtual address, where there is none: the kernel looks for one before the OUTPUT chain can
 /// rewrite the destination. It points where the first backend is.
-fn own_route(call: &mut Call<'_>, ns: &Ns, endpoint: Endpoint, backends: &[SocketAddr]) -> OpResult<Option<Change>> {
+fn own_route(call: &mut Call<'_>, ns: &Ns, endpoint: Endpoint, backends: &[SocketAddr]) -> OpResult<Option<Route>> {
     let to = endpoint.addr.ip();
     if call.lab.route_to(ns, to)?.is_some() {
         return Ok(None);
     }
     let Some(first) = backends.first() else { return Ok(None) };
     let Some(answer) = call.lab.route_to(ns, first.ip())? else { return Ok(None) };
-    let route = Route { to: IpNet::from(to), via: answer.via, dev: answer.dev, ..Route::default() };
-    Ok(Some(Change::AddRoute(AddRoute { ns: ns.clone(), route })))
+    Ok(Some(Route { to: IpNet::from(to), via: answer.via, dev: answer.dev, ..Route::default() }))
 }
 
 fn retarget(call: &mut Call<'_>) -> OpResult<Value> {
-    let vip = this(call)?;
+    let (vip, n, made) = standing(call)?;
     let backends = backends(call, vip.endpoint)?;
-    let old = vip.state.borrow().clone();
-    if old.changes.is_empty() {
-        return Err(OpError::new("vip::gone", format!("The virtual IP {} was deleted.", vip.endpoint))
-            .help("Make it again with `vip(…)`."));
-    }
-    let (hairpins, ports) = near(call, old.hairpin, &vip.ns, vip.endpoint, &backends)?;
-    let chain = vip.chain.as_str();
-    let delete = |chain: &str, rules: Vec<Rule>| -> Vec<RuleEdit> {
-        let chain = chain.to_owned();
-        rules.into_iter().map(|rule| RuleEdit::Delete { chain: chain.clone(), rule, owner: old.owner }).collect()
-    };
-    let mut edits = delete(chain, backend_rules(vip.endpoint, &old.backends));
-    edits.extend(delete(Hook::Postrouting.as_str(), old.hairpins.clone()));
-    edits.extend(in_chain(chain, backend_rules(vip.endpoint, &backends)));
-    edits.extend(in_chain(Hook::Postrouting.as_str(), hairpins.clone()));
-    let ip = vip.endpoint.addr.ip();
-    let swap = Change::EditRules(EditRules { ns: vip.ns.clone(), family: Family::of(ip), table: Table::Nat, edits });
-    let made = commit(call, vec![swap], ports)?;
-    {
-        let mut state = vip.state.borrow_mut();
-        state.owner = made.first().copied().unwrap_or(old.owner);
-        state.changes.extend(made);
-        state.backends = backends;
-        state.hairpins = hairpins;
-    }
+    let (hairpins, ports) = near(call, made.hairpin, &vip.ns, vip.endpoint, &backends)?;
+    call.alter(n, rules(&vip.ns, VirtualIp { backends, ..made }, hairpins), ports)?;
     if !call.args.or("drain", false)? {
-        let proto = vip.endpoint.proto.unwrap_or(Proto::Tcp).number();
-        call.lab.forget_flows(&vip.ns, ip, vip.endpoint.addr.port(), proto)?;
+        let Endpoint { addr, proto } = vip.endpoint;
+        let proto = proto.unwrap_or(Proto::Tcp).number();
+        call.lab.forget_flows(&vip.ns, addr.ip(), addr.port(), proto)?;
     }
     Ok(Value::Vip(vip))
 }
 
 fn del(call: &mut Call<'_>) -> OpResult<Value> {
     let vip = this(call)?;
-    let mut changes = std::mem::take(&mut vip.state.borrow_mut().changes);
-    if others_have_its_address(call.lab, &vip, &changes) {
-        let is_route = |record: &Record| matches!(record.change, Change::AddRoute(_));
-        let routes: Vec<u64> = call.lab.records().filter(|r| is_route(r)).map(|r| r.n).collect();
-        changes.retain(|n| !routes.contains(n));
+    let Some((n, made)) = call.lab.vip(&vip.ns, vip.family(), &vip.name) else { return Ok(Value::Unit) };
+    let (mut going, route) = (vec![n], made.route.clone());
+    if let Some(route) = route.filter(|_| !others_have_its_address(call.lab, &vip, n)) {
+        let route = AddRoute { ns: vip.ns.clone(), route };
+        let own = route.facts(&Identity::Spec).first().and_then(|fact| call.lab.state().holder(&fact.subject));
+        going.extend(own);
     }
-    call.lab.revert_all(&changes)?;
+    call.lab.revert_all(&going)?;
     Ok(Value::Unit)
 }
 
+fn vips(call: &mut Call<'_>) -> OpResult<Value> {
+    let ns = call.ns()?;
+    Ok(Value::List(all(call.lab, &ns).into_iter().map(|vip| Value::Vip(Rc::new(vip))).collect()))
+}
+
+fn vip_of(call: &mut Call<'_>) -> OpResult<Value> {
+    let (ns, wanted): (Ns, String) = (call.ns()?, call.args.req("which")?);
+    let is_it = |vip: &Vip| vip.name.as_str() == wanted || vip.endpoint.to_string() == wanted;
+    let all = all(call.lab, &ns);
+    if let Some(vip) = all.iter().find(|vip| is_it(vip)) {
+        return Ok(Value::Vip(Rc::new(vip.clone())));
+    }
+    let error = OpError::new("vip::unknown", format!("There is no virtual IP `{wanted}` in {ns}."));
+    let spaces = call.lab.state().spaces();
+    let elsewhere = spaces.into_iter().find(|other| self::all(call.lab, other).iter().any(is_it));
+    let help = match elsewhere {
+        Some(Ns::Named(name)) => format!("There is one in namespace `{name}`: `netns_of(\"{name}\").vip_of(…)`."),
+        Some(Ns::Host) => "There is one in the lab's root namespace: `vip_of(…)` without a namespace.".to_owned(),
+        None if all.is_empty() => "There is none at all there. `vip(…)` makes one.".to_owned(),
+        None => {
+            format!("There is {}.", all.iter().map(|vip| format!("`{}`", vip.endpoint)).collect::<Vec<_>>().join(", "))
+        }
+    };
+    Err(error.help(help).arg("which"))
+}
+
+/// Handles of the virtual IPs of a namespace, oldest first.
+fn all(lab: &Lab, ns: &Ns) -> Vec<Vip> {
+    let handle = |vip: &VirtualIp| Vip { endpoint: vip.endpoint, ns: ns.clone(), name: vip.name.clone() };
+    lab.vips(ns).into_iter().map(handle).collect()
+}
+
 /// Whether rules besides its own send the virtual IP's address somewhere, and so need the route to it.
-fn others_have_its_address(lab: &Lab, vip: &Vip, own: &[u64]) -> bool {
+fn others_have_its_address(lab: &Lab, vip: &Vip, own: u64) -> bool {
     let to = Condition { not: false, of: Match::Destination(vip.endpoint.addr.ip().into()) };
     let sends = |edit: &RuleEdit| {
         edit.added().is_some_and(|(_, rule)| {
@@ -358,6 +394,6 @@ fn others_have_its_address(lab: &Lab, vip: &Vip, own: &[u64]) -> bool {
             spec.nat().is_some() && spec.conditions.contains(&to)
         })
     };
-    let others = lab.records().filter(|record| record.change.ns() == vip.ns && !own.contains(&record.n));
+    let others = lab.records().filter(|record| record.change.ns() == vip.ns && record.n != own);
     others.filter_map(|record| record.change.rules()).any(|rules| rules.edits.iter().any(sends))
 }

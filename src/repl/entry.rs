@@ -22,6 +22,9 @@ pub(super) fn sentence(restored: &Restored) -> Option<String> {
     if restored.remade > 0 {
         parts.push(format!("{} made again", changes(restored.remade)));
     }
+    if restored.altered > 0 {
+        parts.push(format!("{} altered back", changes(restored.altered)));
+    }
     if restored.repaired > 0 {
         parts.push(format!("{} put in place again", changes(restored.repaired)));
     }

@@ -4,7 +4,7 @@ use super::Repl;
 use crate::cli::baseline::Baseline;
 use crate::cli::engine::Trouble;
 use crate::cli::foretell::step;
-use crate::cli::progress::place;
+use crate::cli::progress::{place, sign};
 use crate::cli::style::Ink;
 use crate::export::{Course, Deed, Step};
 use crate::kernel::fake::FakeKernel;
@@ -60,14 +60,9 @@ impl Repl<'_> {
         let mut baseline = Baseline::default();
         let mut course = Course::of(self.lab.borrow().records());
         for step in steps {
-            let Record { site, change, .. } = &step.record;
-            let undo = course.undo_of(step);
-            let (sign, ink, commands, undo) = match step.deed {
-                Deed::Makes => ('+', Ink::Made, change.commands(), undo),
-                Deed::Undoes => ('-', Ink::Undone, undo, Vec::new()),
-                // The line of what it falls with says enough.
-                Deed::Falls => continue,
-            };
+            let (commands, undo) = course.go(step);
+            let (sign, ink) = sign(step.deed);
+            let site = &step.record.site;
             for (number, command) in commands.iter().enumerate() {
                 let mut definition = None;
                 let command = baseline.shorten(command, |line| definition = Some(line.to_owned()));
@@ -91,13 +86,9 @@ impl Repl<'_> {
     pub(super) fn show_commands(&self, steps: &[Step]) {
         let mut course = Course::default();
         for step in steps {
-            let undo = course.undo_of(step);
-            let commands = match step.deed {
-                Deed::Makes => step.record.change.headlines(),
-                Deed::Undoes => undo,
-                Deed::Falls => continue,
-            };
-            for command in commands {
+            let (commands, _) = course.go(step);
+            let is_made = step.deed == Deed::Makes;
+            for command in if is_made { step.record.change.headlines() } else { commands } {
                 self.show(&command);
             }
         }

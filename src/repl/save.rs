@@ -18,6 +18,7 @@ use crate::script::prompt::LAST;
 use crate::script::scan::{Kind, scan};
 use crate::script::syntax::{Statement, StatementKind, parse};
 use crate::script::{Config, Session};
+use calls::Rules;
 use outline::outline;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -89,23 +90,25 @@ impl Repl<'_> {
         {
             return Ok((text, MadeOf::Entries));
         }
-        let text = format!("{head}{}", calls::calls(lab.records()));
-        let Some(wanted) = wanted else { return Ok((text, MadeOf::Untried)) };
-        match built(&lab, path, &text) {
-            Some(built) if built == wanted => Ok((text, if is_masked { MadeOf::Masked } else { MadeOf::Changes })),
-            other => {
-                let other = other.unwrap_or_default();
-                let differences: Vec<String> = wanted
-                    .difference(&other)
-                    .map(|line| format!("is not built: {line}"))
-                    .chain(other.difference(&wanted).map(|line| format!("is built besides: {line}")))
-                    .collect();
-                let error = OpError::new("save::differs", "No recipe was found that builds the same network.")
-                    .cause(differences.join("; "))
-                    .help("Nothing was written. This is a defect of rhailab; please report it.");
-                Err(self.trouble(error))
+        let of = |rules| format!("{head}{}", calls::calls(lab.records(), rules));
+        let Some(wanted) = wanted else { return Ok((of(Rules::Objects), MadeOf::Untried)) };
+        let mut other = BTreeSet::new();
+        for rules in [Rules::Objects, Rules::Raw] {
+            let text = of(rules);
+            other = built(&lab, path, &text).unwrap_or_default();
+            if other == wanted {
+                return Ok((text, if is_masked { MadeOf::Masked } else { MadeOf::Changes }));
             }
         }
+        let differences: Vec<String> = wanted
+            .difference(&other)
+            .map(|line| format!("is not built: {line}"))
+            .chain(other.difference(&wanted).map(|line| format!("is built besides: {line}")))
+            .collect();
+        let error = OpError::new("save::differs", "No recipe was found that builds the same network.")
+            .cause(differences.join("; "))
+            .help("Nothing was written. This is a defect of rhailab; please report it.");
+        Err(self.trouble(error))
     }
 }
 

@@ -177,7 +177,7 @@ fn facts(lab: &mut Lab, value: &Value) -> OpResult<Option<Facts>> {
             let place = link.place();
             self::link(lab, &place.ns, &place.name)?
         }
-        Value::Vip(vip) => self::vip(vip),
+        Value::Vip(vip) => self::vip(lab, vip),
         Value::Process(process) => self::process(lab, process)?,
         Value::Subnet(net) => subnet(net),
         Value::Rules(rules) => {
@@ -228,14 +228,14 @@ fn link(lab: &mut Lab, ns: &Ns, name: &IfName) -> OpResult<Facts> {
     ])
 }
 
-fn vip(vip: &Vip) -> Facts {
-    let state = vip.state.borrow();
-    let backends = if state.changes.is_empty() { "deleted".to_owned() } else { all(&state.backends) };
+fn vip(lab: &Lab, vip: &Vip) -> Facts {
+    let made = lab.vip(&vip.ns, vip.family(), &vip.name);
+    let backends = made.map_or_else(|| "deleted".to_owned(), |(_, made)| all(&made.backends));
     vec![
         ("vip", vip.endpoint.to_string()),
         ("ns", vip.ns.to_string()),
         ("backends", backends),
-        ("chain", vip.chain.to_string()),
+        ("name", vip.name.to_string()),
     ]
 }
 

@@ -30,6 +30,12 @@ impl Kernel for Watched {
         }
         self.fake.borrow_mut().apply(n, change, identity)
     }
+    fn alter(&mut self, step: u64, before: Entry<'_>, after: &Change) -> Done<()> {
+        self.fake.borrow_mut().alter(step, before, after)
+    }
+    fn forget(&mut self, n: u64) {
+        self.fake.borrow_mut().forget(n);
+    }
     fn abandon(&mut self, n: u64) {
         self.fake.borrow_mut().abandon(n);
     }

@@ -4,13 +4,17 @@ use crate::support::{empty, feed, netns, sandbox, sh};
 use rhailab::kernel::Why;
 use rhailab::kernel::linux::netfilter::{Backend, Netfilter};
 use rhailab::kernel::linux::spaces::Spaces;
-use rhailab::model::change::Identity;
+use rhailab::model::change::{Change, Identity};
 use rhailab::model::family::Family;
 use rhailab::model::names::{LabName, Ns};
-use rhailab::model::rules::Table;
+use rhailab::model::rules::{EditRules, RuleEdit, Table};
 
 fn netfilter() -> (Netfilter, Spaces) {
     (Netfilter::new(&LabName::new("lab").unwrap(), true), Spaces::new().unwrap())
+}
+
+fn rules(family: Family, edits: Vec<RuleEdit>) -> EditRules {
+    EditRules::new(Ns::Host, family, Table::Filter, edits)
 }
 
 fn chosen() -> Backend {
@@ -39,7 +43,7 @@ fn a_rule_is_marked_with_lab_number_and_backend() {
         return;
     }
     let (mut netfilter, spaces) = netfilter();
-    let identity = netfilter.prepare(&spaces, 17, &Ns::Host, Family::V6).unwrap();
+    let identity = netfilter.prepare(&spaces, 17, &rules(Family::V6, Vec::new())).unwrap();
     assert_eq!(identity, Identity::Rules { tag: "rhailab:lab:17".into(), backend: "nft".into() });
 }
 
@@ -50,7 +54,7 @@ fn without_iptables_the_error_names_it() {
     }
     empty("/usr/sbin");
     let (mut netfilter, spaces) = netfilter();
-    let refusal = netfilter.prepare(&spaces, 1, &Ns::Host, Family::V4).unwrap_err();
+    let refusal = netfilter.prepare(&spaces, 1, &rules(Family::V4, Vec::new())).unwrap_err();
     assert_eq!((refusal.why, refusal.request.as_str()), (Why::NoTool, "iptables"));
     assert_eq!(netfilter.save(&spaces, &Ns::Host).unwrap(), [""; 0], "there is nothing to read");
 }
@@ -66,13 +70,15 @@ fn a_plain_iptables_is_asked_what_it_is() {
             empty("/usr/sbin");
             sh("for name in iptables iptables-save iptables-restore; do ln -s /run/multi /usr/sbin/$name; done");
             let (mut netfilter, spaces) = netfilter();
-            let identity = netfilter.prepare(&spaces, 1, &Ns::Host, Family::V4).unwrap();
+            let identity = netfilter.prepare(&spaces, 1, &rules(Family::V4, Vec::new())).unwrap();
             let Identity::Rules { backend: name, .. } = &identity else { panic!("{identity:?}") };
             assert_eq!(name, backend.as_str());
             let rule = crate::support::append("FORWARD", "-i br0 -j ACCEPT");
-            netfilter.apply(&spaces, &Ns::Host, Family::V4, Table::Filter, &[rule], &identity).unwrap();
+            let change = Change::EditRules(rules(Family::V4, vec![rule]));
+            netfilter.defer(1, &change, &identity).unwrap();
+            assert_eq!(netfilter.flush(&spaces), []);
             assert!(sh("/usr/sbin/iptables-save").contains("-i br0"));
-            let refusal = netfilter.prepare(&spaces, 2, &Ns::Host, Family::V6).unwrap_err();
+            let refusal = netfilter.prepare(&spaces, 2, &rules(Family::V6, Vec::new())).unwrap_err();
             assert_eq!((refusal.why, refusal.request.as_str()), (Why::NoTool, "ip6tables"));
         };
         std::thread::spawn(test).join().unwrap();

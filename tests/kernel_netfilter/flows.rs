@@ -6,7 +6,7 @@ use rhailab::kernel::linux::conntrack::{self, Addressee};
 use rhailab::kernel::linux::netfilter::Backend;
 use rhailab::model::family::Family;
 use rhailab::model::names::Ns;
-use rhailab::model::rules::{RuleEdit, Table};
+use rhailab::model::rules::Table;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ fn a_moved_vip_forgets_its_flows(family: Family) {
         |to: SocketAddr| append("OUTPUT", &format!("-d {} -p udp --dport 53 -j DNAT --to-destination {to}", vip.ip()));
     sh(&format!("ip route add {} dev br0", vip.ip()));
     let old = rule(at(11, 5353));
-    let owner = lab.apply(Table::Nat, vec![old.clone()]).unwrap();
+    let redirect = lab.apply(Table::Nat, vec![old]).unwrap();
 
     let (one, two) = (udp_in("one", at(11, 5353)), udp_in("two", at(12, 5353)));
     let servers = [("one", &one), ("two", &two)];
@@ -72,9 +72,7 @@ fn a_moved_vip_forgets_its_flows(family: Family) {
     client.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     assert_eq!(who_answers(&client, vip, &servers), "one");
 
-    let RuleEdit::Append { chain, rule: gone } = old else { panic!() };
-    let swap = vec![RuleEdit::Delete { chain, rule: gone, owner }, rule(at(12, 5353))];
-    lab.apply(Table::Nat, swap).unwrap();
+    lab.alter(redirect, vec![rule(at(12, 5353))]).unwrap();
     assert_eq!(who_answers(&client, vip, &servers), "one", "the old rule holds on to the flow");
 
     let flows = conntrack::list(&lab.spaces, &Ns::Host).unwrap();

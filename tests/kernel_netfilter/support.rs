@@ -103,10 +103,12 @@ impl Lab {
     /// Makes a change as a lab would, in the given namespace.
     pub fn apply_in(&mut self, ns: &Ns, table: Table, edits: Vec<RuleEdit>) -> Done<u64> {
         let n = self.made.len() as u64 + 1;
-        let identity = self.netfilter.prepare(&self.spaces, n, ns, self.family)?;
-        let made = self.netfilter.apply(&self.spaces, ns, self.family, table, &edits, &identity);
-        self.made.push((Change::EditRules(EditRules { ns: ns.clone(), family: self.family, table, edits }), identity));
-        made.map(|()| n)
+        let rules = EditRules::new(ns.clone(), self.family, table, edits);
+        let identity = self.netfilter.prepare(&self.spaces, n, &rules)?;
+        let change = Change::EditRules(rules);
+        self.netfilter.defer(n, &change, &identity)?;
+        self.made.push((change, identity));
+        self.netfilter.flush(&self.spaces).pop().map_or(Ok(n), |(_, refusal)| Err(refusal))
     }
 
     /// Makes a change in the namespace of the test.
@@ -117,9 +119,10 @@ impl Lab {
     /// Plans a change for the next flush.
     pub fn defer(&mut self, table: Table, edits: Vec<RuleEdit>) -> u64 {
         let n = self.made.len() as u64 + 1;
-        let identity = self.netfilter.prepare(&self.spaces, n, &Ns::Host, self.family).unwrap();
-        let change = Change::EditRules(EditRules { ns: Ns::Host, family: self.family, table, edits });
-        self.netfilter.defer(&self.spaces, n, &change, &identity).unwrap();
+        let rules = EditRules::new(Ns::Host, self.family, table, edits);
+        let identity = self.netfilter.prepare(&self.spaces, n, &rules).unwrap();
+        let change = Change::EditRules(rules);
+        self.netfilter.defer(n, &change, &identity).unwrap();
         self.made.push((change, identity));
         n
     }
@@ -166,12 +169,19 @@ impl Lab {
         ]
     }
 
-    /// Moves it.
-    pub fn swap(&self, name: &str, vip: u32, (old, owner): (u32, u64), new: u32) -> Vec<RuleEdit> {
-        vec![
-            RuleEdit::Delete { chain: name.into(), rule: self.dnat(vip, old), owner },
-            RuleEdit::append(name, self.dnat(vip, new)),
-        ]
+    /// Alters a change in place.
+    pub fn alter(&mut self, n: u64, edits: Vec<RuleEdit>) -> Done<()> {
+        let (change, identity) = self.made[usize::try_from(n).unwrap() - 1].clone();
+        let to = EditRules { edits, ..change.rules().unwrap().clone() };
+        self.netfilter.alter(&self.spaces, Entry { n, change: &change, identity: &identity }, &to)?;
+        self.forge(n, to.edits);
+        Ok(())
+    }
+
+    /// Says on record that a change has other edits.
+    pub fn forge(&mut self, n: u64, edits: Vec<RuleEdit>) {
+        let change = &mut self.made[usize::try_from(n).unwrap() - 1].0;
+        *change = Change::EditRules(EditRules { edits, ..change.rules().unwrap().clone() });
     }
 }
 

@@ -5,7 +5,7 @@ use rhailab::kernel::Undone;
 use rhailab::kernel::linux::netfilter::{Backend, restores_started};
 use rhailab::model::family::Family;
 use rhailab::model::names::ChainName;
-use rhailab::model::rules::{RuleEdit, Table};
+use rhailab::model::rules::{EditRules, RuleEdit, Table};
 
 #[test]
 fn equal_rules_of_others_survive_and_undo_twice_is_harmless() {
@@ -70,41 +70,36 @@ fn a_chain_that_others_use_is_reported_and_left() {
 }
 
 #[test]
-fn a_swap_is_taken_back_alone_or_with_what_it_changed() {
+fn what_was_altered_is_undone_as_it_is() {
     each_kind(|lab| {
         let empty = lab.rules();
         let vip = lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
         let stood = lab.rules();
-        let swap = lab.apply(Table::Nat, lab.swap("VIP", 1, (2, vip), 3)).unwrap();
-        let again = lab.apply(Table::Nat, lab.swap("VIP", 1, (3, swap), 4)).unwrap();
-        assert_eq!(lab.undo(&[again, swap]), [Ok(Undone::Yes), Ok(Undone::Yes)]);
+        lab.alter(vip, lab.vip("VIP", 1, 3)).unwrap();
+        let rules = lab.rules();
+        let leads_to = |host: &str| rules.iter().any(|rule| rule.contains("-j DNAT") && rule.contains(host));
+        assert!(leads_to(&lab.host(3)) && !leads_to(&lab.host(2)) && rules.len() == stood.len(), "{rules:#?}");
+        lab.alter(vip, lab.vip("VIP", 1, 2)).unwrap();
         assert_eq!(lab.rules(), stood);
-        assert_eq!(lab.undo(&[again]), [Ok(Undone::AlreadyGone)]);
-        assert_eq!(lab.undo(&[swap]), [Ok(Undone::AlreadyGone)]);
-        assert_eq!(lab.rules(), stood);
+        let refused = [lab.vip("VIP", 1, 4), vec![append("VIP", "-j NOWHERE")]].concat();
+        lab.alter(vip, refused).unwrap_err();
+        assert_eq!(lab.rules(), stood, "all or nothing");
 
-        let swap = lab.apply(Table::Nat, lab.swap("VIP", 1, (2, vip), 3)).unwrap();
-        assert_eq!(lab.undo(&[swap, vip]), [Ok(Undone::Yes), Ok(Undone::Yes)]);
+        lab.alter(vip, lab.vip("VIP", 1, 3)).unwrap();
+        assert_eq!(lab.undo(&[vip]), [Ok(Undone::Yes)]);
         assert_eq!(lab.rules(), empty);
-        assert_eq!(lab.undo(&[swap, vip]), [Ok(Undone::AlreadyGone), Ok(Undone::AlreadyGone)]);
+        assert_eq!(lab.undo(&[vip]), [Ok(Undone::AlreadyGone)]);
     });
 }
 
 #[test]
-fn a_mere_deletion_is_taken_back_once() {
+fn what_somebody_was_killed_while_altering_is_undone() {
     each_kind(|lab| {
         let empty = lab.rules();
         let vip = lab.apply(Table::Nat, lab.vip("VIP", 1, 2)).unwrap();
-        let stood = lab.rules();
-        let drained = RuleEdit::Delete { chain: "VIP".into(), rule: lab.dnat(1, 2), owner: vip };
-        let drained = lab.apply(Table::Nat, vec![drained]).unwrap();
-        assert_eq!(lab.rules().len(), stood.len() - 1);
-        assert_eq!(lab.undo(&[drained]), [Ok(Undone::Yes)]);
-        assert_eq!(lab.rules(), stood);
-        assert_eq!(lab.undo(&[drained]), [Ok(Undone::AlreadyGone)]);
-        assert_eq!(lab.rules(), stood);
+        // On record it is the new one already.
+        lab.forge(vip, lab.vip("VIP", 1, 3));
         assert_eq!(lab.undo(&[vip]), [Ok(Undone::Yes)]);
-        assert_eq!(lab.undo(&[drained]), [Ok(Undone::AlreadyGone)], "there is no chain to put it into");
         assert_eq!(lab.rules(), empty);
     });
 }
@@ -205,9 +200,9 @@ fn a_rule_is_told_from_another_that_has_come_to_its_place() {
 fn what_an_earlier_version_wrote_down_is_undone() {
     each_kind(|lab| {
         let empty = lab.rules();
-        let (net, ip, to) = match lab.family {
-            Family::V4 => ("10.0.0.0/24", "10.9.0.1", "10.0.0.2:80"),
-            Family::V6 => ("fd00::/64", "fd09::1", "[fd00::2]:80"),
+        let (family, net, ip, to) = match lab.family {
+            Family::V4 => ("v4", "10.0.0.0/24", "10.9.0.1", "10.0.0.2:80"),
+            Family::V6 => ("v6", "fd00::/64", "fd09::1", "[fd00::2]:80"),
         };
         let sent = format!(r#""--destination","{ip}","--protocol","tcp","--match","tcp","--dport","80""#);
         let dnat = |words: &str| {
@@ -223,11 +218,11 @@ fn what_an_earlier_version_wrote_down_is_undone() {
             format!(r#"[{{"delete":{old},"owner":1}}}},{{"append":{}}}}}]"#, dnat("")),
         ];
         for edits in written {
-            let edits: Vec<RuleEdit> = serde_json::from_str(&edits).unwrap();
-            assert_eq!(serde_json::to_value(&edits).unwrap().to_string().matches("words").count(), 2);
+            let text = format!(r#"{{"ns":"host","family":"{family}","table":"nat","edits":{edits}}}"#);
+            let EditRules { edits, .. } = serde_json::from_str(&text).unwrap();
             lab.apply(Table::Nat, edits).unwrap();
         }
-        assert_eq!(lab.rules().iter().filter(|rule| rule.contains("rhailab:lab:")).count(), 4);
+        assert_eq!(lab.rules().iter().filter(|rule| rule.contains("rhailab:lab:")).count(), 5);
         assert!(lab.undo_all().iter().all(|undone| *undone == Ok(Undone::Yes)));
         assert_eq!(lab.rules(), empty);
     });

@@ -41,7 +41,7 @@ look() {
     $1 ip -o link | sed 's/^[0-9]*: //; s/NO-CARRIER,//; s/,LOWER_UP//; s/ state [A-Z]*//; s/@if[0-9]*//; s/ group.*link/ link/; s/link-netns[a-z]* [^ ]*//' | sort
     $1 ip -o address | sed 's/^[0-9]*: //; s/ valid_lft.*//' | grep -v fe80 | sort
     $1 ip route | sort
-    $1 iptables-save | sed '/^#/d; s/\[.*\]//; s/rhailab:[a-z]*:[0-9]*/mark/'
+    $1 iptables-save | sed '/^#/d; s/\[.*\]//; s/rhailab:[a-z]*:[0-9]*[^"]*/mark/'
     $1 sysctl net.ipv4.ip_forward
 }
 look ""

@@ -169,7 +169,7 @@ impl Needs {
                 self.add(Need::new(Kind::Sysctl, key, Attempt::Set(key.clone())).at(site));
             }
         }
-        if let Change::EditRules(EditRules { ns, family, table, edits }) = change {
+        if let Change::EditRules(EditRules { ns, family, table, edits, .. }) = change {
             for edit in edits {
                 if *ns == Ns::Host {
                     self.note_host_rule(site, *table, edit);
@@ -258,7 +258,7 @@ fn rule((family, table): (Family, Table), (chain, rule): (&str, &Rule), own_chai
     }
     let made = wanted.into_iter().filter_map(|name| ChainName::new(name).ok()).map(RuleEdit::NewChain);
     let edits = made.chain([RuleEdit::append(chain, rule.clone())]).collect();
-    let attempt = Attempt::Make(vec![Change::EditRules(EditRules { ns: Ns::Host, family, table, edits })]);
+    let attempt = Attempt::Make(vec![Change::EditRules(EditRules::new(Ns::Host, family, table, edits))]);
     let brief = if family == Family::V6 { format!("IPv6 {}", brief.join(" ")) } else { brief.join(" ") };
     Need { brief, ..Need::new(Kind::Rule, &what.join(" "), attempt) }
 }

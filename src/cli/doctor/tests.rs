@@ -77,7 +77,7 @@ fn words(text: &str) -> Vec<String> {
 
 fn append(ns: Ns, table: Table, chain: &str, rule: &str) -> Change {
     let edits = vec![RuleEdit::append(chain, words(rule).into())];
-    Change::EditRules(EditRules { ns, family: Family::V4, table, edits })
+    Change::EditRules(EditRules::new(ns, Family::V4, table, edits))
 }
 
 /// The needs of a recipe that makes these changes, one in each line.

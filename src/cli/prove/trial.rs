@@ -103,8 +103,8 @@ fn read(events: &str) -> (Vec<Made>, String) {
     for event in events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         match event["event"].as_str() {
-            Some("made") if event["already"] == false => made.push(Made {
-                n: event["n"].as_u64().unwrap_or_default(),
+            Some("made" | "altered") if event["already"] != true => made.push(Made {
+                n: event["step"].as_u64().or(event["n"].as_u64()).unwrap_or_default(),
                 place: format!("{}:{}", text(&event["site"]["source"]), event["site"]["line"]),
                 command: text(&event["commands"][0]),
             }),

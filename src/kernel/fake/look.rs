@@ -9,7 +9,7 @@ use crate::model::names::{IfName, Ns};
 use crate::model::observe::{AddrGenMode, LinkInfo, LinkRef, Port, RouteAnswer};
 use crate::model::route::Route;
 use crate::model::rules::{EditRules, Tables};
-use crate::model::subject::{LINK, LOWER, MAC, MASTER, MTU, PEER, PROCESS, ROUTE, RULES, Subject, UP};
+use crate::model::subject::{LINK, LOWER, MAC, MASTER, MTU, PEER, PROCESS, ROUTE, RULES, Subject, UP, VIP};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ impl FakeKernel {
         for (subject, _, value) in self.state.facts() {
             match (subject.what, &subject.link) {
                 // Random, numbered, or told below.
-                (MAC | PROCESS | RULES, _) => {}
+                (MAC | PROCESS | RULES | VIP, _) => {}
                 (PEER, Some(link)) => {
                     let peer = self.state.other_end(&subject.ns, link);
                     lines.push(format!("{link} in {} is joined to {peer:?}", subject.ns));

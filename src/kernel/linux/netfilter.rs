@@ -10,7 +10,7 @@ use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Entry, Errand, Refusal, Undone, Why};
 use crate::model::change::{Change, Identity};
 use crate::model::family::Family;
-use crate::model::names::{LabName, Ns};
+use crate::model::names::{ChainName, LabName, Ns};
 use crate::model::rule::saved::Saved;
 use crate::model::rules::{EditRules, Table};
 use crate::model::tag::Tag;
@@ -25,6 +25,7 @@ mod command;
 mod deferred;
 mod make;
 mod nft;
+mod policy;
 mod pool;
 mod read;
 pub mod redirects;
@@ -36,6 +37,7 @@ mod undo;
 mod words;
 
 pub use backend::Backend;
+pub use policy::BuiltIn;
 pub use restore::restores_started;
 
 use backend::{Role, Tools};
@@ -103,10 +105,11 @@ impl Netfilter {
     }
 
     /// The identity of the rules that change number `n` will make.
-    pub fn prepare(&mut self, spaces: &Spaces, n: u64, _ns: &Ns, family: Family) -> Done<Identity> {
+    pub fn prepare(&mut self, spaces: &Spaces, n: u64, rules: &EditRules) -> Done<Identity> {
         let backend = self.backend(spaces)?;
-        self.tools.program(family, backend, Role::Restore)?;
-        Ok(Identity::Rules { tag: Tag::new(&self.lab, n).to_string(), backend: backend.as_str().to_owned() })
+        self.tools.program(rules.family, backend, Role::Restore)?;
+        let object = rules.object.as_ref().and_then(|object| ChainName::new(object.name()).ok());
+        Ok(Identity::Rules { tag: Tag::new(&self.lab, n, object).to_string(), backend: backend.as_str().to_owned() })
     }
 
     /// The rules of a namespace with their counters, once for each backend that has tables there.
@@ -123,7 +126,7 @@ impl Netfilter {
         let mut answers: Vec<Done<Undone>> = vec![Ok(Undone::AlreadyGone); entries.len()];
         let mut groups: Vec<Group<'_>> = Vec::new();
         for (at, entry) in entries.iter().enumerate() {
-            let Change::EditRules(EditRules { ns, family, table, edits }) = entry.change else {
+            let Change::EditRules(EditRules { ns, family, table, edits, .. }) = entry.change else {
                 answers[at] = Err(no_rules());
                 continue;
             };

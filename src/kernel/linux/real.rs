@@ -1,8 +1,8 @@
 //! What each kind of change does on this machine: one implementation beside each kind's own code.
 
-use super::LinuxKernel;
 use super::ours::Ours;
 use super::view::View;
+use super::{LinuxKernel, unprepared};
 use crate::kernel::{Done, Entry, Observed, Undone};
 use crate::model::change::Identity;
 use crate::model::kind::Kind;
@@ -14,6 +14,11 @@ pub(super) trait Real: Kind {
 
     /// Makes the change. When it fails, nothing of it is left.
     fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()>;
+
+    /// Makes the change of one before it of the same kind, which stands, in place. When it fails, that stands as it was.
+    fn alter(&self, _kernel: &mut LinuxKernel, before: Entry<'_>) -> Done<()> {
+        unprepared(before.change)
+    }
 
     /// Undoes the change if its object is still provably ours.
     fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone>;

@@ -46,7 +46,7 @@ fn addr(link: &str, addr: &str) -> Change {
 
 fn rule(word: &str) -> Change {
     let edits = vec![RuleEdit::append("INPUT", vec![word.to_owned()].into())];
-    Change::EditRules(EditRules { ns: Ns::Host, family: Family::V4, table: Table::Filter, edits })
+    Change::EditRules(EditRules::new(Ns::Host, Family::V4, Table::Filter, edits))
 }
 
 fn all(lab: &Lab) -> Vec<Record> {

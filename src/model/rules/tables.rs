@@ -34,12 +34,6 @@ impl Tables {
                 let place = usize::try_from(at.saturating_sub(1)).unwrap_or(usize::MAX);
                 rules.insert(place.min(rules.len()), (n, rule.clone()));
             }
-            RuleEdit::Delete { chain, rule: old, owner } => {
-                let rules = self.0.entry(key(chain)).or_default();
-                if let Some(at) = rules.iter().position(|(n, rule)| n == owner && rule == old) {
-                    rules.remove(at);
-                }
-            }
         }
     }
 

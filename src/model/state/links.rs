@@ -40,12 +40,13 @@ impl State {
     /// Puts an interface where its last rename or move has led, and says whether it is in another namespace than before.
     pub(super) fn settle_place(&mut self, key: &Key) -> bool {
         let (NAME | PLACE, Home::Link(id)) = (key.what, &key.home) else { return false };
+        // One that is gone does not come back with the name that it had.
+        let Some(was_in) = self.links.get(id).map(|(ns, _)| ns.clone()) else { return false };
         let Some(born) = self.born(*id) else { return false };
         let of = |what| Key { home: key.home.clone(), what, which: "".into() };
         let name = self.counting(&of(NAME)).and_then(|held| IfName::new(&held.value).ok()).unwrap_or(born.1);
         let ns = self.counting(&of(PLACE)).and_then(|held| held.value.parse().ok()).unwrap_or(born.0);
-        let was_in = self.links.get(id).map(|(ns, _)| ns.clone());
-        let has_moved = was_in.is_some_and(|was| was != ns);
+        let has_moved = was_in != ns;
         self.forget_link(*id);
         self.put_link(*id, (ns, name));
         has_moved

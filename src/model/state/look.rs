@@ -60,6 +60,14 @@ impl State {
         key.and_then(|key| self.values(key).last()).is_some_and(|held| held.n == n)
     }
 
+    /// The next change that has given a value to what a change is about, if both values were there until now.
+    pub fn heir(&self, n: u64) -> Option<u64> {
+        let key = self.changes.get(&n)?.keys.first()?;
+        let mut held = self.values(key).iter().skip_while(|held| held.n != n);
+        let (own, next) = (held.next()?, held.next()?);
+        (!own.has_fallen && !next.has_fallen).then_some(next.n)
+    }
+
     /// Whether what the fact in this place of a change says is so: the kernel has not taken it away.
     pub fn stands(&self, n: u64, place: usize) -> bool {
         let key = self.changes.get(&n).and_then(|entry| entry.keys.get(place));

@@ -1,9 +1,8 @@
 //! What the variables and functions of a prompt were at some time.
 
 use super::{Defined, values};
-use crate::ops::{LinkHandle, LinkPlace, Vip, VipState};
+use crate::ops::{LinkHandle, LinkPlace};
 use rhai::{Dynamic, Scope};
-use std::rc::Rc;
 
 /// Everything that an entry can change besides the lab. Values that several variables share, and what handles know of
 /// what they stand for, are as they were when it is brought back.
@@ -14,18 +13,12 @@ pub struct Moment {
     /// Variables that closures have captured, with what was in them.
     shared: Vec<(Dynamic, Dynamic)>,
     links: Vec<(LinkHandle, LinkPlace)>,
-    vips: Vec<(Rc<Vip>, VipState)>,
 }
 
 impl Moment {
     pub(super) fn of(scope: &Scope<'static>, defined: &Defined) -> Moment {
-        let mut moment = Moment {
-            scope: scope.clone(),
-            defined: defined.clone(),
-            shared: Vec::new(),
-            links: Vec::new(),
-            vips: Vec::new(),
-        };
+        let mut moment =
+            Moment { scope: scope.clone(), defined: defined.clone(), shared: Vec::new(), links: Vec::new() };
         for (_, _, value) in scope.iter_raw() {
             moment.note(value);
         }
@@ -44,9 +37,6 @@ impl Moment {
                 self.links.push((pair.0.clone(), pair.0.place()));
                 self.links.push((pair.1.clone(), pair.1.place()));
             }
-            if let Some(vip) = value.read_lock::<Rc<Vip>>() {
-                self.vips.push((Rc::clone(&vip), vip.state.borrow().clone()));
-            }
         });
     }
 
@@ -59,9 +49,6 @@ impl Moment {
         }
         for (link, place) in &self.links {
             *link.0.borrow_mut() = place.clone();
-        }
-        for (vip, state) in &self.vips {
-            *vip.state.borrow_mut() = state.clone();
         }
         self.scope.clone()
     }

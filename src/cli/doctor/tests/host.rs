@@ -78,7 +78,7 @@ fn docker_is_told_of_unless_the_recipe_comes_first() {
     is(&case(&there, false).docker().unwrap(), Verdict::Note, "Docker", None);
     is(&case(&there, true).docker().unwrap(), Verdict::Warning, "Docker", None);
     let edits = vec![RuleEdit::insert("FORWARD", words("-i br0 --jump ACCEPT").into())];
-    let first = Change::EditRules(EditRules { ns: Ns::Host, family: Family::V4, table: Table::Filter, edits });
+    let first = Change::EditRules(EditRules::new(Ns::Host, Family::V4, Table::Filter, edits));
     let first = needs(vec![first]);
     is(&Case { needs: Some(&first), ..case(&there, true) }.docker().unwrap(), Verdict::Note, "Docker", None);
 }

@@ -42,7 +42,7 @@ fn recipe_changes() -> Vec<Change> {
         Change::SetLink(SetLink { ns: Ns::Host, link: link("br0"), set: LinkSet::Up(true) }),
         address(Ns::Host, "10.0.0.1/24"),
         address(web(), "10.0.0.2/24"),
-        Change::EditRules(EditRules { ns: Ns::Host, family: Family::V4, table: Table::Nat, edits }),
+        Change::EditRules(EditRules::new(Ns::Host, Family::V4, Table::Nat, edits)),
         sysctl("net.ipv4.tcp_ecn"),
         sysctl("net.ipv4.conf.br0.rp_filter"),
         start("server --port 80"),

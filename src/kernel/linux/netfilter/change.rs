@@ -13,11 +13,15 @@ use crate::model::tag::Tag;
 
 impl Real for EditRules {
     fn prepare(&self, kernel: &mut LinuxKernel, n: u64) -> Done<Identity> {
-        kernel.netfilter.prepare(&kernel.spaces, n, &self.ns, self.family)
+        kernel.netfilter.prepare(&kernel.spaces, n, self)
     }
 
     fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()> {
-        kernel.netfilter.defer(&kernel.spaces, entry.n, entry.change, entry.identity)
+        kernel.netfilter.defer(entry.n, entry.change, entry.identity)
+    }
+
+    fn alter(&self, kernel: &mut LinuxKernel, before: Entry<'_>) -> Done<()> {
+        kernel.netfilter.alter(&kernel.spaces, before, self)
     }
 
     fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {

@@ -61,7 +61,6 @@ impl Command {
             RuleEdit::NewChain(chain) => Command::NewChain(chain.to_string()),
             RuleEdit::Append { chain, rule } => Command::Append(Marked::new(chain, tag, rule)),
             RuleEdit::Insert { chain, at, rule } => Command::Insert(*at, Marked::new(chain, tag, rule)),
-            RuleEdit::Delete { chain, rule, owner } => Command::Delete(Marked::new(chain, &tag.sibling(*owner), rule)),
         }
     }
 
@@ -114,7 +113,6 @@ pub(super) fn asked(family: Family, table: Table, edit: &RuleEdit) -> String {
         RuleEdit::NewChain(chain) => ("-N", chain.as_str(), None, None),
         RuleEdit::Append { chain, rule } => ("-A", chain, None, Some(rule)),
         RuleEdit::Insert { chain, at, rule } => ("-I", chain, (*at > 1).then(|| at.to_string()), Some(rule)),
-        RuleEdit::Delete { chain, rule, .. } => ("-D", chain, None, Some(rule)),
     };
     let words = rule.map(Rule::words).unwrap_or_default();
     let head = [family.iptables(), "-t", table.as_str(), option, chain];

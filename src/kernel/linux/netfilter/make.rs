@@ -8,38 +8,46 @@ use super::restore::{Block, Fault};
 use super::undo::Item;
 use super::{Netfilter, Target, marks, no_rules};
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::{Done, Refusal, Why};
+use crate::kernel::{Done, Entry, Refusal, Why};
 use crate::model::change::{Change, Identity};
 use crate::model::family::Family;
-use crate::model::names::Ns;
 use crate::model::rules::{EditRules, RuleEdit, Table};
 
 impl Netfilter {
-    /// Makes a change, all of it or nothing.
-    pub fn apply(
-        &mut self,
-        spaces: &Spaces,
-        ns: &Ns,
-        family: Family,
-        table: Table,
-        edits: &[RuleEdit],
-        identity: &Identity,
-    ) -> Done<()> {
-        let (tag, backend) = marks(identity)?;
-        let target = Target { ns: ns.clone(), family, backend };
-        let item = Item { edits, tag };
-        check(&item)?;
+    /// Makes a change of one that stands, in one moment: rules that both have stay as they are. What is put off as yet is
+    /// altered before it is made.
+    pub fn alter(&mut self, spaces: &Spaces, before: Entry<'_>, to: &EditRules) -> Done<()> {
+        let Change::EditRules(from) = before.change else { return Err(no_rules()) };
+        let (tag, backend) = marks(before.identity)?;
+        let target = Target { ns: to.ns.clone(), family: to.family, backend };
+        check(&Item { edits: &to.edits, tag: tag.clone() })?;
+        if let Some(waiting) = self.deferred.iter_mut().find(|d| d.target == target && d.tag == tag) {
+            waiting.edits.clone_from(&to.edits);
+            return Ok(());
+        }
         self.flush_target(spaces, &target);
-        self.make(spaces, &target, table, item)
+        let (going, coming) = from.swap(to);
+        let delete = going.iter().filter_map(|edit| Command::against(edit, &tag));
+        let commands: Vec<Command> = delete.chain(coming.iter().map(|edit| Command::of(edit, &tag))).collect();
+        if commands.is_empty() {
+            return Ok(());
+        }
+        let block = Block { table: to.table, commands: &commands };
+        let how = (Patience::making(commands.len()), Also::Nothing);
+        match self.commit_all(spaces, &target, &[block], how).map_err(|(_, fault)| fault) {
+            Ok(()) => Ok(()),
+            Err(Fault::Refused { at, status, words }) => {
+                let steps: Vec<&RuleEdit> = going.iter().chain(&coming).copied().collect();
+                Err(refusal((to.family, to.table), &steps, at, status, words))
+            }
+            Err(Fault::NotAsked(refusal) | Fault::Lost(refusal)) => Err(refusal),
+        }
     }
 
-    /// Makes change number `n` together with others at the next [`Netfilter::flush`]. A swap is made now: it is
-    /// there to be one moment in which everything changes. Only what no line could say is refused at once.
-    pub fn defer(&mut self, spaces: &Spaces, n: u64, change: &Change, identity: &Identity) -> Done<()> {
-        let Change::EditRules(EditRules { ns, family, table, edits }) = change else { return Err(no_rules()) };
-        if edits.iter().any(|edit| matches!(edit, RuleEdit::Delete { .. })) {
-            return self.apply(spaces, ns, *family, *table, edits, identity);
-        }
+    /// Makes change number `n` together with others at the next [`Netfilter::flush`]. Only what no line could say is
+    /// refused at once.
+    pub fn defer(&mut self, n: u64, change: &Change, identity: &Identity) -> Done<()> {
+        let Change::EditRules(EditRules { ns, family, table, edits, .. }) = change else { return Err(no_rules()) };
         let (tag, backend) = marks(identity)?;
         let target = Target { ns: ns.clone(), family: *family, backend };
         let deferred = Deferred { n, target, table: *table, edits: edits.clone(), tag };
@@ -64,17 +72,23 @@ impl Netfilter {
     }
 
     /// Makes one change.
-    fn make(&mut self, spaces: &Spaces, target: &Target, table: Table, item: Item<'_>) -> Done<()> {
+    fn make(&mut self, spaces: &Spaces, target: &Target, table: Table, item: &Item<'_>) -> Done<()> {
         let commands = item.commands();
         let block = Block { table, commands: &commands };
         let how = (Patience::making(commands.len()), Also::Nothing);
-        match self.commit_all(spaces, target, &[block], how).map_err(|(_, fault)| fault) {
-            Ok(()) => Ok(()),
-            Err(Fault::Refused { at, status, words }) => {
-                Err(refusal((target.family, table), item.edits, at, status, words))
+        let committed = self.commit_all(spaces, target, &[block], how);
+        committed.map_err(|(_, fault)| self.blame(spaces, target, table, item, fault))
+    }
+
+    /// Why one change was not made. Nothing is left of it.
+    fn blame(&mut self, spaces: &Spaces, target: &Target, table: Table, item: &Item<'_>, fault: Fault) -> Refusal {
+        match fault {
+            Fault::Refused { at, status, words } => {
+                let edits: Vec<&RuleEdit> = item.edits.iter().collect();
+                refusal((target.family, table), &edits, at, status, words)
             }
-            Err(Fault::NotAsked(refusal)) => Err(refusal),
-            Err(Fault::Lost(refusal)) => Err(self.take_back(spaces, target, table, &[item], refusal)),
+            Fault::NotAsked(refusal) => refusal,
+            Fault::Lost(refusal) => self.take_back(spaces, target, table, std::slice::from_ref(item), refusal),
         }
     }
 
@@ -130,8 +144,14 @@ impl Netfilter {
             self.failed.extend(changes.iter().map(|change| (change.n, refusal.clone())));
             return;
         }
+        // To ask again for one change would be to wait again, for a lock that somebody has.
+        if let [change] = &changes[..] {
+            let refusal = self.blame(spaces, target, *table, &change.item(), fault);
+            self.failed.push((change.n, refusal));
+            return;
+        }
         for change in changes {
-            if let Err(refusal) = self.make(spaces, target, *table, change.item()) {
+            if let Err(refusal) = self.make(spaces, target, *table, &change.item()) {
                 self.failed.push((change.n, refusal));
             }
         }
@@ -146,7 +166,7 @@ fn check(item: &Item<'_>) -> Done<()> {
 /// A refused change, blaming the edit that was refused.
 fn refusal(
     (family, table): (Family, Table),
-    edits: &[RuleEdit],
+    edits: &[&RuleEdit],
     at: Option<usize>,
     status: i32,
     words: String,
@@ -162,9 +182,6 @@ fn refusal(
         Some(RuleEdit::NewChain(_)) if at.is_some() => "Chain already exists.".to_owned(),
         Some(RuleEdit::Append { .. } | RuleEdit::Insert { .. }) if at.is_some() => {
             "No chain/target/match by that name.".to_owned()
-        }
-        Some(RuleEdit::Delete { .. }) if at.is_some() => {
-            "Bad rule (does a matching rule exist in that chain?).".to_owned()
         }
         _ => "the kernel refused the table as a whole".to_owned(),
     };

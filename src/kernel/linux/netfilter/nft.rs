@@ -10,8 +10,9 @@ use super::restore::Block;
 use crate::kernel::linux::nfnetlink::{self, Batch, BatchFault, NFTABLES, Nfnetlink, attribute, nest, put};
 use crate::kernel::{Done, Refusal, Why};
 use crate::model::family::Family;
+use crate::model::hook::Hook;
 use crate::model::rules::Table;
-use base::Base;
+use base::{ACCEPT, Base};
 use encode::{Encoded, Step};
 use expressions::text;
 use handles::{Added, Handles};
@@ -100,12 +101,22 @@ pub(super) fn prepare(channel: &mut Channel, family: Family, blocks: &[Block<'_>
                     && !tables.has_chain(*table, &marked.chain)?
                 {
                     tables.add_table(*table);
-                    tables.add_base(*table, &marked.chain, base);
+                    tables.add_base(*table, &marked.chain, base, ACCEPT);
                 }
             }
         }
         Ok(true)
     })
+}
+
+/// The policy of a chain of iptables' own.
+pub(super) fn policy(channel: &mut Channel, family: Family, table: Table, chain: Hook) -> Done<String> {
+    Tables::open(channel, number(family))?.policy(table, chain)
+}
+
+/// Sets it, and makes the chain if it is not there.
+pub(super) fn set_policy(channel: &mut Channel, family: Family, table: Table, chain: Hook, policy: &str) -> Sent {
+    transact(channel, family, |tables| tables.set_policy(table, chain, policy))
 }
 
 /// Deletes what we made of a table and nobody uses.
@@ -116,10 +127,9 @@ pub(super) fn sweep(channel: &mut Channel, family: Family, table: Table) -> Sent
 /// Makes a transaction of what `write` writes, unless that says no; and again where somebody else has changed the rules
 /// meanwhile.
 fn transact(channel: &mut Channel, family: Family, mut write: impl FnMut(&mut Tables<'_>) -> Done<bool>) -> Sent {
-    let number = if family == Family::V4 { nfnetlink::IPV4 } else { nfnetlink::IPV6 };
     for _ in 0..TRIES {
         // What cannot be asked or found has not been done.
-        let Ok(mut tables) = Tables::open(channel, number) else { return Sent::NotMade };
+        let Ok(mut tables) = Tables::open(channel, number(family)) else { return Sent::NotMade };
         let Ok(true) = write(&mut tables) else { return Sent::NotMade };
         let Tables { netlink, handles, batch, mut added, .. } = tables;
         if batch.is_empty() {
@@ -133,6 +143,10 @@ fn transact(channel: &mut Channel, family: Family, mut write: impl FnMut(&mut Ta
         }
     }
     Sent::NotMade
+}
+
+fn number(family: Family) -> u8 {
+    if family == Family::V4 { nfnetlink::IPV4 } else { nfnetlink::IPV6 }
 }
 
 fn steps<'a>(family: Family, blocks: &[Block<'a>]) -> Option<Vec<(Table, Vec<Step<'a>>)>> {
@@ -207,7 +221,7 @@ impl Tables<'_> {
                     for chain in needed_chains(rule) {
                         if !there.contains(chain) && !self.has_chain(table, chain)? {
                             let Some(base) = Base::of(table, chain) else { return Ok(false) };
-                            self.add_base(table, chain, base);
+                            self.add_base(table, chain, base, ACCEPT);
                         }
                         there.insert(chain);
                     }

@@ -2,7 +2,6 @@
 
 use super::backend::{Backend, Role, Tools};
 use super::child;
-use super::command::Marked;
 use super::words;
 use crate::kernel::linux::nfnetlink::{self, Nfnetlink};
 use crate::kernel::linux::spaces::{self, Spaces};
@@ -10,8 +9,6 @@ use crate::kernel::{Done, Refusal, Why};
 use crate::model::family::Family;
 use crate::model::names::Ns;
 use crate::model::rule::saved::Saved;
-use crate::model::rules::Table;
-use iptables::IPTables;
 use std::io::ErrorKind;
 
 /// Every table of a family as `iptables-save` prints it; none where its program is not installed. No process is
@@ -82,45 +79,5 @@ fn has_tables(family: Family, backend: Backend) -> bool {
             });
             some || dumped.is_err_and(|refusal| !nfnetlink::is_unsupported(&refusal))
         }
-    }
-}
-
-/// Whether a rule is there (`iptables -C`).
-///
-/// A single question is what the crate `iptables` is for. The exit status is looked at here, because its own `exists` takes
-/// every failure for "no". It splits text at spaces outside quotes, so that a word with a quote in it is beyond it.
-pub(super) fn has_rule(
-    tools: &mut Tools,
-    spaces: &Spaces,
-    ns: &Ns,
-    (family, backend): (Family, Backend),
-    table: Table,
-    marked: &Marked,
-) -> Done<bool> {
-    let program = tools.program(family, backend, Role::Command)?;
-    let request = format!("{} -C", family.iptables());
-    let words = marked.words();
-    let (status, said) = if words.iter().any(|word| word.is_empty() || word.contains(['"', '\''])) {
-        let mut args = vec!["-w", "5", "-t", table.as_str(), "-C", &marked.chain];
-        args.extend(words.iter().map(String::as_str));
-        let check = spaces.within(ns, || child::run(&program, &args))?;
-        (check.status, check.stderr)
-    } else {
-        let program = program.into_os_string().into_string();
-        let program = program.map_err(|_| Refusal::new(Why::NoTool, request.as_str(), ""))?;
-        // `cmd` wants a `'static` name: leaked, a few dozen bytes for each question. `has_wait` would wait for ever.
-        let tables = IPTables { cmd: program.leak(), has_check: true, has_wait: false, is_numeric: false };
-        let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-        let question = format!("-w 5 -C {} {}", marked.chain, words.join(" "));
-        let answer = spaces.within(ns, || {
-            let answer = tables.execute(table.as_str(), &question);
-            answer.map_err(|e| Refusal::new(Why::Protocol, request.as_str(), e.to_string()))
-        })?;
-        (answer.status.code().unwrap_or(-1), String::from_utf8_lossy(&answer.stderr).into_owned())
-    };
-    match status {
-        0 => Ok(true),
-        1 => Ok(false),
-        status => Err(Refusal::new(Why::Tool(status), request, words::clean(&said))),
     }
 }

@@ -10,9 +10,7 @@ use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
 use crate::model::rule::saved::Saved;
 use crate::model::rules::Table;
-use crate::model::tag::Tag;
 use nix::errno::Errno;
-use std::collections::HashSet;
 
 impl Netfilter {
     /// Takes changes of one table back, newest first, of which we believe that all still stand.
@@ -23,16 +21,14 @@ impl Netfilter {
         table: Table,
         items: &[Item<'_>],
     ) -> Vec<Done<Undone>> {
-        let tags = items.iter().map(|item| item.tag.clone()).collect();
-        match undo::presumed(items, &tags) {
-            Some(plan) if self.carry_out(spaces, target, table, &plan).is_ok() => plan.outcomes,
-            _ => {
-                let outcomes = self.sift(spaces, target, table, items);
-                // Also where no rule is left of the changes: of their tables there may be something.
-                self.sweep(spaces, target, table);
-                outcomes
-            }
+        let plan = undo::presumed(items);
+        if self.carry_out(spaces, target, table, &plan).is_ok() {
+            return plan.outcomes;
         }
+        let outcomes = self.sift(spaces, target, table, items);
+        // Also where no rule is left of the changes: of their tables there may be something.
+        self.sweep(spaces, target, table);
+        outcomes
     }
 
     /// Takes back what there is of changes: in one commit if that goes, else one by one.
@@ -43,16 +39,13 @@ impl Netfilter {
         table: Table,
         items: &[Item<'_>],
     ) -> Vec<Done<Undone>> {
-        let tags: HashSet<Tag> = items.iter().map(|item| item.tag.clone()).collect();
         let before = match self.look(spaces, target) {
             Ok(Some(saved)) => saved,
             Ok(None) => return vec![Ok(Undone::AlreadyGone); items.len()],
             Err(refusal) => return vec![Err(refusal); items.len()],
         };
-        let standing = undo::standing(items, table, &before);
-        let (now, spelling) = (&before, Spelling::Recipe);
-        let scene = Scene { table, now, before: &before, tags: &tags, standing: &standing, spelling };
-        let plan = self.plan(spaces, target, items, scene);
+        let scene = Scene { table, now: &before, before: &before, spelling: Spelling::Recipe };
+        let plan = undo::plan(items, scene);
         match self.carry_out(spaces, target, table, &plan) {
             Ok(()) => plan.outcomes,
             Err(_) => items.iter().map(|item| self.retract_one(spaces, target, item, scene)).collect(),
@@ -64,8 +57,7 @@ impl Netfilter {
         let mut last = None;
         for spelling in [Spelling::Recipe, Spelling::Saved] {
             let Some(now) = self.look(spaces, target)? else { return Ok(Undone::AlreadyGone) };
-            let mut plan =
-                self.plan(spaces, target, std::slice::from_ref(item), Scene { now: &now, spelling, ..scene });
+            let mut plan = undo::plan(std::slice::from_ref(item), Scene { now: &now, spelling, ..scene });
             match self.carry_out(spaces, target, scene.table, &plan) {
                 Ok(()) => return plan.outcomes.remove(0),
                 Err(refusal) => last = Some(refusal),
@@ -84,13 +76,6 @@ impl Netfilter {
                 saved.map(Some).ok_or_else(|| Refusal::new(Why::NoTool, target.family.iptables(), ""))
             }
         }
-    }
-
-    fn plan(&mut self, spaces: &Spaces, target: &Target, items: &[Item<'_>], scene: Scene<'_>) -> Plan {
-        undo::plan(items, scene, &mut |marked| {
-            let kind = (target.family, target.backend);
-            read::has_rule(&mut self.tools, spaces, &target.ns, kind, scene.table, marked)
-        })
     }
 
     fn carry_out(&mut self, spaces: &Spaces, target: &Target, table: Table, plan: &Plan) -> Done<()> {

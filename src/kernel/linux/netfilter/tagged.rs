@@ -22,7 +22,7 @@ impl Netfilter {
                 for (table, name) in Table::ALL {
                     let edits = saved.table(name).map(edits).unwrap_or_default();
                     found.extend(edits.into_iter().map(|(tag, edits)| {
-                        let change = Change::EditRules(EditRules { ns: ns.clone(), family, table, edits });
+                        let change = Change::EditRules(EditRules::new(ns.clone(), family, table, edits));
                         let identity = Identity::Rules { tag: tag.to_string(), backend: backend.as_str().to_owned() };
                         Found { change, identity, lab: Some(tag.lab.to_string()) }
                     }));

@@ -4,7 +4,7 @@
 //! what was there before us, or was made by somebody else, stays. Kernels before 5.10 keep no such comment: what is made
 //! there stays, empty.
 
-use super::{CHAIN_HOOK, CHAIN_NAME, FIRST, GET_CHAIN, NEW_CHAIN, NEW_TABLE, NOT_RECURSIVE, Tables, text};
+use super::{CHAIN_HOOK, CHAIN_NAME, FIRST, GET_CHAIN, NEW_CHAIN, NEW_TABLE, NOT_RECURSIVE, Tables, named, text};
 use crate::kernel::Done;
 use crate::kernel::linux::nfnetlink::{GET_TABLE, NFTABLES, attribute, nest, put};
 use crate::model::hook::Hook;
@@ -22,8 +22,9 @@ const CHAIN_USE: u16 = 6;
 const CHAIN_TYPE: u16 = 7;
 const CHAIN_USERDATA: u16 = 12;
 
-/// `NF_ACCEPT`
-const ACCEPT: u32 = 1;
+/// `NF_ACCEPT` and `NF_DROP`
+pub(super) const ACCEPT: u32 = 1;
+const DROP: u32 = 0;
 
 /// Our mark: a comment as libnftnl has it (`NFTNL_UDATA_TABLE_COMMENT`, `NFTNL_UDATA_CHAIN_COMMENT`), its kind, its length
 /// and its text.
@@ -60,8 +61,34 @@ impl Tables<'_> {
         self.say(NEW_TABLE, NLM_F_CREATE, table, |to| put(to, TABLE_USERDATA, MARK));
     }
 
-    /// Makes a chain of iptables' own. Its policy is the default, to accept.
-    pub(super) fn add_base(&mut self, table: Table, chain: &str, base: Base) {
+    /// The policy of a chain of iptables' own, which is to accept where it is not there.
+    pub(super) fn policy(&mut self, table: Table, chain: Hook) -> Done<String> {
+        let shown = self.netlink.query(NFTABLES, GET_CHAIN, self.family, &named(table, CHAIN_NAME, chain.as_str()));
+        let drops = match shown {
+            Err(refusal) if refusal.is(Errno::ENOENT) => false,
+            shown => number(&shown?, CHAIN_POLICY) == Some(DROP),
+        };
+        Ok(if drops { "DROP" } else { "ACCEPT" }.to_owned())
+    }
+
+    /// Sets it, and makes the chain if it is not there; false if it is none of iptables' own.
+    pub(super) fn set_policy(&mut self, table: Table, chain: Hook, policy: &str) -> Done<bool> {
+        let Some(base) = Base::of(table, chain.as_str()) else { return Ok(false) };
+        let policy = if policy == "DROP" { DROP } else { ACCEPT };
+        if self.has_chain(table, chain.as_str())? {
+            self.say(NEW_CHAIN, 0, table, |to| {
+                put(to, CHAIN_NAME, &text(chain.as_str()));
+                put(to, CHAIN_POLICY, &policy.to_be_bytes());
+            });
+        } else {
+            self.add_table(table);
+            self.add_base(table, chain.as_str(), base, policy);
+        }
+        Ok(true)
+    }
+
+    /// Makes a chain of iptables' own.
+    pub(super) fn add_base(&mut self, table: Table, chain: &str, base: Base, policy: u32) {
         self.say(NEW_CHAIN, NLM_F_CREATE | NLM_F_EXCL, table, |to| {
             put(to, CHAIN_NAME, &text(chain));
             // `NFTA_HOOK_HOOKNUM` and `NFTA_HOOK_PRIORITY`
@@ -69,6 +96,9 @@ impl Tables<'_> {
                 put(nested, 1, &(base.hook as u32).to_be_bytes());
                 put(nested, 2, &base.priority.to_be_bytes());
             });
+            if policy != ACCEPT {
+                put(to, CHAIN_POLICY, &policy.to_be_bytes());
+            }
             put(to, CHAIN_TYPE, &text(base.kind));
             put(to, CHAIN_USERDATA, MARK);
         });

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::{Item, Plan, Scene, Spelling, plan, presumed, standing};
+use super::{Item, Plan, Scene, Spelling, plan, presumed};
 use crate::kernel::Undone;
 use crate::kernel::linux::netfilter::command::Command;
 use crate::model::names::ChainName;
@@ -10,7 +10,6 @@ use crate::model::rule::Rule;
 use crate::model::rule::saved::Saved;
 use crate::model::rules::{RuleEdit, Table};
 use crate::model::tag::Tag;
-use std::collections::HashSet;
 
 fn rule(words: &[&str]) -> Rule {
     words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>().into()
@@ -18,10 +17,6 @@ fn rule(words: &[&str]) -> Rule {
 
 fn append(chain: &str, words: &[&str]) -> RuleEdit {
     RuleEdit::append(chain, rule(words))
-}
-
-fn delete(chain: &str, words: &[&str], owner: u64) -> RuleEdit {
-    RuleEdit::Delete { chain: chain.into(), rule: rule(words), owner }
 }
 
 fn vip() -> Vec<RuleEdit> {
@@ -34,7 +29,7 @@ fn vip() -> Vec<RuleEdit> {
 
 const JUMP: &str = "-A PREROUTING -m comment --comment \"rhailab:x:4\" -j VIP\n";
 const OLD: &str = "-A VIP -m comment --comment \"rhailab:x:4\" -j DNAT --to-destination 10.0.0.1\n";
-const NEW: &str = "-A VIP -m comment --comment \"rhailab:x:6\" -j DNAT --to-destination 10.0.0.2\n";
+const NEW: &str = "-A VIP -m comment --comment \"rhailab:x:4\" -j DNAT --to-destination 10.0.0.2\n";
 
 fn nat(rules: &[&str]) -> Saved {
     Saved::parse(&format!("*nat\n:PREROUTING ACCEPT [0:0]\n:VIP - [0:0]\n{}COMMIT\n", rules.concat()))
@@ -44,10 +39,8 @@ fn tag(text: &str) -> Tag {
     Tag::parse(text).unwrap()
 }
 
-fn taken<'a>(items: &[(&str, &'a [RuleEdit])]) -> (Vec<Item<'a>>, HashSet<Tag>) {
-    let items: Vec<Item<'_>> = items.iter().map(|(text, edits)| Item { edits, tag: tag(text) }).collect();
-    let tags = items.iter().map(|item| item.tag.clone()).collect();
-    (items, tags)
+fn taken<'a>(items: &[(&str, &'a [RuleEdit])]) -> Vec<Item<'a>> {
+    items.iter().map(|(text, edits)| Item { edits, tag: tag(text) }).collect()
 }
 
 fn lines(plan: &Plan) -> Vec<String> {
@@ -55,17 +48,8 @@ fn lines(plan: &Plan) -> Vec<String> {
 }
 
 fn planned(items: &[(&str, &[RuleEdit])], saved: &Saved) -> (Vec<String>, Vec<Undone>) {
-    let (items, tags) = taken(items);
-    let standing = standing(&items, Table::Nat, saved);
-    let scene = Scene {
-        table: Table::Nat,
-        now: saved,
-        before: saved,
-        tags: &tags,
-        standing: &standing,
-        spelling: Spelling::Recipe,
-    };
-    let plan = plan(&items, scene, &mut |_| Ok(false));
+    let scene = Scene { table: Table::Nat, now: saved, before: saved, spelling: Spelling::Recipe };
+    let plan = plan(&taken(items), scene);
     (lines(&plan), plan.outcomes.into_iter().map(Result::unwrap).collect())
 }
 
@@ -104,90 +88,33 @@ fn a_chain_without_any_mark_of_the_lab_is_not_ours() {
 }
 
 #[test]
-fn a_swap_taken_back_alone_puts_the_old_rule_back() {
-    let dnat = |to| ["-j", "DNAT", "--to-destination", to];
-    let swap = [delete("VIP", &dnat("10.0.0.1"), 4), append("VIP", &dnat("10.0.0.2"))];
-    let (lines, outcomes) = planned(&[("rhailab:x:6", &swap)], &nat(&[JUMP, NEW]));
+fn what_was_altered_since_goes_by_its_tag() {
+    let (lines, outcomes) = planned(&[("rhailab:x:4", &vip())], &nat(&[JUMP, OLD, NEW]));
     assert_eq!(
         lines,
         [
-            "-D VIP -m comment --comment rhailab:x:6 -j DNAT --to-destination 10.0.0.2",
-            "-A VIP -m comment --comment rhailab:x:4 -j DNAT --to-destination 10.0.0.1"
-        ]
-    );
-    assert_eq!(outcomes, [Undone::Yes]);
-    // A second time there is nothing to do.
-    assert_eq!(planned(&[("rhailab:x:6", &swap)], &nat(&[JUMP, OLD])), (vec![], vec![Undone::AlreadyGone]));
-}
-
-#[test]
-fn a_swap_taken_back_with_its_owner_puts_nothing_back() {
-    let dnat = |to| ["-j", "DNAT", "--to-destination", to];
-    let swap = [delete("VIP", &dnat("10.0.0.1"), 4), append("VIP", &dnat("10.0.0.2"))];
-    let (lines, outcomes) = planned(&[("rhailab:x:6", &swap), ("rhailab:x:4", &vip())], &nat(&[JUMP, NEW]));
-    assert_eq!(
-        lines,
-        [
-            "-D VIP -m comment --comment rhailab:x:6 -j DNAT --to-destination 10.0.0.2",
-            // As printed, because one of its rules is gone.
+            // As printed, because its rules are not those of the change.
             "-D PREROUTING -m comment --comment rhailab:x:4 -j VIP",
+            "-D VIP -m comment --comment rhailab:x:4 -j DNAT --to-destination 10.0.0.1",
+            "-D VIP -m comment --comment rhailab:x:4 -j DNAT --to-destination 10.0.0.2",
             "-X VIP"
         ]
     );
-    assert_eq!(outcomes, [Undone::Yes, Undone::Yes]);
-}
-
-#[test]
-fn two_swaps_taken_back_together_put_the_first_rule_back() {
-    let dnat = |to| ["-j", "DNAT", "--to-destination", to];
-    let first = [delete("VIP", &dnat("10.0.0.1"), 4), append("VIP", &dnat("10.0.0.9"))];
-    let second = [delete("VIP", &dnat("10.0.0.9"), 5), append("VIP", &dnat("10.0.0.2"))];
-    let (lines, outcomes) = planned(&[("rhailab:x:6", &second), ("rhailab:x:5", &first)], &nat(&[JUMP, NEW]));
-    assert_eq!(
-        lines,
-        [
-            "-D VIP -m comment --comment rhailab:x:6 -j DNAT --to-destination 10.0.0.2",
-            "-A VIP -m comment --comment rhailab:x:4 -j DNAT --to-destination 10.0.0.1"
-        ]
-    );
-    assert_eq!(outcomes, [Undone::Yes, Undone::Yes]);
+    assert_eq!(outcomes, [Undone::Yes]);
 }
 
 #[test]
 fn a_table_that_iptables_cannot_read_is_an_error() {
     let saved = Saved::parse("# Table `nat' is incompatible, use 'nft' tool.\n");
-    let tags = HashSet::new();
     let edits = vip();
     let item = Item { edits: &edits, tag: tag("rhailab:x:4") };
-    let scene = Scene {
-        table: Table::Nat,
-        now: &saved,
-        before: &saved,
-        tags: &tags,
-        standing: &HashSet::new(),
-        spelling: Spelling::Recipe,
-    };
-    assert!(plan(&[item], scene, &mut |_| Ok(false)).outcomes[0].is_err());
+    let scene = Scene { table: Table::Nat, now: &saved, before: &saved, spelling: Spelling::Recipe };
+    assert!(plan(&[item], scene).outcomes[0].is_err());
 }
 
 #[test]
 fn what_is_presumed_is_what_is_planned_where_all_stands() {
-    let dnat = |to| ["-j", "DNAT", "--to-destination", to];
-    let swap = [delete("VIP", &dnat("10.0.0.1"), 4), append("VIP", &dnat("10.0.0.2"))];
     let vip = vip();
-    for (items, saved) in [
-        (vec![("rhailab:x:4", &vip[..])], nat(&[JUMP, OLD])),
-        (vec![("rhailab:x:6", &swap[..])], nat(&[JUMP, NEW])),
-        (vec![("rhailab:x:6", &swap[..]), ("rhailab:x:4", &vip[..])], nat(&[JUMP, NEW])),
-    ] {
-        let (taken, tags) = taken(&items);
-        let presumed = presumed(&taken, &tags);
-        assert_eq!(lines(&presumed.unwrap()), planned(&items, &saved).0);
-    }
-}
-
-#[test]
-fn nothing_is_presumed_of_a_mere_deletion() {
-    let drained = [delete("VIP", &["-j", "RETURN"], 4)];
-    assert!(presumed(&[Item { edits: &drained, tag: tag("rhailab:x:6") }], &HashSet::new()).is_none());
+    let items = [("rhailab:x:4", &vip[..])];
+    assert_eq!(lines(&presumed(&taken(&items))), planned(&items, &nat(&[JUMP, OLD])).0);
 }
