@@ -246,6 +246,33 @@ fn a_journal_goes_on_after_a_torn_line() {
 }
 
 #[test]
+fn a_journal_grows_with_what_stands_and_not_with_what_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.jsonl");
+    let name = LabName::new("t").unwrap();
+    let mut journal = store::Journal::create(&path, &name, "test.rhai", None).unwrap();
+    assert!(journal.lock().unwrap());
+    let mut lab = Lab::new(name, Box::new(FakeKernel::new()), Some(journal));
+    let made = lab.commit(&site(1), changes()).unwrap();
+    lab.keep().unwrap();
+    let other = || Change::AddLink(AddLink { ns: Ns::Host, link: NewLink::bridge(IfName::new("other").unwrap()) });
+    let mut last = lab.commit(&site(2), vec![other()]).unwrap()[0];
+    let mut sizes = Vec::new();
+    for _ in 0..1000 {
+        lab.revert(last).unwrap();
+        last = lab.commit(&site(2), vec![other()]).unwrap()[0];
+        sizes.push(std::fs::metadata(&path).unwrap().len());
+    }
+    let largest = sizes.iter().max().unwrap();
+    assert!(*largest < 4 * sizes[0], "{largest} bytes after {}", sizes[0]);
+    let state = store::read(&path).unwrap();
+    assert_eq!(state.records(), lab.records().cloned().collect::<Vec<_>>());
+    assert!(state.kept && state.records().len() == made.len() + 1);
+    let mut other = store::Journal::open(&path, None).unwrap();
+    assert!(!other.lock().unwrap(), "it is locked still");
+}
+
+#[test]
 fn a_journal_of_another_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.jsonl");

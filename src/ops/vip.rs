@@ -12,6 +12,7 @@ use super::value::{Endpoint, Value, Vip};
 use crate::lab::Lab;
 use crate::model::change::{Change, Identity};
 use crate::model::error::{OpError, OpResult};
+use crate::model::explain::place;
 use crate::model::kind::Kind as _;
 use crate::model::names::{ChainName, Ns, proposal};
 use crate::model::object::VirtualIp;
@@ -23,8 +24,10 @@ use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+mod find;
 mod rules;
 
+use find::{vip_of, vips};
 use rules::rules;
 
 const BACKENDS: Ty = Ty::List(&Ty::Endpoint);
@@ -310,7 +313,7 @@ fn standing(call: &Call<'_>) -> OpResult<(Rc<Vip>, u64, VirtualIp)> {
 fn refuse_twice(call: &Call<'_>, vip: &Vip) -> OpResult<()> {
     let Some(record) = call.lab.chain(&vip.ns, vip.family(), Table::Nat, &vip.name) else { return Ok(()) };
     let (name, ns) = (&vip.name, &vip.ns);
-    Err(OpError::new("vip::exists", format!("There is already a virtual IP with the chain `{name}` in `{ns}`."))
+    Err(OpError::new("vip::exists", format!("There is already a virtual IP with the chain `{name}` in {}.", place(ns)))
         .help("Move that one with `.retarget(…)`, or delete it first with `.del()`. Another one needs another `name`.")
         .note(record.site.clone(), "made here before"))
 }
@@ -351,38 +354,6 @@ fn del(call: &mut Call<'_>) -> OpResult<Value> {
     }
     call.lab.revert_all(&going)?;
     Ok(Value::Unit)
-}
-
-fn vips(call: &mut Call<'_>) -> OpResult<Value> {
-    let ns = call.ns()?;
-    Ok(Value::List(all(call.lab, &ns).into_iter().map(|vip| Value::Vip(Rc::new(vip))).collect()))
-}
-
-fn vip_of(call: &mut Call<'_>) -> OpResult<Value> {
-    let (ns, wanted): (Ns, String) = (call.ns()?, call.args.req("which")?);
-    let is_it = |vip: &Vip| vip.name.as_str() == wanted || vip.endpoint.to_string() == wanted;
-    let all = all(call.lab, &ns);
-    if let Some(vip) = all.iter().find(|vip| is_it(vip)) {
-        return Ok(Value::Vip(Rc::new(vip.clone())));
-    }
-    let error = OpError::new("vip::unknown", format!("There is no virtual IP `{wanted}` in {ns}."));
-    let spaces = call.lab.state().spaces();
-    let elsewhere = spaces.into_iter().find(|other| self::all(call.lab, other).iter().any(is_it));
-    let help = match elsewhere {
-        Some(Ns::Named(name)) => format!("There is one in namespace `{name}`: `netns_of(\"{name}\").vip_of(…)`."),
-        Some(Ns::Host) => "There is one in the lab's root namespace: `vip_of(…)` without a namespace.".to_owned(),
-        None if all.is_empty() => "There is none at all there. `vip(…)` makes one.".to_owned(),
-        None => {
-            format!("There is {}.", all.iter().map(|vip| format!("`{}`", vip.endpoint)).collect::<Vec<_>>().join(", "))
-        }
-    };
-    Err(error.help(help).arg("which"))
-}
-
-/// Handles of the virtual IPs of a namespace, oldest first.
-fn all(lab: &Lab, ns: &Ns) -> Vec<Vip> {
-    let handle = |vip: &VirtualIp| Vip { endpoint: vip.endpoint, ns: ns.clone(), name: vip.name.clone() };
-    lab.vips(ns).into_iter().map(handle).collect()
 }
 
 /// Whether rules besides its own send the virtual IP's address somewhere, and so need the route to it.

@@ -12,6 +12,7 @@ mod support;
 mod commands;
 mod ends;
 mod host;
+mod named;
 mod stays;
 mod transactions;
 
