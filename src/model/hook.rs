@@ -1,7 +1,10 @@
 //! The places in the kernel where packets meet rules.
 
+use serde::{Deserialize, Serialize};
+
 /// A place on the way of packets. Its name is also that of the built-in chain that is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Hook {
     /// They came in.
     Prerouting,
