@@ -10,9 +10,11 @@ use crate::model::route::AddRoute;
 use crate::model::rules::EditRules;
 use crate::model::sysctl::SetSysctl;
 use ip_rule::AddIpRule;
+use policy::SetPolicy;
 use serde::{Deserialize, Serialize};
 
 pub mod ip_rule;
+pub mod policy;
 
 /// One change. A closed set of kinds, each of which has a file of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +34,8 @@ pub enum Change {
     EditRules(EditRules),
     /// Set one attribute of an interface.
     SetLink(SetLink),
+    /// Set the policy of a built-in chain (iptables(8), `-P`).
+    SetPolicy(SetPolicy),
     /// Write a sysctl (sysctl(8)).
     SetSysctl(SetSysctl),
     /// Start a process that lives as long as the lab.
@@ -51,6 +55,7 @@ macro_rules! each_kind {
             $crate::model::change::Change::AddRoute($kind) => $body,
             $crate::model::change::Change::EditRules($kind) => $body,
             $crate::model::change::Change::SetLink($kind) => $body,
+            $crate::model::change::Change::SetPolicy($kind) => $body,
             $crate::model::change::Change::SetSysctl($kind) => $body,
             $crate::model::change::Change::Start($kind) => $body,
             $crate::model::change::Change::WriteFile($kind) => $body,

@@ -4,7 +4,9 @@
 use super::FnDef;
 
 mod ip_rule;
+mod policy;
 mod vxlan;
 
 /// All of them, each with its title.
-pub const FAMILIES: &[(&str, &[FnDef])] = &[(ip_rule::TITLE, ip_rule::DEFS), (vxlan::TITLE, vxlan::DEFS)];
+pub const FAMILIES: &[(&str, &[FnDef])] =
+    &[(ip_rule::TITLE, ip_rule::DEFS), (policy::TITLE, policy::DEFS), (vxlan::TITLE, vxlan::DEFS)];

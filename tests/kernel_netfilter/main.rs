@@ -6,5 +6,6 @@ mod apply;
 mod backends;
 mod base;
 mod flows;
+mod policy;
 mod support;
 mod undo;

@@ -2,3 +2,4 @@
 
 mod ip_rule;
 mod netns;
+mod policy;
