@@ -94,9 +94,15 @@ fn raw_rule(given: &[String]) -> OpResult<(Table, RuleEdit)> {
                 }
                 verb = Some((word, chain));
             }
-            "-D" | "--delete" | "-R" | "--replace" | "-F" | "--flush" | "-X" | "--delete-chain" | "-P" | "--policy"
-            | "-Z" | "--zero" | "-E" | "--rename-chain" | "-L" | "--list" | "-S" | "--list-rules" | "-C"
-            | "--check" => {
+            "-P" | "--policy" => {
+                return Err(refuse(
+                    "iptables::verb",
+                    format!("`iptables` adds rules and chains; it does not take `{word}`."),
+                )
+                .help("`policy(\"FORWARD\", \"DROP\")` sets the policy of a chain, and puts back what it was."));
+            }
+            "-D" | "--delete" | "-R" | "--replace" | "-F" | "--flush" | "-X" | "--delete-chain" | "-Z" | "--zero"
+            | "-E" | "--rename-chain" | "-L" | "--list" | "-S" | "--list-rules" | "-C" | "--check" => {
                 return Err(refuse("iptables::verb", format!("`iptables` adds rules and chains; it does not take `{word}`."))
                     .help("To delete a rule that the recipe made, call `.del()` on what the function returned. To read rules, `exec([\"iptables\", \"-S\"])`."));
             }

@@ -64,10 +64,10 @@ pub const LABS: &[Broken] = &[
     Broken {
         name: "policy DROP",
         lab: ROUTED,
-        breaks: ("", "r.exec(\"iptables -P FORWARD DROP\");\n"),
+        breaks: ("", "r.policy(\"FORWARD\", \"DROP\");\n"),
         to: ROUTED_TO,
         stops: ("rule", "r", "the policy of the chain FORWARD"),
-        blames: None,
+        blames: Some("r.policy("),
         missing: "ns(\"r\").forward(\"left\", \"right\");",
     },
     Broken {

@@ -13,7 +13,9 @@ use crate::lab::Record;
 use crate::model::addr::AddAddr;
 use crate::model::change::{Change, Identity};
 use crate::model::error::Site;
+use crate::model::family::Family;
 use crate::model::kind::Kind;
+use crate::model::kinds::policy::SetPolicy;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::LinkInfo;
 use crate::model::route::{AddRoute, Route};
@@ -46,7 +48,9 @@ impl Walk<'_> {
             }
             _ => format!("{}.iptables({:?});", at(ns), accept(chain, packet)),
         };
-        let site = self.site_of_tag(blame.tag());
+        let family = Family::of(packet.dst.ip());
+        let policy = blame.rule.is_none().then(|| SetPolicy::subject(ns, family, &blame.table, &blame.chain));
+        let site = self.site_of_tag(blame.tag()).or_else(|| self.made.site(&policy?));
         let stop = stop_at("rule", ns, packet, reason);
         stopped(Stop { site, missing: Some(missing), blame: Some(blame), ..stop })
     }
