@@ -2,8 +2,7 @@
 
 use super::args::{Context, OutputArgs};
 use super::bury::make_way;
-use super::engine::{self, Ahead, Order};
-use super::foretell;
+use super::engine::{self, Order};
 use super::guard::under_watch;
 use super::play::{Means, Play, Venue};
 use super::progress::write_err;
@@ -65,21 +64,12 @@ impl Job {
     }
 }
 
-/// The recipe's text, and how many namespaces it seems to make, if that can be told.
-fn read(job: &Job) -> (OpResult<String>, Option<usize>) {
-    let text = engine::text(&job.order);
-    let spaces = text.as_ref().map_or(Some(0), |text| foretell::at_a_glance(text));
-    (text, spaces)
-}
-
 fn in_sandbox(job: &Job, name: &LabName) -> OpResult<i32> {
     let claim = job.take_name(name)?;
     let outcome = sandbox::enter(&Spec::default(), |inside| {
-        let heeds = engine::heed_signals();
-        let (text, spaces) = read(job);
-        let ahead = Ahead::new(claim.place().name(), spaces);
-        let means = heeds.and_then(|()| Means::find(job, claim.place(), ahead.take()));
-        Play::new(job, name, text).run(means, &Venue { claim: &claim, holder: inside.holder, watch: None })
+        let means = engine::heed_signals().and_then(|()| Means::find(job, claim.place()));
+        Play::new(job, name, engine::text(&job.order))
+            .run(means, &Venue { claim: &claim, holder: inside.holder, watch: None })
     });
     let name = claim.place().name().clone();
     let code = conclude(outcome, claim)?;
@@ -102,16 +92,13 @@ pub fn conclude(outcome: OpResult<Outcome>, claim: Claim) -> OpResult<i32> {
 
 fn on_host(job: &Job, name: &LabName) -> OpResult<i32> {
     engine::heed_signals()?;
-    let (text, spaces) = read(job);
-    let ahead = Ahead::new(name, spaces);
+    let text = engine::text(&job.order);
     let take = || {
-        ahead.begin();
         let claim = job.take_name(name)?;
-        let means = Means::find(job, claim.place(), ahead.take());
+        let means = Means::find(job, claim.place());
         Ok((claim, (means, Holder::me())))
     };
     under_watch(job.context, job.guarded, take, |taken, watch| {
-        ahead.begin();
         let play = Play::new(job, name, text);
         let (claim, (means, holder)) = taken.get()?;
         let name = claim.place().name().clone();

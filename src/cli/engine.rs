@@ -5,13 +5,12 @@ use super::progress::write_err;
 use super::style::Style;
 use crate::diagnostics;
 use crate::kernel::fake::{FakeKernel, Programs};
-use crate::kernel::linux::nursery::Nursery;
 use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
 use crate::kernel::{Cause, Done, Errno, Kernel, Refusal, Why, interrupt};
 use crate::lab::registry::{Mode, Place, Registry};
-use crate::lab::{Lab, Listener, Right, baseline};
+use crate::lab::{Lab, Listener, Right};
 use crate::model::error::{OpError, OpResult, closest};
 use crate::model::names::{LabName, Ns, NsName};
 use crate::model::observe::{Command, Output};
@@ -19,11 +18,10 @@ use crate::script::sources::Sources;
 use crate::script::{
     Config, Finding, Names, Param, ParamValue, Print, Recipe, Session, limits, read_text, standard_input,
 };
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Mutex;
 
 /// Where the files are that processes of a namespace find in `/etc` (ip-netns(8)).
 pub const ETC_NETNS: &str = "/etc/netns";
@@ -86,60 +84,11 @@ pub struct About {
 
 /// The kernel of this machine, for the lab in `place`. `persistent` says that processes outlive the caller.
 pub fn kernel(lab: &LabName, place: &Place, mode: Mode, persistent: bool) -> OpResult<Box<dyn Kernel + Send>> {
-    kernel_with(None, lab, place, mode, persistent)
-}
-
-/// The same, with namespaces that are made ahead.
-pub fn kernel_with(
-    nursery: Option<Nursery>,
-    lab: &LabName,
-    place: &Place,
-    mode: Mode,
-    persistent: bool,
-) -> OpResult<Box<dyn Kernel + Send>> {
     let (lab, log_dir, etc_netns) = (lab.clone(), place.logs(), ETC_NETNS.into());
     // A sandbox is one lab's alone.
     let ledger = if mode == Mode::Host { Some(place.ledger(&lab)?) } else { None };
     let setup = Setup { lab, log_dir, etc_netns, persistent, ledger, sandboxed: mode != Mode::Host };
-    let mut kernel = LinuxKernel::new(setup).map_err(|refusal| refused(&refusal))?;
-    if let Some(nursery) = nursery {
-        kernel.adopt(nursery);
-    }
-    Ok(Box::new(kernel))
-}
-
-/// Namespaces for a lab in this process's network namespace, which are made before there is anything else of it.
-pub struct Ahead<'l> {
-    lab: &'l LabName,
-    count: Option<usize>,
-    begun: Mutex<OnceCell<Option<Nursery>>>,
-}
-
-impl Ahead<'_> {
-    /// As many, if that is known.
-    pub fn new(lab: &LabName, count: Option<usize>) -> Ahead<'_> {
-        Ahead { lab, count, begun: Mutex::default() }
-    }
-
-    /// Begins to make them, unless they are begun. Of two threads, whoever comes first should: they may have one processor
-    /// for both, and on another one the namespaces take as long as everything else until the first change. So the second
-    /// does not wait, either: the first may have lent its processor to the thread that it has just begun.
-    pub fn begin(&self) {
-        if let Ok(begun) = self.begun.try_lock() {
-            begun.get_or_init(|| self.make());
-        }
-    }
-
-    /// Gives them away, begun.
-    pub fn take(&self) -> Option<Nursery> {
-        let mut begun = self.begun.lock().ok()?;
-        begun.get_or_init(|| self.make());
-        begun.get_mut()?.take()
-    }
-
-    fn make(&self) -> Option<Nursery> {
-        netns::make_ahead(self.lab, &baseline(), self.count)
-    }
+    Ok(Box::new(LinuxKernel::new(setup).map_err(|refusal| refused(&refusal))?))
 }
 
 /// The kernel of this machine, for looking at it as a whole.

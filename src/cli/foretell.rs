@@ -38,17 +38,6 @@ pub(crate) fn step(event: &Event<'_>) -> Option<Step> {
     Some(Step { record: record.clone(), deed })
 }
 
-/// What can repeat a call.
-const REPEATS: [&str; 6] = ["for", "while", "loop", "do", "fn", "|"];
-
-/// How many namespaces a recipe seems to make at most, if that can be told. As good a guess as any: it has to be made before
-/// the recipe is understood to be of use.
-pub fn at_a_glance(text: &str) -> Option<usize> {
-    let calls = text.matches("netns(").count();
-    let is_many = calls > 0 && REPEATS.iter().any(|word| text.contains(word));
-    (!is_many && !text.contains("import")).then_some(calls)
-}
-
 /// What a recipe will touch, as far as its rehearsal went.
 pub struct Foretold {
     touched: Touched,
@@ -139,23 +128,4 @@ fn line(kind: &str, names: &BTreeSet<String>) -> String {
         (_, false) => "s",
     };
     format!("{} {kind}{ending}: {}{more}", names.len(), shown.join(", "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::at_a_glance;
-
-    #[test]
-    fn namespaces_are_counted_where_no_call_is_made_twice() {
-        let cases = [
-            ("for n in 1..3 { bridge(`br${n}`); }", Some(0)),
-            ("netns(\"a\"); netns(\"b\").up();", Some(2)),
-            ("for n in [\"a\", \"b\"] { netns(n); }", None),
-            ("[\"a\", \"b\"].map(|n| netns(n));", None),
-            ("import \"std/topology\" as t; t::star(3);", None),
-        ];
-        for (text, count) in cases {
-            assert_eq!(at_a_glance(text), count, "{text}");
-        }
-    }
 }

@@ -5,7 +5,6 @@ use super::engine::{self, Stage, Trouble};
 use super::foretell::Foretold;
 use super::guard::Watch;
 use super::progress::Progress;
-use crate::kernel::linux::nursery::Nursery;
 use crate::kernel::{Kernel, interrupt};
 use crate::lab::registry::{Card, Claim, Mode, Place};
 use crate::lab::sandbox::{Holder, Verdict};
@@ -28,10 +27,12 @@ pub struct Means {
 }
 
 impl Means {
-    /// Found on any thread, in the lab's root namespace. `ahead` are the namespaces that were begun for it.
-    pub fn find(job: &Job, place: &Place, ahead: Option<Nursery>) -> OpResult<Means> {
+    /// Found on any thread, in the lab's root namespace.
+    pub fn find(job: &Job, place: &Place) -> OpResult<Means> {
         let root = if job.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
-        let kernel = engine::kernel_with(ahead, place.name(), place, job.mode, job.keep)?;
+        let mut kernel = engine::kernel(place.name(), place, job.mode, job.keep)?;
+        // Hardly a recipe makes none; how many, its rehearsal may tell.
+        kernel.expect_netns(&baseline(), None);
         let journal = if job.keep || job.mode == Mode::Host { Some(journal(job, place)?) } else { None };
         Ok(Means { kernel, root, journal })
     }

@@ -26,8 +26,8 @@ mod netconf;
 pub mod netfilter;
 pub mod netlink;
 pub mod netns;
+mod netns_pool;
 mod nfnetlink;
-pub mod nursery;
 pub mod observe;
 pub mod ours;
 pub mod probe;
@@ -49,7 +49,6 @@ use marked::Found;
 use marks::Marks;
 use netfilter::{Netfilter, redirects};
 use netns::Unnamed;
-use nursery::Nursery;
 use ours::Ours;
 use process::Processes;
 use real::Real;
@@ -100,11 +99,6 @@ impl LinuxKernel {
             files: Files::default(),
             ledger: setup.ledger,
         })
-    }
-
-    /// Takes namespaces that are made ahead, if they are for this lab.
-    pub fn adopt(&mut self, nursery: Nursery) {
-        self.unnamed.adopt(nursery);
     }
 
     /// Everything in the lab's root namespace and in every one that has a name, the lab's or not.

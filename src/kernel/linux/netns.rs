@@ -1,7 +1,7 @@
 //! Named network namespaces as ip-netns(8) has them: files under `/run/netns` with a namespace bound on each.
 
 use crate::kernel::linux::link;
-use crate::kernel::linux::nursery::Nursery;
+use crate::kernel::linux::netns_pool::NetnsPool;
 use crate::kernel::linux::spaces::{self, Fresh, NETNS_DIR, Spaces};
 use crate::kernel::linux::sysctl::Preset;
 use crate::kernel::{Done, Errand, Refusal, Undone, Why};
@@ -27,7 +27,7 @@ const LOOPBACK: u32 = 1;
 #[derive(Debug)]
 pub struct Unnamed {
     mark: String,
-    nursery: Option<Nursery>,
+    pool: Option<NetnsPool>,
     /// How many are still to be asked for, as far as that is known; 0 where nothing is.
     expected: usize,
     made: HashMap<u64, Fresh>,
@@ -48,11 +48,6 @@ pub fn furnish(sysctls: &Preset, mark: Option<&str>) -> Done<Fresh> {
     Ok(fresh)
 }
 
-/// Begins to make namespaces for a lab, before there is anything else for it, as [`Nursery::open`] does.
-pub fn make_ahead(lab: &LabName, sysctls: &[(String, String)], count: Option<usize>) -> Option<Nursery> {
-    if count == Some(0) { None } else { Nursery::open(sysctls, &mark_of(lab), count) }
-}
-
 fn mark_of(lab: &LabName) -> String {
     format!("{MARK}{lab}")
 }
@@ -60,42 +55,31 @@ fn mark_of(lab: &LabName) -> String {
 impl Unnamed {
     /// For a lab, whose mark they get.
     pub fn new(lab: &LabName) -> Unnamed {
-        Unnamed { mark: mark_of(lab), nursery: None, expected: 0, made: HashMap::new(), folder_is_ready: false }
-    }
-
-    /// Takes what was begun for a lab before it had its name; under another name than was expected it is begun anew.
-    pub fn adopt(&mut self, nursery: Nursery) {
-        let count = nursery.wanted();
-        if nursery.mark() == self.mark {
-            self.expected = count.unwrap_or(usize::MAX);
-            self.nursery = Some(nursery);
-        } else {
-            self.expect(nursery.sysctls(), count);
-        }
+        Unnamed { mark: mark_of(lab), pool: None, expected: 0, made: HashMap::new(), folder_is_ready: false }
     }
 
     /// Begins to make one with these sysctls ahead of the one that will be asked for; so many will be in all, if that is
     /// known.
     pub fn expect(&mut self, sysctls: &[(String, String)], count: Option<usize>) {
         self.expected = count.unwrap_or(usize::MAX);
-        if self.expected > 0 && self.nursery.is_none() {
-            self.nursery = Nursery::open(sysctls, &self.mark, count);
-        } else if let Some(nursery) = &self.nursery {
-            nursery.limit(count);
+        if let Some(pool) = &self.pool {
+            pool.limit(count);
+        } else if self.expected > 0 {
+            self.pool = NetnsPool::open(sysctls, &self.mark, count);
         }
     }
 
     /// Calls this when no more is made ahead.
     pub fn afterwards(&self, errand: Errand) {
-        match &self.nursery {
-            Some(nursery) => nursery.afterwards(errand),
+        match &self.pool {
+            Some(pool) => pool.afterwards(errand),
             None => errand(),
         }
     }
 
     /// Lets go of what was made ahead.
     pub fn rest(&mut self) {
-        self.nursery = None;
+        self.pool = None;
     }
 
     /// Makes a namespace that nobody can see, as number `n`, and sets it up, so that nobody will find it half done.
@@ -105,14 +89,14 @@ impl Unnamed {
         if place.symlink_metadata().is_ok() {
             return Err(Refusal::errno(format!("create {}", place.display()), Errno::EEXIST as i32));
         }
-        let ready = self.nursery.as_ref().and_then(|nursery| nursery.take(sysctls));
+        let ready = self.pool.as_ref().and_then(|pool| pool.take(sysctls));
         let make = || {
             let sysctls = Preset::new(sysctls)?;
             spaces.inside_new(|| furnish(&sysctls, Some(&self.mark)))
         };
         let fresh = ready.map_or_else(make, Ok)?;
         self.expected = self.expected.saturating_sub(1);
-        if self.nursery.is_none() && self.expected > 0 {
+        if self.pool.is_none() && self.expected > 0 {
             self.expect(sysctls, Some(self.expected));
         }
         let cookie = spaces::cookie_of(fresh.socket.fd())?;

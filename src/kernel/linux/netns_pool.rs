@@ -18,21 +18,21 @@ use std::thread;
 const RESERVE: usize = 2;
 
 /// Where they are made.
-pub struct Nursery {
+pub struct NetnsPool {
     sysctls: Vec<(String, String)>,
     mark: String,
-    shelf: Arc<Shelf>,
+    shared: Arc<Shared>,
 }
 
 /// Where those that are ready are taken from.
 #[derive(Default)]
-struct Shelf {
-    stock: Mutex<Stock>,
+struct Shared {
+    inside: Mutex<Inside>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Stock {
+struct Inside {
     ready: VecDeque<Fresh>,
     /// How many were begun.
     begun: usize,
@@ -44,7 +44,7 @@ struct Stock {
     errands: Vec<Errand>,
 }
 
-impl Stock {
+impl Inside {
     /// Whether no other will be wanted.
     fn is_enough(&self) -> bool {
         self.is_over || self.wanted.is_some_and(|wanted| self.begun >= wanted)
@@ -55,39 +55,39 @@ impl Stock {
     }
 }
 
-impl Shelf {
-    fn stock(&self) -> MutexGuard<'_, Stock> {
-        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+impl Shared {
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'s>(&self, stock: MutexGuard<'s, Stock>) -> MutexGuard<'s, Stock> {
-        self.changed.wait(stock).unwrap_or_else(PoisonError::into_inner)
+    fn wait<'s>(&self, inside: MutexGuard<'s, Inside>) -> MutexGuard<'s, Inside> {
+        self.changed.wait(inside).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes one after the other, as long as they may be wanted.
     fn fill(&self, make: impl Fn() -> Option<Fresh>) {
         loop {
-            let mut stock = self.stock();
-            while stock.is_full() && !stock.is_enough() {
-                stock = self.wait(stock);
+            let mut inside = self.inside();
+            while inside.is_full() && !inside.is_enough() {
+                inside = self.wait(inside);
             }
-            if stock.is_enough() {
+            if inside.is_enough() {
                 break;
             }
-            stock.begun += 1;
-            drop(stock);
+            inside.begun += 1;
+            drop(inside);
             // One takes half a millisecond in the kernel, without a pause. If what the first change waits for has come to be
             // on this thread's processor, it goes first.
             thread::yield_now();
             // An error is left to whoever wants a namespace then, and meets it too.
             let Some(fresh) = make() else { break };
-            self.stock().ready.push_back(fresh);
+            self.inside().ready.push_back(fresh);
             self.changed.notify_all();
         }
         let errands = {
-            let mut stock = self.stock();
-            stock.is_over = true;
-            mem::take(&mut stock.errands)
+            let mut inside = self.inside();
+            inside.is_over = true;
+            mem::take(&mut inside.errands)
         };
         self.changed.notify_all();
         for errand in errands {
@@ -96,13 +96,13 @@ impl Shelf {
     }
 }
 
-impl Nursery {
+impl NetnsPool {
     /// Begins to make namespaces with these sysctls, and with a mark on their `lo`; so many in all, if that is known, and
     /// nothing where there can be no thread.
-    pub fn open(sysctls: &[(String, String)], mark: &str, count: Option<usize>) -> Option<Nursery> {
-        let nursery = Nursery { sysctls: sysctls.to_vec(), mark: mark.to_owned(), shelf: Arc::default() };
-        nursery.limit(count);
-        let (all, mark, filled) = (sysctls.to_vec(), mark.to_owned(), Arc::clone(&nursery.shelf));
+    pub fn open(sysctls: &[(String, String)], mark: &str, count: Option<usize>) -> Option<NetnsPool> {
+        let pool = NetnsPool { sysctls: sysctls.to_vec(), mark: mark.to_owned(), shared: Arc::default() };
+        pool.limit(count);
+        let (all, mark, filled) = (sysctls.to_vec(), mark.to_owned(), Arc::clone(&pool.shared));
         let work = move || {
             let means = Spaces::new().and_then(|spaces| Ok((spaces, Preset::new(&all)?)));
             filled.fill(|| {
@@ -110,41 +110,26 @@ impl Nursery {
                 spaces.inside_new(|| furnish(sysctls, Some(&mark))).ok()
             });
         };
-        let thread = thread::Builder::new().name("nursery".into()).spawn(work);
-        thread.ok().map(|_| nursery)
-    }
-
-    /// The mark of those that are made here.
-    pub fn mark(&self) -> &str {
-        &self.mark
-    }
-
-    /// The sysctls of those that are made here.
-    pub fn sysctls(&self) -> &[(String, String)] {
-        &self.sysctls
-    }
-
-    /// How many will be wanted in all, where that is known.
-    pub fn wanted(&self) -> Option<usize> {
-        self.shelf.stock().wanted
+        let thread = thread::Builder::new().name("netns-pool".into()).spawn(work);
+        thread.ok().map(|_| pool)
     }
 
     /// Says how many will be wanted in all, where that is known.
     pub fn limit(&self, count: Option<usize>) {
         if count.is_some() {
-            self.shelf.stock().wanted = count;
-            self.shelf.changed.notify_all();
+            self.shared.inside().wanted = count;
+            self.shared.changed.notify_all();
         }
     }
 
     /// Has this done where they are made, when no more will be.
     pub fn afterwards(&self, errand: Errand) {
-        let mut stock = self.shelf.stock();
-        if stock.is_over {
-            drop(stock);
+        let mut inside = self.shared.inside();
+        if inside.is_over {
+            drop(inside);
             errand();
         } else {
-            stock.errands.push(errand);
+            inside.errands.push(errand);
         }
     }
 
@@ -153,32 +138,32 @@ impl Nursery {
         if self.sysctls != sysctls {
             return None;
         }
-        let mut stock = self.shelf.stock();
+        let mut inside = self.shared.inside();
         loop {
-            if let Some(fresh) = stock.ready.pop_front() {
-                self.shelf.changed.notify_all();
+            if let Some(fresh) = inside.ready.pop_front() {
+                self.shared.changed.notify_all();
                 return Some(fresh);
             }
-            if stock.is_over {
+            if inside.is_over {
                 return None;
             }
-            stock = self.shelf.wait(stock);
+            inside = self.shared.wait(inside);
         }
     }
 }
 
-impl fmt::Debug for Nursery {
+impl fmt::Debug for NetnsPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Nursery").field("mark", &self.mark).finish_non_exhaustive()
+        f.debug_struct("NetnsPool").field("mark", &self.mark).finish_non_exhaustive()
     }
 }
 
-impl Drop for Nursery {
+impl Drop for NetnsPool {
     /// Lets go of those that nobody has taken.
     fn drop(&mut self) {
-        let mut stock = self.shelf.stock();
-        stock.is_over = true;
-        stock.ready.clear();
-        self.shelf.changed.notify_all();
+        let mut inside = self.shared.inside();
+        inside.is_over = true;
+        inside.ready.clear();
+        self.shared.changed.notify_all();
     }
 }
