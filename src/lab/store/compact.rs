@@ -31,8 +31,10 @@ impl Journal {
         if !self.length.is_too_long() {
             return;
         }
-        // What cannot be written anew says what it said.
-        let _ = self.rewrite();
+        if self.rewrite().is_err() {
+            // The journal says what it said. To try again costs as much, so it has to grow as long first.
+            self.length.lines = 0;
+        }
     }
 
     fn rewrite(&mut self) -> io::Result<()> {

@@ -29,6 +29,10 @@ impl Real for SetPolicy {
     fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
         let was = before(entry.identity).and_then(|(was, backend)| Some((was, Backend::parse(backend)?)));
         let Some((was, backend)) = was else { return unprepared(entry.change) };
+        // Another namespace of that name has chains of its own.
+        if kernel.undo_in(&self.ns, || Ok(Undone::Yes))? == Undone::AlreadyGone {
+            return Ok(Undone::AlreadyGone);
+        }
         let chain = chain(self, backend);
         let now = kernel.netfilter.policy(&kernel.spaces, chain)?;
         if now == was.as_str() {
