@@ -19,6 +19,7 @@ const FOLDER: &str = "here";
 const NOT_RUN: &[(&str, &str)] = &[
     ("scripts/demo.sh", "builds a release and may install packages; continuous integration runs it"),
     ("scripts/test.sh", "runs this test"),
+    ("scripts/release.sh", "builds a release, which takes minutes"),
     ("scripts/bench.sh", "takes minutes, and shows times, which are no test"),
     ("cargo install --path .", "builds a release and installs it"),
     (
