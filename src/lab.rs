@@ -213,10 +213,8 @@ impl Lab {
                 numbers.push(n);
                 self.meet_fault(n)
             });
-            if let Err(mut error) = made {
-                let made: Vec<Record> = numbers.iter().filter_map(|n| self.made.get(*n)).cloned().collect();
-                error.0.leftovers.extend(self.take_back(made).failures());
-                return Err(error);
+            if let Err(error) = made {
+                return Err(self.take_back(&numbers, error));
             }
         }
         Ok(numbers)

@@ -13,13 +13,10 @@ impl Lab {
     pub fn alter(&mut self, site: &Site, n: u64, change: Change, first: Vec<Change>) -> OpResult<Vec<u64>> {
         self.permit(&change)?;
         let made = self.commit(site, first)?;
-        let altered = self.alter_one(site, n, change).and_then(|step| self.meet_fault(step));
-        if let Err(mut error) = altered {
-            let half: Vec<Record> = made.iter().filter_map(|n| self.made.get(*n)).cloned().collect();
-            error.0.leftovers.extend(self.take_back(half).failures());
-            return Err(error);
+        match self.alter_one(site, n, change).and_then(|step| self.meet_fault(step)) {
+            Ok(()) => Ok(made),
+            Err(error) => Err(self.take_back(&made, error)),
         }
-        Ok(made)
     }
 
     /// Alters one change, and returns the number of that.

@@ -9,7 +9,7 @@ use super::journal::Line;
 use super::store::Journal;
 use super::{Lab, Leftover, Record};
 use crate::model::change::Identity;
-use crate::model::error::OpResult;
+use crate::model::error::{OpError, OpResult};
 use crate::model::kind::Kind;
 use crate::model::observe::ProcState;
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,18 +135,12 @@ impl Lab {
         let now = |(n, before): (&u64, &Record)| Some((before.clone(), self.made.get(*n)?.clone()));
         let altered: Vec<(Record, Record)> = watch.altered.iter().filter_map(now).collect();
         // What was made and undone since may have dropped something, too.
-        let is_shaken = watch.removed.values().any(|record| record.change.undo_may_drop());
-        self.with_dropped(Difference { made, removed, altered, ended, dropped: BTreeSet::new() }, is_shaken)
-    }
-
-    /// A difference with what the kernel has dropped with it, or, if it `is_shaken`, with what is no part of it any more.
-    pub(super) fn with_dropped(&mut self, mut difference: Difference, is_shaken: bool) -> Difference {
-        let drops = |record: &Record| record.change.may_drop();
-        if is_shaken || !difference.removed.is_empty() || difference.made.iter().any(drops) {
-            difference.dropped = self.dropped();
-            difference.dropped.retain(|n| !self.lacking.contains(n));
-        }
-        difference
+        let drops = !removed.is_empty()
+            || made.iter().any(|record| record.change.may_drop())
+            || watch.removed.values().any(|record| record.change.undo_may_drop());
+        let mut dropped = if drops { self.dropped() } else { BTreeSet::new() };
+        dropped.retain(|n| !self.lacking.contains(n));
+        Difference { made, removed, altered, ended, dropped }
     }
 
     /// Takes a difference as what is meant: what the kernel dropped with it is missing rightly.
@@ -161,10 +155,12 @@ impl Lab {
         self.swap(&both(&difference.made), back, &both(&difference.removed), Some(&difference.dropped))
     }
 
-    /// Undoes what a call has made that has failed then.
-    pub(super) fn take_back(&mut self, made: Vec<Record>) -> Restored {
-        let half = self.with_dropped(Difference { made, ..Difference::default() }, false);
-        self.restore(&half)
+    /// Undoes what a call has made that has failed then, and returns its error with what could not be undone.
+    pub(super) fn take_back(&mut self, numbers: &[u64], mut error: OpError) -> OpError {
+        let made = numbers.iter().filter_map(|n| self.made.get(*n)).cloned().collect();
+        let restored = self.restore(&Difference { made, ..Difference::default() });
+        error.0.leftovers.extend(restored.failures());
+        error
     }
 
     /// Goes forth again to after a difference.

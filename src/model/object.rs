@@ -44,7 +44,7 @@ impl Object {
     /// What it is as something that there is one of.
     pub fn subject(&self, ns: &Ns) -> Subject {
         match self {
-            Object::Vip(vip) => VirtualIp::subject(ns, vip.family(), &vip.name),
+            Object::Vip(vip) => VirtualIp::subject(ns, vip.endpoint.family(), &vip.name),
         }
     }
 
@@ -64,11 +64,6 @@ impl Object {
 }
 
 impl VirtualIp {
-    /// The family of its address.
-    pub fn family(&self) -> Family {
-        Family::of(self.endpoint.addr.ip())
-    }
-
     /// A virtual IP as something that there is one of.
     pub fn subject(ns: &Ns, family: Family, name: &ChainName) -> Subject {
         Subject::of(ns, VIP, format!("{} {name}", family.iptables()))

@@ -1,5 +1,6 @@
 //! Protocols above IP.
 
+use crate::model::family::Family;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,6 +13,13 @@ pub struct Endpoint {
     /// The protocol, where the text named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proto: Option<Proto>,
+}
+
+impl Endpoint {
+    /// The family of its address.
+    pub fn family(&self) -> Family {
+        Family::of(self.addr.ip())
+    }
 }
 
 impl fmt::Display for Endpoint {

@@ -19,6 +19,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::iter;
 
+mod swap;
 mod tables;
 
 pub use tables::Tables;
@@ -85,6 +86,11 @@ impl Table {
     /// The table's name, as `iptables -t` takes it.
     pub fn as_str(self) -> &'static str {
         Table::ALL.iter().find(|(table, _)| *table == self).map_or("filter", |(_, name)| name)
+    }
+
+    /// The table of that name.
+    pub fn parse(name: &str) -> Option<Table> {
+        Table::ALL.iter().find(|(_, known)| *known == name).map(|(table, _)| *table)
     }
 
     /// The places where packets meet it (iptables(8)).
@@ -208,22 +214,6 @@ impl EditRules {
     /// Whether it adds rules.
     pub fn adds(&self) -> bool {
         self.edits.iter().any(|edit| edit.added().is_some())
-    }
-
-    /// How these edits become those: the edits whose rules go, and those whose rules come. The rules of a chain of their own
-    /// keep their order, so that all of them go and come if one does.
-    pub fn swap<'a>(&'a self, to: &'a EditRules) -> (Vec<&'a RuleEdit>, Vec<&'a RuleEdit>) {
-        let rules_of = |edits: &'a EditRules, name: &str| -> Vec<&'a RuleEdit> {
-            edits.edits.iter().filter(|edit| edit.added().is_some_and(|(chain, _)| chain == name)).collect()
-        };
-        let is_kept = |edit: &RuleEdit| {
-            let Some((chain, _)) = edit.added() else { return true };
-            let is_own = self.new_chains().any(|own| own.as_str() == chain);
-            let (old, new) = (rules_of(self, chain), rules_of(to, chain));
-            if is_own { old == new } else { old.contains(&edit) && new.contains(&edit) }
-        };
-        let changed = |edits: &'a EditRules| edits.edits.iter().filter(|edit| !is_kept(edit)).collect();
-        (changed(self), changed(to))
     }
 
     /// A chain of the table.

@@ -339,8 +339,13 @@ impl State {
     }
 }
 
+/// The key of an attribute that an interface has one of.
+fn attribute(id: LinkId, what: &'static str) -> Key {
+    Key { home: Home::Link(id), what, which: "".into() }
+}
+
 fn link_key(id: LinkId) -> Key {
-    Key { home: Home::Link(id), what: LINK, which: "".into() }
+    attribute(id, LINK)
 }
 
 #[cfg(test)]

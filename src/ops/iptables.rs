@@ -68,8 +68,7 @@ fn raw_rule(given: &[String]) -> OpResult<(Table, RuleEdit)> {
         match word.as_str() {
             "-t" | "--table" => {
                 let name = rest.next().map_or("", String::as_str);
-                let known = Table::ALL.iter().find(|(_, known)| *known == name);
-                table = known.map(|(table, _)| *table).ok_or_else(|| {
+                table = Table::parse(name).ok_or_else(|| {
                     let names: Vec<&str> = Table::ALL.iter().map(|(_, name)| *name).collect();
                     refuse("iptables::table", format!("There is no iptables table {name:?}."))
                         .help(format!("The tables are {}.", names.join(", ")))

@@ -3,7 +3,6 @@
 use crate::lab::why::Trace;
 use crate::model::change::Identity;
 use crate::model::error::OpError;
-use crate::model::family::Family;
 use crate::model::mac::Mac;
 use crate::model::names::{ChainName, IfName, Ns, NsName};
 use crate::model::observe::{Output, Reply};
@@ -149,11 +148,4 @@ pub struct Vip {
     pub ns: Ns,
     /// Its name, which is that of its chain.
     pub name: ChainName,
-}
-
-impl Vip {
-    /// The family of its address.
-    pub fn family(&self) -> Family {
-        Family::of(self.endpoint.addr.ip())
-    }
 }

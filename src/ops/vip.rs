@@ -304,14 +304,14 @@ fn standing(call: &Call<'_>) -> OpResult<(Rc<Vip>, u64, VirtualIp)> {
         OpError::new("vip::gone", format!("The virtual IP {} was deleted.", vip.endpoint))
             .help("Make it again with `vip(…)`.")
     };
-    let (n, made) = call.lab.vip(&vip.ns, vip.family(), &vip.name).ok_or_else(gone)?;
+    let (n, made) = call.lab.vip(&vip.ns, vip.endpoint.family(), &vip.name).ok_or_else(gone)?;
     let made = made.clone();
     Ok((vip, n, made))
 }
 
 /// A second chain of that name would be refused, but not before the rules are made, which may be put off.
 fn refuse_twice(call: &Call<'_>, vip: &Vip) -> OpResult<()> {
-    let Some(record) = call.lab.chain(&vip.ns, vip.family(), Table::Nat, &vip.name) else { return Ok(()) };
+    let Some(record) = call.lab.chain(&vip.ns, vip.endpoint.family(), Table::Nat, &vip.name) else { return Ok(()) };
     let (name, ns) = (&vip.name, &vip.ns);
     Err(OpError::new("vip::exists", format!("There is already a virtual IP with the chain `{name}` in {}.", place(ns)))
         .help("Move that one with `.retarget(…)`, or delete it first with `.del()`. Another one needs another `name`.")
@@ -345,7 +345,7 @@ fn retarget(call: &mut Call<'_>) -> OpResult<Value> {
 
 fn del(call: &mut Call<'_>) -> OpResult<Value> {
     let vip = this(call)?;
-    let Some((n, made)) = call.lab.vip(&vip.ns, vip.family(), &vip.name) else { return Ok(Value::Unit) };
+    let Some((n, made)) = call.lab.vip(&vip.ns, vip.endpoint.family(), &vip.name) else { return Ok(Value::Unit) };
     let (mut going, route) = (vec![n], made.route.clone());
     if let Some(route) = route.filter(|_| !others_have_its_address(call.lab, &vip, n)) {
         let route = AddRoute { ns: vip.ns.clone(), route };

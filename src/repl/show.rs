@@ -229,7 +229,7 @@ fn link(lab: &mut Lab, ns: &Ns, name: &IfName) -> OpResult<Facts> {
 }
 
 fn vip(lab: &Lab, vip: &Vip) -> Facts {
-    let made = lab.vip(&vip.ns, vip.family(), &vip.name);
+    let made = lab.vip(&vip.ns, vip.endpoint.family(), &vip.name);
     let backends = made.map_or_else(|| "deleted".to_owned(), |(_, made)| all(&made.backends));
     vec![
         ("vip", vip.endpoint.to_string()),

@@ -1,7 +1,7 @@
 //! What the kernel takes away by itself: routes of an interface that goes down, addresses of one that is moved, routes whose
 //! gateway nobody can reach any more. Changes that have lost something so are still on record.
 
-use super::{ADDRESS, Home, IpNet, Key, LINK, LinkId, NETNS, PLACE, State, UP};
+use super::{ADDRESS, Home, IpNet, Key, LINK, LinkId, NETNS, PLACE, State, UP, attribute};
 use crate::model::subject::{MAC, MTU, NAME, PEER, ROUTE};
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -26,7 +26,7 @@ impl State {
     }
 
     pub(super) fn is_up(&self, id: LinkId) -> bool {
-        let key = Key { home: Home::Link(id), what: UP, which: "".into() };
+        let key = attribute(id, UP);
         // Of what is somebody else's there is no telling, and `lo` is up in every namespace.
         self.counting(&key).map_or_else(|| self.counting(&super::link_key(id)).is_none(), |held| &*held.value == "up")
     }

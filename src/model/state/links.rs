@@ -1,6 +1,6 @@
 //! Which interface a name means, and where each is.
 
-use super::{Home, Key, LINK, LinkAt, LinkId, NAME, PLACE, State};
+use super::{Home, Key, LINK, LinkAt, LinkId, NAME, PLACE, State, attribute};
 use crate::model::names::IfName;
 
 impl State {
@@ -43,9 +43,9 @@ impl State {
         // One that is gone does not come back with the name that it had.
         let Some(was_in) = self.links.get(id).map(|(ns, _)| ns.clone()) else { return false };
         let Some(born) = self.born(*id) else { return false };
-        let of = |what| Key { home: key.home.clone(), what, which: "".into() };
-        let name = self.counting(&of(NAME)).and_then(|held| IfName::new(&held.value).ok()).unwrap_or(born.1);
-        let ns = self.counting(&of(PLACE)).and_then(|held| held.value.parse().ok()).unwrap_or(born.0);
+        let name =
+            self.counting(&attribute(*id, NAME)).and_then(|held| IfName::new(&held.value).ok()).unwrap_or(born.1);
+        let ns = self.counting(&attribute(*id, PLACE)).and_then(|held| held.value.parse().ok()).unwrap_or(born.0);
         let has_moved = was_in != ns;
         self.forget_link(*id);
         self.put_link(*id, (ns, name));
@@ -54,8 +54,8 @@ impl State {
 
     /// Where an interface was at first: where the oldest change that speaks of it found or made it.
     pub(super) fn born(&self, id: LinkId) -> Option<LinkAt> {
-        let of = |what| Key { home: Home::Link(id), what, which: "".into() };
-        let first = [LINK, NAME, PLACE].iter().filter_map(|what| Some(self.values(&of(what)).first()?.n)).min();
+        let first =
+            [LINK, NAME, PLACE].iter().filter_map(|what| Some(self.values(&attribute(id, what)).first()?.n)).min();
         let oldest = first.and_then(|n| self.links_of(n).iter().find(|(_, other)| *other == id));
         oldest.map(|(at, _)| at).or_else(|| self.links.get(&id)).cloned()
     }

@@ -1,7 +1,7 @@
 //! Questions to what stands.
 
 use super::reach::subnet;
-use super::{ADDRESS, Held, Home, Key, LINK, LinkAt, LinkId, NAME, PEER, PLACE, State, link_key};
+use super::{ADDRESS, Held, Home, Key, LINK, LinkAt, LinkId, NAME, PEER, PLACE, State, attribute, link_key};
 use crate::model::change::Change;
 use crate::model::kind::Kind;
 use crate::model::names::{IfName, Ns};
@@ -122,8 +122,8 @@ impl State {
     /// The changes that made the interface which has this name now, or that have renamed or moved it.
     pub fn namers(&self, at: &LinkAt) -> Vec<u64> {
         let Some(id) = self.id(&at.0, &at.1) else { return Vec::new() };
-        let of = |what| self.values(&Key { home: Home::Link(id), what, which: "".into() });
-        [LINK, NAME, PLACE].into_iter().flat_map(of).map(|held| held.n).collect()
+        let values = |what| self.values(&attribute(id, what));
+        [LINK, NAME, PLACE].into_iter().flat_map(values).map(|held| held.n).collect()
     }
 
     /// The number that an interface is known by.
@@ -149,7 +149,7 @@ impl State {
 
     /// The interface that another one has as its master, peer or lower device.
     pub fn joined(&self, ns: &Ns, link: &IfName, what: &'static str) -> Option<&LinkAt> {
-        let key = Key { home: Home::Link(self.id(ns, link)?), what, which: "".into() };
+        let key = attribute(self.id(ns, link)?, what);
         self.links.get(&self.counting(&key)?.link?)
     }
 

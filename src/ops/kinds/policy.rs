@@ -76,11 +76,11 @@ fn table(call: &Call<'_>) -> OpResult<Table> {
     let error = |why: String| {
         Err(OpError::new("policy::table", why).help("Choose `filter`, `mangle`, `raw` or `security`.").arg("table"))
     };
-    match Table::ALL.into_iter().find(|(_, known)| *known == name) {
-        Some((Table::Nat, _)) => {
+    match Table::parse(&name) {
+        Some(Table::Nat) => {
             error("The table `nat` is not for filtering: only the first packets of connections meet it.".into())
         }
-        Some((table, _)) => Ok(table),
+        Some(table) => Ok(table),
         None => error(format!("There is no table `{name}`.")),
     }
 }

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 
 /// The change that makes a virtual IP, with these rules for near clients.
 pub(super) fn rules(ns: &Ns, vip: VirtualIp, hairpins: Vec<Rule>) -> Change {
-    let (chain, family) = (vip.name.clone(), vip.family());
+    let (chain, family) = (vip.name.clone(), vip.endpoint.family());
     let jump = |from: Hook| RuleEdit::append(from.as_str(), Rule::new([], Target::Jump(chain.to_string())));
     let mut edits = vec![RuleEdit::NewChain(chain.clone()), jump(Hook::Prerouting), jump(Hook::Output)];
     edits.extend(in_chain(chain.as_str(), backend_rules(vip.endpoint, &vip.backends)));
