@@ -24,6 +24,7 @@ pub mod linux;
 pub mod memory;
 pub mod read;
 pub mod terminal;
+pub mod users;
 
 /// A result of a kernel call.
 pub type Done<T> = Result<T, Refusal>;

@@ -15,7 +15,6 @@ use std::collections::BTreeSet;
 use store::Journal;
 
 mod alter;
-mod baseline;
 mod confine;
 mod explain;
 mod fault;
@@ -27,7 +26,6 @@ pub mod recover;
 pub mod registry;
 mod repair;
 mod restore;
-pub mod sandbox;
 mod secrets;
 mod standing;
 pub mod state;
@@ -35,11 +33,9 @@ mod stop;
 pub mod store;
 mod undo;
 mod unwind;
-mod users;
 pub mod why;
 
 pub use crate::model::made::{Made, Record};
-pub use baseline::baseline;
 pub use confine::Right;
 pub use fault::Fault;
 pub use neighbours::Neighbours;

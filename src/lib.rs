@@ -10,18 +10,20 @@
 //!
 //! Imports point down this list only, which a test enforces.
 
-// 6 edge
+// 7 edge
 pub mod cli;
 pub mod diagnostics;
 pub mod lsp;
 pub mod repl;
-// 5 language
+// 6 language
 pub mod export;
 pub mod script;
-// 4 vocabulary
+// 5 vocabulary
 pub mod ops;
-// 3 transaction
+// 4 transaction
 pub mod lab;
+// 3 namespaces that a lab lives in
+pub mod sandbox;
 // 2 kernel
 pub mod kernel;
 // 1 data

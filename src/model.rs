@@ -3,6 +3,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod addr;
+pub mod baseline;
 pub mod change;
 pub mod error;
 pub mod explain;

@@ -8,16 +8,23 @@ mod source;
 use source::Source;
 
 /// The modules of the library, lowest layer first. Modules of one layer may use one another.
-const LAYERS: &[&[&str]] =
-    &[&["model"], &["kernel"], &["lab"], &["ops"], &["script", "diagnostics", "export"], &["cli", "lsp", "repl"]];
+const LAYERS: &[&[&str]] = &[
+    &["model"],
+    &["kernel"],
+    &["sandbox"],
+    &["lab"],
+    &["ops"],
+    &["script", "diagnostics", "export"],
+    &["cli", "lsp", "repl"],
+];
 
 /// Crates that are used only in files whose path starts so.
 const PINS: &[(&[&str], &[&str])] = &[
     (&["rhai"], &["src/script"]),
     (&["miette"], &["src/diagnostics"]),
     (&["rustyline"], &["src/repl"]),
-    (&["nix"], &["src/kernel", "src/lab/sandbox", "src/model/refusal.rs"]),
-    (&["rtnetlink", "netlink_packet_core", "netlink_packet_route", "netlink_sys"], &["src/kernel", "src/lab/sandbox"]),
+    (&["nix"], &["src/kernel", "src/sandbox", "src/model/refusal.rs"]),
+    (&["rtnetlink", "netlink_packet_core", "netlink_packet_route", "netlink_sys"], &["src/kernel", "src/sandbox"]),
     (&["lsp_server", "lsp_types"], &["src/lsp"]),
     (&["clap_complete", "clap_mangen"], &["src/cli"]),
 ];
@@ -180,7 +187,7 @@ fn the_check_sees_what_it_should() {
         ("src/lab.rs", "use crate::kernel::{Kernel, fake::Fake}; // crate::ops"),
         ("src/lab.rs", "//! [`all`](crate::ops::all)"),
         ("src/model/names.rs", "use crate::model::error::OpError;\n#[cfg(test)]\nmod tests {\n    use super::*;\n}"),
-        ("src/lab/sandbox.rs", "use nix::sched::unshare;"),
+        ("src/sandbox.rs", "use nix::sched::unshare;"),
         ("src/kernel/linux/link.rs", "use super::spaces::Spaces; use nix::errno::Errno;"),
         ("src/ops.rs", "mod iptables;\nconst X: &[FnDef] = iptables::DEFS;"),
         ("src/ops/rules.rs", "use crate::kernel::linux::iptables::Tag; use rhailab::x;"),

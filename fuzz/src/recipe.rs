@@ -5,7 +5,7 @@ use crate::fakes::Watched;
 use rhailab::diagnostics::{Style, render, to_json};
 use rhailab::export::{self, Deed, Step};
 use rhailab::kernel::fake::FakeKernel;
-use rhailab::lab::sandbox::on_big_stack;
+use rhailab::sandbox::on_big_stack;
 use rhailab::lab::{Event, Lab};
 use rhailab::model::error::OpResult;
 use rhailab::model::names::LabName;

@@ -7,10 +7,10 @@ use super::guard::under_watch;
 use super::play::{Means, Play, Venue};
 use super::progress::write_err;
 use crate::lab::registry::{Claim, Mode, Registry};
-use crate::lab::sandbox::{self, Holder, Outcome, Spec, Verdict};
 use crate::lab::{Fault, Leftover};
 use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::LabName;
+use crate::sandbox::{self, Holder, Outcome, Spec, Verdict};
 
 /// A recipe to be run, where, and what becomes of the lab.
 #[derive(Debug, Clone)]

@@ -2,18 +2,18 @@
 //! sandbox that goes with the try.
 
 use super::registry::Registry;
-use super::sandbox::{self, Grants, Settings, Spec};
 use super::state::own_dir;
-use super::users;
 use crate::kernel::linux::machine::{Network, network};
 use crate::kernel::linux::netfilter::census::{Tool, tools};
 use crate::kernel::linux::programs;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::trial::{Attempt, refusal};
+use crate::kernel::users;
 use crate::kernel::{Cause, Refusal, Why};
 use crate::model::error::OpResult;
 use crate::model::explain::reason;
 use crate::model::names::LabName;
+use crate::sandbox::{self, Grants, Settings, Spec};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,8 +3,8 @@
 
 use super::Record;
 use super::journal::State;
-use super::store::start_time;
 use crate::kernel::linux::boot::boot_id;
+use crate::kernel::linux::process::procfs::start_time;
 use crate::model::kind::Kind;
 
 /// What a journal's lab is.

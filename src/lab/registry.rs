@@ -15,11 +15,11 @@ mod card;
 mod claim;
 mod revive;
 
-use super::sandbox::Holder;
 use super::state::{State, failed, own_dir};
 use crate::kernel::linux::ledger::{JOURNAL, Ledger};
 use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::{LabName, proposal};
+use crate::sandbox::Holder;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};

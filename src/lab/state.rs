@@ -12,16 +12,13 @@
 //! which is emptied then and costs no disk ("run-time variable data", Filesystem Hierarchy Standard 3.15). An ordinary
 //! user has no such folder that is there in every session and outlives each, so that both are one, on the disk.
 
-use crate::lab::sandbox::euid;
-use crate::lab::users;
+use crate::kernel::users;
 use crate::model::error::{Class, OpError, OpResult, io_words};
+use crate::sandbox::{RUN, euid};
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-
-/// The folder in `/run` where root's labs are.
-pub const RUN: &str = "rhailab";
 
 /// The two places.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ mod durable;
 use super::Record;
 use super::journal::{Line, Misfit, OLDEST, State, VERSION};
 use crate::kernel::linux::boot::boot_id;
-use crate::kernel::linux::process::procfs;
+use crate::kernel::linux::process::procfs::start_time;
 use crate::kernel::{Errand, Errno};
 use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::model::kind::Kind;
@@ -243,13 +243,6 @@ fn failed(verb: &str, path: &Path, error: &std::io::Error) -> OpError {
     OpError::new("journal::io", format!("Cannot {verb} the journal {}: {}.", path.display(), io_words(error)))
         .help("Without its journal a change could not be undone, so none is made. Free some space, or set RHAILAB_STATE_DIR to a folder that can be written.")
         .class(Class::Machine)
-}
-
-/// When a process started, in clock ticks since boot (field 22 of `/proc/PID/stat`, proc(5)); none if there is
-/// no such process, or nothing of it is left but its exit status: whoever should take that may never do so.
-pub fn start_time(pid: u32) -> Option<u64> {
-    let stat = procfs::stat(i32::try_from(pid).ok()?).ok()??;
-    (!stat.is_zombie()).then_some(stat.start)
 }
 
 #[cfg(test)]

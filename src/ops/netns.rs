@@ -4,7 +4,7 @@ use super::args::Call;
 use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
 use super::errors::UNDO_REFUSED;
 use super::value::Value;
-use crate::lab::baseline;
+use crate::model::baseline::baseline;
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
 use crate::model::names::{Ns, NsName};

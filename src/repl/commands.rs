@@ -9,10 +9,10 @@ use crate::cli::engine::{self, Trouble};
 use crate::cli::exec::namespace;
 use crate::cli::style::Ink;
 use crate::lab::Restored;
-use crate::lab::sandbox;
 use crate::model::error::{OpError, closest};
 use crate::model::observe;
 use crate::ops;
+use crate::sandbox;
 use std::path::Path;
 use std::time::Instant;
 

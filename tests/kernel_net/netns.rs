@@ -145,7 +145,7 @@ fn namespaces_made_ahead_are_like_all_others_and_none_is_left() {
     let Some(mut lab) = lone_lab() else { return };
     let before = held();
     for count in [None, Some(4)] {
-        lab.kernel.expect_netns(&rhailab::lab::baseline(), count);
+        lab.kernel.expect_netns(&rhailab::model::baseline::baseline(), count);
         soon("one is made before it is asked for", || held() > before);
         let made = [91, 92, 93].map(|n| lab.kernel.prepare(n, &add_netns(&format!("ns{n}"))).unwrap());
         let [Identity::Netns { cookie: a }, Identity::Netns { cookie: b }, Identity::Netns { cookie: c }] = made else {

@@ -168,7 +168,7 @@ pub fn ip(text: &str) -> IpAddr {
 
 /// A namespace with the settings that every lab gives its own.
 pub fn add_netns(name: &str) -> Change {
-    Change::AddNetns(AddNetns { name: NsName::new(name).unwrap(), sysctls: rhailab::lab::baseline() })
+    Change::AddNetns(AddNetns { name: NsName::new(name).unwrap(), sysctls: rhailab::model::baseline::baseline() })
 }
 
 pub fn bridge(ns: &Ns, name: &str) -> Change {

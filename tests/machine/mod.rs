@@ -120,7 +120,7 @@ pub fn network(home: &Home) -> Vec<String> {
         let mut found = links(prefix);
         found.extend(routes(prefix));
         found.extend(rules(prefix));
-        let baseline = rhailab::lab::baseline();
+        let baseline = rhailab::model::baseline::baseline();
         let keys = baseline.iter().map(|(key, _)| key);
         found.extend(
             keys.map(|key| format!("sysctl {key} = {}", lines(&[prefix, &["sysctl", "-en", key]].concat()).join(" "))),

@@ -6,9 +6,9 @@ use crate::kernel::Errno;
 use crate::kernel::linux::netfilter::Backend;
 use crate::kernel::linux::netfilter::census::Tool;
 use crate::lab::machine::{Facts, Lacks, Refused, Tried};
-use crate::lab::sandbox::{Barrier, Settings};
 use crate::model::error::OpResult;
 use crate::model::family::Family;
+use crate::sandbox::{Barrier, Settings};
 use std::path::PathBuf;
 
 /// The ids that a range has by default, and that programs may need (login.defs(5), `SUB_UID_COUNT`).

@@ -13,7 +13,6 @@ use crate::kernel::linux::netfilter::Backend;
 use crate::kernel::linux::netfilter::census::Tool;
 use crate::lab::Record;
 use crate::lab::machine::{Facts, Lacks, Refused, Tried};
-use crate::lab::sandbox::{Grants, Settings};
 use crate::model::addr::AddAddr;
 use crate::model::change::{Change, Identity};
 use crate::model::error::{OpError, Site};
@@ -21,6 +20,7 @@ use crate::model::family::Family;
 use crate::model::names::{IfName, Ns, NsName};
 use crate::model::route::Route;
 use crate::model::rules::{EditRules, RuleEdit, Table};
+use crate::sandbox::{Grants, Settings};
 use std::collections::BTreeSet;
 
 fn facts() -> Facts {

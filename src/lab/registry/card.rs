@@ -1,8 +1,8 @@
 //! `lab.json`: what a lab is and who holds it.
 
 use crate::kernel::linux::boot::boot_id;
-use crate::lab::sandbox::Holder;
 use crate::model::names::LabName;
+use crate::sandbox::Holder;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

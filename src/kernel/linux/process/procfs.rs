@@ -38,6 +38,13 @@ pub fn stat(pid: i32) -> Done<Option<Stat>> {
     }
 }
 
+/// When a process started, in clock ticks since boot; none if there is no such process, or nothing of it is left but its
+/// exit status: whoever should take that may never do so.
+pub fn start_time(pid: u32) -> Option<u64> {
+    let stat = stat(i32::try_from(pid).ok()?).ok()??;
+    (!stat.is_zombie()).then_some(stat.start)
+}
+
 /// `ENOENT` before it is opened, `ESRCH` when the process ends between open and read.
 fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::ESRCH as i32)

@@ -6,7 +6,7 @@
 
 use super::faults;
 use crate::kernel::linux::programs;
-use crate::lab::users::login_in_file;
+use crate::kernel::users::login_in_file;
 use crate::model::error::OpResult;
 use nix::errno::Errno;
 use nix::unistd::{Pid, getegid, geteuid};

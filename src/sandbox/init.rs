@@ -6,7 +6,7 @@ use super::wire::{self, Failure, News, Step};
 use super::{Holder, Inside, STACK, Terminal, Verdict, mounts, path, terminal};
 use crate::kernel::linux::netns;
 use crate::kernel::linux::sysctl::Preset;
-use crate::lab::baseline;
+use crate::model::baseline::baseline;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, setns, unshare};

@@ -1,13 +1,15 @@
 //! The file system of a sandbox: the machine's, with `/run`, `/proc`, `/sys` and `/etc` of its own.
 
 use super::wire::{Failure, Step, errno};
-use crate::lab::state::RUN;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use std::fs::{create_dir, read_dir, read_link, read_to_string};
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+
+/// The folder in `/run` where root's labs are.
+pub const RUN: &str = "rhailab";
 
 const NONE: Option<&str> = None;
 

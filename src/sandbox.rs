@@ -23,7 +23,7 @@ mod terminal;
 mod watch;
 mod wire;
 
-use super::store::start_time;
+use crate::kernel::linux::process::procfs::start_time;
 use crate::model::error::OpResult;
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
@@ -36,6 +36,7 @@ pub use barrier::{Barrier, Settings};
 pub use faults::defect;
 pub use idmap::{Grants, grants};
 pub use join::{Joined, Terminal, join};
+pub use mounts::RUN;
 pub use terminal::take as take_terminal;
 pub use watch::Watch;
 
