@@ -6,7 +6,7 @@ use super::elsewhere::{is_here_or_gone, require_here};
 use super::engine;
 use super::progress::Progress;
 use crate::lab::recover::{Verdict, judge};
-use crate::lab::registry::{Card, Life, Mode, Place};
+use crate::lab::registry::{LabDir, LabInfo, Life, Mode};
 use crate::lab::store::{self, Journal};
 use crate::lab::{Lab, Record};
 use crate::model::change::Change;
@@ -30,17 +30,17 @@ pub enum Elsewhere {
 }
 
 /// Removes a lab that no process holds, and undoes what it made on the machine, as far as it is provably the lab's.
-pub fn bury(place: &Place, progress: &Rc<RefCell<Progress>>, elsewhere: Elsewhere) -> OpResult<()> {
-    let Some(claim) = place.claim(HANDOVER)? else { return Ok(()) };
-    match place.card()? {
-        Some(card) if card.mode == Mode::Host => undo(place, &card, progress, elsewhere)?,
+pub fn bury(dir: &LabDir, progress: &Rc<RefCell<Progress>>, elsewhere: Elsewhere) -> OpResult<()> {
+    let Some(lock) = dir.lock(HANDOVER)? else { return Ok(()) };
+    match dir.info()? {
+        Some(info) if info.mode == Mode::Host => undo(dir, &info, progress, elsewhere)?,
         _ => {}
     }
-    claim.remove()
+    lock.remove()
 }
 
-fn undo(place: &Place, card: &Card, progress: &Rc<RefCell<Progress>>, elsewhere: Elsewhere) -> OpResult<()> {
-    let path = place.journal();
+fn undo(dir: &LabDir, info: &LabInfo, progress: &Rc<RefCell<Progress>>, elsewhere: Elsewhere) -> OpResult<()> {
+    let path = dir.journal();
     if !path.exists() {
         return Ok(());
     }
@@ -52,8 +52,8 @@ fn undo(place: &Place, card: &Card, progress: &Rc<RefCell<Progress>>, elsewhere:
         // Nobody has it, because we do.
         Verdict::Dead(_) | Verdict::Kept | Verdict::Running => {
             let is_here = match elsewhere {
-                Elsewhere::Gone => is_here_or_gone(card)?,
-                Elsewhere::Refuse => require_here(card).map(|()| true)?,
+                Elsewhere::Gone => is_here_or_gone(info)?,
+                Elsewhere::Refuse => require_here(info).map(|()| true)?,
             };
             let mut records = state.records();
             records.retain(|record| is_here || is_findable(&record.change));
@@ -61,9 +61,9 @@ fn undo(place: &Place, card: &Card, progress: &Rc<RefCell<Progress>>, elsewhere:
         }
     };
     records.sort_by_key(|record: &Record| record.n);
-    let kernel = engine::kernel(&card.name, place, card.mode, true)?;
-    let journal = Journal::open(&path, place.durable(card.mode).as_deref())?;
-    let mut lab = Lab::resume(card.name.clone(), kernel, Some(journal), records);
+    let kernel = engine::kernel(&info.name, dir, info.mode, true)?;
+    let journal = Journal::open(&path, dir.durable(info.mode).as_deref())?;
+    let mut lab = Lab::resume(info.name.clone(), kernel, Some(journal), records);
     let listener = Rc::clone(progress);
     lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
     let left = lab.unwind();
@@ -77,12 +77,12 @@ fn is_findable(change: &Change) -> bool {
 }
 
 /// Undoes what an earlier run of the same lab left, and says so, so that the name is free.
-pub fn make_way(place: &Place, output: OutputArgs, context: Context) -> OpResult<()> {
-    let Some(card) = place.card()? else { return Ok(()) };
-    if card.mode != Mode::Host || card.life() != Life::Dead {
+pub fn make_way(dir: &LabDir, output: OutputArgs, context: Context) -> OpResult<()> {
+    let Some(info) = dir.info()? else { return Ok(()) };
+    if info.mode != Mode::Host || info.life() != Life::Dead {
         return Ok(());
     }
-    let progress = Rc::new(RefCell::new(Progress::new(place.name().as_str(), output, context)));
-    progress.borrow_mut().recovery(&card.started);
-    bury(place, &progress, Elsewhere::Refuse)
+    let progress = Rc::new(RefCell::new(Progress::new(dir.name().as_str(), output, context)));
+    progress.borrow_mut().recovery(&info.started);
+    bury(dir, &progress, Elsewhere::Refuse)
 }

@@ -28,7 +28,7 @@ pub fn recover(registry: &Registry, yes: bool, output: OutputArgs, context: Cont
     let mut kernel = engine::linux_kernel(&name, registry)?;
     let refused = |refusal| engine::refused(&refusal);
     let mut found = kernel.find_marked().map_err(refused)?;
-    found.extend(sysctls(&registry.place(&name).ledger(&name)?).map_err(refused)?);
+    found.extend(sysctls(&registry.dir(&name).ledger(&name)?).map_err(refused)?);
     let known = Known::read(registry)?;
     let found: Vec<(Record, Option<String>)> = found
         .into_iter()
@@ -65,13 +65,13 @@ pub fn recover(registry: &Registry, yes: bool, output: OutputArgs, context: Cont
 
 /// Removes the folders of labs whose journals are gone: nothing of theirs is left.
 fn forget_unknown(registry: &Registry) -> OpResult<()> {
-    for place in registry.list()? {
-        let is_host = place.card()?.is_some_and(|card| card.mode == Mode::Host && card.life() != Life::Running);
+    for dir in registry.list()? {
+        let is_host = dir.info()?.is_some_and(|info| info.mode == Mode::Host && info.life() != Life::Running);
         if is_host
-            && !place.journal().exists()
-            && let Some(claim) = place.try_claim()?
+            && !dir.journal().exists()
+            && let Some(lock) = dir.try_lock()?
         {
-            claim.remove()?;
+            lock.remove()?;
         }
     }
     Ok(())
@@ -131,8 +131,8 @@ struct Known(Vec<Record>);
 impl Known {
     fn read(registry: &Registry) -> OpResult<Known> {
         let mut records = Vec::new();
-        for place in registry.list()? {
-            let journal = place.journal();
+        for dir in registry.list()? {
+            let journal = dir.journal();
             if journal.exists() {
                 records.extend(store::read(&journal)?.records());
             }

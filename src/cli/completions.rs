@@ -4,7 +4,7 @@
 
 use super::engine::{self, Ended};
 use super::{Cli, logs, told};
-use crate::lab::registry::{Place, Registry};
+use crate::lab::registry::{LabDir, Registry};
 use crate::lab::store;
 use crate::model::change::Change;
 use crate::model::names::LabName;
@@ -63,8 +63,8 @@ pub fn answer() {
 /// The names of labs.
 pub fn labs() -> ArgValueCompleter {
     names(|| {
-        let places = Registry::open().and_then(|registry| registry.list()).unwrap_or_default();
-        places.iter().map(|place| (place.name().to_string(), recipe_of(place))).collect()
+        let dirs = Registry::open().and_then(|registry| registry.list()).unwrap_or_default();
+        dirs.iter().map(|dir| (dir.name().to_string(), recipe_of(dir))).collect()
     })
 }
 
@@ -72,7 +72,7 @@ pub fn labs() -> ArgValueCompleter {
 pub fn namespaces() -> ArgValueCompleter {
     names(|| {
         let mut all = BTreeMap::from([("host".to_owned(), "the lab's root namespace".to_owned())]);
-        let journal = lab().map(|place| place.journal()).filter(|journal| journal.exists());
+        let journal = lab().map(|dir| dir.journal()).filter(|journal| journal.exists());
         for record in journal.and_then(|journal| store::read(&journal).ok()).into_iter().flat_map(|it| it.records()) {
             if let Change::AddNetns(AddNetns { name, .. }) = record.change {
                 all.insert(name.to_string(), format!("line {} of {}", record.site.line, record.site.source));
@@ -85,7 +85,7 @@ pub fn namespaces() -> ArgValueCompleter {
 /// The processes of the lab that the command line names.
 pub fn processes() -> ArgValueCompleter {
     names(|| {
-        let names = lab().and_then(|place| logs::names(&place.logs()).ok()).unwrap_or_default();
+        let names = lab().and_then(|dir| logs::names(&dir.logs()).ok()).unwrap_or_default();
         names.into_iter().map(|name| (name, String::new())).collect()
     })
 }
@@ -134,8 +134,8 @@ impl ValueCompleter for Names {
     }
 }
 
-fn recipe_of(place: &Place) -> String {
-    place.card().ok().flatten().map(|card| card.recipe.display().to_string()).unwrap_or_default()
+fn recipe_of(dir: &LabDir) -> String {
+    dir.info().ok().flatten().map(|info| info.recipe.display().to_string()).unwrap_or_default()
 }
 
 /// The words of the command line after the subcommand. The shell gives them to us after `-- rhailab`.
@@ -147,8 +147,8 @@ fn words() -> Vec<String> {
 }
 
 /// The lab that the command line names.
-fn lab() -> Option<Place> {
+fn lab() -> Option<LabDir> {
     let name = LabName::new(words().first()?).ok()?;
-    let (place, _) = Registry::open().ok()?.find(&name).ok()?;
-    Some(place)
+    let (dir, _) = Registry::open().ok()?.find(&name).ok()?;
+    Some(dir)
 }

@@ -6,7 +6,7 @@ use super::engine::{self, Order};
 use super::guard::under_watch;
 use super::play::{Means, Play, Venue};
 use super::progress::write_err;
-use crate::lab::registry::{Claim, Mode, Registry};
+use crate::lab::registry::{LabLock, Mode, Registry};
 use crate::lab::{Fault, Leftover};
 use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::LabName;
@@ -50,41 +50,41 @@ pub fn require_rights(mode: Mode) -> OpResult<()> {
 }
 
 /// Takes a name that nobody has: `exactly` this one if the lab is to be found by it later, else one like it.
-pub fn take_name(name: &LabName, exactly: bool, mode: Mode, output: OutputArgs, context: Context) -> OpResult<Claim> {
+pub fn take_name(name: &LabName, exactly: bool, mode: Mode, output: OutputArgs, context: Context) -> OpResult<LabLock> {
     let registry = Registry::open()?;
     if mode == Mode::Host {
-        make_way(&registry.place(name), output, context)?;
+        make_way(&registry.dir(name), output, context)?;
     }
     if exactly { registry.create(name) } else { registry.create_near(name) }
 }
 
 impl Job {
-    fn take_name(&self, name: &LabName) -> OpResult<Claim> {
+    fn take_name(&self, name: &LabName) -> OpResult<LabLock> {
         take_name(name, self.keep, self.mode, self.output, self.context)
     }
 }
 
 fn in_sandbox(job: &Job, name: &LabName) -> OpResult<i32> {
-    let claim = job.take_name(name)?;
+    let lock = job.take_name(name)?;
     let outcome = sandbox::enter(&Spec::default(), |inside| {
-        let means = engine::heed_signals().and_then(|()| Means::find(job, claim.place()));
+        let means = engine::heed_signals().and_then(|()| Means::find(job, lock.dir()));
         Play::new(job, name, engine::text(&job.order))
-            .run(means, &Venue { claim: &claim, holder: inside.holder, watch: None })
+            .run(means, &Venue { lock: &lock, holder: inside.holder, watch: None })
     });
-    let name = claim.place().name().clone();
-    let code = conclude(outcome, claim)?;
+    let name = lock.dir().name().clone();
+    let code = conclude(outcome, lock)?;
     announce(job, &name, code);
     Ok(code)
 }
 
 /// What is left to do with a lab's folder when its sandbox was left; returns the exit code.
-pub fn conclude(outcome: OpResult<Outcome>, claim: Claim) -> OpResult<i32> {
+pub fn conclude(outcome: OpResult<Outcome>, lock: LabLock) -> OpResult<i32> {
     match outcome {
         Ok(Outcome::Kept(_)) => Ok(0),
-        Ok(Outcome::Ended(code)) => claim.remove().map(|()| code),
+        Ok(Outcome::Ended(code)) => lock.remove().map(|()| code),
         // What matters is why there is no lab; that its folder is still there as well is found by `recover`.
         Err(error) => {
-            let _ = claim.remove();
+            let _ = lock.remove();
             Err(error)
         }
     }
@@ -94,19 +94,19 @@ fn on_host(job: &Job, name: &LabName) -> OpResult<i32> {
     engine::heed_signals()?;
     let text = engine::text(&job.order);
     let take = || {
-        let claim = job.take_name(name)?;
-        let means = Means::find(job, claim.place());
-        Ok((claim, (means, Holder::me())))
+        let lock = job.take_name(name)?;
+        let means = Means::find(job, lock.dir());
+        Ok((lock, (means, Holder::me())))
     };
     under_watch(job.context, job.guarded, take, |taken, watch| {
         let play = Play::new(job, name, text);
-        let (claim, (means, holder)) = taken.get()?;
-        let name = claim.place().name().clone();
-        let code = match play.run(means, &Venue { claim: &claim, holder, watch: Some(watch) }) {
+        let (lock, (means, holder)) = taken.get()?;
+        let name = lock.dir().name().clone();
+        let code = match play.run(means, &Venue { lock: &lock, holder, watch: Some(watch) }) {
             Verdict::Keep => 0,
             // What could not be undone stays on record.
             Verdict::End(code) if code == Class::Leftover.exit_code() => code,
-            Verdict::End(code) => claim.remove().map(|()| code)?,
+            Verdict::End(code) => lock.remove().map(|()| code)?,
         };
         announce(job, &name, code);
         Ok(code)

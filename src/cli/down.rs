@@ -7,7 +7,7 @@ use super::completions;
 use super::conduct::{code_of, require_rights};
 use super::engine::{self, Ended, Trouble};
 use super::progress::{Progress, write_err};
-use crate::lab::registry::{Life, Mode, Place, Registry};
+use crate::lab::registry::{LabDir, Life, Mode, Registry};
 use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::LabName;
 use crate::sandbox::Watch;
@@ -51,31 +51,31 @@ pub struct RecoverArgs {
 /// `down`.
 pub fn down(args: &DownArgs, context: Context) -> Ended {
     let registry = Registry::open()?;
-    let mut places = Vec::new();
+    let mut dirs = Vec::new();
     if args.all {
-        places = registry.list()?;
+        dirs = registry.list()?;
     }
     for name in &args.names {
-        places.push(registry.find(&LabName::new(name).map_err(OpError::usage)?)?.0);
+        dirs.push(registry.find(&LabName::new(name).map_err(OpError::usage)?)?.0);
     }
     let elsewhere = if args.gone { Elsewhere::Gone } else { Elsewhere::Refuse };
-    Ok(each(&places, args.output, context, |place, progress| take_down(place, progress, elsewhere))?)
+    Ok(each(&dirs, args.output, context, |dir, progress| take_down(dir, progress, elsewhere))?)
 }
 
 /// `recover`.
 pub fn recover(args: &RecoverArgs, context: Context) -> Ended {
-    let dead = |place: &Place| place.card().map(|card| card.is_none_or(|card| card.life() == Life::Dead));
-    let mut places = Vec::new();
+    let dead = |dir: &LabDir| dir.info().map(|info| info.is_none_or(|info| info.life() == Life::Dead));
+    let mut dirs = Vec::new();
     let registry = Registry::open()?;
-    for place in registry.list()? {
-        if dead(&place)? {
-            places.push(place);
+    for dir in registry.list()? {
+        if dead(&dir)? {
+            dirs.push(dir);
         }
     }
-    if places.is_empty() && !args.output.quiet && !args.output.json && !args.by_tag {
+    if dirs.is_empty() && !args.output.quiet && !args.output.json && !args.by_tag {
         write_err("There is nothing to recover.");
     }
-    let code = each(&places, args.output, context, |place, progress| bury(place, progress, Elsewhere::Refuse))?;
+    let code = each(&dirs, args.output, context, |dir, progress| bury(dir, progress, Elsewhere::Refuse))?;
     if !args.by_tag {
         return Ok(code);
     }
@@ -85,16 +85,16 @@ pub fn recover(args: &RecoverArgs, context: Context) -> Ended {
 
 /// Does the same to each lab and goes on past failures; the exit code is the gravest one.
 fn each(
-    places: &[Place],
+    dirs: &[LabDir],
     output: OutputArgs,
     context: Context,
-    act: impl Fn(&Place, &Rc<RefCell<Progress>>) -> OpResult<()>,
+    act: impl Fn(&LabDir, &Rc<RefCell<Progress>>) -> OpResult<()>,
 ) -> OpResult<i32> {
     engine::heed_signals()?;
     let mut gravest = 0;
-    for place in places {
-        let progress = Rc::new(RefCell::new(Progress::new(place.name().as_str(), output, context)));
-        let code = match act(place, &progress) {
+    for dir in dirs {
+        let progress = Rc::new(RefCell::new(Progress::new(dir.name().as_str(), output, context)));
+        let code = match act(dir, &progress) {
             Ok(()) => 0,
             Err(error) => {
                 let trouble = Trouble::from(error);
@@ -108,24 +108,24 @@ fn each(
     Ok(gravest)
 }
 
-fn take_down(place: &Place, progress: &Rc<RefCell<Progress>>, elsewhere: Elsewhere) -> OpResult<()> {
-    let Some(card) = place.card()? else { return bury(place, progress, elsewhere) };
-    match (card.life(), card.mode) {
-        (Life::Dead, _) | (Life::Up, Mode::Host) => bury(place, progress, elsewhere),
-        (_, mode) => end(place, card.holder.map(Watch::find).transpose()?.flatten().as_ref(), mode),
+fn take_down(dir: &LabDir, progress: &Rc<RefCell<Progress>>, elsewhere: Elsewhere) -> OpResult<()> {
+    let Some(info) = dir.info()? else { return bury(dir, progress, elsewhere) };
+    match (info.life(), info.mode) {
+        (Life::Dead, _) | (Life::Up, Mode::Host) => bury(dir, progress, elsewhere),
+        (_, mode) => end(dir, info.holder.map(Watch::find).transpose()?.flatten().as_ref(), mode),
     }
 }
 
 /// Asks the lab's process to end. A sandbox that does not is killed, which undoes it just as well; what a run on
 /// the machine made would stay.
-pub fn end(place: &Place, process: Option<&Watch>, mode: Mode) -> OpResult<()> {
+pub fn end(dir: &LabDir, process: Option<&Watch>, mode: Mode) -> OpResult<()> {
     if let Some(watch) = process {
         watch.ask_to_end()?;
         if !watch.wait(PATIENCE)? {
             if mode == Mode::Host {
                 return Err(OpError::new(
                     "lab::stubborn",
-                    format!("The run of `{}` (process {}) does not end.", place.name(), watch.pid()),
+                    format!("The run of `{}` (process {}) does not end.", dir.name(), watch.pid()),
                 )
                 .help(format!("Kill it with `kill -9 {}`; then `rhailab recover` undoes what it made.", watch.pid()))
                 .class(Class::Leftover));
@@ -135,8 +135,8 @@ pub fn end(place: &Place, process: Option<&Watch>, mode: Mode) -> OpResult<()> {
         }
     }
     // A `run` removes the folder itself.
-    match place.claim(HANDOVER)? {
-        Some(claim) => claim.remove(),
+    match dir.lock(HANDOVER)? {
+        Some(lock) => lock.remove(),
         None => Ok(()),
     }
 }

@@ -2,34 +2,34 @@
 //! test. Looked for from here, all their network would seem to be gone.
 
 use super::engine;
-use crate::lab::registry::Card;
+use crate::lab::registry::LabInfo;
 use crate::model::error::{Class, OpError, OpResult};
 
 /// Refuses a lab whose network is elsewhere.
-pub fn require_here(card: &Card) -> OpResult<()> {
-    match root_elsewhere(card)? {
+pub fn require_here(info: &LabInfo) -> OpResult<()> {
+    match root_elsewhere(info)? {
         None => Ok(()),
-        Some(root) => Err(elsewhere(card, engine::inhabitant(root)?)),
+        Some(root) => Err(elsewhere(info, engine::inhabitant(root)?)),
     }
 }
 
 /// Whether a lab's network is here, and not in a namespace that, as the user says, is gone; an error if that is not so.
-pub fn is_here_or_gone(card: &Card) -> OpResult<bool> {
-    let Some(root) = root_elsewhere(card)? else { return Ok(true) };
+pub fn is_here_or_gone(info: &LabInfo) -> OpResult<bool> {
+    let Some(root) = root_elsewhere(info)? else { return Ok(true) };
     match engine::inhabitant(root)? {
         None => Ok(false),
-        inhabitant => Err(elsewhere(card, inhabitant)),
+        inhabitant => Err(elsewhere(info, inhabitant)),
     }
 }
 
 /// The cookie of the lab's root namespace, if that is not ours.
-fn root_elsewhere(card: &Card) -> OpResult<Option<u64>> {
-    let Some(root) = card.root else { return Ok(None) };
+fn root_elsewhere(info: &LabInfo) -> OpResult<Option<u64>> {
+    let Some(root) = info.root else { return Ok(None) };
     Ok((engine::root_netns()? != root).then_some(root))
 }
 
-fn elsewhere(card: &Card, inhabitant: Option<i32>) -> OpError {
-    let name = &card.name;
+fn elsewhere(info: &LabInfo, inhabitant: Option<i32>) -> OpError {
+    let name = &info.name;
     let message = format!("The lab `{name}` stands in another network namespace than this one.");
     let help = match inhabitant {
         Some(pid) => {

@@ -9,7 +9,7 @@ use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, Setup, netns, serve};
 use crate::kernel::{Cause, Done, Errno, Kernel, Refusal, Why, interrupt};
-use crate::lab::registry::{Mode, Place, Registry};
+use crate::lab::registry::{LabDir, Mode, Registry};
 use crate::lab::{Lab, Listener, Right};
 use crate::model::error::{OpError, OpResult, closest};
 use crate::model::names::{LabName, Ns, NsName};
@@ -45,7 +45,7 @@ pub struct Order {
 
 impl Order {
     /// Where the recipe is, for who asks from another folder.
-    pub fn place(&self) -> PathBuf {
+    pub fn dir(&self) -> PathBuf {
         if self.is_stdin { self.recipe.clone() } else { absolute(&self.recipe) }
     }
 
@@ -82,18 +82,18 @@ pub struct About {
     pub params: Vec<Param>,
 }
 
-/// The kernel of this machine, for the lab in `place`. `persistent` says that processes outlive the caller.
-pub fn kernel(lab: &LabName, place: &Place, mode: Mode, persistent: bool) -> OpResult<Box<dyn Kernel + Send>> {
-    let (lab, log_dir, etc_netns) = (lab.clone(), place.logs(), ETC_NETNS.into());
+/// The kernel of this machine, for the lab in `dir`. `persistent` says that processes outlive the caller.
+pub fn kernel(lab: &LabName, dir: &LabDir, mode: Mode, persistent: bool) -> OpResult<Box<dyn Kernel + Send>> {
+    let (lab, log_dir, etc_netns) = (lab.clone(), dir.logs(), ETC_NETNS.into());
     // A sandbox is one lab's alone.
-    let ledger = if mode == Mode::Host { Some(place.ledger(&lab)?) } else { None };
+    let ledger = if mode == Mode::Host { Some(dir.ledger(&lab)?) } else { None };
     let setup = Setup { lab, log_dir, etc_netns, persistent, ledger, sandboxed: mode != Mode::Host };
     Ok(Box::new(LinuxKernel::new(setup).map_err(|refusal| refused(&refusal))?))
 }
 
 /// The kernel of this machine, for looking at it as a whole.
 pub fn linux_kernel(lab: &LabName, registry: &Registry) -> OpResult<LinuxKernel> {
-    let log_dir = registry.place(lab).logs();
+    let log_dir = registry.dir(lab).logs();
     let (lab, etc_netns) = (lab.clone(), ETC_NETNS.into());
     let setup = Setup { lab, log_dir, etc_netns, persistent: false, ledger: None, sandboxed: false };
     LinuxKernel::new(setup).map_err(|refusal| refused(&refusal))
@@ -226,20 +226,20 @@ pub fn report(trouble: &Trouble, style: Style) -> String {
 
 /// Runs a command on this terminal in a namespace of the lab whose root namespace we are in, and returns its exit
 /// status.
-pub fn run_here(ns: &Ns, argv: &[String], place: &Place) -> OpResult<i32> {
-    here(ns, argv, place, |processes, spaces| processes.spawn_interactive(spaces, ns, argv))
+pub fn run_here(ns: &Ns, argv: &[String], dir: &LabDir) -> OpResult<i32> {
+    here(ns, argv, dir, |processes, spaces| processes.spawn_interactive(spaces, ns, argv))
 }
 
 /// The same with nothing on the terminal, and returns what it printed as well.
-pub fn capture_here(ns: &Ns, argv: &[String], place: &Place) -> OpResult<Output> {
+pub fn capture_here(ns: &Ns, argv: &[String], dir: &LabDir) -> OpResult<Output> {
     let command = Command { argv: argv.to_owned(), env: Vec::new(), cwd: None, stdin: None, timeout: None };
-    here(ns, argv, place, |processes, spaces| processes.exec(spaces, ns, &command))
+    here(ns, argv, dir, |processes, spaces| processes.exec(spaces, ns, &command))
 }
 
 fn here<T>(
     ns: &Ns,
     argv: &[String],
-    place: &Place,
+    dir: &LabDir,
     run: impl FnOnce(&mut Processes, &Spaces) -> Done<T>,
 ) -> OpResult<T> {
     let run = || {
@@ -247,7 +247,7 @@ fn here<T>(
         if !netns::exists(ns)? {
             return Ok(Err(unknown_netns(ns, &netns::list()?)));
         }
-        let mut processes = Processes::new(place.logs(), ETC_NETNS.into(), false);
+        let mut processes = Processes::new(dir.logs(), ETC_NETNS.into(), false);
         run(&mut processes, &Spaces::new()?).map(Ok)
     };
     run().unwrap_or_else(|refusal| Err(not_run(&refusal, argv)))

@@ -6,7 +6,7 @@ use super::elsewhere::require_here;
 use super::engine::{self, Ended};
 use super::events::milliseconds;
 use super::{fail, told};
-use crate::lab::registry::{Card, Life, Mode, Place, Registry};
+use crate::lab::registry::{LabDir, LabInfo, Life, Mode, Registry};
 use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::{LabName, Ns, NsName};
 use crate::model::observe::Output;
@@ -50,7 +50,7 @@ pub fn exec(args: &ExecArgs, context: Context) -> Ended {
 }
 
 /// How a command is run, to its exit status.
-type Run = fn(&Ns, &[String], &Place) -> OpResult<i32>;
+type Run = fn(&Ns, &[String], &LabDir) -> OpResult<i32>;
 
 /// As `--json` has it.
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ struct Ran<'a> {
     milliseconds: u64,
 }
 
-fn captured(ns: &Ns, argv: &[String], place: &Place) -> OpResult<i32> {
+fn captured(ns: &Ns, argv: &[String], place: &LabDir) -> OpResult<i32> {
     let output = engine::capture_here(ns, argv, place)?;
     let Output { status, stdout, stderr, time, .. } = &output;
     let ran = Ran { event: "output", status: *status, stdout, stderr, milliseconds: milliseconds(*time) };
@@ -81,7 +81,7 @@ pub fn shell(args: &ShellArgs, context: Context) -> Ended {
 }
 
 fn go(lab: &str, ns: &str, argv: &[String], (terminal, run): (Terminal, Run), context: Context) -> OpResult<i32> {
-    let (place, card) = standing(lab)?;
+    let (place, info) = standing(lab)?;
     let ns = namespace(ns)?;
     let act = || match run(&ns, argv, &place) {
         Ok(status) => status,
@@ -95,18 +95,18 @@ fn go(lab: &str, ns: &str, argv: &[String], (terminal, run): (Terminal, Run), co
             }
         }
     };
-    inside(&card, terminal, act)
+    inside(&info, terminal, act)
 }
 
 /// A lab that stands.
-pub fn standing(name: &str) -> OpResult<(Place, Card)> {
-    let (place, card) = Registry::open()?.find(&LabName::new(name).map_err(OpError::usage)?)?;
-    if card.life() == Life::Dead {
+pub fn standing(name: &str) -> OpResult<(LabDir, LabInfo)> {
+    let (place, info) = Registry::open()?.find(&LabName::new(name).map_err(OpError::usage)?)?;
+    if info.life() == Life::Dead {
         return Err(OpError::new("lab::dead", format!("The lab `{name}` ended without being taken down."))
             .help("`rhailab recover` cleans up after it.")
             .class(Class::Usage));
     }
-    Ok((place, card))
+    Ok((place, info))
 }
 
 /// A namespace of a lab, as the user names it.
@@ -115,10 +115,10 @@ pub fn namespace(name: &str) -> OpResult<Ns> {
 }
 
 /// Runs `act` where the lab's network is, and returns the exit code.
-pub fn inside(card: &Card, terminal: Terminal, act: impl FnOnce() -> i32) -> OpResult<i32> {
-    if let (Mode::Sandbox, Some(holder)) = (card.mode, card.holder) {
+pub fn inside(info: &LabInfo, terminal: Terminal, act: impl FnOnce() -> i32) -> OpResult<i32> {
+    if let (Mode::Sandbox, Some(holder)) = (info.mode, info.holder) {
         return Ok(join(holder, terminal, act)?.status);
     }
-    require_here(card)?;
+    require_here(info)?;
     Ok(act())
 }

@@ -6,7 +6,7 @@ use super::engine::{self, Ended};
 use super::progress::{Progress, changes, write_err};
 use crate::kernel::linux::process;
 use crate::kernel::linux::process::guardian::{self, Guardian};
-use crate::lab::registry::{Claim, Life, Place, Registry};
+use crate::lab::registry::{LabDir, LabLock, Life, Registry};
 use crate::model::error::OpResult;
 use crate::model::names::LabName;
 use crate::sandbox;
@@ -29,7 +29,7 @@ pub struct Watch(Option<Guardian>);
 
 /// A lab's name that is being taken, and what else is looked for then.
 #[derive(Debug)]
-pub struct Taken<T>(Receiver<OpResult<(Claim, T)>>);
+pub struct Taken<T>(Receiver<OpResult<(LabLock, T)>>);
 
 /// Has `run` do all that this process is there for, on a thread with a big stack and until nothing is left to be done; the
 /// process ends with the exit code that it returns. Beside it, this thread takes the lab's name, and then, if the run is to
@@ -37,7 +37,7 @@ pub struct Taken<T>(Receiver<OpResult<(Claim, T)>>);
 pub fn under_watch<T: Send>(
     context: Context,
     guarded: bool,
-    take: impl FnOnce() -> OpResult<(Claim, T)>,
+    take: impl FnOnce() -> OpResult<(LabLock, T)>,
     run: impl FnOnce(Taken<T>, &Watch) -> OpResult<i32> + Send,
 ) -> OpResult<i32> {
     let wanted = if guarded { Some(Guardian::wanted().map_err(|refusal| engine::refused(&refusal))?) } else { None };
@@ -55,18 +55,18 @@ pub fn under_watch<T: Send>(
     };
     sandbox::on_big_stack(act, move || {
         let taken = take();
-        let place = taken.as_ref().ok().map(|(claim, _)| claim.place().clone());
+        let dir = taken.as_ref().ok().map(|(lock, _)| lock.dir().clone());
         // Whoever has asked waits for it.
         let _ = sender.send(taken);
-        if let (Some(vacancy), Some(place)) = (vacancy, place) {
-            vacancy.fill(&["--color", &context.color.to_string(), "guard", place.name().as_str()]);
+        if let (Some(vacancy), Some(dir)) = (vacancy, dir) {
+            vacancy.fill(&["--color", &context.color.to_string(), "guard", dir.name().as_str()]);
         }
     })
 }
 
 impl<T> Taken<T> {
     /// Waits until it is taken.
-    pub fn get(self) -> OpResult<(Claim, T)> {
+    pub fn get(self) -> OpResult<(LabLock, T)> {
         self.0.recv().unwrap_or_else(|_| Err(sandbox::defect()))
     }
 }
@@ -81,26 +81,26 @@ impl Watch {
 /// `guard`.
 pub fn guard(args: &GuardArgs, context: Context) -> Ended {
     guardian::take_name().map_err(|refusal| engine::refused(&refusal))?;
-    let place = Registry::open()?.place(&LabName::new(&args.name)?);
-    match place.card()? {
-        Some(card) if card.life() == Life::Dead && !card.ended => {}
-        None => return Ok(remove_unbegun(&place).map(|()| 0)?),
+    let dir = Registry::open()?.dir(&LabName::new(&args.name)?);
+    match dir.info()? {
+        Some(info) if info.life() == Life::Dead && !info.ended => {}
+        None => return Ok(remove_unbegun(&dir).map(|()| 0)?),
         // It has ended in order.
         _ => return Ok(0),
     }
     let output = OutputArgs { verbose: false, quiet: true, json: false };
-    let progress = Rc::new(RefCell::new(Progress::new(place.name().as_str(), output, context)));
-    bury(&place, &progress, Elsewhere::Refuse)?;
+    let progress = Rc::new(RefCell::new(Progress::new(dir.name().as_str(), output, context)));
+    bury(&dir, &progress, Elsewhere::Refuse)?;
     let count = changes(progress.borrow().undone());
-    write_err(&format!("The run of `{}` was killed. What it had made was undone: {count}.", place.name()));
+    write_err(&format!("The run of `{}` was killed. What it had made was undone: {count}.", dir.name()));
     Ok(0)
 }
 
 /// Removes the folder of a run that was killed before it had said what it is, and so before it had made anything; unless
 /// its name is another run's by now.
-fn remove_unbegun(place: &Place) -> OpResult<()> {
-    match place.try_claim()? {
-        Some(claim) if place.card()?.is_none() => claim.remove(),
+fn remove_unbegun(dir: &LabDir) -> OpResult<()> {
+    match dir.try_lock()? {
+        Some(lock) if dir.info()?.is_none() => lock.remove(),
         _ => Ok(()),
     }
 }

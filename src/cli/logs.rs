@@ -6,7 +6,7 @@ use super::engine::{self, Ended};
 use super::style::Ink;
 use super::told;
 use crate::kernel::interrupt;
-use crate::lab::registry::{Life, Place, Registry};
+use crate::lab::registry::{LabDir, Life, Registry};
 use crate::model::error::{Class, OpError, OpResult, closest, io_words};
 use crate::model::names::LabName;
 use clap::Args;
@@ -53,8 +53,8 @@ struct Printed<'a> {
 
 /// `logs`.
 pub fn logs(args: &LogsArgs, context: Context) -> Ended {
-    let (place, _) = Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::usage)?)?;
-    let names = names(&place.logs())?;
+    let (dir, _) = Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::usage)?)?;
+    let names = names(&dir.logs())?;
     let names = match &args.process {
         None => names,
         Some(name) if names.contains(name) => vec![name.clone()],
@@ -65,7 +65,7 @@ pub fn logs(args: &LogsArgs, context: Context) -> Ended {
     }
     let mut logs = Vec::new();
     for name in names {
-        let path = file(&place.logs(), &name);
+        let path = file(&dir.logs(), &name);
         let file = File::open(&path).map_err(|e| unreadable(&path, &e))?;
         logs.push(Log { name, file, rest: Vec::new() });
     }
@@ -74,10 +74,10 @@ pub fn logs(args: &LogsArgs, context: Context) -> Ended {
     let mut last = None;
     loop {
         // Looked at before the logs are read, so that what was printed last is read.
-        let over = !args.follow || is_over(&place)?;
+        let over = !args.follow || is_over(&dir)?;
         for (number, log) in logs.iter_mut().enumerate() {
             let mut text = Vec::new();
-            log.file.read_to_end(&mut text).map_err(|e| unreadable(&file(&place.logs(), &log.name), &e))?;
+            log.file.read_to_end(&mut text).map_err(|e| unreadable(&file(&dir.logs(), &log.name), &e))?;
             if args.json {
                 log.print_lines(&text, over)?;
                 continue;
@@ -118,8 +118,8 @@ impl Log {
     }
 }
 
-fn is_over(place: &Place) -> OpResult<bool> {
-    Ok(place.card()?.is_none_or(|card| card.life() == Life::Dead))
+fn is_over(dir: &LabDir) -> OpResult<bool> {
+    Ok(dir.info()?.is_none_or(|info| info.life() == Life::Dead))
 }
 
 /// The processes that have a log in a folder.

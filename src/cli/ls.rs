@@ -4,7 +4,7 @@ use super::args::Context;
 use super::engine::Ended;
 use super::style::{Ink, Style};
 use super::told;
-use crate::lab::registry::{Card, Life, Mode, Registry};
+use crate::lab::registry::{LabInfo, Life, Mode, Registry};
 use clap::Args;
 use comfy_table::{Table, presets};
 use serde::Serialize;
@@ -21,49 +21,49 @@ pub struct LsArgs {
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(flatten)]
-    card: &'a Card,
+    info: &'a LabInfo,
     life: Life,
 }
 
 /// `ls`.
 pub fn ls(args: &LsArgs, context: Context) -> Ended {
-    let mut cards = Vec::new();
+    let mut infos = Vec::new();
     for place in Registry::open()?.list()? {
-        // One without a card is being made or removed just now.
-        cards.extend(place.card()?);
+        // One without one is being made or removed just now.
+        infos.extend(place.info()?);
     }
     let mut out = stdout().lock();
     if args.json {
-        for card in &cards {
-            let line = Line { card, life: card.life() };
+        for info in &infos {
+            let line = Line { info, life: info.life() };
             told(writeln!(out, "{}", serde_json::to_string(&line).unwrap_or_default()))?;
         }
         return Ok(0);
     }
-    if cards.is_empty() {
+    if infos.is_empty() {
         told(writeln!(out, "No lab stands. `rhailab up RECIPE` makes one."))?;
         return Ok(0);
     }
-    told(writeln!(out, "{}", table(&cards, context.stdout())))?;
-    if cards.iter().any(|card| card.life() == Life::Dead) {
+    told(writeln!(out, "{}", table(&infos, context.stdout())))?;
+    if infos.iter().any(|info| info.life() == Life::Dead) {
         told(writeln!(out, "`rhailab recover` cleans up after the dead ones."))?;
     }
     Ok(0)
 }
 
-fn table(cards: &[Card], style: Style) -> String {
+fn table(infos: &[LabInfo], style: Style) -> String {
     let mut table = new_table(["LAB", "STATE", "WHERE", "SINCE", "RECIPE"]);
-    for card in cards {
-        let state = match card.life() {
+    for info in infos {
+        let state = match info.life() {
             Life::Up => "up",
             Life::Running => "running",
             Life::Dead => "dead",
         };
-        let place = match card.mode {
+        let place = match info.mode {
             Mode::Sandbox => "sandbox",
             Mode::Host => "this machine",
         };
-        table.add_row([card.name.as_str(), state, place, &card.started, &card.recipe.to_string_lossy()]);
+        table.add_row([info.name.as_str(), state, place, &info.started, &info.recipe.to_string_lossy()]);
     }
     print(&table, style)
 }

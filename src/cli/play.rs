@@ -6,7 +6,7 @@ use super::foretell::Foretold;
 use super::guard::Watch;
 use super::progress::Progress;
 use crate::kernel::{Kernel, interrupt};
-use crate::lab::registry::{Card, Claim, Mode, Place};
+use crate::lab::registry::{LabDir, LabInfo, LabLock, Mode};
 use crate::lab::store::Journal;
 use crate::lab::{Lab, Neighbours, Record};
 use crate::model::baseline::baseline;
@@ -29,25 +29,25 @@ pub struct Means {
 
 impl Means {
     /// Found on any thread, in the lab's root namespace.
-    pub fn find(job: &Job, place: &Place) -> OpResult<Means> {
+    pub fn find(job: &Job, dir: &LabDir) -> OpResult<Means> {
         let root = if job.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
-        let mut kernel = engine::kernel(place.name(), place, job.mode, job.keep)?;
+        let mut kernel = engine::kernel(dir.name(), dir, job.mode, job.keep)?;
         // Hardly a recipe makes none; how many, its rehearsal may tell.
         kernel.expect_netns(&baseline(), None);
-        let journal = if job.keep || job.mode == Mode::Host { Some(journal(job, place)?) } else { None };
+        let journal = if job.keep || job.mode == Mode::Host { Some(journal(job, dir)?) } else { None };
         Ok(Means { kernel, root, journal })
     }
 }
 
-fn journal(job: &Job, place: &Place) -> OpResult<Journal> {
-    let recipe = job.order.place();
-    Journal::create(&place.journal(), place.name(), &recipe.to_string_lossy(), place.durable(job.mode).as_deref())
+fn journal(job: &Job, dir: &LabDir) -> OpResult<Journal> {
+    let recipe = job.order.dir();
+    Journal::create(&dir.journal(), dir.name(), &recipe.to_string_lossy(), dir.durable(job.mode).as_deref())
 }
 
 /// Where a run takes place, and who sees to it that nothing is left.
 pub struct Venue<'v> {
     /// The lab's folder.
-    pub claim: &'v Claim,
+    pub lock: &'v LabLock,
     /// The process that the lab lives with.
     pub holder: Holder,
     /// Who watches over it; nobody over what goes with its process anyway.
@@ -81,14 +81,14 @@ impl Play<'_> {
             progress.borrow_mut().error(&trouble.error, &engine::report(trouble, job.context.stderr()));
             code_of(&trouble.error)
         };
-        progress.borrow_mut().rename(venue.claim.place().name().as_str());
-        let recipe = job.order.place();
+        progress.borrow_mut().rename(venue.lock.dir().name().as_str());
+        let recipe = job.order.dir();
         progress.borrow_mut().start(job.mode, &recipe);
         let ended = means.map_err(Trouble::from).and_then(|mut means| {
             let stage = stage?;
             if let Some(foretold) = foretold {
-                let place = venue.claim.place();
-                progress.borrow_mut().note(&foretold.tell(place.name(), &place.journal()));
+                let dir = venue.lock.dir();
+                progress.borrow_mut().note(&foretold.tell(dir.name(), &dir.journal()));
                 means.kernel.expect_netns(&baseline(), foretold.spaces());
                 if let Some(journal) = means.journal.as_mut().filter(|_| foretold.has_files()) {
                     journal.expect_files()?.into_iter().for_each(|errand| means.kernel.afterwards(errand));
@@ -116,13 +116,13 @@ fn play(
     progress: &Rc<RefCell<Progress>>,
     fail: &dyn Fn(&Trouble) -> i32,
 ) -> OpResult<(i32, bool)> {
-    let Venue { claim, holder, watch } = *venue;
-    let place = claim.place();
-    let name = place.name().clone();
-    let mut card = Card { holder: Some(holder), root, ..Card::new(&name, job.mode, recipe, job.order.values()) };
+    let Venue { lock, holder, watch } = *venue;
+    let dir = lock.dir();
+    let name = dir.name().clone();
+    let mut info = LabInfo { holder: Some(holder), root, ..LabInfo::new(&name, job.mode, recipe, job.order.values()) };
     let mut lab = Lab::new(name, kernel, journal);
     if job.mode == Mode::Host {
-        lab.know(Neighbours::new(place.clone(), root));
+        lab.know(Neighbours::new(dir.clone(), root));
     }
     lab.deny(&job.order.deny);
     if let Some(fault) = job.fault {
@@ -132,7 +132,7 @@ fn play(
     lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
     watch.map_or(Ok(()), Watch::stands)?;
     // Not before, or a run that is killed in between would leave a lab with nothing in it.
-    claim.write(&card)?;
+    lock.write(&info)?;
     let (mut lab, result) = stage.perform(lab);
     if !(job.keep && job.mode == Mode::Sandbox) {
         // The process is about to end, and to take the engine apart takes nearly as long as to make it.
@@ -142,8 +142,8 @@ fn play(
         progress.borrow().delivered()?;
         if job.keep {
             lab.keep()?;
-            card.kept = true;
-            claim.write(&card)?;
+            info.kept = true;
+            lock.write(&info)?;
         }
         Ok(())
     });
@@ -172,9 +172,9 @@ fn play(
     // What the teardown of a sandbox could not undo goes with the sandbox.
     let gone = left.is_empty() || job.mode == Mode::Sandbox;
     if !gone {
-        card.ended = true;
+        info.ended = true;
         // Otherwise the guardian tries in vain what was tried here, and says so again.
-        let _ = claim.write(&card);
+        let _ = lock.write(&info);
     }
     Ok((if gone { code } else { fail(&leftover_error(&left).into()) }, false))
 }

@@ -12,7 +12,7 @@ use super::fail;
 use super::guard::under_watch;
 use super::progress::Progress;
 use super::recipe_help;
-use crate::lab::registry::{Card, Claim, Mode, Place};
+use crate::lab::registry::{LabDir, LabInfo, LabLock, Mode};
 use crate::lab::store::{self, Journal};
 use crate::lab::{Lab, Neighbours};
 use crate::model::error::{Class, OpError, OpResult};
@@ -122,51 +122,51 @@ fn terminal(start: &Start) -> Terminal {
     if start.manner.is_interactive { Terminal::Theirs } else { Terminal::Shared }
 }
 
-fn in_sandbox(start: &Start, claim: Claim) -> OpResult<i32> {
+fn in_sandbox(start: &Start, lock: LabLock) -> OpResult<i32> {
     let spec = Spec { terminal: terminal(start), ..Spec::default() };
-    let outcome = sandbox::enter(&spec, |inside| match begin(start, &claim, inside.holder) {
+    let outcome = sandbox::enter(&spec, |inside| match begin(start, &lock, inside.holder) {
         Ending::Stays { .. } => Verdict::Keep,
         Ending::Down { code } | Ending::Doomed { code } => Verdict::End(code),
     });
-    conclude(outcome, claim)
+    conclude(outcome, lock)
 }
 
-fn on_host(start: &Start, take: impl FnOnce() -> OpResult<Claim>) -> OpResult<i32> {
+fn on_host(start: &Start, take: impl FnOnce() -> OpResult<LabLock>) -> OpResult<i32> {
     let holder = Holder::me();
-    let take = || take().map(|claim| (claim, ()));
+    let take = || take().map(|lock| (lock, ()));
     under_watch(start.manner.context, true, take, |taken, watch| {
-        let (claim, ()) = taken.get()?;
+        let (lock, ()) = taken.get()?;
         watch.stands()?;
-        match begin(start, &claim, holder) {
+        match begin(start, &lock, holder) {
             // Kept under this name, or under another one, and then nothing is left of this one.
-            Ending::Stays { code } if claim.place().card()?.is_some_and(|card| card.kept) => Ok(code),
+            Ending::Stays { code } if lock.dir().info()?.is_some_and(|info| info.kept) => Ok(code),
             // What could not be undone stays on record.
             Ending::Down { code } if code == Class::Leftover.exit_code() => Ok(code),
-            Ending::Down { code } | Ending::Stays { code } | Ending::Doomed { code } => claim.remove().map(|()| code),
+            Ending::Down { code } | Ending::Stays { code } | Ending::Doomed { code } => lock.remove().map(|()| code),
         }
     })
 }
 
 /// A prompt with a new lab.
-fn begin(start: &Start, claim: &Claim, holder: Holder) -> Ending {
-    let progress = progress(start, claim.place().name().as_str());
+fn begin(start: &Start, lock: &LabLock, holder: Holder) -> Ending {
+    let progress = progress(start, lock.dir().name().as_str());
     let made = || -> OpResult<Ending> {
         engine::heed_signals()?;
-        let place = claim.place();
-        let name = place.name().clone();
+        let dir = lock.dir();
+        let name = dir.name().clone();
         let recipe = recipe(start);
         let root = if start.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
         let params = start.params.iter().map(|(name, value)| (name.clone(), value.plain())).collect();
-        let card = Card { holder: Some(holder), root, ..Card::new(&name, start.mode, &recipe, params) };
-        claim.write(&card)?;
+        let info = LabInfo { holder: Some(holder), root, ..LabInfo::new(&name, start.mode, &recipe, params) };
+        lock.write(&info)?;
         let recipe_name = recipe.display().to_string();
-        let journal = Journal::create(&place.journal(), &name, &recipe_name, place.durable(start.mode).as_deref())?;
-        let kernel = engine::kernel(&name, place, start.mode, true)?;
+        let journal = Journal::create(&dir.journal(), &name, &recipe_name, dir.durable(start.mode).as_deref())?;
+        let kernel = engine::kernel(&name, dir, start.mode, true)?;
         let mut lab = Lab::new(name, kernel, Some(journal));
         if start.mode == Mode::Host {
-            lab.know(Neighbours::new(place.clone(), root));
+            lab.know(Neighbours::new(dir.clone(), root));
         }
-        let scene = Scene::new(place.registry(), card, Some(claim));
+        let scene = Scene::new(dir.registry(), info, Some(lock));
         Ok(live(start, lab, scene, &progress))
     };
     made().unwrap_or_else(|error| Ending::Down { code: fail(&error.into(), start.manner.context) })
@@ -210,49 +210,49 @@ fn progress(start: &Start, name: &str) -> Rc<RefCell<Progress>> {
 
 /// A prompt with a lab that stands.
 fn go_on(start: &Start, name: &str) -> OpResult<i32> {
-    let (place, card) = standing(name)?;
-    if !card.kept {
+    let (dir, info) = standing(name)?;
+    if !info.kept {
         return Err(OpError::new("lab::running", format!("The lab `{name}` is being made by another process."))
             .help("`rhailab exec` runs commands in it.")
             .class(Class::Usage));
     }
-    let start = Start { mode: card.mode, ..start.clone() };
-    if let (Mode::Sandbox, Some(holder)) = (card.mode, card.holder) {
+    let start = Start { mode: info.mode, ..start.clone() };
+    if let (Mode::Sandbox, Some(holder)) = (info.mode, info.holder) {
         let watch = Watch::find(holder)?;
         let act = || {
             // Scripts nest deeply.
-            let code = sandbox::on_big_stack(|| resume(&start, &place, &card), || {});
+            let code = sandbox::on_big_stack(|| resume(&start, &dir, &info), || {});
             code.unwrap_or_else(|error| fail(&error.into(), start.manner.context))
         };
         let status = join(holder, terminal(&start), act)?.status;
         return match watch {
-            Some(watch) if status == DOOMED => end(&place, Some(&watch), Mode::Sandbox).map(|()| 0),
+            Some(watch) if status == DOOMED => end(&dir, Some(&watch), Mode::Sandbox).map(|()| 0),
             _ => Ok(status),
         };
     }
-    require_here(&card)?;
-    let claim = place.claim(HANDOVER)?.ok_or_else(|| busy(name))?;
-    let code = sandbox::on_big_stack(|| resume(&start, &place, &card), || {})?;
-    if code == DOOMED { claim.remove().map(|()| 0) } else { Ok(code) }
+    require_here(&info)?;
+    let lock = dir.lock(HANDOVER)?.ok_or_else(|| busy(name))?;
+    let code = sandbox::on_big_stack(|| resume(&start, &dir, &info), || {})?;
+    if code == DOOMED { lock.remove().map(|()| 0) } else { Ok(code) }
 }
 
 /// The exit code.
-fn resume(start: &Start, place: &Place, card: &Card) -> i32 {
-    let progress = progress(start, place.name().as_str());
+fn resume(start: &Start, dir: &LabDir, info: &LabInfo) -> i32 {
+    let progress = progress(start, dir.name().as_str());
     let made = || -> OpResult<Ending> {
         engine::heed_signals()?;
-        let path = place.journal();
-        let mut journal = Journal::open(&path, place.durable(card.mode).as_deref())?;
+        let path = dir.journal();
+        let mut journal = Journal::open(&path, dir.durable(info.mode).as_deref())?;
         if !journal.lock()? {
-            return Err(busy(place.name().as_str()));
+            return Err(busy(dir.name().as_str()));
         }
         let records = store::read(&path)?.records();
-        let kernel = engine::kernel(&card.name, place, card.mode, true)?;
-        let mut lab = Lab::resume(card.name.clone(), kernel, Some(journal), records);
-        if card.mode == Mode::Host {
-            lab.know(Neighbours::new(place.clone(), card.root));
+        let kernel = engine::kernel(&info.name, dir, info.mode, true)?;
+        let mut lab = Lab::resume(info.name.clone(), kernel, Some(journal), records);
+        if info.mode == Mode::Host {
+            lab.know(Neighbours::new(dir.clone(), info.root));
         }
-        let scene = Scene::new(place.registry(), card.clone(), None);
+        let scene = Scene::new(dir.registry(), info.clone(), None);
         Ok(live(start, lab, scene, &progress))
     };
     match made() {

@@ -9,7 +9,7 @@ use super::progress::place as at;
 use super::style::{Ink, Style};
 use super::{fail, told};
 use crate::kernel::Kernel;
-use crate::lab::registry::{Card, Life, Mode, Place};
+use crate::lab::registry::{LabDir, LabInfo, Life, Mode};
 use crate::lab::{Made, Record, Standing, store, survey};
 use crate::model::change::{Change, Identity};
 use crate::model::error::{OpError, OpResult};
@@ -40,7 +40,7 @@ pub struct StatusArgs {
 enum Line<'a> {
     Lab {
         #[serde(flatten)]
-        card: &'a Card,
+        info: &'a LabInfo,
         life: Life,
     },
     Change {
@@ -56,35 +56,35 @@ enum Line<'a> {
 
 /// `status`. The exit code is 1 if a change does not stand any more.
 pub fn status(args: &StatusArgs, context: Context) -> Ended {
-    let (place, card) = standing(&args.lab)?;
+    let (place, info) = standing(&args.lab)?;
     let journal = place.journal();
     let records = if journal.exists() { store::read(&journal)?.records() } else { Vec::new() };
     let made = Made::of(records);
     // Looked at from here: inside, its process has another number.
-    let life = card.life();
-    let act = || match look(&place, (&card, life), &made, args, context.stdout()) {
+    let life = info.life();
+    let act = || match look(&place, (&info, life), &made, args, context.stdout()) {
         Ok(code) => code,
         Err(error) => fail(&error.into(), context),
     };
-    Ok(inside(&card, Terminal::Shared, act)?)
+    Ok(inside(&info, Terminal::Shared, act)?)
 }
 
-fn look(place: &Place, (card, life): (&Card, Life), made: &Made, args: &StatusArgs, style: Style) -> OpResult<i32> {
-    let mut kernel = engine::kernel(&card.name, place, card.mode, true)?;
+fn look(place: &LabDir, (info, life): (&LabInfo, Life), made: &Made, args: &StatusArgs, style: Style) -> OpResult<i32> {
+    let mut kernel = engine::kernel(&info.name, place, info.mode, true)?;
     let standing = survey(&mut *kernel, made);
     let text = if args.quiet {
         String::new()
     } else if args.json {
-        as_json((card, life), made, &standing)
+        as_json((info, life), made, &standing)
     } else {
-        as_text((card, life), place.journal().exists(), made, &standing, &mut *kernel, style)?
+        as_text((info, life), place.journal().exists(), made, &standing, &mut *kernel, style)?
     };
     told(write!(stdout(), "{text}"))?;
     Ok(i32::from(standing.iter().any(|standing| matches!(standing, Standing::No(_)))))
 }
 
-fn as_json((card, life): (&Card, Life), made: &Made, standing: &[Standing]) -> String {
-    let mut lines = vec![Line::Lab { card, life }];
+fn as_json((info, life): (&LabInfo, Life), made: &Made, standing: &[Standing]) -> String {
+    let mut lines = vec![Line::Lab { info, life }];
     lines.extend(made.records().zip(standing).map(|(record, standing)| Line::Change {
         n: record.n,
         site: &record.site,
@@ -100,14 +100,14 @@ fn as_json((card, life): (&Card, Life), made: &Made, standing: &[Standing]) -> S
 }
 
 fn as_text(
-    (card, life): (&Card, Life),
+    (info, life): (&LabInfo, Life),
     has_journal: bool,
     made: &Made,
     standing: &[Standing],
     kernel: &mut dyn Kernel,
     style: Style,
 ) -> OpResult<String> {
-    let mut text = heading(card, life, style);
+    let mut text = heading(info, life, style);
     if !has_journal {
         text.push_str("Its recipe is running, without a journal; it will be taken down at the end.\n");
         return Ok(text);
@@ -155,21 +155,21 @@ pub(crate) fn stands(made: &Made, standing: &[Standing], kernel: &mut dyn Kernel
     Ok(text)
 }
 
-fn heading(card: &Card, life: Life, style: Style) -> String {
+fn heading(info: &LabInfo, life: Life, style: Style) -> String {
     let state = match life {
         Life::Up => "is up",
         Life::Running => "is running",
         Life::Dead => "is dead",
     };
-    let place = match (card.mode, card.holder) {
+    let place = match (info.mode, info.holder) {
         (Mode::Sandbox, Some(holder)) => format!("in a sandbox (process {})", holder.pid),
         (Mode::Sandbox, None) => "in a sandbox".to_owned(),
         (Mode::Host, _) => "on this machine".to_owned(),
     };
     let mut text =
-        format!("{} {state} since {}, {place}.\n", style.paint(Ink::Strong, card.name.as_str()), card.started);
-    text.push_str(&format!("Recipe: {}", card.recipe.display()));
-    for (name, value) in &card.params {
+        format!("{} {state} since {}, {place}.\n", style.paint(Ink::Strong, info.name.as_str()), info.started);
+    text.push_str(&format!("Recipe: {}", info.recipe.display()));
+    for (name, value) in &info.params {
         text.push_str(&format!(" {name}={value}"));
     }
     text + "\n"

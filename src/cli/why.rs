@@ -5,7 +5,7 @@ use super::engine::{self, Ended};
 use super::exec::{inside, namespace, standing};
 use super::style::{Ink, Style};
 use super::{completions, fail, told};
-use crate::lab::registry::{Card, Place};
+use crate::lab::registry::{LabDir, LabInfo};
 use crate::lab::why::{Proof, Trace};
 use crate::lab::{Lab, Record, store};
 use crate::model::error::{Class, OpResult};
@@ -47,28 +47,28 @@ pub struct WhyArgs {
 
 /// `why`.
 pub fn why(args: &WhyArgs, context: Context) -> Ended {
-    let (place, card) = standing(&args.lab)?;
+    let (dir, info) = standing(&args.lab)?;
     let question = question(namespace(&args.ns)?, &args.to, args.udp)?;
-    let journal = place.journal();
+    let journal = dir.journal();
     let records = if journal.exists() { store::read(&journal)?.records() } else { Vec::new() };
-    let act = || match look(&place, &card, records, &question, args, context.stdout()) {
+    let act = || match look(&dir, &info, records, &question, args, context.stdout()) {
         Ok(code) => code,
         Err(error) => fail(&error.into(), context),
     };
-    Ok(inside(&card, Terminal::Shared, act)?)
+    Ok(inside(&info, Terminal::Shared, act)?)
 }
 
 fn look(
-    place: &Place,
-    card: &Card,
+    dir: &LabDir,
+    info: &LabInfo,
     records: Vec<Record>,
     question: &Question,
     args: &WhyArgs,
     style: Style,
 ) -> OpResult<i32> {
     engine::heed_signals()?;
-    let kernel = engine::kernel(&card.name, place, card.mode, true)?;
-    let mut lab = Lab::resume(card.name.clone(), kernel, None, records);
+    let kernel = engine::kernel(&info.name, dir, info.mode, true)?;
+    let mut lab = Lab::resume(info.name.clone(), kernel, None, records);
     let trace = lab.why(question)?;
     if args.json {
         told(writeln!(stdout(), "{}", as_json(&trace)))?;

@@ -152,9 +152,9 @@ fn mapped(kind: &str) -> u64 {
 /// Keeps a lab that is nothing but its folder, and removes it; where that was.
 fn keep_one() -> OpResult<PathBuf> {
     let registry = Registry::open()?;
-    let claim = registry.create_near(&LabName::new(LAB)?)?;
-    let folder = claim.place().dir().parent().map(Path::to_owned).unwrap_or_default();
-    own_dir(claim.place().disk())?;
-    claim.remove()?;
+    let lock = registry.create_near(&LabName::new(LAB)?)?;
+    let folder = lock.dir().path().parent().map(Path::to_owned).unwrap_or_default();
+    own_dir(lock.dir().disk())?;
+    lock.remove()?;
     Ok(folder)
 }

@@ -11,8 +11,8 @@
 //! on the lab: the process that runs it, then its holder, or who takes it down. The lock goes with its process,
 //! however that ends. Whether a lab stands is told by its holder's pid and start time, never by the lock.
 
-mod card;
-mod claim;
+mod info;
+mod lock;
 mod revive;
 
 use super::state::{State, failed, own_dir};
@@ -26,8 +26,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-pub use card::{Card, Life, Mode};
-pub use claim::Claim;
+pub use info::{LabInfo, Life, Mode};
+pub use lock::LabLock;
 
 /// The folder of records that outlive a reboot, one file for each lab, and how their names end.
 const FILES: &str = "files";
@@ -45,9 +45,9 @@ pub struct Registry {
 
 /// A lab's folder.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct LabDir {
     name: LabName,
-    dir: PathBuf,
+    path: PathBuf,
     disk: PathBuf,
 }
 
@@ -68,31 +68,31 @@ impl Registry {
     }
 
     /// The folder of a name, whether or not there is such a lab.
-    pub fn place(&self, name: &LabName) -> Place {
-        Place { name: name.clone(), dir: self.labs.join(name.as_str()), disk: self.disk.clone() }
+    pub fn dir(&self, name: &LabName) -> LabDir {
+        LabDir { name: name.clone(), path: self.labs.join(name.as_str()), disk: self.disk.clone() }
     }
 
     /// Takes a name. What a dead sandbox left under it is removed, because it is nothing but files.
-    pub fn create(&self, name: &LabName) -> OpResult<Claim> {
-        let place = self.place(name);
+    pub fn create(&self, name: &LabName) -> OpResult<LabLock> {
+        let dir = self.dir(name);
         for _ in 0..8 {
-            match DirBuilder::new().mode(0o700).create(&place.dir) {
+            match DirBuilder::new().mode(0o700).create(&dir.path) {
                 // Its folder was removed by hand: what is on record on the disk is all that is known of it.
-                Ok(()) if place.files().exists() => place.revive()?,
+                Ok(()) if dir.files().exists() => dir.revive()?,
                 Ok(()) => {
-                    if let Some(claim) = place.try_claim()? {
-                        return Ok(claim);
+                    if let Some(lock) = dir.try_lock()? {
+                        return Ok(lock);
                     }
                 }
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => place.clear_if_dead()?,
-                Err(e) => return Err(failed("create", &place.dir, &e)),
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => dir.clear_if_dead()?,
+                Err(e) => return Err(failed("create", &dir.path, &e)),
             }
         }
         Err(busy(name))
     }
 
     /// Takes the first free name among `base`, `base-2`, `base-3`, …
-    pub fn create_near(&self, base: &LabName) -> OpResult<Claim> {
+    pub fn create_near(&self, base: &LabName) -> OpResult<LabLock> {
         let mut taken = None;
         for n in 1..1000 {
             let name = if n == 1 { base.clone() } else { LabName::new(&proposal(&format!("{base}-{n}"), 40))? };
@@ -107,27 +107,27 @@ impl Registry {
     }
 
     /// Every lab's folder, by name.
-    pub fn list(&self) -> OpResult<Vec<Place>> {
+    pub fn list(&self) -> OpResult<Vec<LabDir>> {
         let entries = fs::read_dir(&self.labs).map_err(|e| failed("read", &self.labs, &e))?;
-        let mut places = Vec::new();
+        let mut dirs = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|e| failed("read", &self.labs, &e))?;
             // A folder whose name is no lab's is not ours to speak of.
             if let Some(Ok(name)) = entry.file_name().to_str().map(LabName::new) {
-                places.push(self.place(&name));
+                dirs.push(self.dir(&name));
             }
         }
-        places.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(places)
+        dirs.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(dirs)
     }
 
-    /// A lab that is there, with its card; an error that names those that are, otherwise.
-    pub fn find(&self, name: &LabName) -> OpResult<(Place, Card)> {
-        let place = self.place(name);
-        if let Some(card) = place.card()? {
-            return Ok((place, card));
+    /// A lab that is there, with what is on record about it; an error that names those that are, otherwise.
+    pub fn find(&self, name: &LabName) -> OpResult<(LabDir, LabInfo)> {
+        let dir = self.dir(name);
+        if let Some(info) = dir.info()? {
+            return Ok((dir, info));
         }
-        let names: Vec<String> = self.list()?.into_iter().map(|place| place.name.to_string()).collect();
+        let names: Vec<String> = self.list()?.into_iter().map(|dir| dir.name.to_string()).collect();
         let error = OpError::new("lab::unknown", format!("There is no lab `{name}`.")).class(Class::Usage);
         Err(match crate::model::error::closest(name.as_str(), names.iter().map(String::as_str)) {
             Some(near) => error.help(format!("Did you mean `{near}`?")),
@@ -137,20 +137,20 @@ impl Registry {
     }
 }
 
-impl Place {
+impl LabDir {
     /// The lab's name.
     pub fn name(&self) -> &LabName {
         &self.name
     }
 
     /// Its folder.
-    pub fn dir(&self) -> &Path {
-        &self.dir
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Its journal.
     pub fn journal(&self) -> PathBuf {
-        self.dir.join(JOURNAL)
+        self.path.join(JOURNAL)
     }
 
     /// What must outlive a reboot: the part of its journal that is about files on the disk.
@@ -175,7 +175,7 @@ impl Place {
 
     /// Where all labs of this user are counted that share the machine.
     pub fn ledger(&self, lab: &LabName) -> OpResult<Ledger> {
-        let labs = self.dir.parent().unwrap_or(&self.dir).to_owned();
+        let labs = self.path.parent().unwrap_or(&self.path).to_owned();
         let dir = labs.with_file_name("shared");
         own_dir(&dir)?;
         Ok(Ledger::new(dir, labs, lab.clone()))
@@ -183,24 +183,24 @@ impl Place {
 
     /// The registry that it is in. Inside a sandbox, where everybody is root, there is no finding it anew.
     pub fn registry(&self) -> Registry {
-        Registry { labs: self.dir.parent().unwrap_or(&self.dir).to_owned(), disk: self.disk.clone() }
+        Registry { labs: self.path.parent().unwrap_or(&self.path).to_owned(), disk: self.disk.clone() }
     }
 
     /// The folders of all labs, this one among them; none that cannot be listed.
-    pub fn siblings(&self) -> Vec<Place> {
+    pub fn siblings(&self) -> Vec<LabDir> {
         self.registry().list().unwrap_or_default()
     }
 
-    fn card_file(&self) -> PathBuf {
-        self.dir.join("lab.json")
+    fn info_file(&self) -> PathBuf {
+        self.path.join("lab.json")
     }
 
     /// What is written about it; none if there is no such lab, or it is being made or removed.
-    pub fn card(&self) -> OpResult<Option<Card>> {
-        let path = self.card_file();
+    pub fn info(&self) -> OpResult<Option<LabInfo>> {
+        let path = self.info_file();
         match fs::read_to_string(&path) {
-            Ok(text) => Card::parse(&text).map(Some).map_err(|why| {
-                OpError::new("lab::card", format!("{} cannot be read: {why}.", path.display()))
+            Ok(text) => LabInfo::parse(&text).map(Some).map_err(|why| {
+                OpError::new("lab::info", format!("{} cannot be read: {why}.", path.display()))
                     .help("It was written by another version of rhailab, or by hand. Nothing was touched.")
             }),
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
@@ -209,31 +209,31 @@ impl Place {
     }
 
     /// Locks it, if nobody else has.
-    pub fn try_claim(&self) -> OpResult<Option<Claim>> {
-        let lock = match File::open(&self.dir) {
+    pub fn try_lock(&self) -> OpResult<Option<LabLock>> {
+        let lock = match File::open(&self.path) {
             Ok(lock) => lock,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(failed("open", &self.dir, &e)),
+            Err(e) => return Err(failed("open", &self.path, &e)),
         };
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(e)) => return Err(failed("lock", &self.dir, &e)),
+            Err(TryLockError::Error(e)) => return Err(failed("lock", &self.path, &e)),
         }
         // It may have been removed, and made anew, while it was being locked.
-        let (Ok(there), Ok(ours)) = (fs::symlink_metadata(&self.dir), lock.metadata()) else { return Ok(None) };
+        let (Ok(there), Ok(ours)) = (fs::symlink_metadata(&self.path), lock.metadata()) else { return Ok(None) };
         let same = (there.dev(), there.ino()) == (ours.dev(), ours.ino());
-        Ok(same.then(|| Claim { place: self.clone(), lock }))
+        Ok(same.then(|| LabLock { dir: self.clone(), lock }))
     }
 
     /// Locks it, waiting for whoever has it; none if it is gone by then.
-    pub fn claim(&self, time: Duration) -> OpResult<Option<Claim>> {
+    pub fn lock(&self, time: Duration) -> OpResult<Option<LabLock>> {
         let until = Instant::now() + time;
         loop {
-            if let Some(claim) = self.try_claim()? {
-                return Ok(Some(claim));
+            if let Some(lock) = self.try_lock()? {
+                return Ok(Some(lock));
             }
-            if !self.dir.exists() {
+            if !self.path.exists() {
                 return Ok(None);
             }
             if Instant::now() >= until {
@@ -246,26 +246,26 @@ impl Place {
 
     /// Makes room for a new lab of this name, or says who has it.
     fn clear_if_dead(&self) -> OpResult<()> {
-        let card = self.card()?;
-        if let Some(card) = &card {
-            match card.life() {
-                Life::Dead if card.mode == Mode::Sandbox => {}
+        let info = self.info()?;
+        if let Some(info) = &info {
+            match info.life() {
+                Life::Dead if info.mode == Mode::Sandbox => {}
                 Life::Dead => return Err(crashed(&self.name)),
-                Life::Running | Life::Up => return Err(exists(&self.name, card)),
+                Life::Running | Life::Up => return Err(exists(&self.name, info)),
             }
         }
-        match self.try_claim()? {
-            Some(claim) => claim.remove(),
-            None if card.is_none() && self.dir.exists() => Err(busy(&self.name)),
+        match self.try_lock()? {
+            Some(lock) => lock.remove(),
+            None if info.is_none() && self.path.exists() => Err(busy(&self.name)),
             None => Ok(()),
         }
     }
 }
 
-fn exists(name: &LabName, card: &Card) -> OpError {
-    let Card { recipe, started, .. } = card;
+fn exists(name: &LabName, info: &LabInfo) -> OpError {
+    let LabInfo { recipe, started, .. } = info;
     let since = format!("since {started}, made by {}", recipe.display());
-    let (how, help) = match card.life() {
+    let (how, help) = match info.life() {
         Life::Running => (
             "is running",
             format!("Wait for it, stop it with `rhailab down {name}`, or give this one another name with `--name`."),
@@ -274,7 +274,7 @@ fn exists(name: &LabName, card: &Card) -> OpError {
             ("is up", format!("Take it down with `rhailab down {name}`, or give this one another name with `--name`."))
         }
     };
-    let who = card.holder.map_or_else(String::new, |Holder { pid, .. }| format!(", process {pid}"));
+    let who = info.holder.map_or_else(String::new, |Holder { pid, .. }| format!(", process {pid}"));
     OpError::new("lab::exists", format!("A lab `{name}` {how} already ({since}{who}).")).help(help).class(Class::Usage)
 }
 
@@ -304,36 +304,36 @@ mod tests {
         LabName::new(text).unwrap()
     }
 
-    fn card(holder: Option<Holder>) -> Card {
-        Card { holder, ..Card::new(&name("web"), Mode::Sandbox, Path::new("/tmp/web.rhai"), Vec::new()) }
+    fn info(holder: Option<Holder>) -> LabInfo {
+        LabInfo { holder, ..LabInfo::new(&name("web"), Mode::Sandbox, Path::new("/tmp/web.rhai"), Vec::new()) }
     }
 
     #[test]
     fn a_name_is_taken_once_and_free_again_when_removed() {
         let (_dir, registry) = registry();
         let me = Holder::of(i32::try_from(std::process::id()).unwrap());
-        let claim = registry.create(&name("web")).unwrap();
+        let lock = registry.create(&name("web")).unwrap();
         assert_eq!(registry.create(&name("web")).unwrap_err().0.code, "lab::busy");
-        claim.write(&card(me)).unwrap();
+        lock.write(&info(me)).unwrap();
         let error = registry.create(&name("web")).unwrap_err();
         assert_eq!(error.0.code, "lab::exists");
         assert!(error.0.message.contains("/tmp/web.rhai"), "{error}");
-        assert_eq!(registry.find(&name("web")).unwrap().1, card_read_back(&card(me)));
-        assert_eq!(registry.create_near(&name("web")).unwrap().place().name(), &name("web-2"));
-        claim.remove().unwrap();
+        assert_eq!(registry.find(&name("web")).unwrap().1, read_back(&info(me)));
+        assert_eq!(registry.create_near(&name("web")).unwrap().dir().name(), &name("web-2"));
+        lock.remove().unwrap();
         registry.create(&name("web")).unwrap();
     }
 
-    fn card_read_back(card: &Card) -> Card {
-        Card::parse(&card.to_text()).unwrap()
+    fn read_back(info: &LabInfo) -> LabInfo {
+        LabInfo::parse(&info.to_text()).unwrap()
     }
 
     #[test]
     fn a_dead_sandbox_makes_room_and_a_dead_lab_of_the_machine_does_not() {
         let (_dir, registry) = registry();
         let gone = Some(Holder { pid: 1, start: u64::MAX });
-        drop(registry.create(&name("web")).unwrap().write(&card(gone)));
-        registry.create(&name("web")).unwrap().write(&Card { mode: Mode::Host, ..card(gone) }).unwrap();
+        drop(registry.create(&name("web")).unwrap().write(&info(gone)));
+        registry.create(&name("web")).unwrap().write(&LabInfo { mode: Mode::Host, ..info(gone) }).unwrap();
         assert_eq!(registry.create(&name("web")).unwrap_err().0.code, "lab::crashed");
     }
 
@@ -341,16 +341,16 @@ mod tests {
     fn a_folder_without_a_card_was_left_by_a_crash_unless_it_is_locked() {
         let (_dir, registry) = registry();
         drop(registry.create(&name("web")).unwrap());
-        let claim = registry.create(&name("web")).unwrap();
-        assert!(registry.place(&name("web")).try_claim().unwrap().is_none());
-        drop(claim);
-        assert!(registry.place(&name("web")).try_claim().unwrap().is_some());
+        let lock = registry.create(&name("web")).unwrap();
+        assert!(registry.dir(&name("web")).try_lock().unwrap().is_none());
+        drop(lock);
+        assert!(registry.dir(&name("web")).try_lock().unwrap().is_some());
     }
 
     #[test]
     fn an_unknown_lab_is_answered_with_the_nearest_name() {
         let (_dir, registry) = registry();
-        registry.create(&name("article")).unwrap().write(&card(None)).unwrap();
+        registry.create(&name("article")).unwrap().write(&info(None)).unwrap();
         let error = registry.find(&name("artcile")).unwrap_err();
         assert_eq!(error.0.help.as_deref(), Some("Did you mean `article`?"));
     }

@@ -243,12 +243,12 @@ impl Repl<'_> {
             self.show(&output.stderr);
             output.status
         } else if self.manner.is_interactive {
-            let status = engine::run_here(&ns, &argv(command.to_owned()), &self.scene.place());
+            let status = engine::run_here(&ns, &argv(command.to_owned()), &self.scene.dir());
             sandbox::take_terminal();
             status?
         } else {
             // The lines that follow are for us.
-            engine::run_here(&ns, &argv(format!("exec </dev/null; {command}")), &self.scene.place())?
+            engine::run_here(&ns, &argv(format!("exec </dev/null; {command}")), &self.scene.dir())?
         };
         if status == 0 {
             return Ok(());

@@ -3,7 +3,7 @@
 use crate::cli::engine;
 use crate::cli::style::{Ink, Style};
 use crate::kernel::Kernel;
-use crate::lab::registry::{Card, Claim, Mode, Place, Registry};
+use crate::lab::registry::{LabDir, LabInfo, LabLock, Mode, Registry};
 use crate::lab::state::own_dir;
 use crate::model::error::OpResult;
 use crate::model::names::{LabName, Ns};
@@ -16,11 +16,11 @@ const HISTORY: &str = "repl_history";
 #[derive(Debug)]
 pub struct Scene<'s> {
     /// Its folder, taken by us; none of a lab that was there before.
-    pub(super) claim: Option<&'s Claim>,
+    pub(super) lock: Option<&'s LabLock>,
     /// Its folder under another name, if it was given one.
-    pub(super) renamed: Option<Claim>,
+    pub(super) renamed: Option<LabLock>,
     /// What it is.
-    pub(super) card: Card,
+    pub(super) info: LabInfo,
     /// Where the labs are.
     pub(super) registry: Registry,
     /// Whether a lab that stays is to be taken down now.
@@ -49,28 +49,28 @@ pub enum Ending {
 
 impl<'s> Scene<'s> {
     /// The scene of a lab that is made for the prompt, whose folder we have taken, or of one that was there before.
-    pub fn new(registry: Registry, card: Card, claim: Option<&'s Claim>) -> Scene<'s> {
-        Scene { claim, renamed: None, card, registry, doomed: false }
+    pub fn new(registry: Registry, info: LabInfo, lock: Option<&'s LabLock>) -> Scene<'s> {
+        Scene { lock, renamed: None, info, registry, doomed: false }
     }
 
     /// The lab's name.
     pub(super) fn name(&self) -> &LabName {
-        &self.card.name
+        &self.info.name
     }
 
     /// Its folder.
-    pub(super) fn place(&self) -> Place {
-        self.registry.place(&self.card.name)
+    pub(super) fn dir(&self) -> LabDir {
+        self.registry.dir(&self.info.name)
     }
 
     /// Whether it was there before the prompt.
     pub(super) fn is_attached(&self) -> bool {
-        self.claim.is_none()
+        self.lock.is_none()
     }
 
     /// Whether it stays when the prompt ends.
     pub(super) fn stays(&self) -> bool {
-        self.card.kept && !self.doomed
+        self.info.kept && !self.doomed
     }
 
     /// Has a lab taken down that would stay.
@@ -85,46 +85,46 @@ impl<'s> Scene<'s> {
 
     /// Whether it is taken down by ending its holder, which is not this process.
     pub(super) fn is_doomed_elsewhere(&self) -> bool {
-        self.doomed && self.is_attached() && self.card.mode == Mode::Sandbox
+        self.doomed && self.is_attached() && self.info.mode == Mode::Sandbox
     }
 
     /// Whether what cannot be undone falls with the sandbox.
     pub(super) fn goes_with_us(&self) -> bool {
-        self.card.mode == Mode::Sandbox
+        self.info.mode == Mode::Sandbox
     }
 
     /// Writes what the lab is.
     pub(super) fn write(&self) -> OpResult<()> {
-        match self.renamed.as_ref().or(self.claim) {
-            Some(claim) => claim.write(&self.card),
+        match self.renamed.as_ref().or(self.lock) {
+            Some(lock) => lock.write(&self.info),
             None => Ok(()),
         }
     }
 
     /// A kernel to look at the lab with.
     pub(super) fn kernel(&self) -> OpResult<Box<dyn Kernel>> {
-        Ok(engine::kernel(&self.card.name, &self.place(), self.card.mode, true)?)
+        Ok(engine::kernel(&self.info.name, &self.dir(), self.info.mode, true)?)
     }
 
     /// Where to keep what was entered.
     pub(super) fn history_file(&self) -> Option<PathBuf> {
-        let place = self.place();
-        own_dir(place.disk()).ok()?;
-        Some(place.disk().join(HISTORY))
+        let dir = self.dir();
+        own_dir(dir.disk()).ok()?;
+        Some(dir.disk().join(HISTORY))
     }
 
     /// What stands before a line.
     pub(super) fn prompt(&self, here: &Ns) -> String {
         match here {
-            Ns::Host => format!("{}> ", self.card.name),
-            Ns::Named(ns) => format!("{}:{ns}> ", self.card.name),
+            Ns::Host => format!("{}> ", self.info.name),
+            Ns::Named(ns) => format!("{}:{ns}> ", self.info.name),
         }
     }
 
     /// The first words.
     pub(super) fn greeting(&self, style: Style) -> String {
-        let what = match (self.is_attached(), self.card.mode) {
-            (true, _) => format!("The lab `{}`, live: what you enter is made in it at once.", self.card.name),
+        let what = match (self.is_attached(), self.info.mode) {
+            (true, _) => format!("The lab `{}`, live: what you enter is made in it at once.", self.info.name),
             (false, Mode::Sandbox) => {
                 "A lab in a sandbox: what you enter is made at once, and gone when you leave.".to_owned()
             }
@@ -144,9 +144,9 @@ impl<'s> Scene<'s> {
         if self.is_doomed_elsewhere() {
             return Ending::Doomed { code };
         }
-        if let Some(claim) = self.renamed {
+        if let Some(lock) = self.renamed {
             // Our own files, which nobody looks for any more; `recover` removes them, too.
-            let _ = claim.remove();
+            let _ = lock.remove();
         }
         Ending::Down { code }
     }

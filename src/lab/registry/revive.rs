@@ -1,7 +1,7 @@
 //! What is left of labs after a reboot: the files that they made on the disk.
 
-use super::claim::gone;
-use super::{Card, FILE, FILES, LOGS, Mode, Place, Registry};
+use super::lock::gone;
+use super::{FILE, FILES, LOGS, LabDir, LabInfo, Mode, Registry};
 use crate::kernel::linux::boot::boot_id;
 use crate::lab::journal::Start;
 use crate::lab::state::{failed, own_dir};
@@ -27,13 +27,13 @@ impl Registry {
         for name in self.on_disk(FILES)? {
             let name = name.strip_suffix(FILE).and_then(|name| name.strip_suffix('.')).map(LabName::new);
             if let Some(Ok(name)) = name {
-                self.place(&name).revive()?;
+                self.dir(&name).revive()?;
             }
         }
         for name in self.on_disk(LOGS)?.iter().filter_map(|name| LabName::new(name).ok()) {
-            let place = self.place(&name);
-            if !place.dir.exists() {
-                gone("remove", &place.logs(), |path| fs::remove_dir_all(path))?;
+            let dir = self.dir(&name);
+            if !dir.path.exists() {
+                gone("remove", &dir.logs(), |path| fs::remove_dir_all(path))?;
             }
         }
         // If that fails, the same is done again.
@@ -57,14 +57,14 @@ impl Registry {
     }
 }
 
-impl Place {
+impl LabDir {
     /// Makes the lab again of what outlived a reboot, unless it is there.
     pub(super) fn revive(&self) -> OpResult<()> {
-        own_dir(&self.dir)?;
+        own_dir(&self.path)?;
         // Whoever works on it has found it.
-        let Some(claim) = self.try_claim()? else { return Ok(()) };
-        let card = self.card().ok().flatten();
-        if card.as_ref().is_some_and(|card| card.boot_id == boot_id()) {
+        let Some(lock) = self.try_lock()? else { return Ok(()) };
+        let info = self.info().ok().flatten();
+        if info.as_ref().is_some_and(|info| info.boot_id == boot_id()) {
             return Ok(());
         }
         // What else was on record about it was not meant to survive, and need not be whole.
@@ -73,18 +73,18 @@ impl Place {
         fs::write(self.journal(), &text).map_err(|e| failed("write", &self.journal(), &e))?;
         // One that cannot be read is reported when it is recovered.
         let start = store::parse(&text, &file).ok().and_then(|state| state.start);
-        claim.write(&card.unwrap_or_else(|| self.card_again(&file, start)))
+        lock.write(&info.unwrap_or_else(|| self.card_again(&file, start)))
     }
 
-    /// A card like the one that was lost.
-    fn card_again(&self, file: &Path, start: Option<Start>) -> Card {
+    /// What is known of a lab whose `lab.json` was lost.
+    fn card_again(&self, file: &Path, start: Option<Start>) -> LabInfo {
         let recipe = start.as_ref().map_or("", |start| &start.recipe);
-        let mut card = Card::new(&self.name, Mode::Host, Path::new(recipe), Vec::new());
+        let mut info = LabInfo::new(&self.name, Mode::Host, Path::new(recipe), Vec::new());
         if let Ok(written) = fs::metadata(file).and_then(|about| about.modified()) {
-            card.started = humantime::format_rfc3339_seconds(written).to_string();
+            info.started = humantime::format_rfc3339_seconds(written).to_string();
         }
-        card.boot_id = start.as_ref().map_or_else(String::new, |start| start.boot_id.clone());
-        card.holder = start.map(|start| Holder { pid: start.pid, start: start.pid_start });
-        card
+        info.boot_id = start.as_ref().map_or_else(String::new, |start| start.boot_id.clone());
+        info.holder = start.map(|start| Holder { pid: start.pid, start: start.pid_start });
+        info
     }
 }

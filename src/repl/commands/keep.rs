@@ -5,7 +5,7 @@
 //! is made again.
 
 use crate::cli::engine::{self, Trouble};
-use crate::lab::registry::{Mode, Place};
+use crate::lab::registry::{LabDir, Mode};
 use crate::lab::store::Journal;
 use crate::lab::{Lab, Leftover, Neighbours, Record};
 use crate::model::change::Identity;
@@ -19,21 +19,21 @@ impl Repl<'_> {
     /// Has the lab stay when the prompt ends.
     pub(super) fn keep(&mut self, name: &str) -> Result<(), Trouble> {
         let name = LabName::new(name).map_err(OpError::usage)?;
-        if self.scene.card.kept {
+        if self.scene.info.kept {
             let message = format!("The lab is kept already, as `{}`.", self.scene.name());
             return Err(usage(message, "It stays when you leave.").into());
         }
         self.lab.borrow_mut().settle().map_err(|error| self.trouble(error))?;
         let lost = if name == *self.scene.name() {
             Vec::new()
-        } else if self.scene.card.mode == Mode::Sandbox {
+        } else if self.scene.info.mode == Mode::Sandbox {
             self.rename(&name)?;
             Vec::new()
         } else {
             self.make_again_as(&name)?
         };
         self.lab.borrow_mut().keep()?;
-        self.scene.card.kept = true;
+        self.scene.info.kept = true;
         self.scene.write()?;
         self.note(&format!("The lab stays as `{name}` when you leave."));
         if lost.is_empty() {
@@ -46,12 +46,12 @@ impl Repl<'_> {
     }
 
     fn rename(&mut self, name: &LabName) -> OpResult<()> {
-        let old = self.scene.place();
-        let Some(claim) = self.scene.claim else { return Ok(()) };
-        let claim = claim.rename(&self.scene.registry, name)?;
-        let new = claim.place().clone();
-        self.scene.renamed = Some(claim);
-        self.scene.card.name = name.clone();
+        let old = self.scene.dir();
+        let Some(lock) = self.scene.lock else { return Ok(()) };
+        let lock = lock.rename(&self.scene.registry, name)?;
+        let new = lock.dir().clone();
+        self.scene.renamed = Some(lock);
+        self.scene.info.name = name.clone();
         let records: Vec<Record> = self.lab.borrow().records().cloned().collect();
         let records = records.into_iter().map(|record| moved(record, &old.logs(), &new.logs())).collect();
         let journal = new.journal();
@@ -72,24 +72,23 @@ impl Repl<'_> {
 
     /// Undoes everything and makes it again under another name; what could not be made again.
     fn make_again_as(&mut self, name: &LabName) -> OpResult<Vec<String>> {
-        let claim = self.scene.registry.create(name)?;
-        let place: Place = claim.place().clone();
-        claim.write(&crate::lab::registry::Card { name: name.clone(), ..self.scene.card.clone() })?;
-        let journal =
-            Journal::create(&place.journal(), name, &self.recipe_name(), place.durable(Mode::Host).as_deref())?;
-        let kernel = engine::kernel(name, &place, Mode::Host, true)?;
+        let lock = self.scene.registry.create(name)?;
+        let dir: LabDir = lock.dir().clone();
+        lock.write(&crate::lab::registry::LabInfo { name: name.clone(), ..self.scene.info.clone() })?;
+        let journal = Journal::create(&dir.journal(), name, &self.recipe_name(), dir.durable(Mode::Host).as_deref())?;
+        let kernel = engine::kernel(name, &dir, Mode::Host, true)?;
         let records: Vec<Record> = self.lab.borrow().records().cloned().collect();
         let left = self.lab.borrow_mut().unwind();
         if !left.is_empty() {
-            claim.remove()?;
+            lock.remove()?;
             return Err(crate::cli::conduct::leftover_error(&left));
         }
         let mut lab = Lab::new(name.clone(), kernel, Some(journal));
-        lab.know(Neighbours::new(place, self.scene.card.root));
+        lab.know(Neighbours::new(dir, self.scene.info.root));
         let lost = lab.remake(&records).iter().map(Leftover::describe_lost).collect();
         self.take(lab);
-        self.scene.card.name = name.clone();
-        self.scene.renamed = Some(claim);
+        self.scene.info.name = name.clone();
+        self.scene.renamed = Some(lock);
         self.prompt.borrow_mut().renew(None);
         Ok(lost)
     }
@@ -103,7 +102,7 @@ impl Repl<'_> {
     }
 
     fn recipe_name(&self) -> String {
-        self.scene.card.recipe.display().to_string()
+        self.scene.info.recipe.display().to_string()
     }
 }
 

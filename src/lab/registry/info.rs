@@ -12,7 +12,7 @@ const VERSION: u32 = 1;
 
 /// What is on record about a lab.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Card {
+pub struct LabInfo {
     /// The version of this format.
     pub version: u32,
     /// The lab's name.
@@ -61,10 +61,10 @@ pub enum Life {
     Dead,
 }
 
-impl Card {
-    /// A card of a lab that starts now and that no process holds yet.
-    pub fn new(name: &LabName, mode: Mode, recipe: &Path, params: Vec<(String, String)>) -> Card {
-        Card {
+impl LabInfo {
+    /// What is on record of a lab that starts now and that no process holds yet.
+    pub fn new(name: &LabName, mode: Mode, recipe: &Path, params: Vec<(String, String)>) -> LabInfo {
+        LabInfo {
             version: VERSION,
             name: name.clone(),
             mode,
@@ -92,13 +92,13 @@ impl Card {
         }
     }
 
-    /// Reads a card, or says why it is none.
-    pub fn parse(text: &str) -> Result<Card, String> {
-        let card: Card = serde_json::from_str(text).map_err(|e| e.to_string())?;
-        if card.version == VERSION { Ok(card) } else { Err(format!("its format version is {}", card.version)) }
+    /// Reads it, or says why it cannot be read.
+    pub fn parse(text: &str) -> Result<LabInfo, String> {
+        let info: LabInfo = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        if info.version == VERSION { Ok(info) } else { Err(format!("its format version is {}", info.version)) }
     }
 
-    /// The card as `lab.json` has it.
+    /// The text, as `lab.json` has it.
     pub fn to_text(&self) -> String {
         // Only a map with keys that are no strings could fail, and there is none.
         serde_json::to_string_pretty(self).unwrap_or_default()
