@@ -1,58 +1,43 @@
 //! The command line: arguments, dispatch, exit code. One file per subcommand.
 
-pub(crate) mod args;
-pub(crate) mod baseline;
-mod bury;
+mod args;
 mod by_tag;
 mod check;
 mod completions;
-pub(crate) mod conduct;
 mod doctor;
 mod down;
-mod elsewhere;
-pub(crate) mod engine;
-pub(crate) mod events;
-pub(crate) mod exec;
+mod exec;
 mod fmt;
-pub(crate) mod foretell;
 mod guard;
-pub(crate) mod journal;
+mod journal;
 mod lean;
 mod logs;
-pub(crate) mod ls;
+mod ls;
 mod lsp;
 mod manual;
 mod pager;
 mod params;
 mod plan;
-mod play;
-pub(crate) mod progress;
 mod prove;
 mod recipe_help;
 mod reference;
 mod repl;
 mod run;
 mod serve;
-pub(crate) mod status;
-pub(crate) mod style;
+mod status;
 mod welcome;
 mod why;
 
 use crate::kernel::memory;
-use crate::model::error::{OpError, OpResult, closest, io_words};
-use args::Context;
+use crate::model::error::closest;
+use crate::output::{Printing, fail};
+use crate::session::Failure;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
-use engine::Trouble;
-use events::Json;
 use std::ffi::OsString;
-use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
-
-/// The code of the error that says that nobody reads our output any more.
-const CLOSED: &str = "output::closed";
 
 /// Linux network labs as scripts: namespaces, bridges, NAT and virtual IPs, with nothing left behind.
 #[derive(Debug, Parser)]
@@ -63,6 +48,9 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
 }
+
+/// How a subcommand ends: with an exit code, or with an error that `main` reports.
+type Ended = Result<i32, Failure>;
 
 /// What every subcommand takes.
 #[derive(Debug, Args)]
@@ -174,39 +162,39 @@ pub fn main() -> ExitCode {
             return exit(error.exit_code());
         }
     };
-    let context = Context { color: cli.global.color, json: cli.command.as_ref().is_some_and(Command::is_json) };
+    let printing = Printing { color: cli.global.color, json: cli.command.as_ref().is_some_and(Command::is_json) };
     let done = match &cli.command {
-        None => welcome::welcome(context),
-        Some(Command::Run(args)) => run::run(args, context),
-        Some(Command::Up(args)) => run::up(args, context),
-        Some(Command::Repl(args)) => repl::repl(args, context),
-        Some(Command::Down(args)) => down::down(args, context),
-        Some(Command::Ls(args)) => ls::ls(args, context),
-        Some(Command::Status(args)) => status::status(args, context),
-        Some(Command::Exec(args)) => exec::exec(args, context),
-        Some(Command::Shell(args)) => exec::shell(args, context),
-        Some(Command::Logs(args)) => logs::logs(args, context),
-        Some(Command::Journal(args)) => journal::journal(args, context),
-        Some(Command::Recover(args)) => down::recover(args, context),
-        Some(Command::Why(args)) => why::why(args, context),
-        Some(Command::Prove(args)) => prove::prove(args, context),
-        Some(Command::ProveTrial(args)) => prove::trial(args, context),
-        Some(Command::Plan(args)) => plan::plan(args, context),
-        Some(Command::Export(args)) => plan::export_scripts(args, context),
-        Some(Command::Doctor(args)) => doctor::doctor(args, context),
-        Some(Command::Doc(args)) => reference::doc(args, context),
-        Some(Command::Check(args)) => check::check(args, context),
-        Some(Command::Fmt(args)) => fmt::fmt(args, context),
+        None => welcome::welcome(printing),
+        Some(Command::Run(args)) => run::run(args, printing),
+        Some(Command::Up(args)) => run::up(args, printing),
+        Some(Command::Repl(args)) => repl::repl(args, printing),
+        Some(Command::Down(args)) => down::down(args, printing),
+        Some(Command::Ls(args)) => ls::ls(args, printing),
+        Some(Command::Status(args)) => status::status(args, printing),
+        Some(Command::Exec(args)) => exec::exec(args, printing),
+        Some(Command::Shell(args)) => exec::shell(args, printing),
+        Some(Command::Logs(args)) => logs::logs(args, printing),
+        Some(Command::Journal(args)) => journal::journal(args, printing),
+        Some(Command::Recover(args)) => down::recover(args, printing),
+        Some(Command::Why(args)) => why::why(args, printing),
+        Some(Command::Prove(args)) => prove::prove(args, printing),
+        Some(Command::ProveTrial(args)) => prove::trial(args, printing),
+        Some(Command::Plan(args)) => plan::plan(args, printing),
+        Some(Command::Export(args)) => plan::export_scripts(args, printing),
+        Some(Command::Doctor(args)) => doctor::doctor(args, printing),
+        Some(Command::Doc(args)) => reference::doc(args, printing),
+        Some(Command::Check(args)) => check::check(args, printing),
+        Some(Command::Fmt(args)) => fmt::fmt(args, printing),
         Some(Command::Reference) => reference::print(),
         Some(Command::Lsp(args)) => lsp::lsp(args),
         Some(Command::Definitions(args)) => reference::definitions(args),
         Some(Command::Completions(args)) => completions::completions(args),
         Some(Command::Manual) => manual::print(),
-        Some(Command::Guard(args)) => guard::guard(args, context),
+        Some(Command::Guard(args)) => guard::guard(args, printing),
         Some(Command::HttpServe(args)) => Ok(serve::http(args)),
         Some(Command::UdpServe(args)) => Ok(serve::udp(args)),
     };
-    exit(done.unwrap_or_else(|trouble| fail(&trouble, context)))
+    exit(done.unwrap_or_else(|trouble| fail(&trouble, printing)))
 }
 
 /// Adds to the error of an unknown command which one was meant: a slip of the pen, or `run` where a recipe stands
@@ -231,26 +219,4 @@ fn advise(mut error: clap::Error) -> clap::Error {
 
 fn exit(code: i32) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(1))
-}
-
-/// Reports an error, for a person on standard error or for a program on standard output, and returns its exit code.
-fn fail(trouble: &Trouble, context: Context) -> i32 {
-    let error = &trouble.error;
-    if error.0.code == CLOSED {
-        return 0;
-    }
-    if context.json {
-        progress::write_out(&Json::failure(error).line());
-    } else {
-        progress::write_err(&engine::report(trouble, context.stderr()));
-    }
-    conduct::code_of(error)
-}
-
-/// The outcome of printing. That a reader like `head` has seen enough is no failure of ours.
-fn told(result: std::io::Result<()>) -> OpResult<()> {
-    result.map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => OpError::new(CLOSED, "Nobody reads the output."),
-        _ => OpError::new("output::write", format!("Cannot write the output: {}.", io_words(&error))),
-    })
 }

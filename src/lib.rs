@@ -10,12 +10,16 @@
 //!
 //! Imports point down this list only, which a test enforces.
 
-// 7 edge
+// 9 edge
 pub mod cli;
-pub mod diagnostics;
 pub mod lsp;
 pub mod repl;
-// 6 language
+// 8 what is printed
+pub mod output;
+// 7 one run from beginning to end
+pub mod session;
+// 6 language, reports, scripts
+pub mod diagnostics;
 pub mod export;
 pub mod script;
 // 5 vocabulary

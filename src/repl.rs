@@ -14,15 +14,16 @@ mod save;
 mod scene;
 mod show;
 
-use crate::cli::args::Context;
-use crate::cli::conduct::code_of;
-use crate::cli::engine::{self, Trouble};
-use crate::cli::events::Json;
-use crate::cli::progress::Progress;
-use crate::cli::style::Style;
 use crate::lab::{Lab, Right};
 use crate::model::error::OpError;
+use crate::output::Printing;
+use crate::output::json::Json;
+use crate::output::progress::Progress;
+use crate::output::style::Style;
 use crate::script::prompt::Prompt;
+use crate::session::Failure;
+use crate::session::failure::exit_code;
+use crate::session::{Notice, Sink};
 use history::History;
 pub use scene::{Ending, Scene};
 use std::cell::RefCell;
@@ -44,7 +45,7 @@ pub struct Manner {
     /// What entries may not do.
     pub deny: BTreeSet<Right>,
     /// What every subcommand knows.
-    pub context: Context,
+    pub printing: Printing,
 }
 
 /// A prompt at work.
@@ -69,7 +70,7 @@ enum Next {
 }
 
 /// What a line came to.
-type Done = Result<Next, Trouble>;
+type Done = Result<Next, Failure>;
 
 /// Runs a prompt to its end.
 pub fn run(prompt: Prompt, scene: Scene<'_>, progress: Rc<RefCell<Progress>>, manner: Manner) -> Ending {
@@ -90,7 +91,7 @@ pub fn run(prompt: Prompt, scene: Scene<'_>, progress: Rc<RefCell<Progress>>, ma
 
 impl Repl<'_> {
     fn style(&self) -> Style {
-        self.manner.context.stdout()
+        self.manner.printing.stdout()
     }
 
     /// Shows a text on standard output.
@@ -107,15 +108,15 @@ impl Repl<'_> {
     }
 
     /// Reports an error and returns its exit code.
-    fn report(&self, trouble: &Trouble) -> i32 {
-        let report = engine::report(trouble, self.manner.context.stderr());
-        self.progress.borrow_mut().error(&trouble.error, &report);
-        code_of(&trouble.error)
+    fn report(&self, failure: &Failure) -> i32 {
+        let code = exit_code(&failure.error);
+        self.progress.borrow_mut().notice(&Notice::Failed(failure));
+        code
     }
 
     /// An error with the texts that it may point into.
-    fn trouble(&self, error: OpError) -> Trouble {
-        Trouble { error, sources: self.prompt.borrow().sources().clone() }
+    fn failure(&self, error: OpError) -> Failure {
+        Failure { error, sources: self.prompt.borrow().sources().clone() }
     }
 
     /// One line or entry.
@@ -135,13 +136,13 @@ impl Repl<'_> {
     }
 
     /// Runs a text as an entry and shows its value.
-    fn enter(&mut self, text: &str) -> Result<(), Trouble> {
+    fn enter(&mut self, text: &str) -> Result<(), Failure> {
         let is_interactive = self.manner.is_interactive;
         self.transact(|prompt| if is_interactive { prompt.read(text) } else { prompt.read_piped(text) })
     }
 
     /// Runs a recipe's file as an entry.
-    fn load(&mut self, path: &Path) -> Result<(), Trouble> {
+    fn load(&mut self, path: &Path) -> Result<(), Failure> {
         self.transact(|prompt| prompt.read_file(path))
     }
 

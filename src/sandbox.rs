@@ -13,6 +13,7 @@
 mod ask;
 mod barrier;
 mod faults;
+mod holder;
 mod idmap;
 mod init;
 mod join;
@@ -20,25 +21,21 @@ mod mounts;
 mod outer;
 mod path;
 mod terminal;
-mod watch;
 mod wire;
 
-use crate::kernel::linux::process::procfs::start_time;
 use crate::model::error::OpResult;
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::unistd::geteuid;
-use serde::{Deserialize, Serialize};
 use std::os::unix::net::UnixStream;
 
 pub use ask::ask;
 pub use barrier::{Barrier, Settings};
-pub use faults::defect;
+pub use holder::{Holder, LiveHolder};
 pub use idmap::{Grants, grants};
 pub use join::{Joined, Terminal, join};
 pub use mounts::RUN;
 pub use terminal::take as take_terminal;
-pub use watch::Watch;
 
 /// The stack of the thread that runs a recipe: scripts nest deeply, and an interpreter recurses.
 pub const STACK: usize = 64 << 20;
@@ -59,15 +56,6 @@ impl Default for Spec {
     }
 }
 
-/// The process that a lab lives and dies with: its pid 1, as the outside sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// Its pid outside the lab.
-    pub pid: i32,
-    /// Its start time (field 22 of `/proc/PID/stat`); a pid is reused, a pid with its start time is not.
-    pub start: u64,
-}
-
 /// What the inside knows about its sandbox.
 #[derive(Debug, Clone, Copy)]
 pub struct Inside {
@@ -77,7 +65,7 @@ pub struct Inside {
 
 /// What the inside wants to become of the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Exit {
     /// It ends, with this exit code.
     End(i32),
     /// It stays until it is told to end.
@@ -95,7 +83,7 @@ pub enum Outcome {
 
 /// Makes a sandbox and runs `inside` in it, on a thread of its own with a big stack. To be called while the
 /// process has one thread.
-pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Verdict + Send) -> OpResult<Outcome> {
+pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Exit + Send) -> OpResult<Outcome> {
     let signals = outer::Signals::take().map_err(|errno| faults::outer("watch for signals", errno))?;
     let (ours, theirs) = UnixStream::pair().map_err(|e| faults::outer("make a socket pair", wire::errno(&e)))?;
     let mut inside = Some(inside);
@@ -128,37 +116,16 @@ pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Verdict + Send) -> OpRe
     outcome
 }
 
-/// Runs `act` on a thread with a stack as big as the one inside a sandbox has, does something else on this one, and waits
-/// for `act`.
-pub fn on_big_stack<T: Send>(act: impl FnOnce() -> T + Send, meanwhile: impl FnOnce()) -> OpResult<T> {
+/// Runs `act` on a thread with a stack as big as the one inside a sandbox has.
+pub fn on_big_stack<T: Send>(act: impl FnOnce() -> T + Send) -> OpResult<T> {
     std::thread::scope(|scope| {
         let run = std::thread::Builder::new().name("run".into()).stack_size(STACK).spawn_scoped(scope, act);
         let run = run.map_err(|e| faults::outer("start a thread", wire::errno(&e)))?;
         let before = terminal::leave_stopping().map_err(|errno| faults::outer("block a signal", errno))?;
-        meanwhile();
         let result = run.join().map_err(|_| faults::defect());
         before.thread_set_mask().map_err(|errno| faults::outer("unblock a signal", errno))?;
         result
     })
-}
-
-impl Holder {
-    /// This process.
-    pub fn me() -> Holder {
-        let pid = i32::try_from(std::process::id()).unwrap_or(0);
-        Holder::of(pid).unwrap_or(Holder { pid, start: 0 })
-    }
-
-    /// The process of that pid, if there is one.
-    pub fn of(pid: i32) -> Option<Holder> {
-        let start = start_time(pid.unsigned_abs())?;
-        Some(Holder { pid, start })
-    }
-
-    /// Whether that very process is still there.
-    pub fn is_alive(&self) -> bool {
-        start_time(self.pid.unsigned_abs()) == Some(self.start)
-    }
 }
 
 /// Who we are, as the kernel judges us.

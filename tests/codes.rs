@@ -38,6 +38,7 @@ const OF_NO_FUNCTION: &[(&str, &str)] = &[
     ("exec::status", "of `!COMMAND` at the prompt"),
     ("export::", "of the command `export`"),
     ("fmt::", "of the command `fmt`"),
+    ("guard::", "of `run --host` and `up --host`, before anything is made"),
     ("hidden::", "a finding of `check`"),
     ("host::", "of `--host`, before a recipe runs"),
     ("internal::", "a defect of rhailab"),

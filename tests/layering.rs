@@ -15,7 +15,10 @@ const LAYERS: &[&[&str]] = &[
     &["lab"],
     &["ops"],
     &["script", "diagnostics", "export"],
-    &["cli", "lsp", "repl"],
+    &["session"],
+    &["output"],
+    &["lsp", "repl"],
+    &["cli"],
 ];
 
 /// Crates that are used only in files whose path starts so.

@@ -59,7 +59,7 @@ fn no_labs(home: &Home) {
 }
 
 #[test]
-fn a_guardian_undoes_a_killed_run_at_once() {
+fn a_guard_undoes_a_killed_run_at_once() {
     let Some(machine) = machine::enter(false) else { return };
     let home = &machine.home;
     let before = state();
@@ -73,7 +73,7 @@ fn a_guardian_undoes_a_killed_run_at_once() {
         eventually("the lab is gone", || !home.path("state/labs/lab").exists());
         println!("undone after {:?}", start.elapsed());
         assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
-        assert_same("the guardian left something", &before, &state());
+        assert_same("the guard left something", &before, &state());
         let said = running.end().err;
         assert!(said.contains("`lab` was killed. What it had made was undone: "), "{said}");
         eventually("all processes are gone", || processes(home).is_empty());
@@ -86,7 +86,7 @@ fn comm(path: &std::path::Path) -> String {
 }
 
 #[test]
-fn a_guardian_is_not_reached_by_what_ends_the_run() {
+fn a_guard_is_not_reached_by_what_ends_the_run() {
     let Some(machine) = machine::enter(false) else { return };
     let home = &machine.home;
     let before = state();
@@ -100,15 +100,15 @@ fn a_guardian_is_not_reached_by_what_ends_the_run() {
         },
         "ready",
     );
-    let guardian = processes(home).into_iter().find(|(path, _)| comm(path) == "rhailab-guard").unwrap().0;
-    let guardian = guardian.file_name().unwrap().to_str().unwrap().to_owned();
+    let guard = processes(home).into_iter().find(|(path, _)| comm(path) == "rhailab-guard").unwrap().0;
+    let guard = guard.file_name().unwrap().to_str().unwrap().to_owned();
     for signal in ["INT", "HUP", "TERM", "QUIT"] {
-        assert!(Command::new("kill").args([&format!("-{signal}"), &guardian]).status().unwrap().success());
+        assert!(Command::new("kill").args([&format!("-{signal}"), &guard]).status().unwrap().success());
     }
     running.signal("KILL");
     running.0.wait().unwrap();
     eventually("the lab is gone", || !home.path("state/labs/lab").exists());
-    assert_same("the guardian left something", &before, &state());
+    assert_same("the guard left something", &before, &state());
     // To a whole group at once, of which the run obeys by itself.
     let mut command = home.rhailab(&["run", "lab.rhai", "--host"]);
     command.process_group(0);
@@ -123,13 +123,13 @@ fn a_guardian_is_not_reached_by_what_ends_the_run() {
 }
 
 #[test]
-fn a_guardian_leaves_with_a_run_that_ends_in_order() {
+fn a_guard_leaves_with_a_run_that_ends_in_order() {
     let Some(machine) = machine::enter(false) else { return };
     let home = &machine.home;
     home.write("short.rhai", "netns(\"web\");");
     home.run(&["run", "short.rhai", "--host", "-q"]).assert_well();
     home.run(&["up", "short.rhai", "--host", "-q"]).assert_well();
-    eventually("the guardians are gone", || processes(home).is_empty());
+    eventually("the guards are gone", || processes(home).is_empty());
     assert_eq!(lines(&["ip", "netns"]), ["web"], "what is up stays");
     home.run(&["down", "short", "-q"]).assert_well();
 }
@@ -211,8 +211,8 @@ fn what_was_in_a_namespace_that_is_gone_can_be_given_up() {
     let home = &machine.home;
     let before = state();
     home.write("lab.rhai", &LAB.replace("sleep(\"100s\");", ""));
-    let script =
-        "./rhailab run lab.rhai --host -q --no-guardian & while ! ip netns | grep -q web; do :; done; kill -9 $!";
+    let script = "./rhailab run lab.rhai --host -q --no-guardian & \
+                  while kill -0 $! && ! ip netns | grep -q web; do :; done; kill -9 $!";
     let endless = LAB.replace("print(\"ready\");", "");
     home.write("lab.rhai", &endless);
     home.command(&["unshare", "-n", "sh", "-c", script]).status().unwrap();

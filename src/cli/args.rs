@@ -1,20 +1,22 @@
 //! Arguments that several subcommands share.
 
 use super::completions;
-use super::engine::Trouble;
 use super::params;
-use super::progress::write_err;
-use super::style::Style;
-use super::told;
 use crate::lab::Right;
 use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::{LabName, proposal};
+use crate::output::progress::{Level, Progress};
+use crate::output::{Printing, told, write_err};
 use crate::script::ParamValue;
-use clap::{Args, ColorChoice};
+use crate::session::Failure;
+use crate::session::Input;
+use clap::Args;
 use serde_json::json;
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// What to run and with which parameters.
 #[derive(Debug, Clone, Args)]
@@ -93,33 +95,38 @@ pub fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// A recipe's path from the root, for who looks at the lab from another folder.
-pub fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
+impl OutputArgs {
+    /// Nothing but the recipe's own output and errors.
+    pub const QUIET: OutputArgs = OutputArgs { verbose: false, quiet: true, json: false };
 
-/// What every subcommand knows.
-#[derive(Debug, Clone, Copy)]
-pub struct Context {
-    /// Whether to colour.
-    pub color: ColorChoice,
-    /// Whether the output is for a program.
-    pub json: bool,
-}
-
-impl Context {
-    /// The style of standard output.
-    pub fn stdout(self) -> Style {
-        Style::stdout(self.color)
+    fn level(self) -> Level {
+        match self {
+            OutputArgs { json: true, .. } => Level::Json,
+            OutputArgs { verbose: true, .. } => Level::Verbose,
+            OutputArgs { quiet: true, .. } => Level::Quiet,
+            OutputArgs { .. } => Level::Brief,
+        }
     }
 
-    /// The style of standard error.
-    pub fn stderr(self) -> Style {
-        Style::stderr(self.color)
+    /// The progress of a lab, as the user wants it to be shown.
+    pub fn progress(self, lab: &str, printing: Printing) -> Rc<RefCell<Progress>> {
+        Rc::new(RefCell::new(Progress::new(lab, self.level(), printing.stderr())))
     }
 }
 
 impl RecipeArgs {
+    /// What a session is given.
+    pub fn input(&self) -> Result<Input, Failure> {
+        Ok(Input {
+            recipe: self.path()?.to_owned(),
+            is_stdin: self.is_stdin(),
+            params: self.parameters()?,
+            module_path: self.module_path()?,
+            max_operations: self.given.max_operations,
+            deny: self.given.deny.iter().copied().collect(),
+        })
+    }
+
     /// The recipe's path as the user wrote it; for standard input what it is called.
     pub fn path(&self) -> OpResult<&Path> {
         let path = self.recipe.as_deref().ok_or_else(|| {
@@ -156,7 +163,7 @@ impl RecipeArgs {
     }
 
     /// The parameters of the file and of the command line, in this order; of two with one name the last counts.
-    pub fn parameters(&self) -> Result<Vec<(String, ParamValue)>, Trouble> {
+    pub fn parameters(&self) -> Result<Vec<(String, ParamValue)>, Failure> {
         let mut all = match &self.given.params {
             Some(file) => params::read(file)?,
             None => Vec::new(),

@@ -1,9 +1,6 @@
 //! `rhailab recover --by-tag`: removing what carries our marks although no journal speaks of it.
 
-use super::args::{Context, OutputArgs};
-use super::conduct::leftover_error;
-use super::engine;
-use super::progress::{Progress, changes, write_err};
+use super::args::OutputArgs;
 use crate::kernel::Done;
 use crate::kernel::linux::ledger::Ledger;
 use crate::kernel::linux::marked::Found;
@@ -15,18 +12,22 @@ use crate::model::error::{Class, OpError, OpResult, Site};
 use crate::model::kind::Kind;
 use crate::model::names::{LabName, Ns};
 use crate::model::sysctl::SetSysctl;
-use std::cell::RefCell;
+use crate::output::Printing;
+use crate::output::{changes, write_err};
+use crate::session::failure::leftover_error;
+use crate::session::lab::listen;
+use crate::session::machine;
+use crate::session::notice::{Notice, SharedSink};
 use std::io::{IsTerminal, stdin};
-use std::rc::Rc;
 
 /// In whose name it is done.
 const NAME: &str = "by-tag";
 
 /// Looks for marks, shows what bears them, and removes it if the user agrees; returns the exit code.
-pub fn recover(registry: &Registry, yes: bool, output: OutputArgs, context: Context) -> OpResult<i32> {
+pub fn recover(registry: &Registry, yes: bool, output: OutputArgs, printing: Printing) -> OpResult<i32> {
     let name = LabName::new(NAME)?;
-    let mut kernel = engine::linux_kernel(&name, registry)?;
-    let refused = |refusal| engine::refused(&refusal);
+    let mut kernel = machine::linux_kernel(&name, registry)?;
+    let refused = |refusal| machine::refused(&refusal);
     let mut found = kernel.find_marked().map_err(refused)?;
     found.extend(sysctls(&registry.dir(&name).ledger(&name)?).map_err(refused)?);
     let known = Known::read(registry)?;
@@ -52,14 +53,14 @@ pub fn recover(registry: &Registry, yes: bool, output: OutputArgs, context: Cont
         write_err("Nothing was removed.");
         return Ok(1);
     }
-    let progress = Rc::new(RefCell::new(Progress::new(NAME, output, context)));
+    let progress: SharedSink = output.progress(NAME, printing);
     let records = found.into_iter().map(|(record, _)| record).collect();
     let mut lab = Lab::resume(name, Box::new(kernel), None, records);
-    let listener = Rc::clone(&progress);
-    lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
+    listen(&mut lab, &progress);
     let left = lab.unwind();
     let result = if left.is_empty() { forget_unknown(registry).map(|()| 0) } else { Err(leftover_error(&left)) };
-    progress.borrow_mut().end(i32::from(result.is_err()) * Class::Leftover.exit_code(), false);
+    let code = i32::from(result.is_err()) * Class::Leftover.exit_code();
+    progress.borrow_mut().notice(&Notice::Ended { code, kept: false });
     result
 }
 

@@ -1,13 +1,16 @@
 //! `rhailab check`: everything wrong with recipes, without running them.
 
-use super::args::{Context, folders, is_stdin};
+use super::Ended;
+use super::args::{folders, is_stdin};
 use super::completions;
-use super::engine::{self, Ended};
-use super::progress::write_err;
-use super::told;
 use crate::diagnostics::finding_to_json;
 use crate::model::error::{Class, OpError, OpResult, io_words};
+use crate::output::Printing;
+use crate::output::report_finding;
+use crate::output::told;
+use crate::output::write_err;
 use crate::script::{Finding, Session, Severity, standard_input};
+use crate::session::recipe::reader;
 use clap::Args;
 use std::collections::BTreeSet;
 use std::io::{Write, stdout};
@@ -38,9 +41,9 @@ pub struct CheckArgs {
 }
 
 /// `check`.
-pub fn check(args: &CheckArgs, context: Context) -> Ended {
+pub fn check(args: &CheckArgs, printing: Printing) -> Ended {
     let files = recipes(&args.files)?;
-    let session = engine::reader(folders(&args.module_path)?)?;
+    let session = reader(folders(&args.module_path)?)?;
     let mut tally = Tally::default();
     for file in &files {
         let name = if is_stdin(file) { &args.stdin_name } else { file };
@@ -52,7 +55,7 @@ pub fn check(args: &CheckArgs, context: Context) -> Ended {
             if args.json {
                 told(writeln!(out, "{}", finding_to_json(&finding, session.sources())))?;
             } else {
-                let report = engine::report_finding(&finding, session.sources(), context.stdout());
+                let report = report_finding(&finding, session.sources(), printing.stdout());
                 told(writeln!(out, "{report}"))?;
             }
         }

@@ -2,14 +2,16 @@
 //!
 //! A shell asks the program itself, with [`VAR`] set, so that what is offered is what is there now.
 
-use super::engine::{self, Ended};
-use super::{Cli, logs, told};
+use super::Ended;
+use super::{Cli, logs};
 use crate::lab::registry::{LabDir, Registry};
 use crate::lab::store;
 use crate::model::change::Change;
 use crate::model::names::LabName;
 use crate::model::netns::AddNetns;
 use crate::ops;
+use crate::output::told;
+use crate::session::recipe::reader;
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
@@ -108,7 +110,7 @@ pub fn recipes() -> ArgValueCompleter {
 pub fn parameters() -> ArgValueCompleter {
     names(|| {
         let recipe = words().into_iter().map(PathBuf::from).find(|word| word.is_file());
-        let session = engine::reader(Vec::new()).ok();
+        let session = reader(Vec::new()).ok();
         let params = recipe.zip(session).and_then(|(recipe, session)| session.load_file(&recipe).ok());
         let params = params.map(|recipe| recipe.params().to_vec()).unwrap_or_default();
         params.into_iter().map(|param| (format!("{}=", param.name), param.doc)).collect()

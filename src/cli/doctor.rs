@@ -12,17 +12,19 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-use super::args::{Context, GivenArgs, RecipeArgs, default_name};
-use super::engine::{Ended, Stage, Trouble};
-use super::foretell::rehearse;
+use super::Ended;
+use super::args::{GivenArgs, RecipeArgs, default_name};
 use super::recipe_help;
-use super::run::order;
-use super::style::Style;
-use super::told;
 use crate::kernel::linux::netfilter::census::Tool;
 use crate::lab::machine::{Facts, examine, iptables, manager, try_sandbox};
 use crate::model::error::{Class, OpResult};
+use crate::output::Printing;
+use crate::output::style::Style;
+use crate::output::told;
 use crate::sandbox::Settings;
+use crate::session::Failure;
+use crate::session::LoadedRecipe;
+use crate::session::rehearsal::rehearse;
 use clap::Args;
 use finding::{Finding, Verdict};
 use needs::{Needs, basics};
@@ -51,10 +53,10 @@ pub struct DoctorArgs {
 }
 
 /// `doctor`. The exit code is 3 if labs, or the recipe, cannot run here.
-pub fn doctor(args: &DoctorArgs, context: Context) -> Ended {
+pub fn doctor(args: &DoctorArgs, printing: Printing) -> Ended {
     let recipe = RecipeArgs { recipe: args.recipe.clone(), given: args.given.clone() };
     if recipe.given.help {
-        return recipe_help::show("doctor", &recipe, context);
+        return recipe_help::show("doctor", &recipe, printing);
     }
     let mut findings = Vec::new();
     let needs = match &args.recipe {
@@ -63,16 +65,16 @@ pub fn doctor(args: &DoctorArgs, context: Context) -> Ended {
     };
     let path = recipe.path().ok().map(|path| path.display().to_string());
     let findings = [judged(args.host, needs.as_ref().zip(path.as_deref()))?, findings].concat();
-    print(&findings, path.as_deref(), args, context.stdout())?;
+    print(&findings, path.as_deref(), args, printing.stdout())?;
     let fails = findings.iter().any(|finding| finding.verdict == Verdict::Failure);
     Ok(if fails { Class::Machine.exit_code() } else { 0 })
 }
 
 /// What the recipe needs, found out by a rehearsal. One that ends early is a finding: it rests on made-up observations.
-fn rehearsed(recipe: &RecipeArgs, findings: &mut Vec<Finding>) -> Result<Needs, Trouble> {
-    let order = order(recipe)?;
-    let stage = Stage::load(&default_name(&order.recipe)?, &order, Rc::new(|_| {}))?;
-    let (steps, result) = rehearse(&stage);
+fn rehearsed(recipe: &RecipeArgs, findings: &mut Vec<Finding>) -> Result<Needs, Failure> {
+    let input = recipe.input()?;
+    let loaded = LoadedRecipe::load(&default_name(&input.recipe)?, &input, Rc::new(|_| {}))?;
+    let (steps, result) = rehearse(&loaded);
     if let Err(trouble) = result {
         if trouble.error.0.class == Class::Usage {
             return Err(trouble);
@@ -86,8 +88,8 @@ fn rehearsed(recipe: &RecipeArgs, findings: &mut Vec<Finding>) -> Result<Needs, 
             None => finding,
         });
     }
-    let params = stage.values();
-    Ok(Needs { params, ..Needs::of(&steps, &stage.programs())? })
+    let params = loaded.values();
+    Ok(Needs { params, ..Needs::of(&steps, &loaded.programs())? })
 }
 
 /// Gathers the facts and judges them.

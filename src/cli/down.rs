@@ -1,19 +1,21 @@
 //! `rhailab down` and `rhailab recover`: taking labs down, those that stand and those that a crash left.
 
-use super::args::{Context, OutputArgs};
-use super::bury::{Elsewhere, HANDOVER, bury};
+use super::Ended;
+use super::args::OutputArgs;
 use super::by_tag;
 use super::completions;
-use super::conduct::{code_of, require_rights};
-use super::engine::{self, Ended, Trouble};
-use super::progress::{Progress, write_err};
 use crate::lab::registry::{LabDir, Life, Mode, Registry};
 use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::LabName;
-use crate::sandbox::Watch;
+use crate::output::Printing;
+use crate::output::write_err;
+use crate::sandbox::LiveHolder;
+use crate::session::cleanup::{HANDOVER, OtherNetns, clean_up};
+use crate::session::failure::exit_code;
+use crate::session::machine;
+use crate::session::name::require_rights;
+use crate::session::notice::{Notice, SharedSink};
 use clap::Args;
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
 /// How long a lab may take to end by itself: its processes get two seconds, its own teardown the rest.
@@ -49,7 +51,7 @@ pub struct RecoverArgs {
 }
 
 /// `down`.
-pub fn down(args: &DownArgs, context: Context) -> Ended {
+pub fn down(args: &DownArgs, printing: Printing) -> Ended {
     let registry = Registry::open()?;
     let mut dirs = Vec::new();
     if args.all {
@@ -58,12 +60,12 @@ pub fn down(args: &DownArgs, context: Context) -> Ended {
     for name in &args.names {
         dirs.push(registry.find(&LabName::new(name).map_err(OpError::usage)?)?.0);
     }
-    let elsewhere = if args.gone { Elsewhere::Gone } else { Elsewhere::Refuse };
-    Ok(each(&dirs, args.output, context, |dir, progress| take_down(dir, progress, elsewhere))?)
+    let other = if args.gone { OtherNetns::Gone } else { OtherNetns::Refuse };
+    Ok(each(&dirs, args.output, printing, |dir, progress| take_down(dir, progress, other))?)
 }
 
 /// `recover`.
-pub fn recover(args: &RecoverArgs, context: Context) -> Ended {
+pub fn recover(args: &RecoverArgs, printing: Printing) -> Ended {
     let dead = |dir: &LabDir| dir.info().map(|info| info.is_none_or(|info| info.life() == Life::Dead));
     let mut dirs = Vec::new();
     let registry = Registry::open()?;
@@ -75,50 +77,50 @@ pub fn recover(args: &RecoverArgs, context: Context) -> Ended {
     if dirs.is_empty() && !args.output.quiet && !args.output.json && !args.by_tag {
         write_err("There is nothing to recover.");
     }
-    let code = each(&dirs, args.output, context, |dir, progress| bury(dir, progress, Elsewhere::Refuse))?;
+    let code = each(&dirs, args.output, printing, |dir, progress| clean_up(dir, progress, OtherNetns::Refuse))?;
     if !args.by_tag {
         return Ok(code);
     }
     require_rights(Mode::Host)?;
-    Ok(code.max(by_tag::recover(&registry, args.yes, args.output, context)?))
+    Ok(code.max(by_tag::recover(&registry, args.yes, args.output, printing)?))
 }
 
 /// Does the same to each lab and goes on past failures; the exit code is the gravest one.
 fn each(
     dirs: &[LabDir],
     output: OutputArgs,
-    context: Context,
-    act: impl Fn(&LabDir, &Rc<RefCell<Progress>>) -> OpResult<()>,
+    printing: Printing,
+    act: impl Fn(&LabDir, &SharedSink) -> OpResult<()>,
 ) -> OpResult<i32> {
-    engine::heed_signals()?;
+    machine::heed_signals()?;
     let mut gravest = 0;
     for dir in dirs {
-        let progress = Rc::new(RefCell::new(Progress::new(dir.name().as_str(), output, context)));
+        let progress: SharedSink = output.progress(dir.name().as_str(), printing);
         let code = match act(dir, &progress) {
             Ok(()) => 0,
             Err(error) => {
-                let trouble = Trouble::from(error);
-                progress.borrow_mut().error(&trouble.error, &engine::report(&trouble, context.stderr()));
-                code_of(&trouble.error)
+                let code = exit_code(&error);
+                progress.borrow_mut().notice(&Notice::Failed(&error.into()));
+                code
             }
         };
-        progress.borrow_mut().end(code, false);
+        progress.borrow_mut().notice(&Notice::Ended { code, kept: false });
         gravest = gravest.max(code);
     }
     Ok(gravest)
 }
 
-fn take_down(dir: &LabDir, progress: &Rc<RefCell<Progress>>, elsewhere: Elsewhere) -> OpResult<()> {
-    let Some(info) = dir.info()? else { return bury(dir, progress, elsewhere) };
+fn take_down(dir: &LabDir, progress: &SharedSink, other: OtherNetns) -> OpResult<()> {
+    let Some(info) = dir.info()? else { return clean_up(dir, progress, other) };
     match (info.life(), info.mode) {
-        (Life::Dead, _) | (Life::Up, Mode::Host) => bury(dir, progress, elsewhere),
-        (_, mode) => end(dir, info.holder.map(Watch::find).transpose()?.flatten().as_ref(), mode),
+        (Life::Dead, _) | (Life::Up, Mode::Host) => clean_up(dir, progress, other),
+        (_, mode) => end(dir, info.holder.map(LiveHolder::find).transpose()?.flatten().as_ref(), mode),
     }
 }
 
 /// Asks the lab's process to end. A sandbox that does not is killed, which undoes it just as well; what a run on
 /// the machine made would stay.
-pub fn end(dir: &LabDir, process: Option<&Watch>, mode: Mode) -> OpResult<()> {
+pub fn end(dir: &LabDir, process: Option<&LiveHolder>, mode: Mode) -> OpResult<()> {
     if let Some(watch) = process {
         watch.ask_to_end()?;
         if !watch.wait(PATIENCE)? {

@@ -1,10 +1,12 @@
 //! `rhailab fmt`: the layout of recipes.
 
-use super::args::{Context, ReportArgs, is_stdin};
+use super::Ended;
+use super::args::{ReportArgs, is_stdin};
 use super::check::recipes;
-use super::engine::Ended;
-use super::{CLOSED, completions, fail, told};
+use super::completions;
 use crate::model::error::{Class, OpError, OpResult, io_words};
+use crate::output::Printing;
+use crate::output::{CLOSED, fail, told};
 use crate::script::{self, read_text, standard_input};
 use clap::Args;
 use serde_json::json;
@@ -29,14 +31,14 @@ pub struct FmtArgs {
 }
 
 /// `fmt`. A file that cannot be laid out keeps no other from it.
-pub fn fmt(args: &FmtArgs, context: Context) -> Ended {
+pub fn fmt(args: &FmtArgs, printing: Printing) -> Ended {
     let mut code = 0;
     for file in recipes(&args.files)? {
         match one(&file, args.check, args.report) {
             Ok(true) if args.check => code = code.max(Class::Usage.exit_code()),
             Ok(_) => {}
             Err(error) if error.0.code == CLOSED => return Err(error.into()),
-            Err(error) => code = code.max(fail(&error.into(), context)),
+            Err(error) => code = code.max(fail(&error.into(), printing)),
         }
     }
     Ok(code)

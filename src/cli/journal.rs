@@ -1,18 +1,16 @@
 //! `rhailab journal`: what a lab has done, from its journal.
 
-use super::args::Context;
+use super::Ended;
 use super::completions;
-use super::engine::Ended;
-use super::progress::place as at;
-use super::style::{Ink, Style};
-use super::told;
+use crate::lab::Made;
 use crate::lab::journal::Standing;
 use crate::lab::registry::Registry;
 use crate::lab::store;
-use crate::lab::{Made, Record};
 use crate::model::error::{Class, OpError, io_words};
-use crate::model::kind::Kind;
 use crate::model::names::LabName;
+use crate::output::Printing;
+use crate::output::change::entry;
+use crate::output::told;
 use clap::Args;
 use std::fs;
 use std::io::{Write, stdout};
@@ -29,7 +27,7 @@ pub struct JournalArgs {
 }
 
 /// `journal`.
-pub fn journal(args: &JournalArgs, context: Context) -> Ended {
+pub fn journal(args: &JournalArgs, printing: Printing) -> Ended {
     let (place, _) = Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::usage)?)?;
     let path = place.journal();
     if !path.exists() {
@@ -44,26 +42,13 @@ pub fn journal(args: &JournalArgs, context: Context) -> Ended {
         told(out.write_all(&text))?;
         return Ok(0);
     }
-    let style = context.stdout();
+    let style = printing.stdout();
     let state = store::read(&path)?;
     let made = Made::of(state.records());
     for Standing { record, done } in state.standing.values() {
         told(write!(out, "{}", entry(&made, record, *done, style)))?;
     }
     Ok(0)
-}
-
-/// A change with what would undo it now.
-pub(crate) fn entry(made: &Made, record: &Record, done: bool, style: Style) -> String {
-    let unsure = if done { "" } else { " (may not have been made)" };
-    let mut text = style.paint(Ink::Faint, &format!("{:>4}  {}{unsure}", record.n, at(&record.site))) + "\n";
-    for command in record.change.commands() {
-        text.push_str(&format!("    {}\n", style.paint(Ink::Made, &format!("+ {command}"))));
-    }
-    for command in made.present(record).change.undo_commands(&record.identity) {
-        text.push_str(&format!("    {}\n", style.paint(Ink::Undone, &format!("- {command}"))));
-    }
-    text
 }
 
 /// The error about a lab that writes no journal.

@@ -1,14 +1,15 @@
 //! `rhailab logs`: what the processes of a lab print.
 
-use super::args::Context;
+use super::Ended;
 use super::completions;
-use super::engine::{self, Ended};
-use super::style::Ink;
-use super::told;
 use crate::kernel::interrupt;
 use crate::lab::registry::{LabDir, Life, Registry};
 use crate::model::error::{Class, OpError, OpResult, closest, io_words};
 use crate::model::names::LabName;
+use crate::output::Printing;
+use crate::output::style::Ink;
+use crate::output::told;
+use crate::session::machine;
 use clap::Args;
 use serde::Serialize;
 use std::fs::{File, read_dir};
@@ -52,7 +53,7 @@ struct Printed<'a> {
 }
 
 /// `logs`.
-pub fn logs(args: &LogsArgs, context: Context) -> Ended {
+pub fn logs(args: &LogsArgs, printing: Printing) -> Ended {
     let (dir, _) = Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::usage)?)?;
     let names = names(&dir.logs())?;
     let names = match &args.process {
@@ -61,7 +62,7 @@ pub fn logs(args: &LogsArgs, context: Context) -> Ended {
         Some(name) => return Err(unknown(&args.lab, name, &names).into()),
     };
     if args.follow {
-        engine::heed_signals()?;
+        machine::heed_signals()?;
     }
     let mut logs = Vec::new();
     for name in names {
@@ -69,7 +70,7 @@ pub fn logs(args: &LogsArgs, context: Context) -> Ended {
         let file = File::open(&path).map_err(|e| unreadable(&path, &e))?;
         logs.push(Log { name, file, rest: Vec::new() });
     }
-    let style = context.stdout();
+    let style = printing.stdout();
     let heading = |name: &str| style.paint(Ink::Strong, &format!("==> {name} <=="));
     let mut last = None;
     loop {

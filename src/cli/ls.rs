@@ -1,12 +1,12 @@
 //! `rhailab ls`: the labs that are there.
 
-use super::args::Context;
-use super::engine::Ended;
-use super::style::{Ink, Style};
-use super::told;
+use super::Ended;
 use crate::lab::registry::{LabInfo, Life, Mode, Registry};
+use crate::output::Printing;
+use crate::output::style::Style;
+use crate::output::table::{new_table, print};
+use crate::output::told;
 use clap::Args;
-use comfy_table::{Table, presets};
 use serde::Serialize;
 use std::io::{Write, stdout};
 
@@ -26,7 +26,7 @@ struct Line<'a> {
 }
 
 /// `ls`.
-pub fn ls(args: &LsArgs, context: Context) -> Ended {
+pub fn ls(args: &LsArgs, printing: Printing) -> Ended {
     let mut infos = Vec::new();
     for place in Registry::open()?.list()? {
         // One without one is being made or removed just now.
@@ -44,7 +44,7 @@ pub fn ls(args: &LsArgs, context: Context) -> Ended {
         told(writeln!(out, "No lab stands. `rhailab up RECIPE` makes one."))?;
         return Ok(0);
     }
-    told(writeln!(out, "{}", table(&infos, context.stdout())))?;
+    told(writeln!(out, "{}", table(&infos, printing.stdout())))?;
     if infos.iter().any(|info| info.life() == Life::Dead) {
         told(writeln!(out, "`rhailab recover` cleans up after the dead ones."))?;
     }
@@ -66,20 +66,4 @@ fn table(infos: &[LabInfo], style: Style) -> String {
         table.add_row([info.name.as_str(), state, place, &info.started, &info.recipe.to_string_lossy()]);
     }
     print(&table, style)
-}
-
-/// A table without lines, under a heading.
-pub fn new_table<const N: usize>(head: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(head);
-    table
-}
-
-/// A table as text, its heading strong, without spaces at the ends of its lines. (The crate counts escape
-/// sequences as columns, so colours come last.)
-pub fn print(table: &Table, style: Style) -> String {
-    let text = table.to_string();
-    let mut lines = text.lines().map(str::trim);
-    let head = style.paint(Ink::Strong, lines.next().unwrap_or_default());
-    lines.fold(head, |text, line| text + "\n" + line)
 }

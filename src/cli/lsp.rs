@@ -1,7 +1,8 @@
 //! `rhailab lsp`: the language server, for editors.
 
+use super::Ended;
 use super::args::folders;
-use super::engine::{self, Ended};
+use crate::session::recipe::reader;
 use clap::Args;
 use std::io::{BufReader, stdin, stdout};
 use std::path::PathBuf;
@@ -19,6 +20,6 @@ pub struct LspArgs {
 
 /// `lsp`.
 pub fn lsp(args: &LspArgs) -> Ended {
-    let session = engine::reader(folders(&args.module_path)?)?;
+    let session = reader(folders(&args.module_path)?)?;
     Ok(crate::lsp::serve(&session, &mut BufReader::new(stdin()), &mut stdout()))
 }

@@ -1,7 +1,8 @@
 //! `rhailab manual`: the man page, from the definition of the command line.
 
-use super::engine::Ended;
-use super::{Cli, told};
+use super::Cli;
+use super::Ended;
+use crate::output::told;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use std::io::{Result, Write, stdout};

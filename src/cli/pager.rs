@@ -1,8 +1,9 @@
 //! Long texts in a terminal, through the user's pager.
 
-use super::style::Style;
-use super::{engine, told};
 use crate::model::error::OpResult;
+use crate::output::style::Style;
+use crate::output::told;
+use crate::session::machine;
 use std::io::{Write, stdout};
 use std::process::{Command, Stdio};
 
@@ -25,7 +26,7 @@ fn paged(text: &str) -> bool {
     // An empty `PAGER`, or `cat`, means that no pager is wanted, as with git and man.
     let Some((program, args)) = words.split_first().filter(|(program, _)| *program != "cat") else { return false };
     // The pager takes Ctrl-C for itself; were we to end by it, the pager and the shell would share the terminal.
-    if engine::heed_signals().is_err() {
+    if machine::heed_signals().is_err() {
         return false;
     }
     let Ok(mut child) = Command::new(program).args(args).stdin(Stdio::piped()).spawn() else { return false };

@@ -1,11 +1,11 @@
 //! `--params FILE`: a recipe's parameters from a TOML or JSON file.
 
-use super::engine::Trouble;
 use crate::kernel::read::whole;
 use crate::model::error::{Class, Mark, OpError, Site, io_words};
 use crate::script::ParamValue;
 use crate::script::scan::{line_col, offset};
 use crate::script::sources::Sources;
+use crate::session::Failure;
 use serde_json::{Map, Value};
 use std::ops::Range;
 use std::path::Path;
@@ -14,7 +14,7 @@ use std::path::Path;
 const LONGEST: usize = 16 << 20;
 
 /// Reads them, in the order of the file.
-pub fn read(file: &Path) -> Result<Vec<(String, ParamValue)>, Trouble> {
+pub fn read(file: &Path) -> Result<Vec<(String, ParamValue)>, Failure> {
     let bytes = whole(file, LONGEST).map_err(|error| {
         OpError::new("params::unreadable", format!("The file `{}` cannot be read.", file.display()))
             .help("`--params` takes the name of a TOML file, or of a JSON file if it ends in .json.")
@@ -65,7 +65,7 @@ fn toml(text: &str) -> Result<Map<String, Value>, Wrong> {
 }
 
 impl Wrong {
-    fn report(self, file: &Path, text: &str, format: &str) -> Trouble {
+    fn report(self, file: &Path, text: &str, format: &str) -> Failure {
         let sources = Sources::default();
         let source = sources.add(&file.display().to_string(), text);
         let (line, col) = line_col(text, self.at.start);
@@ -75,7 +75,7 @@ impl Wrong {
                 .class(Class::Usage);
         error.0.mark = Some(Mark { range: self.at, label: "here".into() });
         error.0.site = Some(Site { source, line, col });
-        Trouble { error, sources }
+        Failure { error, sources }
     }
 }
 

@@ -1,19 +1,21 @@
 //! `rhailab plan` and `rhailab export`: a recipe's changes without making them.
 
-use super::args::{Context, RecipeArgs, ReportArgs, default_name};
-use super::baseline::Baseline;
-use super::engine::{Ended, Stage, Trouble};
-use super::foretell::rehearse;
-use super::progress::{place, sign};
+use super::Ended;
+use super::args::{RecipeArgs, ReportArgs, default_name};
 use super::recipe_help;
-use super::run::order;
-use super::style::Ink;
-use super::told;
 use crate::export::{self, Course, Deed, Step};
 use crate::lab::Record;
 use crate::model::change::Change;
 use crate::model::error::{Class, OpError, OpResult, Site, io_words};
 use crate::model::kind::Kind;
+use crate::output::Printing;
+use crate::output::baseline::Baseline;
+use crate::output::style::Ink;
+use crate::output::told;
+use crate::output::{place, sign};
+use crate::session::Failure;
+use crate::session::LoadedRecipe;
+use crate::session::rehearsal::rehearse;
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
@@ -54,12 +56,12 @@ pub struct ExportArgs {
 }
 
 /// `plan`.
-pub fn plan(args: &PlanArgs, context: Context) -> Ended {
+pub fn plan(args: &PlanArgs, printing: Printing) -> Ended {
     if args.recipe.given.help {
-        return recipe_help::show("plan", &args.recipe, context);
+        return recipe_help::show("plan", &args.recipe, printing);
     }
     let steps = steps(&args.recipe)?;
-    let style = context.stdout();
+    let style = printing.stdout();
     let mut baseline = Baseline::default();
     let mut course = Course::default();
     for step in &steps {
@@ -106,9 +108,9 @@ struct Planned<'a> {
 }
 
 /// `export`.
-pub fn export_scripts(args: &ExportArgs, context: Context) -> Ended {
+pub fn export_scripts(args: &ExportArgs, printing: Printing) -> Ended {
     if args.recipe.given.help {
-        return recipe_help::show("export", &args.recipe, context);
+        return recipe_help::show("export", &args.recipe, printing);
     }
     let steps = steps(&args.recipe)?;
     let recipe = args.recipe.path()?.display().to_string();
@@ -135,10 +137,10 @@ pub fn export_scripts(args: &ExportArgs, context: Context) -> Ended {
 }
 
 /// What happens in a rehearsal.
-fn steps(recipe: &RecipeArgs) -> Result<Vec<Step>, Trouble> {
-    let order = order(recipe)?;
-    let stage = Stage::load(&default_name(&order.recipe)?, &order, Rc::new(|_| {}))?;
-    let (steps, result) = rehearse(&stage);
+fn steps(recipe: &RecipeArgs) -> Result<Vec<Step>, Failure> {
+    let input = recipe.input()?;
+    let recipe = LoadedRecipe::load(&default_name(&input.recipe)?, &input, Rc::new(|_| {}))?;
+    let (steps, result) = rehearse(&recipe);
     result.map(|()| steps)
 }
 

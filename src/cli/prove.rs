@@ -4,11 +4,12 @@
 mod report;
 mod trial;
 
-use super::args::{Context, OutputArgs, RecipeArgs, default_name};
-use super::engine::{self, Ended};
+use super::Ended;
+use super::args::{OutputArgs, RecipeArgs, default_name};
 use super::recipe_help;
-use super::run::order;
 use crate::model::error::{Class, OpError, OpResult, io_words};
+use crate::output::Printing;
+use crate::session::recipe::describe;
 use clap::Args;
 use report::Report;
 use serde::{Deserialize, Serialize};
@@ -81,20 +82,20 @@ struct Trial {
 }
 
 /// `prove`.
-pub fn prove(args: &ProveArgs, context: Context) -> Ended {
+pub fn prove(args: &ProveArgs, printing: Printing) -> Ended {
     if args.recipe.given.help {
-        return recipe_help::show("prove", &args.recipe, context);
+        return recipe_help::show("prove", &args.recipe, printing);
     }
     require_file(&args.recipe)?;
     // What is wrong with the command line or the text is said once, and not by every trial.
-    engine::describe(&default_name(args.recipe.path()?)?, &order(&args.recipe)?)?;
-    Ok(all(&args.recipe, args.jobs, args.output, context)?)
+    describe(&default_name(args.recipe.path()?)?, &args.recipe.input()?)?;
+    Ok(all(&args.recipe, args.jobs, args.output, printing)?)
 }
 
 /// The same as a step of `run` and `up`; the exit code is not 0 if they must not go on.
-pub fn before(recipe: &RecipeArgs, output: OutputArgs, context: Context) -> OpResult<i32> {
+pub fn before(recipe: &RecipeArgs, output: OutputArgs, printing: Printing) -> OpResult<i32> {
     require_file(recipe)?;
-    all(recipe, None, output, context)
+    all(recipe, None, output, printing)
 }
 
 /// Refuses a recipe that could be read only once.
@@ -107,8 +108,8 @@ fn require_file(recipe: &RecipeArgs) -> OpResult<()> {
         .class(Class::Usage))
 }
 
-fn all(recipe: &RecipeArgs, jobs: Option<NonZero<usize>>, output: OutputArgs, context: Context) -> OpResult<i32> {
-    let mut report = Report::new(output, context);
+fn all(recipe: &RecipeArgs, jobs: Option<NonZero<usize>>, output: OutputArgs, printing: Printing) -> OpResult<i32> {
+    let mut report = Report::new(output, printing);
     let whole = Trial { after: 0, how: How::Whole };
     let outcome = run(recipe, whole).map_err(untried)?;
     let failed = outcome.code != Some(0);

@@ -1,24 +1,27 @@
 //! `run RECIPE --help`: the command's own help, and the recipe's parameters without running it.
 
-use super::args::{Context, RecipeArgs, default_name};
-use super::engine::{self, About, Ended};
-use super::run::order;
-use super::style::{Ink, Style};
-use super::{Cli, told};
+use super::Cli;
+use super::Ended;
+use super::args::{RecipeArgs, default_name};
+use crate::output::Printing;
+use crate::output::style::{Ink, Style};
+use crate::output::told;
+use crate::session::recipe::About;
+use crate::session::recipe::describe;
 use clap::CommandFactory;
 use std::io::{Write, stdout};
 
 /// Prints it.
-pub fn show(subcommand: &str, recipe: &RecipeArgs, context: Context) -> Ended {
-    let Some(word) = &recipe.recipe else { return command_help(subcommand, context) };
-    let about = engine::describe(&default_name(recipe.path()?)?, &order(recipe)?)?;
-    let text = describe(subcommand, &word.display().to_string(), &about, context.stdout());
+pub fn show(subcommand: &str, recipe: &RecipeArgs, printing: Printing) -> Ended {
+    let Some(word) = &recipe.recipe else { return command_help(subcommand, printing) };
+    let about = describe(&default_name(recipe.path()?)?, &recipe.input()?)?;
+    let text = text(subcommand, &word.display().to_string(), &about, printing.stdout());
     told(write!(stdout(), "{text}"))?;
     Ok(0)
 }
 
-fn command_help(subcommand: &str, context: Context) -> Ended {
-    let mut command = Cli::command().color(context.color);
+fn command_help(subcommand: &str, printing: Printing) -> Ended {
+    let mut command = Cli::command().color(printing.color);
     // Built, so that the usage line names the whole command.
     command.build();
     if let Some(subcommand) = command.find_subcommand_mut(subcommand) {
@@ -27,7 +30,7 @@ fn command_help(subcommand: &str, context: Context) -> Ended {
     Ok(0)
 }
 
-fn describe(subcommand: &str, path: &str, about: &About, style: Style) -> String {
+fn text(subcommand: &str, path: &str, about: &About, style: Style) -> String {
     let mut text = String::new();
     if !about.doc.is_empty() {
         text.push_str(&format!("{}\n\n", about.doc.trim_end()));

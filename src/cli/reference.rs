@@ -1,11 +1,14 @@
 //! `rhailab doc`, `rhailab reference` and `rhailab definitions`: the language's functions, from their definitions.
 
-use super::args::{Context, ReportArgs};
-use super::engine::{self, Ended};
-use super::{completions, pager, told};
+use super::Ended;
+use super::args::ReportArgs;
+use super::{completions, pager};
 use crate::model::error::{Class, OpError, closest, io_words};
 use crate::ops::{self, reference};
+use crate::output::Printing;
+use crate::output::told;
 use crate::script;
+use crate::session::recipe::reader;
 use clap::{Args, ValueHint};
 use std::fs;
 use std::io::{Error, Write, stdout};
@@ -58,7 +61,7 @@ pub fn print() -> Ended {
 }
 
 /// `doc`.
-pub fn doc(args: &DocArgs, context: Context) -> Ended {
+pub fn doc(args: &DocArgs, printing: Printing) -> Ended {
     if args.json {
         let name = args.name.as_deref().map(plain);
         let defs: Vec<_> = ops::all().filter(|def| name.is_none_or(|name| def.name == name)).collect();
@@ -74,7 +77,7 @@ pub fn doc(args: &DocArgs, context: Context) -> Ended {
         None => reference::summary(),
         Some(name) => reference::definition(plain(name)).ok_or_else(|| unknown(name))?,
     };
-    pager::show(&text, context.stdout(), !args.no_pager)?;
+    pager::show(&text, printing.stdout(), !args.no_pager)?;
     Ok(0)
 }
 
@@ -87,7 +90,7 @@ fn plain(written: &str) -> &str {
 fn unknown(written: &str) -> OpError {
     let name = plain(written);
     let error = OpError::new("doc::unknown", format!("There is no function `{name}`.")).class(Class::Usage);
-    let is_native = engine::reader(Vec::new()).is_ok_and(|session| session.vocabulary().knows(name));
+    let is_native = reader(Vec::new()).is_ok_and(|session| session.vocabulary().knows(name));
     match closest(name, ops::all().map(|def| def.name)) {
         _ if is_native => error.help("It is one of Rhai's own, which the Rhai book describes: https://rhai.rs/book"),
         Some(near) => error.help(format!("Did you mean `{near}`?")),

@@ -1,26 +1,32 @@
 //! `rhailab repl`: a lab at a prompt.
 
-use super::args::{Context, GivenArgs, OutputArgs, RecipeArgs, absolute, default_name};
-use super::bury::HANDOVER;
+use super::Ended;
+use super::args::{GivenArgs, OutputArgs, RecipeArgs, default_name};
 use super::completions;
-use super::conduct::{code_of, conclude, require_rights, take_name};
 use super::down::end;
-use super::elsewhere::require_here;
-use super::engine::{self, Ended, Trouble};
-use super::exec::standing;
-use super::fail;
-use super::guard::under_watch;
-use super::progress::Progress;
 use super::recipe_help;
+use crate::lab::Lab;
 use crate::lab::registry::{LabDir, LabInfo, LabLock, Mode};
-use crate::lab::store::{self, Journal};
-use crate::lab::{Lab, Neighbours};
+use crate::lab::store;
 use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::LabName;
+use crate::output::Printing;
+use crate::output::fail;
+use crate::output::progress::Progress;
 use crate::repl::{self, Ending, Manner, Scene};
-use crate::sandbox::{self, Holder, Spec, Terminal, Verdict, Watch, join};
+use crate::sandbox::{self, Exit, LiveHolder, Terminal, join};
 use crate::script::prompt::Prompt;
 use crate::script::{Config, Names, ParamValue, Session, limits};
+use crate::session::cleanup::HANDOVER;
+use crate::session::enter::{Here, Placement, enter};
+use crate::session::exec::standing;
+use crate::session::failure::exit_code;
+use crate::session::here::require_here;
+use crate::session::input::absolute;
+use crate::session::lab::{NewLab, listen, open_journal, resume};
+use crate::session::machine;
+use crate::session::name::{require_rights, take_name};
+use crate::session::notice::{Notice, SharedSink, Sink};
 use clap::Args;
 use std::cell::RefCell;
 use std::io::IsTerminal;
@@ -70,10 +76,10 @@ struct Start {
 }
 
 /// `repl`.
-pub fn repl(args: &ReplArgs, context: Context) -> Ended {
+pub fn repl(args: &ReplArgs, printing: Printing) -> Ended {
     let recipe = RecipeArgs { recipe: args.recipe.clone(), given: args.given.clone() };
     if args.given.help {
-        return recipe_help::show("repl", &recipe, context);
+        return recipe_help::show("repl", &recipe, printing);
     }
     if args.recipe.is_none() && !(args.given.param.is_empty() && args.given.params.is_none()) {
         return Err(OpError::new("usage::recipe", "There is no recipe that could take the parameters.")
@@ -95,7 +101,7 @@ pub fn repl(args: &ReplArgs, context: Context) -> Ended {
             keeps_going: args.keep_going,
             recipe: args.recipe.clone(),
             deny: args.given.deny.iter().copied().collect(),
-            context,
+            printing,
         },
         output: args.output,
         params: recipe.parameters()?,
@@ -111,72 +117,55 @@ pub fn repl(args: &ReplArgs, context: Context) -> Ended {
         Some(recipe) => default_name(recipe)?,
         None => LabName::new(NAME)?,
     };
-    let take = || take_name(&name, false, start.mode, args.output, context);
-    Ok(match start.mode {
-        Mode::Sandbox => in_sandbox(&start, take()?)?,
-        Mode::Host => on_host(&start, take)?,
-    })
+    let sink: SharedSink = progress(&start, name.as_str());
+    let lock = take_name(&name, false, start.mode, &sink)?;
+    Ok(begin(&start, lock)?)
 }
 
 fn terminal(start: &Start) -> Terminal {
     if start.manner.is_interactive { Terminal::Theirs } else { Terminal::Shared }
 }
 
-fn in_sandbox(start: &Start, lock: LabLock) -> OpResult<i32> {
-    let spec = Spec { terminal: terminal(start), ..Spec::default() };
-    let outcome = sandbox::enter(&spec, |inside| match begin(start, &lock, inside.holder) {
-        Ending::Stays { .. } => Verdict::Keep,
-        Ending::Down { code } | Ending::Doomed { code } => Verdict::End(code),
-    });
-    conclude(outcome, lock)
-}
-
-fn on_host(start: &Start, take: impl FnOnce() -> OpResult<LabLock>) -> OpResult<i32> {
-    let holder = Holder::me();
-    let take = || take().map(|lock| (lock, ()));
-    under_watch(start.manner.context, true, take, |taken, watch| {
-        let (lock, ()) = taken.get()?;
-        watch.stands()?;
-        match begin(start, &lock, holder) {
-            // Kept under this name, or under another one, and then nothing is left of this one.
-            Ending::Stays { code } if lock.dir().info()?.is_some_and(|info| info.kept) => Ok(code),
-            // What could not be undone stays on record.
-            Ending::Down { code } if code == Class::Leftover.exit_code() => Ok(code),
-            Ending::Down { code } | Ending::Stays { code } | Ending::Doomed { code } => lock.remove().map(|()| code),
+/// A prompt with a new lab.
+fn begin(start: &Start, lock: LabLock) -> OpResult<i32> {
+    let placement = Placement { mode: start.mode, is_guarded: true, terminal: terminal(start) };
+    // Of a lab on the machine that stays the exit code is told beside the way it ends.
+    let mut kept = 0;
+    let exit = enter(placement, lock, |here| match at_prompt(start, here) {
+        Ending::Stays { code } if stays(here) => {
+            kept = code;
+            Exit::Keep
         }
+        Ending::Stays { code } | Ending::Down { code } | Ending::Doomed { code } => Exit::End(code),
+    })?;
+    Ok(match exit {
+        Exit::Keep => kept,
+        Exit::End(code) => code,
     })
 }
 
-/// A prompt with a new lab.
-fn begin(start: &Start, lock: &LabLock, holder: Holder) -> Ending {
-    let progress = progress(start, lock.dir().name().as_str());
+/// Whether a lab that stays has the name that it began with. On the machine it may have been made again under another one,
+/// and then nothing is left of this one.
+fn stays(here: &Here<'_>) -> bool {
+    here.mode == Mode::Sandbox || here.lock.dir().info().is_ok_and(|info| info.is_some_and(|info| info.kept))
+}
+
+fn at_prompt(start: &Start, here: &Here<'_>) -> Ending {
+    let progress = progress(start, here.lock.dir().name().as_str());
     let made = || -> OpResult<Ending> {
-        engine::heed_signals()?;
-        let dir = lock.dir();
-        let name = dir.name().clone();
-        let recipe = recipe(start);
-        let root = if start.mode == Mode::Host { Some(engine::root_netns()?) } else { None };
+        machine::heed_signals()?;
         let params = start.params.iter().map(|(name, value)| (name.clone(), value.plain())).collect();
-        let info = LabInfo { holder: Some(holder), root, ..LabInfo::new(&name, start.mode, &recipe, params) };
-        lock.write(&info)?;
-        let recipe_name = recipe.display().to_string();
-        let journal = Journal::create(&dir.journal(), &name, &recipe_name, dir.durable(start.mode).as_deref())?;
-        let kernel = engine::kernel(&name, dir, start.mode, true)?;
-        let mut lab = Lab::new(name, kernel, Some(journal));
-        if start.mode == Mode::Host {
-            lab.know(Neighbours::new(dir.clone(), root));
-        }
-        let scene = Scene::new(dir.registry(), info, Some(lock));
+        let sink: SharedSink = progress.clone();
+        let (lab, info) = NewLab::prepare(here, &recipe(start), params, true)?.begin(here, &sink)?;
+        let scene = Scene::new(here.lock.dir().registry(), info, Some(here.lock));
         Ok(live(start, lab, scene, &progress))
     };
-    made().unwrap_or_else(|error| Ending::Down { code: fail(&error.into(), start.manner.context) })
+    made().unwrap_or_else(|error| Ending::Down { code: fail(&error.into(), start.manner.printing) })
 }
 
 /// Runs the prompt.
 fn live(start: &Start, mut lab: Lab, scene: Scene<'_>, progress: &Rc<RefCell<Progress>>) -> Ending {
     lab.deny(&start.manner.deny);
-    let listener = Rc::clone(progress);
-    lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
     let lab = Rc::new(RefCell::new(lab));
     let (printer, real) = (Rc::clone(progress), Rc::clone(&lab));
     let config = Config {
@@ -192,7 +181,7 @@ fn live(start: &Start, mut lab: Lab, scene: Scene<'_>, progress: &Rc<RefCell<Pro
         }),
     };
     let prompt = Prompt::new(Session::new(lab, config));
-    progress.borrow_mut().start(start.mode, &recipe(start));
+    progress.borrow_mut().notice(&Notice::Started { mode: start.mode, recipe: &recipe(start) });
     repl::run(prompt, scene, Rc::clone(progress), start.manner.clone())
 }
 
@@ -205,7 +194,7 @@ fn recipe(start: &Start) -> PathBuf {
 }
 
 fn progress(start: &Start, name: &str) -> Rc<RefCell<Progress>> {
-    Rc::new(RefCell::new(Progress::new(name, start.output, start.manner.context)))
+    start.output.progress(name, start.manner.printing)
 }
 
 /// A prompt with a lab that stands.
@@ -218,40 +207,37 @@ fn go_on(start: &Start, name: &str) -> OpResult<i32> {
     }
     let start = Start { mode: info.mode, ..start.clone() };
     if let (Mode::Sandbox, Some(holder)) = (info.mode, info.holder) {
-        let watch = Watch::find(holder)?;
+        let process = LiveHolder::find(holder)?;
         let act = || {
             // Scripts nest deeply.
-            let code = sandbox::on_big_stack(|| resume(&start, &dir, &info), || {});
-            code.unwrap_or_else(|error| fail(&error.into(), start.manner.context))
+            let code = sandbox::on_big_stack(|| go_on_at_prompt(&start, &dir, &info));
+            code.unwrap_or_else(|error| fail(&error.into(), start.manner.printing))
         };
         let status = join(holder, terminal(&start), act)?.status;
-        return match watch {
-            Some(watch) if status == DOOMED => end(&dir, Some(&watch), Mode::Sandbox).map(|()| 0),
+        return match process {
+            Some(process) if status == DOOMED => end(&dir, Some(&process), Mode::Sandbox).map(|()| 0),
             _ => Ok(status),
         };
     }
     require_here(&info)?;
     let lock = dir.lock(HANDOVER)?.ok_or_else(|| busy(name))?;
-    let code = sandbox::on_big_stack(|| resume(&start, &dir, &info), || {})?;
+    let code = sandbox::on_big_stack(|| go_on_at_prompt(&start, &dir, &info))?;
     if code == DOOMED { lock.remove().map(|()| 0) } else { Ok(code) }
 }
 
 /// The exit code.
-fn resume(start: &Start, dir: &LabDir, info: &LabInfo) -> i32 {
+fn go_on_at_prompt(start: &Start, dir: &LabDir, info: &LabInfo) -> i32 {
     let progress = progress(start, dir.name().as_str());
     let made = || -> OpResult<Ending> {
-        engine::heed_signals()?;
-        let path = dir.journal();
-        let mut journal = Journal::open(&path, dir.durable(info.mode).as_deref())?;
+        machine::heed_signals()?;
+        let mut journal = open_journal(dir, info)?;
         if !journal.lock()? {
             return Err(busy(dir.name().as_str()));
         }
-        let records = store::read(&path)?.records();
-        let kernel = engine::kernel(&info.name, dir, info.mode, true)?;
-        let mut lab = Lab::resume(info.name.clone(), kernel, Some(journal), records);
-        if info.mode == Mode::Host {
-            lab.know(Neighbours::new(dir.clone(), info.root));
-        }
+        let records = store::read(&dir.journal())?.records();
+        let mut lab = resume(dir, info, journal, records)?;
+        let sink: SharedSink = progress.clone();
+        listen(&mut lab, &sink);
         let scene = Scene::new(dir.registry(), info.clone(), None);
         Ok(live(start, lab, scene, &progress))
     };
@@ -259,9 +245,9 @@ fn resume(start: &Start, dir: &LabDir, info: &LabInfo) -> i32 {
         Ok(Ending::Down { code: 0 } | Ending::Doomed { .. }) => DOOMED,
         Ok(Ending::Down { code } | Ending::Stays { code }) => code,
         Err(error) => {
-            let trouble = Trouble::from(error);
-            progress.borrow_mut().error(&trouble.error, &engine::report(&trouble, start.manner.context.stderr()));
-            code_of(&trouble.error)
+            let code = exit_code(&error);
+            progress.borrow_mut().notice(&Notice::Failed(&error.into()));
+            code
         }
     }
 }

@@ -1,14 +1,18 @@
 //! `rhailab run` and `rhailab up`: a recipe from beginning to end.
 
-use super::args::{Context, OutputArgs, RecipeArgs, default_name};
-use super::conduct::{Job, conduct, require_rights};
-use super::engine::{Ended, Order, Trouble};
+use super::Ended;
+use super::args::{OutputArgs, RecipeArgs, default_name};
 use super::prove;
 use super::recipe_help;
 use crate::lab::Fault;
 use crate::lab::registry::Mode;
 use crate::model::error::OpError;
 use crate::model::names::LabName;
+use crate::output::Printing;
+use crate::output::write_err;
+use crate::sandbox::Exit;
+use crate::session::name::require_rights;
+use crate::session::run::{self, Finished, Run};
 use clap::Args;
 
 /// Run a recipe, and take everything down when it ends
@@ -62,20 +66,20 @@ struct PlaceArgs {
 }
 
 /// `run`.
-pub fn run(args: &RunArgs, context: Context) -> Ended {
+pub fn run(args: &RunArgs, printing: Printing) -> Ended {
     let stay = match args.keep.as_deref() {
         None => Stay::No,
         Some("") => Stay::AsRecipe,
         Some(name) => Stay::As(name),
     };
     let fault = args.break_after.map(|after| Fault { after, kills: args.killed });
-    start("run", &args.recipe, &stay, args.place, fault, args.output, context)
+    start("run", &args.recipe, &stay, args.place, fault, args.output, printing)
 }
 
 /// `up`.
-pub fn up(args: &UpArgs, context: Context) -> Ended {
+pub fn up(args: &UpArgs, printing: Printing) -> Ended {
     let stay = args.name.as_deref().map_or(Stay::AsRecipe, Stay::As);
-    start("up", &args.recipe, &stay, args.place, None, args.output, context)
+    start("up", &args.recipe, &stay, args.place, None, args.output, printing)
 }
 
 /// Whether a lab stays when its recipe has ended well, and under which name.
@@ -92,39 +96,36 @@ fn start(
     place: PlaceArgs,
     fault: Option<Fault>,
     output: OutputArgs,
-    context: Context,
+    printing: Printing,
 ) -> Ended {
     if recipe.given.help {
-        return recipe_help::show(subcommand, recipe, context);
+        return recipe_help::show(subcommand, recipe, printing);
     }
-    let path = recipe.path()?;
-    let order = order(recipe)?;
+    let input = recipe.input()?;
     let keep = !matches!(stay, Stay::No);
     let name = match stay {
         Stay::As(name) => LabName::new(name).map_err(OpError::usage)?,
-        Stay::No | Stay::AsRecipe => default_name(path)?,
+        Stay::No | Stay::AsRecipe => default_name(&input.recipe)?,
     };
     let mode = if place.host { Mode::Host } else { Mode::Sandbox };
     require_rights(mode)?;
     if place.prove_clean {
-        let code = prove::before(recipe, output, context)?;
+        let code = prove::before(recipe, output, printing)?;
         if code != 0 {
             return Ok(code);
         }
     }
-    let guarded = place.host && !place.no_guardian;
-    let job = Job { order, mode, guarded, fault, keep, output, context };
-    Ok(conduct(&job, &name)?)
-}
-
-/// What the script engine needs to know.
-pub fn order(args: &RecipeArgs) -> Result<Order, Trouble> {
-    Ok(Order {
-        recipe: args.path()?.to_owned(),
-        is_stdin: args.is_stdin(),
-        params: args.parameters()?,
-        module_path: args.module_path()?,
-        max_operations: args.given.max_operations,
-        deny: args.given.deny.iter().copied().collect(),
-    })
+    let run = Run { input, mode, is_guarded: place.host && !place.no_guardian, fault, keep };
+    let Finished { name, exit } = run::run(&run, &name, &|lab| output.progress(lab, printing))?;
+    match exit {
+        Exit::End(code) => Ok(code),
+        Exit::Keep => {
+            if !output.quiet && !output.json {
+                write_err(&format!(
+                    "The lab `{name}` is up. Look at it with `rhailab status {name}`, take it down with `rhailab down {name}`."
+                ));
+            }
+            Ok(0)
+        }
+    }
 }

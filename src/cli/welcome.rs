@@ -1,10 +1,10 @@
 //! `rhailab` without arguments: what it is, what to try, and whether this machine is ready.
 
-use super::args::Context;
+use super::Ended;
 use super::doctor;
-use super::engine::Ended;
-use super::style::Ink;
-use super::told;
+use crate::output::Printing;
+use crate::output::style::Ink;
+use crate::output::told;
 use std::io::{Write, stdout};
 
 /// A recipe to begin with, as a command.
@@ -14,8 +14,8 @@ const FIRST: &str = r#"echo 'netns("web").ping("127.0.0.1");' >first.rhai"#;
 const WIDTH: usize = FIRST.len();
 
 /// Shows it. The exit code is 3 if no lab can be made here.
-pub fn welcome(context: Context) -> Ended {
-    let style = context.stdout();
+pub fn welcome(printing: Printing) -> Ended {
+    let style = printing.stdout();
     let strong = |text: &str| style.paint(Ink::Strong, text);
     let mut text = format!(
         "{} builds Linux networks from scripts: namespaces, veth pairs, bridges,\n\

@@ -1,17 +1,19 @@
 //! `rhailab why`: why a packet does not arrive in a lab that stands.
 
-use super::args::Context;
-use super::engine::{self, Ended};
-use super::exec::{inside, namespace, standing};
-use super::style::{Ink, Style};
-use super::{completions, fail, told};
+use super::Ended;
+use super::{completions, fail};
 use crate::lab::registry::{LabDir, LabInfo};
 use crate::lab::why::{Proof, Trace};
 use crate::lab::{Lab, Record, store};
 use crate::model::error::{Class, OpResult};
 use crate::model::terrain::Question;
 use crate::ops::why::question;
+use crate::output::Printing;
+use crate::output::style::{Ink, Style};
+use crate::output::told;
 use crate::sandbox::Terminal;
+use crate::session::exec::{inside, namespace, standing};
+use crate::session::machine;
 use clap::Args;
 use serde_json::{Value, json};
 use std::io::{Write, stdout};
@@ -46,14 +48,14 @@ pub struct WhyArgs {
 }
 
 /// `why`.
-pub fn why(args: &WhyArgs, context: Context) -> Ended {
+pub fn why(args: &WhyArgs, printing: Printing) -> Ended {
     let (dir, info) = standing(&args.lab)?;
     let question = question(namespace(&args.ns)?, &args.to, args.udp)?;
     let journal = dir.journal();
     let records = if journal.exists() { store::read(&journal)?.records() } else { Vec::new() };
-    let act = || match look(&dir, &info, records, &question, args, context.stdout()) {
+    let act = || match look(&dir, &info, records, &question, args, printing.stdout()) {
         Ok(code) => code,
-        Err(error) => fail(&error.into(), context),
+        Err(error) => fail(&error.into(), printing),
     };
     Ok(inside(&info, Terminal::Shared, act)?)
 }
@@ -66,8 +68,8 @@ fn look(
     args: &WhyArgs,
     style: Style,
 ) -> OpResult<i32> {
-    engine::heed_signals()?;
-    let kernel = engine::kernel(&info.name, dir, info.mode, true)?;
+    machine::heed_signals()?;
+    let kernel = machine::kernel(&info.name, dir, info.mode, true)?;
     let mut lab = Lab::resume(info.name.clone(), kernel, None, records);
     let trace = lab.why(question)?;
     if args.json {

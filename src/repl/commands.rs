@@ -5,14 +5,15 @@ mod look;
 
 use super::entry::sentence;
 use super::{Done, Next, Repl, usage};
-use crate::cli::engine::{self, Trouble};
-use crate::cli::exec::namespace;
-use crate::cli::style::Ink;
 use crate::lab::Restored;
 use crate::model::error::{OpError, closest};
 use crate::model::observe;
 use crate::ops;
+use crate::output::style::Ink;
 use crate::sandbox;
+use crate::session::Failure;
+use crate::session::exec::namespace;
+use crate::session::exec::run_here;
 use std::path::Path;
 use std::time::Instant;
 
@@ -104,7 +105,7 @@ impl Repl<'_> {
             "example" => self.example(rest)?,
             "ls" => self.list_all()?,
             "graph" => {
-                let text = self.graph().map_err(|error| self.trouble(error))?;
+                let text = self.graph().map_err(|error| self.failure(error))?;
                 self.show(&text);
             }
             "vars" => self.variables(),
@@ -149,7 +150,7 @@ impl Repl<'_> {
     }
 
     /// Runs a part of a line as an entry.
-    pub(super) fn enter_part(&mut self, text: &str) -> Result<(), Trouble> {
+    pub(super) fn enter_part(&mut self, text: &str) -> Result<(), Failure> {
         self.transact(|prompt| prompt.read(text))
     }
 
@@ -157,10 +158,10 @@ impl Repl<'_> {
     fn repeat(
         &mut self,
         count: &str,
-        mut act: impl FnMut(&mut Self) -> Result<Option<(String, Restored)>, Trouble>,
+        mut act: impl FnMut(&mut Self) -> Result<Option<(String, Restored)>, Failure>,
         what: &str,
         none: &str,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         let count = match count {
             "" => 1,
             number => number.parse::<usize>().ok().filter(|number| *number > 0).ok_or_else(|| {
@@ -182,11 +183,11 @@ impl Repl<'_> {
         let first = lines.next().unwrap_or_default();
         let more = if lines.next().is_some() { " …" } else { "" };
         let sentence = sentence(restored).unwrap_or_else(|| "no change of the lab".to_owned());
-        let style = self.manner.context.stderr();
+        let style = self.manner.printing.stderr();
         self.note(&format!("{what}: {first}{more}   {}", style.paint(Ink::Faint, &format!("# {sentence}"))));
     }
 
-    fn go_back_to(&mut self, name: &str) -> Result<(), Trouble> {
+    fn go_back_to(&mut self, name: &str) -> Result<(), Failure> {
         let Some(count) = self.history.since(name) else {
             let names = self.history.savepoints();
             let error = OpError::new("repl::savepoint", format!("There is no savepoint `{name}`.")).usage();
@@ -208,9 +209,9 @@ impl Repl<'_> {
         Ok(())
     }
 
-    fn go_into(&mut self, name: &str) -> Result<(), Trouble> {
+    fn go_into(&mut self, name: &str) -> Result<(), Failure> {
         let ns = namespace(if name.is_empty() { "host" } else { name })?;
-        if !self.lab.borrow_mut().netns_exists(&ns).map_err(|error| self.trouble(error))? {
+        if !self.lab.borrow_mut().netns_exists(&ns).map_err(|error| self.failure(error))? {
             let error = OpError::new("netns::unknown", format!("There is no namespace `{ns}`.")).usage();
             return Err(error.help("`:ls` shows those that there are.").into());
         }
@@ -218,7 +219,7 @@ impl Repl<'_> {
         Ok(())
     }
 
-    fn why(&mut self, words: &str) -> Result<(), Trouble> {
+    fn why(&mut self, words: &str) -> Result<(), Failure> {
         let Some((ns, to)) = words.split_once(char::is_whitespace) else {
             return Err(
                 usage("`:why` needs a namespace and an address.", "Write it as in `:why web1 10.0.0.2:80`.").into()
@@ -228,33 +229,33 @@ impl Repl<'_> {
     }
 
     /// Runs a program in the current namespace, on this terminal.
-    pub(super) fn external(&mut self, command: &str) -> Result<(), Trouble> {
+    pub(super) fn external(&mut self, command: &str) -> Result<(), Failure> {
         if command.is_empty() {
             return Err(usage("There is no command after `!`.", "Write it as in `!ip route`.").into());
         }
-        self.lab.borrow_mut().settle().map_err(|error| self.trouble(error))?;
+        self.lab.borrow_mut().settle().map_err(|error| self.failure(error))?;
         let ns = self.prompt.borrow().here();
         let argv = |script: String| ["sh".to_owned(), "-c".to_owned(), script].to_vec();
-        let status = if self.manner.context.json {
+        let status = if self.manner.printing.json {
             let argv = argv(command.to_owned());
             let command = observe::Command { argv, env: Vec::new(), cwd: None, stdin: None, timeout: None };
-            let output = self.lab.borrow_mut().exec(&ns, &command).map_err(|error| self.trouble(error))?;
+            let output = self.lab.borrow_mut().exec(&ns, &command).map_err(|error| self.failure(error))?;
             self.show(&output.stdout);
             self.show(&output.stderr);
             output.status
         } else if self.manner.is_interactive {
-            let status = engine::run_here(&ns, &argv(command.to_owned()), &self.scene.dir());
+            let status = run_here(&ns, &argv(command.to_owned()), &self.scene.dir());
             sandbox::take_terminal();
             status?
         } else {
             // The lines that follow are for us.
-            engine::run_here(&ns, &argv(format!("exec </dev/null; {command}")), &self.scene.dir())?
+            run_here(&ns, &argv(format!("exec </dev/null; {command}")), &self.scene.dir())?
         };
         if status == 0 {
             return Ok(());
         }
         if self.manner.is_interactive {
-            self.note(&self.manner.context.stderr().paint(Ink::Faint, &format!("# status {status}")));
+            self.note(&self.manner.printing.stderr().paint(Ink::Faint, &format!("# status {status}")));
             return Ok(());
         }
         Err(OpError::new("exec::status", format!("`{command}` ended with status {status}.")).into())

@@ -1,10 +1,10 @@
 //! The line editor of the prompt, with what the language's own completion and scanner know.
 
 use super::commands::{self, Arg};
-use crate::cli::style::Style;
 use crate::kernel::interrupt::{self, Aloud};
 use crate::lab::Lab;
 use crate::model::error::{Class, OpError, OpResult};
+use crate::output::style::Style;
 use crate::script::complete::{CandidateKind, complete};
 use crate::script::describe::signatures;
 use crate::script::page::{Live, Page};

@@ -2,15 +2,15 @@
 
 use super::Repl;
 use super::history::Group;
-use crate::cli::engine::Trouble;
-use crate::cli::events::Json;
-use crate::cli::progress::{changes, write_err};
-use crate::cli::style::Ink;
 use crate::kernel::interrupt;
 use crate::lab::{Restored, STOPPED};
 use crate::model::error::{Class, OpError};
+use crate::output::json::Json;
+use crate::output::style::Ink;
+use crate::output::{changes, write_err};
 use crate::script::ScriptError;
 use crate::script::prompt::{Entry, Prompt};
+use crate::session::{Failure, Sink};
 use std::time::{Duration, Instant};
 
 /// What going back, or forth, came to, as a sentence; none if nothing was done.
@@ -42,10 +42,10 @@ impl Repl<'_> {
     pub(super) fn transact(
         &mut self,
         read: impl FnOnce(&mut Prompt) -> Result<Entry, ScriptError>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         let began = Instant::now();
         let entry = read(&mut self.prompt.borrow_mut());
-        let entry = entry.map_err(|error| self.trouble(error)).inspect_err(|_| self.tell_entry(None, true))?;
+        let entry = entry.map_err(|error| self.failure(error)).inspect_err(|_| self.tell_entry(None, true))?;
         let moment = self.prompt.borrow().moment();
         self.lab.borrow_mut().watch();
         let result = self.prompt.borrow_mut().run(&entry);
@@ -54,20 +54,20 @@ impl Repl<'_> {
             // The terminal shows Ctrl-C as `^C`, which is no beginning of a report.
             write_err("");
         }
-        let result = result.and_then(|shown| self.progress.borrow().delivered().map(|()| shown));
+        let result = result.and_then(|shown| self.progress.borrow().undelivered().map_or(Ok(shown), Err));
         let shown = match result {
             Ok(shown) => shown,
             Err(error) => {
-                let trouble = self.roll_back(error, &moment);
+                let failure = self.roll_back(error, &moment);
                 self.tell_entry(None, true);
-                return Err(trouble);
+                return Err(failure);
             }
         };
         let after = self.prompt.borrow().moment();
         let difference = self.lab.borrow_mut().difference();
         let value = shown.as_ref().map(|shown| self.present(shown));
         self.tell_entry(shown.as_ref().map(|shown| (shown.text.as_str(), shown.ty.as_str())), false);
-        if let Some(text) = value.filter(|_| !self.manner.context.json) {
+        if let Some(text) = value.filter(|_| !self.manner.printing.json) {
             self.show(&text);
         }
         if !difference.is_empty() || moment.differs(&after) {
@@ -83,7 +83,7 @@ impl Repl<'_> {
 
     pub(super) fn tell_time(&self, time: Duration) {
         let text = format!("{:.1} ms", time.as_secs_f64() * 1e3);
-        self.note(&self.manner.context.stderr().paint(Ink::Faint, &text));
+        self.note(&self.manner.printing.stderr().paint(Ink::Faint, &text));
     }
 
     fn tell_entry(&self, shown: Option<(&str, &str)>, failed: bool) {
@@ -91,7 +91,7 @@ impl Repl<'_> {
         self.tell(&Json::Entry { line: self.line, value, ty, failed });
     }
 
-    fn roll_back(&mut self, mut error: ScriptError, moment: &crate::script::prompt::Moment) -> Trouble {
+    fn roll_back(&mut self, mut error: ScriptError, moment: &crate::script::prompt::Moment) -> Failure {
         let stop = if interrupt::is_final() { interrupt::signal() } else { None };
         // What stopped the entry must not stop its undoing.
         interrupt::forget();
@@ -119,17 +119,17 @@ impl Repl<'_> {
             });
         }
         error.0.leftovers.extend(restored.failures());
-        self.trouble(error)
+        self.failure(error)
     }
 
     /// An error if something could not be undone or made again.
-    pub(super) fn all_of(&self, restored: &Restored) -> Result<(), Trouble> {
+    pub(super) fn all_of(&self, restored: &Restored) -> Result<(), Failure> {
         if restored.is_whole() {
             return Ok(());
         }
         let error = OpError::new("lab::leftover", "Not everything could be undone and made again.");
         let mut error = error.class(Class::Leftover);
         error.0.leftovers = restored.failures();
-        Err(self.trouble(error))
+        Err(self.failure(error))
     }
 }

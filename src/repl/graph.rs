@@ -1,7 +1,6 @@
 //! The lab as a tree of text: namespaces, what is in them, and what that is joined to.
 
 use super::Repl;
-use crate::cli::style::Ink;
 use crate::lab::Record;
 use crate::model::change::{Change, Identity};
 use crate::model::error::OpResult;
@@ -9,6 +8,7 @@ use crate::model::kind::Kind;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::{LinkInfo, ProcState};
 use crate::model::process::Start;
+use crate::output::style::Ink;
 use std::collections::BTreeSet;
 
 impl Repl<'_> {

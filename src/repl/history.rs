@@ -5,10 +5,10 @@
 //! that nothing else comes of it, whatever commands it ran or asked.
 
 use super::Repl;
-use crate::cli::engine::Trouble;
 use crate::lab::{Difference, Restored};
 use crate::model::names::Ns;
 use crate::script::prompt::Moment;
+use crate::session::Failure;
 
 /// An entry that has changed something.
 pub(super) struct Group {
@@ -70,7 +70,7 @@ impl History {
 
 impl Repl<'_> {
     /// Takes back the last entry, and returns its text; none if there is none.
-    pub(super) fn undo(&mut self) -> Result<Option<(String, Restored)>, Trouble> {
+    pub(super) fn undo(&mut self) -> Result<Option<(String, Restored)>, Failure> {
         let Some(group) = self.history.groups.pop() else { return Ok(None) };
         let restored = self.lab.borrow_mut().restore(&group.difference);
         self.prompt.borrow_mut().restore(&group.before);
@@ -83,7 +83,7 @@ impl Repl<'_> {
     }
 
     /// Makes the entry again that was taken back last.
-    pub(super) fn redo(&mut self) -> Result<Option<(String, Restored)>, Trouble> {
+    pub(super) fn redo(&mut self) -> Result<Option<(String, Restored)>, Failure> {
         let Some(group) = self.history.undone.pop() else { return Ok(None) };
         let restored = self.lab.borrow_mut().reapply(&group.difference);
         self.prompt.borrow_mut().restore(&group.after);

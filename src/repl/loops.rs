@@ -5,6 +5,8 @@ use super::{Ending, Next, Repl};
 use crate::kernel::interrupt;
 use crate::lab::STOPPED;
 use crate::model::error::{Class, OpError, io_words};
+use crate::session::failure::{exit_code, leftover_error};
+use crate::session::{Notice, Sink};
 use std::io::BufRead;
 
 impl Repl<'_> {
@@ -12,13 +14,13 @@ impl Repl<'_> {
     pub(super) fn live(&mut self) -> i32 {
         let greeted = self.manner.is_interactive && !self.manner.is_quiet;
         if greeted {
-            self.note(&self.scene.greeting(self.manner.context.stderr()));
+            self.note(&self.scene.greeting(self.manner.printing.stderr()));
         }
         let mut code = 0;
         if let Some(recipe) = self.manner.recipe.clone()
-            && let Err(trouble) = self.load(&recipe)
+            && let Err(failure) = self.load(&recipe)
         {
-            code = self.report(&trouble);
+            code = self.report(&failure);
             if interrupt::is_final() || !(self.manner.is_interactive || self.manner.keeps_going) {
                 return code;
             }
@@ -51,8 +53,8 @@ impl Repl<'_> {
             match next {
                 Ok(Next::Leave) if self.may_leave(&mut editor) => return 0,
                 Ok(Next::More | Next::Leave) => {}
-                Err(trouble) => {
-                    self.report(&trouble);
+                Err(failure) => {
+                    self.report(&failure);
                 }
             }
             if interrupt::is_final() {
@@ -120,13 +122,13 @@ impl Repl<'_> {
             match self.act(&text) {
                 Ok(Next::More) => {}
                 Ok(Next::Leave) => return code,
-                Err(mut trouble) => {
-                    if trouble.error.0.site.is_none() {
-                        trouble.error.0.message = format!("stdin:{}: {}", self.line, trouble.error.0.message);
+                Err(mut failure) => {
+                    if failure.error.0.site.is_none() {
+                        failure.error.0.message = format!("stdin:{}: {}", self.line, failure.error.0.message);
                     }
-                    let failed = self.report(&trouble);
+                    let failed = self.report(&failure);
                     code = code.max(failed);
-                    if !self.manner.keeps_going || trouble.error.0.code == STOPPED {
+                    if !self.manner.keeps_going || failure.error.0.code == STOPPED {
                         return code;
                     }
                 }
@@ -139,9 +141,9 @@ impl Repl<'_> {
 
     /// Takes the lab down, or leaves it up.
     pub(super) fn end(mut self, code: i32) -> Ending {
-        let mut code = match self.progress.borrow().delivered() {
-            Ok(()) => code,
-            Err(error) => code.max(super::code_of(&error)),
+        let mut code = match self.progress.borrow().undelivered() {
+            None => code,
+            Some(error) => code.max(exit_code(&error)),
         };
         // What asked the prompt to end must not stop the teardown.
         let is_term = interrupt::is_final() && interrupt::signal_name() == Some("SIGTERM");
@@ -151,10 +153,10 @@ impl Repl<'_> {
         }
         let stays = self.scene.stays();
         if !stays && !self.scene.is_doomed_elsewhere() {
-            self.progress.borrow_mut().teardown();
+            self.progress.borrow_mut().notice(&Notice::TearingDown);
             let left = self.lab.borrow_mut().unwind();
             if !left.is_empty() && !self.scene.goes_with_us() {
-                code = self.report(&crate::cli::conduct::leftover_error(&left).into());
+                code = self.report(&leftover_error(&left).into());
             }
         } else if stays {
             let name = self.scene.name();
@@ -162,7 +164,7 @@ impl Repl<'_> {
                 "The lab `{name}` is up. Look at it with `rhailab status {name}`, take it down with `rhailab down {name}`."
             ));
         }
-        self.progress.borrow_mut().end(code, stays);
+        self.progress.borrow_mut().notice(&Notice::Ended { code, kept: stays });
         self.scene.end(code)
     }
 }

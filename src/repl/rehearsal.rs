@@ -1,17 +1,17 @@
 //! What an entry would do: it is run in memory, on a copy of what stands.
 
 use super::Repl;
-use crate::cli::baseline::Baseline;
-use crate::cli::engine::Trouble;
-use crate::cli::foretell::step;
-use crate::cli::progress::{place, sign};
-use crate::cli::style::Ink;
 use crate::export::{Course, Deed, Step};
 use crate::kernel::fake::FakeKernel;
 use crate::kernel::interrupt;
 use crate::lab::{Lab, Record};
 use crate::model::error::{Class, OpError};
 use crate::model::kind::Kind;
+use crate::output::baseline::Baseline;
+use crate::output::style::Ink;
+use crate::output::{place, sign};
+use crate::session::Failure;
+use crate::session::rehearsal::step;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -36,10 +36,10 @@ pub(super) fn in_memory(of: &Lab, records: &[Record]) -> Result<Lab, OpError> {
 
 impl Repl<'_> {
     /// What an entry would do, step by step. Nothing of it stays, neither in the lab nor in variables.
-    pub(super) fn rehearse(&mut self, text: &str) -> Result<Vec<Step>, Trouble> {
-        let entry = self.prompt.borrow_mut().read(text).map_err(|error| self.trouble(error))?;
+    pub(super) fn rehearse(&mut self, text: &str) -> Result<Vec<Step>, Failure> {
+        let entry = self.prompt.borrow_mut().read(text).map_err(|error| self.failure(error))?;
         let moment = self.prompt.borrow().moment();
-        let mut copy = copy(&self.lab.borrow()).map_err(|error| self.trouble(error))?;
+        let mut copy = copy(&self.lab.borrow()).map_err(|error| self.failure(error))?;
         let steps = Rc::new(RefCell::new(Vec::new()));
         let listener = Rc::clone(&steps);
         copy.listen(Box::new(move |event| listener.borrow_mut().extend(step(event))));
@@ -50,7 +50,7 @@ impl Repl<'_> {
         if !interrupt::is_final() {
             interrupt::forget();
         }
-        result.map_err(|error| self.trouble(error.class(Class::Recipe)))?;
+        result.map_err(|error| self.failure(error.class(Class::Recipe)))?;
         Ok(steps.take())
     }
 

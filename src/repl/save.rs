@@ -9,7 +9,6 @@ mod outline;
 
 use super::history::Group;
 use super::{Repl, usage};
-use crate::cli::engine::Trouble;
 use crate::kernel::fake::FakeKernel;
 use crate::lab::Lab;
 use crate::model::error::{Class, OpError, OpResult, io_words};
@@ -18,6 +17,7 @@ use crate::script::prompt::LAST;
 use crate::script::scan::{Kind, scan};
 use crate::script::syntax::{Statement, StatementKind, parse};
 use crate::script::{Config, Session};
+use crate::session::Failure;
 use calls::Rules;
 use outline::outline;
 use std::cell::RefCell;
@@ -42,13 +42,13 @@ pub(super) enum MadeOf {
 
 impl Repl<'_> {
     /// Writes a recipe that rebuilds what stands.
-    pub(super) fn save(&mut self, file: &str, overwrites: bool) -> Result<(), Trouble> {
+    pub(super) fn save(&mut self, file: &str, overwrites: bool) -> Result<(), Failure> {
         if file.is_empty() {
             return Err(usage("`:save` needs the name of a file.", "Write it as in `:save lab.rhai`.").into());
         }
         let path = Path::new(file);
         self.may_write(path)?;
-        self.lab.borrow_mut().settle().map_err(|error| self.trouble(error))?;
+        self.lab.borrow_mut().settle().map_err(|error| self.failure(error))?;
         let (text, made_of) = self.recipe(path)?;
         write(path, &text, overwrites)?;
         let how = match made_of {
@@ -77,7 +77,7 @@ impl Repl<'_> {
     }
 
     /// The recipe, and what it is made of.
-    fn recipe(&self, path: &Path) -> Result<(String, MadeOf), Trouble> {
+    fn recipe(&self, path: &Path) -> Result<(String, MadeOf), Failure> {
         let lab = self.lab.borrow();
         let head = format!("//! The network of the lab `{}`.\n\n", lab.name());
         let wanted = outline(lab.made());
@@ -108,7 +108,7 @@ impl Repl<'_> {
         let error = OpError::new("save::differs", "No recipe was found that builds the same network.")
             .cause(differences.join("; "))
             .help("Nothing was written. This is a defect of rhailab; please report it.");
-        Err(self.trouble(error))
+        Err(self.failure(error))
     }
 }
 

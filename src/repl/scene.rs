@@ -1,12 +1,12 @@
 //! Where a prompt's lab is, what it is called, and what becomes of it at the end.
 
-use crate::cli::engine;
-use crate::cli::style::{Ink, Style};
 use crate::kernel::Kernel;
 use crate::lab::registry::{LabDir, LabInfo, LabLock, Mode, Registry};
 use crate::lab::state::own_dir;
 use crate::model::error::OpResult;
 use crate::model::names::{LabName, Ns};
+use crate::output::style::{Ink, Style};
+use crate::session::machine;
 use std::path::PathBuf;
 
 /// The file in the state folder with what was entered.
@@ -103,7 +103,7 @@ impl<'s> Scene<'s> {
 
     /// A kernel to look at the lab with.
     pub(super) fn kernel(&self) -> OpResult<Box<dyn Kernel>> {
-        Ok(engine::kernel(&self.info.name, &self.dir(), self.info.mode, true)?)
+        Ok(machine::kernel(&self.info.name, &self.dir(), self.info.mode, true)?)
     }
 
     /// Where to keep what was entered.

@@ -1,14 +1,14 @@
 //! Values as a person wants to see them: what a handle stands for, in a short table.
 
 use super::Repl;
-use crate::cli::ls::{new_table, print};
-use crate::cli::style::{Ink, cut};
 use crate::lab::Lab;
 use crate::model::error::OpResult;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::{LinkInfo, Output, ProcState, Snapshot};
 use crate::model::shell::line;
 use crate::ops::{Process, Value, Vip};
+use crate::output::style::{Ink, cut};
+use crate::output::table::{new_table, print};
 use crate::script::prompt::Shown;
 use ipnet::IpNet;
 use std::fmt::Display;

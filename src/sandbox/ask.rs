@@ -1,6 +1,6 @@
 //! A question to a sandbox of its own: what would a lab find here?
 
-use super::{Inside, Outcome, Spec, Verdict, enter, faults, wire};
+use super::{Exit, Inside, Outcome, Spec, enter, faults, wire};
 use crate::model::error::OpResult;
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -17,7 +17,7 @@ pub fn ask<T: Serialize + DeserializeOwned>(spec: &Spec, question: impl FnOnce(I
     let mut slate = File::from(slate.map_err(|errno| faults::outer("make a file in memory", errno))?);
     let outcome = enter(spec, |inside| {
         let answer = serde_json::to_vec(&question(inside)).unwrap_or_default();
-        Verdict::End(i32::from((&slate).write_all(&answer).is_err()))
+        Exit::End(i32::from((&slate).write_all(&answer).is_err()))
     })?;
     if outcome != Outcome::Ended(0) {
         return Err(faults::defect());

@@ -3,7 +3,7 @@
 
 use super::outer::Signals;
 use super::wire::{self, Failure, News, Step};
-use super::{Holder, Inside, STACK, Terminal, Verdict, mounts, path, terminal};
+use super::{Exit, Holder, Inside, STACK, Terminal, mounts, path, terminal};
 use crate::kernel::linux::netns;
 use crate::kernel::linux::sysctl::Preset;
 use crate::model::baseline::baseline;
@@ -39,7 +39,7 @@ pub struct Setting {
 
 /// The whole life of pid 1; what it returns is its exit code. `outer` is the other process's end of the socket,
 /// of which we have a copy.
-pub fn main<F: FnOnce(Inside) -> Verdict + Send>(
+pub fn main<F: FnOnce(Inside) -> Exit + Send>(
     outer: &UnixStream,
     socket: &UnixStream,
     signals: &Signals,
@@ -58,8 +58,8 @@ pub fn main<F: FnOnce(Inside) -> Verdict + Send>(
         Err(failure) => Err(failure),
     };
     let kept = match verdict {
-        Ok(Verdict::End(code)) => return finish(code),
-        Ok(Verdict::Keep) => settle(socket),
+        Ok(Exit::End(code)) => return finish(code),
+        Ok(Exit::Keep) => settle(socket),
         Err(failure) => Err(failure),
     };
     match kept {
@@ -105,7 +105,7 @@ fn own_network() -> nix::Result<File> {
 
 /// Runs the recipe on its thread. This thread meanwhile reaps the orphans that pid 1 inherits, and those only:
 /// the recipe's own children are waited for by the thread that made them.
-fn run(inside: impl FnOnce() -> Verdict + Send) -> Result<Verdict, Failure> {
+fn run(inside: impl FnOnce() -> Exit + Send) -> Result<Exit, Failure> {
     let orphans = WaitPidFlag::__WNOTHREAD | WaitPidFlag::__WALL | WaitPidFlag::WNOHANG;
     thread::scope(|scope| {
         let (done, ended) = sync_channel::<()>(1);
@@ -120,7 +120,7 @@ fn run(inside: impl FnOnce() -> Verdict + Send) -> Result<Verdict, Failure> {
         while ended.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
             reap(orphans);
         }
-        Ok(run.join().unwrap_or(Verdict::End(DEFECT)))
+        Ok(run.join().unwrap_or(Exit::End(DEFECT)))
     })
 }
 

@@ -1,7 +1,6 @@
 //! Going into a lab that another process holds.
 
-use super::watch::Watch;
-use super::{Holder, faults, path, terminal};
+use super::{Holder, LiveHolder, faults, path, terminal};
 use crate::model::error::OpResult;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
@@ -33,7 +32,7 @@ pub enum Terminal {
 /// Runs `act` in a process of its own inside the lab that `holder` holds. This process goes into the lab's
 /// namespaces itself and cannot come back; it must have one thread only.
 pub fn join(holder: Holder, terminal: Terminal, act: impl FnOnce() -> i32) -> OpResult<Joined> {
-    let watch = Watch::find(holder)?.ok_or_else(faults::gone)?;
+    let watch = LiveHolder::find(holder)?.ok_or_else(faults::gone)?;
     let mut all = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWPID

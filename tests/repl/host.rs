@@ -53,6 +53,6 @@ fn what_a_killed_prompt_has_made_is_undone() {
     eventually("it stands", || crate::support::is_running(&seconds));
     running.signal("KILL");
     running.0.wait().unwrap();
-    eventually("the guardian has undone it", || home.run(&["ls", "--json"]).out.is_empty());
+    eventually("the guard has undone it", || home.run(&["ls", "--json"]).out.is_empty());
     assert_same("what is left", &before, &state());
 }

@@ -94,32 +94,32 @@ fn run_to_some_point(home: &Home, recipe: &(&str, &str), random: &mut Random) ->
     running
 }
 
-fn guardian(home: &Home) -> Option<String> {
+fn guard(home: &Home) -> Option<String> {
     let comm = |path: &std::path::Path| fs::read_to_string(path.join("comm")).unwrap_or_default();
     let found = processes(home).into_iter().find(|(path, _)| comm(path).trim() == "rhailab-guard")?;
     Some(found.0.file_name()?.to_str()?.to_owned())
 }
 
-/// Kills the runner only; its guardian has to see to the rest.
+/// Kills the runner only; its guard has to see to the rest.
 pub fn of_the_runner(count: usize) -> Figures {
-    trials("kill -9 of the runner: undone by its guardian", count, 1, |home, _, running| {
+    trials("kill -9 of the runner: undone by its guard", count, 1, |home, _, running| {
         let start = Instant::now();
         let was_killed = running.0.kill().is_ok() && running.0.wait().unwrap().code().is_none();
-        // Killed before it had a guardian, and so before it had made anything, it leaves a folder without a word in it.
+        // Killed before it had a guard, and so before it had made anything, it leaves a folder without a word in it.
         eventually("the lab is gone", || !home.path("state/labs/lab/lab.json").exists());
         was_killed.then(|| (start.elapsed(), Vec::new()))
     })
 }
 
-/// Kills the runner and its guardian at once, lets somebody else act, and recovers.
-pub fn of_the_runner_and_its_guardian(count: usize) -> Figures {
+/// Kills the runner and its guard at once, lets somebody else act, and recovers.
+pub fn of_the_runner_and_its_guard(count: usize) -> Figures {
     trials("kill -9 of both, others act, then recover", count, 2, |home, random, running| {
-        let pids = [Some(running.pid().to_string()), guardian(home)];
+        let pids = [Some(running.pid().to_string()), guard(home)];
         let mut kill = Command::new("kill");
         // One of them may have ended just now.
         let _ = kill.arg("-9").args(pids.iter().flatten()).stderr(Stdio::null()).status();
         let was_killed = running.0.wait().unwrap().code().is_none();
-        eventually("both are gone", || guardian(home).is_none());
+        eventually("both are gone", || guard(home).is_none());
         if !was_killed {
             return None;
         }

@@ -103,7 +103,7 @@ fn nothing_is_left_and_nothing_else_is_touched() {
     let add = |figures: Figures| all.lock().unwrap().push(figures);
     let count = |full: usize, small: usize| if is_full() { full } else { small };
     add(kills::of_the_runner(count(150, 9)));
-    add(kills::of_the_runner_and_its_guardian(count(150, 9)));
+    add(kills::of_the_runner_and_its_guard(count(150, 9)));
     add(crowd::in_sandboxes(count(50, 6), count(10, 1)));
     add(crowd::on_the_machine(count(50, 6), count(10, 1)));
     add(shortage::of_space(count(24, 4)));

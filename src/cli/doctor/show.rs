@@ -1,8 +1,8 @@
 //! Findings for people: a line for each, and below it what it means and what mends it.
 
 use super::finding::{Finding, Verdict};
-use crate::cli::progress::place;
-use crate::cli::style::{Ink, Style, wrap};
+use crate::output::place;
+use crate::output::style::{Ink, Style, wrap};
 
 /// How wide verdicts are.
 const VERDICT: usize = 7;

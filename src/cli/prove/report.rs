@@ -1,12 +1,13 @@
 //! What is said of the trials.
 
 use super::{How, Made, Outcome};
-use crate::cli::args::{Context, OutputArgs};
-use crate::cli::ls::new_table;
-use crate::cli::progress::{changes, write_err};
-use crate::cli::style::{Ink, Style, cut};
-use crate::cli::told;
+use crate::cli::args::OutputArgs;
 use crate::model::error::OpResult;
+use crate::output::Printing;
+use crate::output::style::{Ink, Style, cut};
+use crate::output::table::{new_table, print};
+use crate::output::told;
+use crate::output::{changes, write_err};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{Write, stderr, stdout};
@@ -45,8 +46,8 @@ enum Line<'a> {
 
 impl Report {
     /// One that speaks as the user asked.
-    pub fn new(output: OutputArgs, context: Context) -> Report {
-        let (out, err) = (context.stdout(), context.stderr());
+    pub fn new(output: OutputArgs, printing: Printing) -> Report {
+        let (out, err) = (printing.stdout(), printing.stderr());
         let (made, leaks) = (Vec::new(), BTreeMap::new());
         Report { output, out, err, started: Instant::now(), made, total: 0, done: 0, leaks }
     }
@@ -134,7 +135,7 @@ impl Report {
                 verdict(Column::Kill),
             ]);
         }
-        let mut text = crate::cli::ls::print(&table, self.out) + "\n\n";
+        let mut text = print(&table, self.out) + "\n\n";
         for (leaks, trials) in self.differences() {
             text.push_str(&format!("A difference {}:\n", trials.join("; ")));
             for leak in leaks {

@@ -1,16 +1,19 @@
 //! One trial, in the sandbox that is made for it.
 
 use super::{Made, Outcome};
-use crate::cli::args::{Context, RecipeArgs};
-use crate::cli::engine::{self, Ended};
-use crate::cli::progress::write_out;
+use crate::cli::Ended;
+use crate::cli::args::RecipeArgs;
 use crate::kernel::linux::LinuxKernel;
 use crate::kernel::linux::footprint;
 use crate::lab::registry::Registry;
 use crate::lab::state::State;
 use crate::model::error::{OpError, OpResult, io_words};
 use crate::model::names::LabName;
-use crate::sandbox::{self, Spec, Verdict};
+use crate::output::Printing;
+use crate::output::fail;
+use crate::output::write_out;
+use crate::sandbox::{self, Exit, Spec};
+use crate::session::machine;
 use clap::Args;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -38,16 +41,16 @@ pub struct TrialArgs {
 }
 
 /// `prove-trial`: prints the outcome as JSON.
-pub fn trial(args: &TrialArgs, context: Context) -> Ended {
+pub fn trial(args: &TrialArgs, printing: Printing) -> Ended {
     let outcome = sandbox::enter(&Spec::default(), |_| {
         let code = match inside(args) {
             Ok(outcome) => {
                 write_out(&serde_json::to_string(&outcome).unwrap_or_default());
                 0
             }
-            Err(error) => crate::cli::fail(&error.into(), context),
+            Err(error) => fail(&error.into(), printing),
         };
-        Verdict::End(code)
+        Exit::End(code)
     })?;
     Ok(match outcome {
         sandbox::Outcome::Ended(code) => code,
@@ -57,7 +60,7 @@ pub fn trial(args: &TrialArgs, context: Context) -> Ended {
 
 fn inside(args: &TrialArgs) -> OpResult<Outcome> {
     let registry = Registry::at(State::at(Path::new(STATE)))?;
-    let mut kernel = engine::linux_kernel(&LabName::new("prove")?, &registry)?;
+    let mut kernel = machine::linux_kernel(&LabName::new("prove")?, &registry)?;
     // The first look makes what looking makes.
     footprint(&mut kernel)?;
     let before = footprint(&mut kernel)?;
@@ -86,7 +89,7 @@ fn inside(args: &TrialArgs) -> OpResult<Outcome> {
 }
 
 fn footprint(kernel: &mut LinuxKernel) -> OpResult<BTreeSet<String>> {
-    footprint::take(kernel, Path::new(engine::ETC_NETNS)).map_err(|refusal| engine::refused(&refusal))
+    footprint::take(kernel, Path::new(machine::ETC_NETNS)).map_err(|refusal| machine::refused(&refusal))
 }
 
 fn rhailab(words: &[OsString]) -> OpResult<Output> {

@@ -10,7 +10,7 @@
 
 mod child;
 mod exec;
-pub mod guardian;
+pub mod guard;
 pub(super) mod launch;
 pub mod pidfd;
 pub mod procfs;

@@ -4,7 +4,6 @@
 //! the machine everything carries the lab's name, by which what a crash left is found again, so that under another name it
 //! is made again.
 
-use crate::cli::engine::{self, Trouble};
 use crate::lab::registry::{LabDir, Mode};
 use crate::lab::store::Journal;
 use crate::lab::{Lab, Leftover, Neighbours, Record};
@@ -12,18 +11,23 @@ use crate::model::change::Identity;
 use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::LabName;
 use crate::repl::{Repl, usage};
+use crate::session::Failure;
+use crate::session::failure::leftover_error;
+use crate::session::lab::listen;
+use crate::session::machine;
+use crate::session::notice::SharedSink;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 impl Repl<'_> {
     /// Has the lab stay when the prompt ends.
-    pub(super) fn keep(&mut self, name: &str) -> Result<(), Trouble> {
+    pub(super) fn keep(&mut self, name: &str) -> Result<(), Failure> {
         let name = LabName::new(name).map_err(OpError::usage)?;
         if self.scene.info.kept {
             let message = format!("The lab is kept already, as `{}`.", self.scene.name());
             return Err(usage(message, "It stays when you leave.").into());
         }
-        self.lab.borrow_mut().settle().map_err(|error| self.trouble(error))?;
+        self.lab.borrow_mut().settle().map_err(|error| self.failure(error))?;
         let lost = if name == *self.scene.name() {
             Vec::new()
         } else if self.scene.info.mode == Mode::Sandbox {
@@ -62,7 +66,7 @@ impl Repl<'_> {
             )
         })?;
         let journal = Journal::create(&journal, name, &self.recipe_name(), None)?;
-        let kernel = engine::kernel(name, &new, Mode::Sandbox, true)?;
+        let kernel = machine::kernel(name, &new, Mode::Sandbox, true)?;
         let mut lab = Lab::resume(name.clone(), kernel, None, records);
         lab.rejournal(journal)?;
         self.take(lab);
@@ -76,12 +80,12 @@ impl Repl<'_> {
         let dir: LabDir = lock.dir().clone();
         lock.write(&crate::lab::registry::LabInfo { name: name.clone(), ..self.scene.info.clone() })?;
         let journal = Journal::create(&dir.journal(), name, &self.recipe_name(), dir.durable(Mode::Host).as_deref())?;
-        let kernel = engine::kernel(name, &dir, Mode::Host, true)?;
+        let kernel = machine::kernel(name, &dir, Mode::Host, true)?;
         let records: Vec<Record> = self.lab.borrow().records().cloned().collect();
         let left = self.lab.borrow_mut().unwind();
         if !left.is_empty() {
             lock.remove()?;
-            return Err(crate::cli::conduct::leftover_error(&left));
+            return Err(leftover_error(&left));
         }
         let mut lab = Lab::new(name.clone(), kernel, Some(journal));
         lab.know(Neighbours::new(dir, self.scene.info.root));
@@ -96,8 +100,8 @@ impl Repl<'_> {
     /// Goes on with another lab in the place of the one before.
     fn take(&self, mut lab: Lab) {
         lab.deny(&self.manner.deny);
-        let progress = Rc::clone(&self.progress);
-        lab.listen(Box::new(move |event| progress.borrow_mut().event(event)));
+        let sink: SharedSink = Rc::clone(&self.progress) as SharedSink;
+        listen(&mut lab, &sink);
         self.lab.replace(lab);
     }
 

@@ -1,18 +1,19 @@
 //! Commands that only look.
 
 use super::ALL;
-use crate::cli::engine::Trouble;
-use crate::cli::ls::{new_table, print};
-use crate::cli::style::Ink;
-use crate::cli::{journal, status};
 use crate::lab::survey;
 use crate::model::error::{OpError, closest};
 use crate::ops::{self, FnDef, reference};
+use crate::output::change::entry;
+use crate::output::standing::stands;
+use crate::output::style::Ink;
+use crate::output::table::{new_table, print};
 use crate::repl::Repl;
+use crate::session::Failure;
 
 impl Repl<'_> {
     /// The commands, or a function.
-    pub(super) fn help(&self, name: &str) -> Result<(), Trouble> {
+    pub(super) fn help(&self, name: &str) -> Result<(), Failure> {
         if name.is_empty() {
             let style = self.style();
             let mut text = String::new();
@@ -41,7 +42,7 @@ impl Repl<'_> {
     }
 
     /// Runs the example of a function as an entry.
-    pub(super) fn example(&mut self, name: &str) -> Result<(), Trouble> {
+    pub(super) fn example(&mut self, name: &str) -> Result<(), Failure> {
         let name = name.trim_end_matches("()");
         let def: &FnDef = ops::named(name).next().ok_or_else(|| unknown(name))?;
         self.show(&self.style().paint(Ink::Faint, def.example));
@@ -49,15 +50,15 @@ impl Repl<'_> {
     }
 
     /// What stands, from the changes on record, checked against the kernel.
-    pub(super) fn list_all(&self) -> Result<(), Trouble> {
+    pub(super) fn list_all(&self) -> Result<(), Failure> {
         let text = (|| {
             self.lab.borrow_mut().settle()?;
             let mut kernel = self.scene.kernel()?;
             let lab = self.lab.borrow();
             let standing = survey(&mut *kernel, lab.made());
-            status::stands(lab.made(), &standing, &mut *kernel, self.style())
+            stands(lab.made(), &standing, &mut *kernel, self.style())
         })();
-        let text = text.map_err(|error| self.trouble(error))?;
+        let text = text.map_err(|error| self.failure(error))?;
         self.show(text.trim_start());
         Ok(())
     }
@@ -72,17 +73,17 @@ impl Repl<'_> {
         let mut table = new_table(["VARIABLE", "TYPE", "VALUE"]);
         for variable in variables {
             let value = variable.shown.text.replace('\n', " ");
-            table.add_row([variable.name, variable.shown.ty, crate::cli::style::cut(&value, 60)]);
+            table.add_row([variable.name, variable.shown.ty, crate::output::style::cut(&value, 60)]);
         }
         self.show(&print(&table, self.style()));
     }
 
     /// Every change that stands.
-    pub(super) fn journal(&self) -> Result<(), Trouble> {
-        self.lab.borrow_mut().settle().map_err(|error| self.trouble(error))?;
+    pub(super) fn journal(&self) -> Result<(), Failure> {
+        self.lab.borrow_mut().settle().map_err(|error| self.failure(error))?;
         let lab = self.lab.borrow();
         let style = self.style();
-        let text: String = lab.records().map(|record| journal::entry(lab.made(), record, true, style)).collect();
+        let text: String = lab.records().map(|record| entry(lab.made(), record, true, style)).collect();
         self.show(if text.is_empty() { "No change stands." } else { &text });
         Ok(())
     }

@@ -1,20 +1,17 @@
 //! Undoing what a lab left on this machine that no process holds any more.
 
-use super::args::{Context, OutputArgs};
-use super::conduct::leftover_error;
-use super::elsewhere::{is_here_or_gone, require_here};
-use super::engine;
-use super::progress::Progress;
+use super::failure::leftover_error;
+use super::here::{is_here_or_gone, require_here};
+use super::lab::{listen, open_journal, resume};
+use super::notice::{Notice, SharedSink};
+use crate::lab::journal::State;
 use crate::lab::recover::{Verdict, judge};
 use crate::lab::registry::{LabDir, LabInfo, Life, Mode};
-use crate::lab::store::{self, Journal};
-use crate::lab::{Lab, Record};
+use crate::lab::{Record, store};
 use crate::model::change::Change;
 use crate::model::error::OpResult;
 use crate::model::kind::{Kind, Phase};
 use crate::model::names::Ns;
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
 /// How long another process may take to let go of a lab that has ended.
@@ -22,7 +19,7 @@ pub const HANDOVER: Duration = Duration::from_secs(5);
 
 /// What becomes of what a lab made in a network namespace that nobody is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Elsewhere {
+pub enum OtherNetns {
     /// It is an error: the namespace may be there all the same.
     Refuse,
     /// It is taken for gone, as the user says.
@@ -30,44 +27,44 @@ pub enum Elsewhere {
 }
 
 /// Removes a lab that no process holds, and undoes what it made on the machine, as far as it is provably the lab's.
-pub fn bury(dir: &LabDir, progress: &Rc<RefCell<Progress>>, elsewhere: Elsewhere) -> OpResult<()> {
+pub fn clean_up(dir: &LabDir, sink: &SharedSink, other: OtherNetns) -> OpResult<()> {
     let Some(lock) = dir.lock(HANDOVER)? else { return Ok(()) };
     match dir.info()? {
-        Some(info) if info.mode == Mode::Host => undo(dir, &info, progress, elsewhere)?,
+        Some(info) if info.mode == Mode::Host => undo(dir, &info, sink, other)?,
         _ => {}
     }
     lock.remove()
 }
 
-fn undo(dir: &LabDir, info: &LabInfo, progress: &Rc<RefCell<Progress>>, elsewhere: Elsewhere) -> OpResult<()> {
+fn undo(dir: &LabDir, info: &LabInfo, sink: &SharedSink, other: OtherNetns) -> OpResult<()> {
     let path = dir.journal();
     if !path.exists() {
         return Ok(());
     }
-    let state = store::read(&path)?;
-    let mut records = match judge(&state) {
-        Verdict::Ended => return Ok(()),
+    let records = standing(&store::read(&path)?, info, other)?;
+    let mut lab = resume(dir, info, open_journal(dir, info)?, records)?;
+    listen(&mut lab, sink);
+    let left = lab.unwind();
+    if left.is_empty() { Ok(()) } else { Err(leftover_error(&left)) }
+}
+
+/// The changes of a journal that may stand.
+fn standing(state: &State, info: &LabInfo, other: OtherNetns) -> OpResult<Vec<Record>> {
+    match judge(state) {
+        Verdict::Ended => Ok(Vec::new()),
         // Nothing of a network of another boot is left to be elsewhere.
-        Verdict::Rebooted(records) => records,
+        Verdict::Rebooted(records) => Ok(records),
         // Nobody has it, because we do.
         Verdict::Dead(_) | Verdict::Kept | Verdict::Running => {
-            let is_here = match elsewhere {
-                Elsewhere::Gone => is_here_or_gone(info)?,
-                Elsewhere::Refuse => require_here(info).map(|()| true)?,
+            let is_here = match other {
+                OtherNetns::Gone => is_here_or_gone(info)?,
+                OtherNetns::Refuse => require_here(info).map(|()| true)?,
             };
             let mut records = state.records();
             records.retain(|record| is_here || is_findable(&record.change));
-            records
+            Ok(records)
         }
-    };
-    records.sort_by_key(|record: &Record| record.n);
-    let kernel = engine::kernel(&info.name, dir, info.mode, true)?;
-    let journal = Journal::open(&path, dir.durable(info.mode).as_deref())?;
-    let mut lab = Lab::resume(info.name.clone(), kernel, Some(journal), records);
-    let listener = Rc::clone(progress);
-    lab.listen(Box::new(move |event| listener.borrow_mut().event(event)));
-    let left = lab.unwind();
-    if left.is_empty() { Ok(()) } else { Err(leftover_error(&left)) }
+    }
 }
 
 /// Whether a change is found again from another network namespace: it has a name in the file system, or a pid.
@@ -77,12 +74,11 @@ fn is_findable(change: &Change) -> bool {
 }
 
 /// Undoes what an earlier run of the same lab left, and says so, so that the name is free.
-pub fn make_way(dir: &LabDir, output: OutputArgs, context: Context) -> OpResult<()> {
+pub fn make_way(dir: &LabDir, sink: &SharedSink) -> OpResult<()> {
     let Some(info) = dir.info()? else { return Ok(()) };
     if info.mode != Mode::Host || info.life() != Life::Dead {
         return Ok(());
     }
-    let progress = Rc::new(RefCell::new(Progress::new(dir.name().as_str(), output, context)));
-    progress.borrow_mut().recovery(&info.started);
-    bury(dir, &progress, Elsewhere::Refuse)
+    sink.borrow_mut().notice(&Notice::Recovering { started: &info.started });
+    clean_up(dir, sink, OtherNetns::Refuse)
 }

@@ -1,16 +1,15 @@
 //! What is said while a lab is made and taken down.
 
-use super::args::{Context, OutputArgs};
-use super::events::{Json, milliseconds};
+use super::json::{Json, milliseconds};
 use super::style::{Ink, Style, cut};
-use crate::export::Deed;
+use super::{changes, place, raw_err, report, write_err};
 use crate::kernel::{Undone, interrupt};
-use crate::lab::registry::Mode;
-use crate::lab::{Event, Record, STOPPED};
+use crate::lab::{Event, Record};
 use crate::model::change::{Change, Identity};
-use crate::model::error::{Class, OpError, OpResult, Site, io_words};
+use crate::model::error::{Class, OpError, io_words};
 use crate::model::kind::Kind;
-use std::io::{Error, ErrorKind, Write, stderr, stdout};
+use crate::session::{Failure, Notice, Sink};
+use std::io::{Error, ErrorKind, Write, stdout};
 use std::time::{Duration, Instant};
 
 /// How often the live line changes: faster than that nobody reads, and every change costs a write.
@@ -21,7 +20,7 @@ const CTRL_C: usize = 3;
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
+pub enum Level {
     /// Nothing but the recipe's own output and errors.
     Quiet,
     /// One line at the end, and a live line before that where a person watches.
@@ -35,7 +34,7 @@ enum Manner {
 /// The one who says it.
 #[derive(Debug)]
 pub struct Progress {
-    manner: Manner,
+    level: Level,
     /// Of standard error, where all this goes except for JSON.
     style: Style,
     lab: String,
@@ -52,16 +51,10 @@ pub struct Progress {
 
 impl Progress {
     /// Somebody who speaks of `lab` as the user asked.
-    pub fn new(lab: &str, output: OutputArgs, context: Context) -> Progress {
-        let manner = match output {
-            OutputArgs { json: true, .. } => Manner::Json,
-            OutputArgs { verbose: true, .. } => Manner::Verbose,
-            OutputArgs { quiet: true, .. } => Manner::Quiet,
-            _ => Manner::Brief,
-        };
+    pub fn new(lab: &str, level: Level, style: Style) -> Progress {
         Progress {
-            manner,
-            style: context.stderr(),
+            level,
+            style,
             lab: lab.to_owned(),
             started: Instant::now(),
             made: 0,
@@ -72,35 +65,13 @@ impl Progress {
         }
     }
 
-    /// The lab has come by another name.
-    pub fn rename(&mut self, lab: &str) {
-        lab.clone_into(&mut self.lab);
-    }
-
-    /// The lab begins.
-    pub fn start(&mut self, mode: Mode, recipe: &std::path::Path) {
-        let event = Json::Start { lab: &self.lab, mode, recipe: recipe.display().to_string() }.line();
-        if self.manner == Manner::Json {
-            self.out(&event);
-        }
-    }
-
-    /// What an earlier run left is about to be undone.
-    pub fn recovery(&mut self, started: &str) {
-        self.json(&Json::Recovery { lab: &self.lab.clone(), started });
-        self.note(&format!(
-            "The lab `{}` of {started} ended without being taken down. What it left is undone first.",
-            self.lab
-        ));
-    }
-
     /// How many changes were undone so far.
     pub fn undone(&self) -> usize {
         self.undone
     }
 
     /// Something happened in the lab.
-    pub fn event(&mut self, event: &Event<'_>) {
+    fn lab(&mut self, event: &Event<'_>) {
         match event {
             Event::Made(_) => self.made += 1,
             Event::Undone(_, undone) => {
@@ -109,112 +80,78 @@ impl Progress {
             }
             Event::Altered(..) | Event::Stuck(..) => {}
         }
-        match self.manner {
-            Manner::Quiet => {}
-            Manner::Json => self.json(&Json::of(event)),
-            Manner::Brief => self.draw(event),
-            Manner::Verbose => self.tell(event),
+        match self.level {
+            Level::Quiet => {}
+            Level::Json => self.json(&Json::of(event)),
+            Level::Brief => self.draw(event),
+            Level::Verbose => self.tell(event),
         }
     }
 
-    /// The recipe printed something.
+    /// Prints something of the recipe.
     pub fn print(&mut self, text: &str) {
         self.erase();
-        match self.manner {
-            Manner::Json => self.json(&Json::Print { text }),
+        match self.level {
+            Level::Json => self.json(&Json::Print { text }),
             _ => self.out(text),
-        }
-    }
-
-    /// What the recipe printed must have arrived, unless its reader wanted no more.
-    pub fn delivered(&self) -> OpResult<()> {
-        match &self.broken {
-            Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(self.undelivered()),
-            _ => Ok(()),
-        }
-    }
-
-    /// The error of a recipe that was stopped: that of the output, if it was the output that stopped it.
-    pub fn why_stopped(&self, error: OpError) -> OpError {
-        if error.0.code != STOPPED || self.broken.is_none() {
-            return error;
-        }
-        let mut why = self.undelivered();
-        (why.0.site, why.0.mark, why.0.calls) = (error.0.site, error.0.mark, error.0.calls);
-        why
-    }
-
-    fn undelivered(&self) -> OpError {
-        let message = match &self.broken {
-            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
-                format!("The output cannot be written: {}.", io_words(error))
-            }
-            _ => "Nobody reads the output any more, so the recipe was stopped.".to_owned(),
-        };
-        OpError::new("output::write", message).help("What it has made is taken down.")
-    }
-
-    /// The lab is about to be taken down.
-    pub fn teardown(&mut self) {
-        if self.manner == Manner::Brief && self.style.is_terminal {
-            let text = if self.style.unicode { "taking it down …" } else { "taking it down ..." };
-            raw_err(&format!("\r\x1b[K{}", self.style.paint(Ink::Faint, text)));
-            self.drawn = Some(Instant::now());
-        }
-    }
-
-    /// Something failed; `report` is the rendered error.
-    pub fn error(&mut self, error: &OpError, report: &str) {
-        self.erase();
-        self.json(&Json::failure(error));
-        if self.manner != Manner::Json {
-            write_err(report);
         }
     }
 
     /// A remark to the user, unless they want none.
     pub fn note(&mut self, text: &str) {
         self.erase();
-        if matches!(self.manner, Manner::Brief | Manner::Verbose) {
+        if matches!(self.level, Level::Brief | Level::Verbose) {
             write_err(text);
         }
     }
 
-    /// It is over.
-    pub fn end(&mut self, code: i32, kept: bool) {
+    fn failed(&mut self, failure: &Failure) {
         self.erase();
-        let (lab, made, undone, time) = (&self.lab, self.made, self.undone, self.started.elapsed());
-        let event = Json::End { lab, kept, made, undone, code, milliseconds: milliseconds(time) }.line();
-        if self.manner == Manner::Json {
-            self.out(&event);
-        }
-        // The recipe's own output is what a run is about; only who watches wants a balance.
-        if made + undone == 0 {
-            return;
-        }
-        if self.manner == Manner::Verbose || (self.manner == Manner::Brief && self.style.is_terminal) {
-            let time = time.as_secs_f64();
-            let text = match self.manner {
-                Manner::Verbose if !kept => {
-                    let along = self.went_along;
-                    let along = if along == 0 { String::new() } else { format!(" ({along} went with others)") };
-                    let made = if made == 0 { String::new() } else { format!("{} made, ", changes(made)) };
-                    format!("{made}{undone} undone{along}, in {time:.2} s.")
-                }
-                _ if kept => format!("{} made in {time:.2} s.", changes(made)),
-                _ if made == 0 => format!("{} undone in {time:.2} s.", changes(undone)),
-                _ if code == Class::Leftover.exit_code() => {
-                    format!("{} made in {time:.2} s, not all undone.", changes(made))
-                }
-                _ => format!("{} made and undone in {time:.2} s.", changes(made)),
-            };
-            write_err(&self.style.paint(Ink::Faint, &text));
+        self.json(&Json::failure(&failure.error));
+        if self.level != Level::Json {
+            write_err(&report(failure, self.style));
         }
     }
 
-    /// Whether every change is shown, also those of the teardown.
-    pub fn shows_changes(&self) -> bool {
-        matches!(self.manner, Manner::Verbose | Manner::Json)
+    fn tearing_down(&mut self) {
+        if self.level == Level::Brief && self.style.is_terminal {
+            let text = if self.style.unicode { "taking it down …" } else { "taking it down ..." };
+            raw_err(&format!("\r\x1b[K{}", self.style.paint(Ink::Faint, text)));
+            self.drawn = Some(Instant::now());
+        }
+    }
+
+    fn end(&mut self, code: i32, kept: bool) {
+        self.erase();
+        let (lab, made, undone, time) = (&self.lab, self.made, self.undone, self.started.elapsed());
+        let event = Json::End { lab, kept, made, undone, code, milliseconds: milliseconds(time) }.line();
+        if self.level == Level::Json {
+            self.out(&event);
+        }
+        let is_watched = self.level == Level::Verbose || (self.level == Level::Brief && self.style.is_terminal);
+        // The recipe's own output is what a run is about; only who watches wants a balance.
+        if made + undone > 0 && is_watched {
+            write_err(&self.style.paint(Ink::Faint, &self.balance(code, kept, time)));
+        }
+    }
+
+    /// What was made and undone, in a sentence.
+    fn balance(&self, code: i32, kept: bool, time: Duration) -> String {
+        let (made, undone, time) = (self.made, self.undone, time.as_secs_f64());
+        match self.level {
+            Level::Verbose if !kept => {
+                let along = self.went_along;
+                let along = if along == 0 { String::new() } else { format!(" ({along} went with others)") };
+                let made = if made == 0 { String::new() } else { format!("{} made, ", changes(made)) };
+                format!("{made}{undone} undone{along}, in {time:.2} s.")
+            }
+            _ if kept => format!("{} made in {time:.2} s.", changes(made)),
+            _ if made == 0 => format!("{} undone in {time:.2} s.", changes(undone)),
+            _ if code == Class::Leftover.exit_code() => {
+                format!("{} made in {time:.2} s, not all undone.", changes(made))
+            }
+            _ => format!("{} made and undone in {time:.2} s.", changes(made)),
+        }
     }
 
     /// Clears the live line away, for something else to be shown.
@@ -224,7 +161,7 @@ impl Progress {
 
     /// An event that only programs want to know of.
     pub fn json(&mut self, event: &Json<'_>) {
-        if self.manner == Manner::Json {
+        if self.level == Level::Json {
             self.out(&event.line());
         }
     }
@@ -305,35 +242,43 @@ impl Progress {
     }
 }
 
-/// "1 change", "2 changes".
-pub fn changes(count: usize) -> String {
-    if count == 1 { "1 change".to_owned() } else { format!("{count} changes") }
-}
-
-/// How the lines of a step begin, and their colour.
-pub(crate) fn sign(deed: Deed) -> (char, Ink) {
-    match deed {
-        Deed::Makes => ('+', Ink::Made),
-        Deed::Alters => ('~', Ink::Made),
-        Deed::Undoes | Deed::Falls => ('-', Ink::Undone),
+impl Sink for Progress {
+    fn notice(&mut self, notice: &Notice<'_>) {
+        match notice {
+            Notice::Started { mode, recipe } => {
+                let recipe = recipe.display().to_string();
+                self.json(&Json::Start { lab: &self.lab.clone(), mode: *mode, recipe });
+            }
+            Notice::Recovering { started } => {
+                let lab = self.lab.clone();
+                self.json(&Json::Recovery { lab: &lab, started });
+                self.note(&format!(
+                    "The lab `{lab}` of {started} ended without being taken down. What it left is undone first."
+                ));
+            }
+            Notice::Lab(event) => self.lab(event),
+            Notice::Printed(text) => self.print(text),
+            Notice::Remark(text) => self.note(text),
+            Notice::Failed(failure) => self.failed(failure),
+            Notice::TearingDown => self.tearing_down(),
+            Notice::Ended { code, kept } => self.end(*code, *kept),
+        }
     }
-}
 
-/// A place as comments name it: the file and the line, where it is one of a recipe.
-pub fn place(site: &Site) -> String {
-    if site.line == 0 { site.source.to_string() } else { format!("{}:{}", site.source, site.line) }
-}
+    fn wants_changes(&self) -> bool {
+        matches!(self.level, Level::Verbose | Level::Json)
+    }
 
-/// Prints a line on standard output after which nothing follows, so that it does not matter whether anybody reads it.
-pub fn write_out(text: &str) {
-    let _ = writeln!(stdout(), "{text}");
-}
+    fn undelivered(&self) -> Option<OpError> {
+        self.broken().filter(|_| self.broken.as_ref().is_some_and(|error| error.kind() != ErrorKind::BrokenPipe))
+    }
 
-/// Prints a line on standard error; there is nowhere to say that this failed.
-pub fn write_err(text: &str) {
-    raw_err(&format!("{text}\n"));
-}
-
-fn raw_err(text: &str) {
-    let _ = stderr().lock().write_all(text.as_bytes());
+    fn broken(&self) -> Option<OpError> {
+        let error = self.broken.as_ref()?;
+        let message = match error.kind() {
+            ErrorKind::BrokenPipe => "Nobody reads the output any more, so the recipe was stopped.".to_owned(),
+            _ => format!("The output cannot be written: {}.", io_words(error)),
+        };
+        Some(OpError::new("output::write", message).help("What it has made is taken down."))
+    }
 }

@@ -1,6 +1,6 @@
 //! What a recipe would touch, found out by a rehearsal on the kernel in memory.
 
-use super::engine::{Stage, Trouble};
+use super::{Failure, LoadedRecipe};
 use crate::export::{Deed, Step};
 use crate::kernel::Undone;
 use crate::lab::{Altered, Event, Record};
@@ -16,15 +16,15 @@ use std::rc::Rc;
 const LISTED: usize = 8;
 
 /// Runs a recipe on the kernel in memory and returns what happens, and what stopped it, if something did.
-pub fn rehearse(stage: &Stage) -> (Vec<Step>, Result<(), Trouble>) {
+pub fn rehearse(recipe: &LoadedRecipe) -> (Vec<Step>, Result<(), Failure>) {
     let steps = Rc::new(RefCell::new(Vec::new()));
     let listener = Rc::clone(&steps);
-    let result = stage.rehearse(Box::new(move |event| listener.borrow_mut().extend(step(event))));
+    let result = recipe.rehearse(Box::new(move |event| listener.borrow_mut().extend(step(event))));
     (steps.take(), result)
 }
 
 /// What an event of a lab is in a list of steps.
-pub(crate) fn step(event: &Event<'_>) -> Option<Step> {
+pub fn step(event: &Event<'_>) -> Option<Step> {
     let (record, deed) = match event {
         Event::Made(record) => (*record, Deed::Makes),
         Event::Altered(Altered { site, after, .. }) => {
@@ -39,22 +39,22 @@ pub(crate) fn step(event: &Event<'_>) -> Option<Step> {
 }
 
 /// What a recipe will touch, as far as its rehearsal went.
-pub struct Foretold {
+pub struct Rehearsal {
     touched: Touched,
-    result: Result<(), Trouble>,
+    result: Result<(), Failure>,
 }
 
-impl Foretold {
+impl Rehearsal {
     /// Rehearses it.
-    pub fn of(stage: &Stage) -> Foretold {
+    pub fn of(recipe: &LoadedRecipe) -> Rehearsal {
         let touched = Rc::new(RefCell::new(Touched::default()));
         let listener = Rc::clone(&touched);
-        let result = stage.rehearse(Box::new(move |event| {
+        let result = recipe.rehearse(Box::new(move |event| {
             if let Event::Made(record) = event {
                 listener.borrow_mut().note(&record.change);
             }
         }));
-        Foretold { touched: touched.take(), result }
+        Rehearsal { touched: touched.take(), result }
     }
 
     /// How many namespaces it will make, if its rehearsal came to the end.
@@ -73,16 +73,16 @@ impl Foretold {
     }
 
     /// What it will touch on this machine, in words.
-    pub fn tell(&self, name: &LabName, journal: &Path) -> String {
+    pub fn announcement(&self, name: &LabName, journal: &Path) -> String {
         let mut text = format!("`{name}` acts on this machine. It will touch:\n");
         for line in self.touched.lines() {
             text.push_str(&format!("  {line}\n"));
         }
-        if let Err(trouble) = &self.result {
-            let place = trouble.error.0.site.as_ref().map_or_else(String::new, |site| format!(" at {site}"));
+        if let Err(failure) = &self.result {
+            let place = failure.error.0.site.as_ref().map_or_else(String::new, |site| format!(" at {site}"));
             text.push_str(&format!(
                 "  … and what comes after the point where its rehearsal ended{place}: {}\n",
-                trouble.error
+                failure.error
             ));
         }
         text.push_str(&format!("Every change is journalled before it is made, in {}.", journal.display()));

@@ -1,0 +1,111 @@
+//! The guard of a run on the machine: a process of its own, which undoes what the run had made should that be killed.
+//!
+//! It shares nothing with the run but a socket. The run writes a byte to it when it ends in order; that it is closed
+//! without one means that the run is gone, however it ended, and whatever kernel this is. What the run had made the guard
+//! then knows from the journal.
+
+use super::cleanup::{HANDOVER, OtherNetns, clean_up};
+use super::machine::refused;
+use super::notice::SharedSink;
+use crate::kernel::linux::process::guard::stay_behind;
+use crate::lab::registry::{LabDir, Life, Registry};
+use crate::model::error::{Class, OpError, OpResult, io_words};
+use crate::model::names::LabName;
+use crate::sandbox::LiveHolder;
+use std::io::{self, Read, Write, stdin};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+/// How long it may take to stand, which is a matter of milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What each side writes once: the guard, that it stands; the run, that it has ended in order.
+const WORD: [u8; 1] = *b".";
+
+/// The guard of this process.
+#[derive(Debug)]
+pub struct Guard(UnixStream);
+
+impl Guard {
+    /// Starts a guard for the lab of that name, whose folder we have.
+    pub fn start(name: &LabName) -> OpResult<Guard> {
+        let start = || -> io::Result<UnixStream> {
+            let (ours, theirs) = UnixStream::pair()?;
+            ours.set_read_timeout(Some(PATIENCE))?;
+            let mut command = Command::new("/proc/self/exe");
+            command.arg0("rhailab").args(["guard", name.as_str()]);
+            // A group of its own: the terminal's Ctrl-C is meant for the run.
+            command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).process_group(0).spawn()?;
+            Ok(ours)
+        };
+        start().map(Guard).map_err(|error| unguarded(&error))
+    }
+
+    /// Waits until it stands.
+    pub fn wait(&self) -> OpResult<()> {
+        let mut word = WORD;
+        (&self.0).read_exact(&mut word).map_err(|error| unguarded(&error))
+    }
+}
+
+impl Drop for Guard {
+    /// Tells it that we end in order. (What it would do otherwise comes to the same, but takes longer.)
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            // It fails if somebody has killed it, and then nobody is left to be told.
+            let _ = (&self.0).write_all(&WORD);
+        }
+    }
+}
+
+fn unguarded(error: &io::Error) -> OpError {
+    OpError::new("guard::start", "The guard, which undoes what a run has made should it be killed, does not stand.")
+        .cause(io_words(error))
+        .help("Without one, add `--no-guardian`; then `rhailab recover` undoes what a run that was killed has left.")
+        .class(Class::Machine)
+}
+
+/// The guard's own life, in a process that [`Guard::start`] made: waits until the run of that lab has ended and undoes what
+/// it left, if it was killed. Says whether it was.
+pub fn guard(name: &LabName, sink: &SharedSink) -> OpResult<bool> {
+    stay_behind().map_err(|refusal| refused(&refusal))?;
+    let run = stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
+    let mut run = run.map_err(|error| unguarded(&error))?;
+    // If the run is gone already, the next read says so.
+    let _ = run.write_all(&WORD);
+    let mut word = WORD;
+    match run.read(&mut word) {
+        Ok(0) => {}
+        Ok(_) => return Ok(false),
+        // Somebody has called us by hand.
+        Err(error) => return Err(unguarded(&error)),
+    }
+    let dir = Registry::open()?.dir(name);
+    let info = dir.info()?;
+    // A process closes its files a moment before it is gone.
+    if let Some(run) = info.as_ref().and_then(|info| info.holder) {
+        LiveHolder::find(run)?.map_or(Ok(true), |run| run.wait(HANDOVER))?;
+    }
+    match info {
+        Some(info) if info.life() == Life::Dead && !info.ended => {
+            clean_up(&dir, sink, OtherNetns::Refuse)?;
+            Ok(true)
+        }
+        None => remove_unbegun(&dir).map(|()| false),
+        // It has ended in order.
+        Some(_) => Ok(false),
+    }
+}
+
+/// Removes the folder of a run that was killed before it had said what it is, and so before it had made anything; unless
+/// its name is another run's by now.
+fn remove_unbegun(dir: &LabDir) -> OpResult<()> {
+    match dir.lock(HANDOVER)? {
+        Some(lock) if dir.info()?.is_none() => lock.remove(),
+        _ => Ok(()),
+    }
+}
