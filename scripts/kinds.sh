@@ -86,7 +86,7 @@ modules() {
     echo '    ($change:expr, $kind:ident => $body:expr) => {'
     echo '        match $change {'
     changes | while read -r file type; do
-        echo "            \$crate::model::change::Change::$type(\$kind) => \$body,"
+        echo "            \$crate::model::kinds::Change::$type(\$kind) => \$body,"
     done
     echo '        }'
     echo '    };'

@@ -3,8 +3,9 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use crate::lab::{Made, Record, teardown};
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
 use crate::model::error::Site;
+use crate::model::identity::Identity;
 use crate::model::kind::Kind;
 use crate::model::secret::Secret;
 use std::collections::BTreeSet;

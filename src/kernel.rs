@@ -5,7 +5,8 @@
 //! (and does what nobody can see yet: an unnamed namespace, a process that waits to be released), the caller
 //! writes that to the journal, and [`Kernel::apply`] acts. [`Kernel::undo`] compares the identity first.
 
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
+use crate::model::identity::Identity;
 use crate::model::made::Record;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};

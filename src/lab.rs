@@ -2,8 +2,9 @@
 //! unwinds everything at the end.
 
 use crate::kernel::{Entry, Kernel, Refusal, Undone, Why};
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult, Site};
+use crate::model::identity::Identity;
 use crate::model::kind::{Kind, Phase};
 use crate::model::names::{IfName, LabName, Ns};
 use crate::model::secret::Secret;

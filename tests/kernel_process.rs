@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use rhailab::kernel::Undone;
 use rhailab::kernel::linux::process::Processes;
 use rhailab::kernel::linux::spaces::Spaces;
-use rhailab::model::change::Identity;
+use rhailab::model::identity::Identity;
 use rhailab::model::names::Ns;
 use rhailab::model::observe::ProcState;
 use rhailab::model::process::NewProcess;

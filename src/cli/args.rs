@@ -191,7 +191,7 @@ pub fn folders(module_path: &[PathBuf]) -> OpResult<Vec<PathBuf>> {
 /// The lab's name where the user gave none: the recipe's, made legal.
 pub fn default_name(recipe: &Path) -> OpResult<LabName> {
     let stem = recipe.file_stem().unwrap_or_default().to_string_lossy();
-    LabName::new(&proposal(&stem, 40))
+    Ok(LabName::new(&proposal(&stem, 40))?)
 }
 
 fn parse_pair(text: &str) -> Result<(String, String), String> {

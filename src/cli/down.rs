@@ -58,7 +58,7 @@ pub fn down(args: &DownArgs, printing: Printing) -> Ended {
         dirs = registry.list()?;
     }
     for name in &args.names {
-        dirs.push(registry.find(&LabName::new(name).map_err(OpError::usage)?)?.0);
+        dirs.push(registry.find(&LabName::new(name).map_err(OpError::from).map_err(OpError::usage)?)?.0);
     }
     let other = if args.gone { OtherNetns::Gone } else { OtherNetns::Refuse };
     Ok(each(&dirs, args.output, printing, |dir, progress| take_down(dir, progress, other))?)

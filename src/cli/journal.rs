@@ -28,7 +28,8 @@ pub struct JournalArgs {
 
 /// `journal`.
 pub fn journal(args: &JournalArgs, printing: Printing) -> Ended {
-    let (place, _) = Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::usage)?)?;
+    let (place, _) =
+        Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::from).map_err(OpError::usage)?)?;
     let path = place.journal();
     if !path.exists() {
         return Err(none(&args.lab).into());

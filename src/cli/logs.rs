@@ -54,7 +54,7 @@ struct Printed<'a> {
 
 /// `logs`.
 pub fn logs(args: &LogsArgs, printing: Printing) -> Ended {
-    let (dir, _) = Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::usage)?)?;
+    let (dir, _) = Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::from).map_err(OpError::usage)?)?;
     let names = names(&dir.logs())?;
     let names = match &args.process {
         None => names,

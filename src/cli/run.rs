@@ -104,7 +104,7 @@ fn start(
     let input = recipe.input()?;
     let keep = !matches!(stay, Stay::No);
     let name = match stay {
-        Stay::As(name) => LabName::new(name).map_err(OpError::usage)?,
+        Stay::As(name) => LabName::new(name).map_err(OpError::from).map_err(OpError::usage)?,
         Stay::No | Stay::AsRecipe => default_name(&input.recipe)?,
     };
     let mode = if place.host { Mode::Host } else { Mode::Sandbox };

@@ -6,7 +6,7 @@ use crate::lab::registry::{LabDir, LabInfo};
 use crate::lab::why::{Proof, Trace};
 use crate::lab::{Lab, Record, store};
 use crate::model::error::{Class, OpResult};
-use crate::model::terrain::Question;
+use crate::model::question::Question;
 use crate::ops::why::question;
 use crate::output::Printing;
 use crate::output::style::{Ink, Style};

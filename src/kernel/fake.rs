@@ -7,7 +7,8 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use super::{Cause, Done, Entry, Errno, Kernel, Observed, Refusal, Undone, Why};
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
+use crate::model::identity::Identity;
 use crate::model::kind::{IdentitySource, Kind};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};

@@ -2,8 +2,9 @@
 
 use super::Done;
 use crate::model::names::Ns;
+use crate::model::question::Carried;
 use crate::model::rule::saved::Saved;
-use crate::model::terrain::{Ask, Carried, Terrain, Way};
+use crate::model::terrain::{Ask, Terrain, Way};
 use std::net::{IpAddr, SocketAddr};
 
 /// Who can be asked for these facts.

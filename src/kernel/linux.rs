@@ -1,7 +1,8 @@
 //! The real kernel of this machine.
 
 use crate::kernel::{Done, Entry, Errand, Ground, Kernel, Observed, Refusal, Undone, Why, free_subnet};
-use crate::model::change::{Change, Identity, each_kind};
+use crate::model::change::{Change, each_kind};
+use crate::model::identity::Identity;
 use crate::model::names::{IfName, LabName, Ns};
 use crate::model::observe::{Command, LinkInfo, NsSnapshot, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
 use ipnet::IpNet;

@@ -3,8 +3,9 @@
 use super::journal::Line;
 use super::{Altered, Event, Lab, Record};
 use crate::kernel::Entry;
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult, Site};
+use crate::model::identity::Identity;
 use std::collections::BTreeSet;
 
 impl Lab {

@@ -39,7 +39,7 @@ fn finish(error: OpError, refusal: &Refusal) -> OpError {
 
 /// Why a command did not run.
 pub fn exec(refusal: &Refusal, ns: &Ns, argv: &[String], made: &Made) -> OpError {
-    finish(explain::exec(refusal, ns, argv, made), refusal)
+    finish(crate::model::process::refused(refusal, ns, argv, made), refusal)
 }
 
 /// Why an interface could not be read.
@@ -49,5 +49,5 @@ pub fn link(refusal: &Refusal, ns: &Ns, name: &IfName, made: &Made) -> OpError {
 
 /// Why a sysctl could not be read.
 pub fn sysctl(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
-    finish(explain::sysctl(refusal, ns, key), refusal)
+    finish(crate::model::sysctl::refused(refusal, ns, key), refusal)
 }

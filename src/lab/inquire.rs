@@ -2,9 +2,9 @@
 
 use super::{Lab, Record, explain};
 use crate::kernel::{Done, Errno};
-use crate::model::change::Identity;
 use crate::model::error::OpResult;
 use crate::model::family::Family;
+use crate::model::identity::Identity;
 use crate::model::names::{ChainName, IfName, Ns};
 use crate::model::object::VirtualIp;
 use crate::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};

@@ -4,8 +4,9 @@
 //! may exist is on record together with what proves it ours.
 
 use super::Record;
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
 use crate::model::error::Site;
+use crate::model::identity::Identity;
 use crate::model::kind::Kind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

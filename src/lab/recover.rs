@@ -51,9 +51,10 @@ fn verdict(state: &State, same_boot: bool, alive: bool) -> Verdict {
 mod tests {
     use super::*;
     use crate::lab::journal::{Line, VERSION};
-    use crate::model::change::{Change, Identity};
+    use crate::model::change::Change;
     use crate::model::error::Site;
     use crate::model::file::WriteFile;
+    use crate::model::identity::Identity;
     use crate::model::names::Ns;
     use crate::model::sysctl::SetSysctl;
 

@@ -5,8 +5,8 @@
 use super::standing::{Present, difference, observe};
 use super::{Lab, Leftover, Record};
 use crate::kernel::{Errno, Observed};
-use crate::model::change::{Change, Identity};
-use crate::model::kind::Kind;
+use crate::model::change::Change;
+use crate::model::identity::Identity;
 use crate::model::subject::LINK;
 use std::collections::BTreeSet;
 
@@ -54,7 +54,7 @@ impl Lab {
         let is_ours = |record: &&Record| record.identity != Identity::Already;
         let asked = self.made.records().filter(is_asked).filter(is_ours);
         let mut all: Vec<Present> = asked.map(|record| Present::of(&self.made, record)).collect();
-        all.retain(|present| present.facts.iter().any(|fact| present.record.change.repair(fact).is_some()));
+        all.retain(|present| present.facts.iter().any(|fact| present.record.change.repairing(fact).is_some()));
         let observed = observe(&mut *self.kernel, &all);
         let mut missing = Vec::new();
         for (present, observed) in all.iter().zip(observed) {
@@ -68,7 +68,7 @@ impl Lab {
             }
             for ((fact, counts), observed) in present.facts.iter().zip(&present.counts).zip(observed) {
                 if *counts && difference(fact, observed).is_some() {
-                    let change = present.record.change.repair(fact);
+                    let change = present.record.change.repairing(fact);
                     missing.extend(change.map(|change| Part { n: present.record.n, change }));
                 }
             }

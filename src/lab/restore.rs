@@ -8,8 +8,8 @@
 use super::journal::Line;
 use super::store::Journal;
 use super::{Lab, Leftover, Record};
-use crate::model::change::Identity;
 use crate::model::error::{OpError, OpResult};
+use crate::model::identity::Identity;
 use crate::model::kind::Kind;
 use crate::model::observe::ProcState;
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,8 +5,9 @@
 //! The order protects traffic: processes end first, then forwarding and NAT go, then the links they guard.
 
 use super::{Made, Record};
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
 use crate::model::error::OpError;
+use crate::model::identity::Identity;
 use crate::model::kind::{Kind, Phase};
 use crate::model::names::Ns;
 use crate::model::state::State;

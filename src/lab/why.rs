@@ -16,7 +16,7 @@ use crate::kernel::{Refusal, Why};
 use crate::model::error::{OpError, OpResult, Site};
 use crate::model::names::Ns;
 use crate::model::observe::Probe;
-use crate::model::terrain::{Carried, Question};
+use crate::model::question::{Carried, Question};
 use segment::Place;
 use std::net::IpAddr;
 use std::time::Duration;

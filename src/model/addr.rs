@@ -1,11 +1,11 @@
 //! Addresses of interfaces.
 
-use crate::model::change::{Change, Identity};
 use crate::model::error::OpError;
 use crate::model::explain::{no_link, place, reason, taken};
-use crate::model::kind::{Kind, within};
+use crate::model::identity::Identity;
+use crate::model::kind::{Kind, Repair, within};
+use crate::model::known::Known;
 use crate::model::language::{iface, quoted};
-use crate::model::made::Made;
 use crate::model::names::{IfName, Ns};
 use crate::model::refusal::{Errno, Refusal};
 use crate::model::shell::in_ns;
@@ -41,11 +41,11 @@ impl Kind for AddAddr {
         self.addr.addr().is_ipv4()
     }
 
-    fn repair(&self, _fact: &Fact) -> Option<Change> {
-        Some(Change::AddAddr(self.clone()))
+    fn repair(&self, _fact: &Fact) -> Option<Repair> {
+        Some(Repair::Again)
     }
 
-    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+    fn explain(&self, refusal: &Refusal, made: &dyn Known) -> OpError {
         let AddAddr { ns, link, addr } = self;
         let here = place(ns);
         match refusal.number().map(Errno::from_raw) {

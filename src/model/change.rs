@@ -6,12 +6,12 @@
 
 use crate::model::error::OpError;
 use crate::model::explain::no_netns;
-use crate::model::kind::{IdentitySource, Kind, Phase};
+use crate::model::identity::Identity;
+use crate::model::kind::{IdentitySource, Kind, Phase, Repair};
 pub use crate::model::kinds::Change;
 pub(crate) use crate::model::kinds::each_kind;
-use crate::model::link_attr::LinkSet;
-use crate::model::mac::Mac;
-use crate::model::made::Made;
+use crate::model::known::Known;
+use crate::model::link_attr::SetLink;
 use crate::model::names::Ns;
 use crate::model::netns::AddNetns;
 use crate::model::process::{NewProcess, Start};
@@ -20,65 +20,6 @@ use crate::model::route::Route;
 use crate::model::rules::EditRules;
 use crate::model::secret::Secret;
 use crate::model::subject::{Fact, LinkAt, Subject};
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
-
-/// What makes the object of a change provably ours. It is read or chosen before the change is made, journalled
-/// with the intent, and compared before the change is undone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Identity {
-    /// The spec itself is the identity (addresses, and routes with our protocol number).
-    Spec,
-    /// A namespace: `SO_NETNS_COOKIE`, which the kernel never reuses within a boot, while device and inode
-    /// numbers are reused at once.
-    Netns {
-        /// The cookie.
-        cookie: u64,
-    },
-    /// An interface: the hardware addresses and the interface group given at creation.
-    Link {
-        /// The cookie of the namespace it was born in.
-        cookie: u64,
-        /// Its address.
-        mac: Mac,
-        /// Its veth peer's address.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        peer: Option<Mac>,
-        /// The lab's `IFLA_GROUP`.
-        group: u32,
-    },
-    /// The value an attribute had before.
-    Was(LinkSet),
-    /// The text a sysctl had before.
-    WasText(String),
-    /// Rules: their `--comment` and the backend they live in.
-    Rules {
-        /// `rhailab:LAB:N`, and the name of what they make, if that has one.
-        tag: String,
-        /// `nft` or `legacy`.
-        backend: String,
-    },
-    /// A file: its path and content, which are in the change, and what we made for it.
-    File {
-        /// Parent folders that did not exist, innermost first.
-        made_dirs: Vec<PathBuf>,
-    },
-    /// A process: pids are reused, a pid with its start time is not.
-    Process {
-        /// The pid, as seen from the lab.
-        pid: i32,
-        /// Field 22 of `/proc/PID/stat`, in clock ticks since boot.
-        start: u64,
-        /// Where its output goes.
-        log: PathBuf,
-        /// A variable of its environment, by which those that it starts are known.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        mark: String,
-    },
-    /// The machine was already as wanted: nothing was done and nothing is to be undone.
-    Already,
-}
 
 impl Change {
     /// The namespace that it makes, if it is that kind of change.
@@ -105,18 +46,21 @@ impl Change {
     pub fn process(&self) -> Option<&NewProcess> {
         self.start().map(|start| &start.process)
     }
-}
 
-impl Identity {
-    /// The same with the hardware addresses of an interface that was there before.
-    #[must_use]
-    pub fn like(self, before: &Identity) -> Identity {
-        match (self, before) {
-            (Identity::Link { cookie, group, .. }, Identity::Link { mac, peer, .. }) => {
-                Identity::Link { cookie, mac: *mac, peer: *peer, group }
+    /// The change that makes this one of its facts again by itself, after the kernel has dropped it.
+    pub fn repairing(&self, fact: &Fact) -> Option<Change> {
+        match self.repair(fact)? {
+            Repair::Again => Some(self.clone()),
+            Repair::Set(set) => {
+                let (ns, link) = (fact.subject.ns.clone(), fact.subject.link.clone()?);
+                Some(Change::SetLink(SetLink { ns, link, set }))
             }
-            (identity, _) => identity,
         }
+    }
+
+    /// The shell commands that make it of what it was before, if it can be altered in place.
+    pub fn commands_from(&self, before: &Change) -> Option<Vec<String>> {
+        Some(self.rules()?.commands_from(before.rules()?))
     }
 }
 
@@ -141,7 +85,7 @@ impl Kind for Change {
         each_kind!(self, kind => kind.initial(subject))
     }
 
-    fn repair(&self, fact: &Fact) -> Option<Change> {
+    fn repair(&self, fact: &Fact) -> Option<Repair> {
         each_kind!(self, kind => kind.repair(fact))
     }
 
@@ -157,7 +101,7 @@ impl Kind for Change {
         each_kind!(self, kind => kind.order())
     }
 
-    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+    fn explain(&self, refusal: &Refusal, made: &dyn Known) -> OpError {
         if let Cause::NoNetns(ns) = &refusal.cause {
             let error = no_netns(ns, made);
             return if self.ns() == *ns { error } else { each_kind!(self, kind => kind.blame_ns(ns, error)) };
@@ -183,10 +127,6 @@ impl Kind for Change {
 
     fn headlines(&self) -> Vec<String> {
         each_kind!(self, kind => kind.headlines())
-    }
-
-    fn commands_from(&self, before: &Change) -> Option<Vec<String>> {
-        each_kind!(self, kind => kind.commands_from(before))
     }
 
     fn undo_commands(&self, identity: &Identity) -> Vec<String> {

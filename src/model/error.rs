@@ -1,6 +1,7 @@
 //! What can go wrong, as data: an [`OpError`] carries everything a report needs and renders nothing.
 
-use crate::model::terrain::Question;
+use crate::model::names::BadName;
+use crate::model::question::Question;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
@@ -123,6 +124,12 @@ pub struct OpError(pub Box<Fault>);
 
 /// A result whose error is an [`OpError`].
 pub type OpResult<T> = Result<T, OpError>;
+
+impl From<BadName> for OpError {
+    fn from(BadName { code, message, help }: BadName) -> OpError {
+        OpError::new(code, message).help(help)
+    }
+}
 
 impl OpError {
     /// An error with a stable code and a full-sentence message.

@@ -3,31 +3,25 @@
 //! is what they have in common, and what is longer.
 
 use crate::model::error::{Class, OpError, Owner, Site, closest};
-use crate::model::made::Made;
+use crate::model::known::{Known, Nothing};
 use crate::model::names::{Ns, NsName};
 use crate::model::refusal::{Cause, Errno, Refusal, Why};
 
-mod exec;
 mod link;
-mod rules;
-mod sysctl;
 
-pub use exec::exec;
 pub use link::{add_link, link, no_link, set_link};
-pub use rules::{chain_exists, rules};
-pub use sysctl::{sysctl, unrecorded};
 
 /// Of a refusal with nothing more to say about it.
 pub fn plain(refusal: &Refusal, ns: &Ns) -> OpError {
     if let Cause::NoNetns(gone) = &refusal.cause {
-        return no_netns(gone, &Made::default());
+        return no_netns(gone, &Nothing);
     }
     OpError::new("kernel::refused", format!("In {}: {}.", place(ns), reason(refusal)))
 }
 
 /// There is no such namespace.
-pub fn no_netns(ns: &Ns, made: &Made) -> OpError {
-    let known: Vec<&str> = made.namespaces().map(NsName::as_str).collect();
+pub fn no_netns(ns: &Ns, made: &dyn Known) -> OpError {
+    let known: Vec<&str> = made.namespaces().into_iter().map(NsName::as_str).collect();
     let error = OpError::new("netns::unknown", format!("There is no namespace `{ns}`."));
     match closest(&ns.to_string(), known.iter().copied()) {
         Some(near) => error.help(format!("Did you mean `{near}`?")),

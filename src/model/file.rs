@@ -1,11 +1,11 @@
 //! Files.
 
-use crate::model::change::Identity;
 use crate::model::error::OpError;
 use crate::model::explain::{reason, taken};
+use crate::model::identity::Identity;
 use crate::model::kind::{IdentitySource, Kind, Phase};
+use crate::model::known::Known;
 use crate::model::language::{list, quoted};
-use crate::model::made::Made;
 use crate::model::names::Ns;
 use crate::model::refusal::{Errno, Refusal};
 use crate::model::shell::args;
@@ -46,7 +46,7 @@ impl Kind for WriteFile {
         Phase::Files
     }
 
-    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+    fn explain(&self, refusal: &Refusal, made: &dyn Known) -> OpError {
         let path = self.path.display();
         if !refusal.is(Errno::EEXIST) {
             let message = format!("The file {path} could not be written: {}.", reason(refusal));

@@ -1,10 +1,11 @@
 //! What each kind of change says about itself. Everything else that handles changes is written in these terms, so that a new
 //! kind needs no line elsewhere.
 
-use crate::model::change::{Change, Identity};
 use crate::model::error::OpError;
+use crate::model::identity::Identity;
+use crate::model::known::Known;
+use crate::model::link_set::LinkSet;
 use crate::model::mac::Mac;
-use crate::model::made::Made;
 use crate::model::names::Ns;
 use crate::model::refusal::Refusal;
 use crate::model::secret::Secret;
@@ -34,8 +35,8 @@ pub trait Kind {
         None
     }
 
-    /// The change that makes this one of its facts again by itself, after the kernel has dropped it.
-    fn repair(&self, _fact: &Fact) -> Option<Change> {
+    /// How this one of its facts is made again by itself, after the kernel has dropped it.
+    fn repair(&self, _fact: &Fact) -> Option<Repair> {
         None
     }
 
@@ -55,7 +56,7 @@ pub trait Kind {
     }
 
     /// The error of a refusal of it, for people.
-    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError;
+    fn explain(&self, refusal: &Refusal, made: &dyn Known) -> OpError;
 
     /// Blames the argument that names a namespace other than that of the change, which is not there.
     fn blame_ns(&self, _ns: &Ns, error: OpError) -> OpError {
@@ -84,11 +85,6 @@ pub trait Kind {
         self.commands()
     }
 
-    /// The shell commands that make it of what it was before, if it can be altered in place.
-    fn commands_from(&self, _before: &Change) -> Option<Vec<String>> {
-        None
-    }
-
     /// The shell commands that undo it, in order; of rules with [`Identity::Rules`] the tagged ones, else the plain ones.
     fn undo_commands(&self, identity: &Identity) -> Vec<String>;
 
@@ -107,6 +103,15 @@ pub trait Kind {
     fn is_on_disk(&self) -> bool {
         false
     }
+}
+
+/// How a fact is made again.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Repair {
+    /// By the same change.
+    Again,
+    /// By setting an attribute of the interface that it is about.
+    Set(LinkSet),
 }
 
 /// Where a kernel in memory takes identities from.

@@ -48,17 +48,17 @@ pub enum Change {
 macro_rules! each_kind {
     ($change:expr, $kind:ident => $body:expr) => {
         match $change {
-            $crate::model::change::Change::AddAddr($kind) => $body,
-            $crate::model::change::Change::AddIpRule($kind) => $body,
-            $crate::model::change::Change::AddLink($kind) => $body,
-            $crate::model::change::Change::AddNetns($kind) => $body,
-            $crate::model::change::Change::AddRoute($kind) => $body,
-            $crate::model::change::Change::EditRules($kind) => $body,
-            $crate::model::change::Change::SetLink($kind) => $body,
-            $crate::model::change::Change::SetPolicy($kind) => $body,
-            $crate::model::change::Change::SetSysctl($kind) => $body,
-            $crate::model::change::Change::Start($kind) => $body,
-            $crate::model::change::Change::WriteFile($kind) => $body,
+            $crate::model::kinds::Change::AddAddr($kind) => $body,
+            $crate::model::kinds::Change::AddIpRule($kind) => $body,
+            $crate::model::kinds::Change::AddLink($kind) => $body,
+            $crate::model::kinds::Change::AddNetns($kind) => $body,
+            $crate::model::kinds::Change::AddRoute($kind) => $body,
+            $crate::model::kinds::Change::EditRules($kind) => $body,
+            $crate::model::kinds::Change::SetLink($kind) => $body,
+            $crate::model::kinds::Change::SetPolicy($kind) => $body,
+            $crate::model::kinds::Change::SetSysctl($kind) => $body,
+            $crate::model::kinds::Change::Start($kind) => $body,
+            $crate::model::kinds::Change::WriteFile($kind) => $body,
         }
     };
 }

@@ -3,14 +3,15 @@
 //! The kinds of interface are a registry: each says in a file of its own what it is called, which attributes it has and how
 //! `ip link add` spells them. What is common to all (name, peer, lower device, master, MTU, address) are fields.
 
-use crate::model::change::{Change, Identity};
 use crate::model::error::OpError;
 use crate::model::explain::add_link;
-use crate::model::kind::{IdentitySource, Kind, Phase, within};
+use crate::model::identity::Identity;
+use crate::model::kind::{IdentitySource, Kind, Phase, Repair, within};
+use crate::model::known::Known;
 use crate::model::language::{of, options, quoted};
-use crate::model::link_attr::{HAIRPIN, LINK_LOCAL, LinkSet, SetLink, set_link};
+use crate::model::link_attr::set_link;
+use crate::model::link_set::{HAIRPIN, LINK_LOCAL, LinkSet};
 use crate::model::mac::Mac;
-use crate::model::made::Made;
 use crate::model::names::{IfName, Ns};
 use crate::model::refusal::Refusal;
 use crate::model::shell::in_ns;
@@ -166,13 +167,13 @@ impl Kind for AddLink {
         Identity::Link { cookie: source.cookie(&self.ns), mac, peer, group: 1 }
     }
 
-    fn repair(&self, fact: &Fact) -> Option<Change> {
+    fn repair(&self, fact: &Fact) -> Option<Repair> {
         let set = match fact.subject.what {
             UP => LinkSet::Up(true),
             MASTER => LinkSet::Master(self.link.master.clone()),
             _ => return None,
         };
-        Some(Change::SetLink(SetLink { ns: self.ns.clone(), link: self.link.name.clone(), set }))
+        Some(Repair::Set(set))
     }
 
     fn initial(&self, subject: &Subject) -> Option<String> {
@@ -197,7 +198,7 @@ impl Kind for AddLink {
         self.ends().map(|(ns, _)| Subject::netns(ns.clone())).collect()
     }
 
-    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+    fn explain(&self, refusal: &Refusal, made: &dyn Known) -> OpError {
         add_link(refusal, &self.ns, &self.link, made)
     }
 

@@ -1,9 +1,11 @@
 //! The changes that stand, with what they come to.
 
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
 use crate::model::error::Site;
+use crate::model::identity::Identity;
 use crate::model::kind::{Kind, Phase};
-use crate::model::names::NsName;
+use crate::model::known::Known;
+use crate::model::names::{IfName, Ns, NsName};
 use crate::model::state::State;
 use crate::model::subject::Subject;
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,11 +108,6 @@ impl Made {
         self.processes.iter().filter_map(|n| self.get(*n))
     }
 
-    /// The namespaces that they made.
-    pub fn namespaces(&self) -> impl Iterator<Item = &NsName> {
-        self.records().filter_map(|record| record.change.netns()).map(|netns| &netns.name)
-    }
-
     /// Those from a number on.
     pub fn since(&self, n: u64) -> impl Iterator<Item = &Record> {
         self.records.range(n..).map(|(_, record)| &**record)
@@ -120,9 +117,22 @@ impl Made {
     pub fn state(&self) -> &State {
         &self.state
     }
+}
 
-    /// The line of the recipe that a subject has its value from.
-    pub fn site(&self, subject: &Subject) -> Option<Site> {
+impl Known for Made {
+    fn site(&self, subject: &Subject) -> Option<Site> {
         self.get(self.state.holder(subject)?).map(|record| record.site.clone())
+    }
+
+    fn namespaces(&self) -> Vec<&NsName> {
+        self.records().filter_map(|record| record.change.netns()).map(|netns| &netns.name).collect()
+    }
+
+    fn spaces(&self) -> Vec<&Ns> {
+        self.state.spaces().into_iter().collect()
+    }
+
+    fn links_in(&self, ns: &Ns) -> Vec<&IfName> {
+        self.state.links_in(ns).collect()
     }
 }

@@ -3,7 +3,6 @@
 //! A [`Name`] can never become an option, a path outside its folder, or shell: it is ASCII, starts with a
 //! letter, a digit or `_`, and holds no separator. So no later layer checks again.
 
-use crate::model::error::OpError;
 use crate::model::hook::Hook;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -27,6 +26,23 @@ pub trait NameKind {
     /// Why a name is taken, if it is.
     fn reserved(text: &str) -> Option<&'static str> {
         Self::RESERVED.iter().find(|(word, _)| *word == text).map(|(_, why)| *why)
+    }
+}
+
+/// Why a text is not a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadName {
+    /// The code of the error.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+impl fmt::Display for BadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.message)
     }
 }
 
@@ -100,8 +116,8 @@ impl<K: NameKind> Name<K> {
     pub const MAX: usize = K::MAX;
 
     /// Checks `text` and makes it a name, or says what is wrong with it and proposes another.
-    pub fn new(text: &str) -> Result<Self, OpError> {
-        let refuse = |message: String| OpError::new(K::CODE, message);
+    pub fn new(text: &str) -> Result<Self, BadName> {
+        let refuse = |message: String, help: String| Err(BadName { code: K::CODE, message, help });
         // A text that long is no slip of the pen, and would fill the screen.
         let shown: String = if text.chars().count() > SHOWN {
             text.chars().take(SHOWN).chain(['…']).collect()
@@ -110,11 +126,11 @@ impl<K: NameKind> Name<K> {
         };
         let noun = K::NOUN;
         if text.is_empty() {
-            return Err(refuse(format!("A{} {noun} cannot be empty.", if noun.starts_with('i') { "n" } else { "" }))
-                .help(format!("{ALPHABET}.")));
+            let article = if noun.starts_with('i') { "An" } else { "A" };
+            return refuse(format!("{article} {noun} cannot be empty."), format!("{ALPHABET}."));
         }
         if let Some(why) = K::reserved(text) {
-            return Err(refuse(format!("`{text}` cannot be a {noun}: {why}.")).help("Pick another name."));
+            return refuse(format!("`{text}` cannot be a {noun}: {why}."), "Pick another name.".to_owned());
         }
         let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         let bad_start = text.starts_with(['-', '.']);
@@ -125,11 +141,13 @@ impl<K: NameKind> Name<K> {
                 near if near == NOTHING_LEFT || K::reserved(&near).is_some() => String::new(),
                 near => format!(", for example `{near}`"),
             };
-            return Err(refuse(format!("The {noun} {shown:?} {place} {what:?}.")).help(format!("{ALPHABET}{example}.")));
+            return refuse(format!("The {noun} {shown:?} {place} {what:?}."), format!("{ALPHABET}{example}."));
         }
         if text.len() > K::MAX {
-            return Err(refuse(format!("The {noun} `{shown}` has {} bytes; {}.", text.len(), K::WHY))
-                .help(format!("Shorten it, for example to `{}`.", proposal(text, K::MAX))));
+            return refuse(
+                format!("The {noun} `{shown}` has {} bytes; {}.", text.len(), K::WHY),
+                format!("Shorten it, for example to `{}`.", proposal(text, K::MAX)),
+            );
         }
         Ok(Name(text.into(), PhantomData))
     }
@@ -206,8 +224,8 @@ impl<K> fmt::Display for Name<K> {
     }
 }
 impl<K: NameKind> TryFrom<String> for Name<K> {
-    type Error = OpError;
-    fn try_from(text: String) -> Result<Self, OpError> {
+    type Error = BadName;
+    fn try_from(text: String) -> Result<Self, BadName> {
         Name::new(&text)
     }
 }
@@ -244,9 +262,9 @@ impl fmt::Display for Ns {
 }
 
 impl std::str::FromStr for Ns {
-    type Err = OpError;
+    type Err = BadName;
     /// Reads what [`Ns`] prints.
-    fn from_str(text: &str) -> Result<Ns, OpError> {
+    fn from_str(text: &str) -> Result<Ns, BadName> {
         if text == "host" { Ok(Ns::Host) } else { NsName::new(text).map(Ns::Named) }
     }
 }
@@ -272,8 +290,8 @@ mod tests {
     #[test]
     fn no_reserved_name_is_proposed() {
         for text in ["defa/ult", "a ll"] {
-            let error = IfName::new(text).map_or_else(|error| error, |_| OpError::new("accepted", text));
-            assert!(error.0.help.as_deref().is_some_and(|help| !help.contains("for example")), "{error:?}");
+            let error = IfName::new(text).unwrap_err();
+            assert!(!error.help.contains("for example"), "{error:?}");
         }
     }
 

@@ -1,11 +1,11 @@
 //! Network namespaces.
 
-use crate::model::change::Identity;
 use crate::model::error::OpError;
 use crate::model::explain::{reason, taken};
+use crate::model::identity::Identity;
 use crate::model::kind::{IdentitySource, Kind, Phase};
+use crate::model::known::Known;
 use crate::model::language::quoted;
-use crate::model::made::Made;
 use crate::model::names::{Ns, NsName};
 use crate::model::refusal::{Errno, Refusal};
 use crate::model::shell::{args, in_ns, line};
@@ -59,7 +59,7 @@ impl Kind for AddNetns {
         Phase::Namespaces
     }
 
-    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+    fn explain(&self, refusal: &Refusal, made: &dyn Known) -> OpError {
         let name = &self.name;
         if !refusal.is(Errno::EEXIST) {
             let message = format!("Namespace `{name}` could not be made: {}.", reason(refusal));

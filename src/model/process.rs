@@ -1,11 +1,10 @@
 //! Processes.
 
-use crate::model::change::Identity;
 use crate::model::error::OpError;
-use crate::model::explain::exec;
+use crate::model::identity::Identity;
 use crate::model::kind::{IdentitySource, Kind, Phase, within};
+use crate::model::known::Known;
 use crate::model::language::{list, of, options, quoted};
-use crate::model::made::Made;
 use crate::model::names::Ns;
 use crate::model::refusal::Refusal;
 use crate::model::secret::{Secret, Text};
@@ -13,6 +12,10 @@ use crate::model::shell::{args, in_ns, line};
 use crate::model::subject::{Fact, LinkAt, PROCESS, Subject};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+
+mod explain;
+
+pub use explain::exec as refused;
 
 /// Start a process that lives as long as the lab.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,8 +83,8 @@ impl Kind for Start {
         Vec::new()
     }
 
-    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
-        exec(refusal, &self.ns, &self.process.argv, made)
+    fn explain(&self, refusal: &Refusal, made: &dyn Known) -> OpError {
+        explain::exec(refusal, &self.ns, &self.process.argv, made)
     }
 
     fn follow(&mut self, _now: &dyn Fn(&LinkAt) -> LinkAt) {}

@@ -1,11 +1,11 @@
 //! Routes.
 
-use crate::model::change::{Change, Identity};
 use crate::model::error::OpError;
 use crate::model::explain::{no_link, place, reason, taken};
-use crate::model::kind::{Kind, within};
+use crate::model::identity::Identity;
+use crate::model::kind::{Kind, Repair, within};
+use crate::model::known::Known;
 use crate::model::language::{list, of, options, quoted};
-use crate::model::made::Made;
 use crate::model::names::{IfName, Ns};
 use crate::model::refusal::{Errno, Refusal};
 use crate::model::shell::in_ns;
@@ -223,8 +223,8 @@ impl Kind for AddRoute {
         vec![fact]
     }
 
-    fn repair(&self, _fact: &Fact) -> Option<Change> {
-        Some(Change::AddRoute(self.clone()))
+    fn repair(&self, _fact: &Fact) -> Option<Repair> {
+        Some(Repair::Again)
     }
 
     fn falls_with(&self) -> Vec<Subject> {
@@ -234,7 +234,7 @@ impl Kind for AddRoute {
         }
     }
 
-    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+    fn explain(&self, refusal: &Refusal, made: &dyn Known) -> OpError {
         let AddRoute { ns, route } = self;
         let here = place(ns);
         let to = if route.to.prefix_len() == 0 {

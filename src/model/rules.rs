@@ -1,13 +1,12 @@
 //! Edits of iptables' tables.
 
-use crate::model::change::{Change, Identity};
 use crate::model::error::OpError;
-use crate::model::explain::{chain_exists, rules};
 use crate::model::family::Family;
 use crate::model::hook::Hook;
+use crate::model::identity::Identity;
 use crate::model::kind::{IdentitySource, Kind, Phase, within};
+use crate::model::known::Known;
 use crate::model::language::{list, of};
-use crate::model::made::Made;
 use crate::model::names::{ChainName, Ns};
 use crate::model::object::Object;
 use crate::model::refusal::{Cause, Refusal};
@@ -19,8 +18,11 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::iter;
 
+mod explain;
 mod swap;
 mod tables;
+
+pub use explain::rules as refused;
 
 pub use tables::Tables;
 
@@ -196,6 +198,13 @@ fn masqueraded(edit: &RuleEdit) -> Option<IpNet> {
 }
 
 impl EditRules {
+    /// The shell commands that make it of what it was before.
+    pub fn commands_from(&self, before: &EditRules) -> Vec<String> {
+        let (going, coming) = before.swap(self);
+        let delete = going.into_iter().map(|edit| self.undo_command(edit, None));
+        delete.chain(coming.into_iter().map(|edit| self.command(edit))).collect()
+    }
+
     /// Edits of a table.
     pub fn new(ns: Ns, family: Family, table: Table, edits: Vec<RuleEdit>) -> EditRules {
         EditRules { ns, family, table, edits, object: None }
@@ -308,23 +317,17 @@ impl Kind for EditRules {
         self.ns.name().map(|_| Subject::netns(self.ns.clone())).into_iter().collect()
     }
 
-    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+    fn explain(&self, refusal: &Refusal, made: &dyn Known) -> OpError {
         if refusal.cause == Cause::ChainExists {
-            return chain_exists(self, made);
+            return explain::chain_exists(self, made);
         }
-        rules(refusal, &self.ns, self.family.iptables(), &self.edits)
+        explain::rules(refusal, &self.ns, self.family.iptables(), &self.edits)
     }
 
     fn follow(&mut self, _now: &dyn Fn(&LinkAt) -> LinkAt) {}
 
     fn commands(&self) -> Vec<String> {
         self.edits.iter().map(|edit| self.command(edit)).collect()
-    }
-
-    fn commands_from(&self, before: &Change) -> Option<Vec<String>> {
-        let (going, coming) = before.rules()?.swap(self);
-        let delete = going.into_iter().map(|edit| self.undo_command(edit, None));
-        Some(delete.chain(coming.into_iter().map(|edit| self.command(edit))).collect())
     }
 
     fn undo_commands(&self, identity: &Identity) -> Vec<String> {

@@ -4,7 +4,8 @@
 //! It is kept up to date change by change, both ways, at a cost that depends on the change and not on all that stands. An
 //! interface is known by a number of ours, so that renaming or moving it touches nothing that belongs to it.
 
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
+use crate::model::identity::Identity;
 use crate::model::kind::Kind;
 use crate::model::names::{IfName, Ns};
 use crate::model::subject::{ADDRESS, Fact, LINK, LinkAt, NAME, NETNS, Need, PEER, PLACE, Subject, UP};

@@ -1,17 +1,20 @@
 //! Sysctls.
 
-use crate::model::change::{Change, Identity};
 use crate::model::error::OpError;
-use crate::model::explain::{sysctl, unrecorded};
-use crate::model::kind::{IdentitySource, Kind, within};
+use crate::model::identity::Identity;
+use crate::model::kind::{IdentitySource, Kind, Repair, within};
+use crate::model::known::Known;
 use crate::model::language::{of, quoted};
-use crate::model::made::Made;
 use crate::model::names::{IfName, Ns};
 use crate::model::refusal::Cause;
 use crate::model::refusal::Refusal;
 use crate::model::shell::{args, in_ns};
 use crate::model::subject::{Fact, LinkAt, SYSCTL, Subject};
 use serde::{Deserialize, Serialize};
+
+mod explain;
+
+pub use explain::sysctl as refused;
 
 /// Write a sysctl (sysctl(8)).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,8 +74,8 @@ impl Kind for SetSysctl {
     }
 
     /// One of an interface goes with it. Others stay as they are, or were set by somebody else.
-    fn repair(&self, fact: &Fact) -> Option<Change> {
-        fact.subject.link.as_ref().map(|_| Change::SetSysctl(self.clone()))
+    fn repair(&self, fact: &Fact) -> Option<Repair> {
+        fact.subject.link.as_ref().map(|_| Repair::Again)
     }
 
     /// One of an interface is undone by itself all the same: labs that share a machine count who set it.
@@ -80,12 +83,12 @@ impl Kind for SetSysctl {
         self.ns.name().map(|_| Subject::netns(self.ns.clone())).into_iter().collect()
     }
 
-    fn explain(&self, refusal: &Refusal, _made: &Made) -> OpError {
+    fn explain(&self, refusal: &Refusal, _made: &dyn Known) -> OpError {
         // Nothing to be done by hand: the sysctl itself was not refused.
         if refusal.cause == Cause::Ledger {
-            return unrecorded(refusal, &self.ns, &self.key);
+            return explain::unrecorded(refusal, &self.ns, &self.key);
         }
-        sysctl(refusal, &self.ns, &self.key)
+        explain::sysctl(refusal, &self.ns, &self.key)
     }
 
     fn follow(&mut self, now: &dyn Fn(&LinkAt) -> LinkAt) {

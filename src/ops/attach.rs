@@ -14,7 +14,8 @@ use crate::model::addr::AddAddr;
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
 use crate::model::link::{AddLink, NewLink};
-use crate::model::link_attr::{LinkSet, SetLink};
+use crate::model::link_attr::SetLink;
+use crate::model::link_set::LinkSet;
 use crate::model::names::{IfName, Ns, proposal};
 use crate::model::route::{AddRoute, Route};
 use ipnet::IpNet;
@@ -191,7 +192,7 @@ fn link(call: &mut Call<'_>) -> OpResult<Value> {
     let named = |option: &str, other: &Ns| -> OpResult<IfName> {
         match call.args.opt(option)? {
             Some(name) => Ok(name),
-            None => IfName::new(&proposal(&format!("to-{other}"), 15)),
+            None => Ok(IfName::new(&proposal(&format!("to-{other}"), 15))?),
         }
     };
     let (a_name, b_name) = (named("a_name", &b)?, named("b_name", &a)?);

@@ -116,7 +116,7 @@ fn raw_rule(given: &[String]) -> OpResult<(Table, RuleEdit)> {
     let edit = match verb {
         "-A" | "--append" => RuleEdit::Append { chain, rule: Rule::from(words) },
         "-I" | "--insert" => RuleEdit::Insert { chain, at, rule: Rule::from(words) },
-        _ if words.is_empty() => RuleEdit::NewChain(ChainName::new(&chain).map_err(|e| e.arg("rule"))?),
+        _ if words.is_empty() => RuleEdit::NewChain(ChainName::new(&chain).map_err(|e| OpError::from(e).arg("rule"))?),
         _ => return Err(refuse("iptables::verb", format!("`{verb} {chain}` takes no further words."))),
     };
     Ok((table, edit))

@@ -7,6 +7,7 @@ use super::value::Value;
 use crate::model::baseline::baseline;
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
+use crate::model::known::Known;
 use crate::model::names::{Ns, NsName};
 use crate::model::netns::AddNetns;
 
@@ -106,7 +107,7 @@ fn ns(call: &mut Call<'_>) -> OpResult<Value> {
     if call.lab.netns_exists(&ns)? {
         return Ok(Value::Ns(ns));
     }
-    let made: Vec<String> = call.lab.made().namespaces().map(ToString::to_string).collect();
+    let made: Vec<String> = call.lab.made().namespaces().into_iter().map(ToString::to_string).collect();
     let help = match crate::model::error::closest(&ns.to_string(), made.iter().map(String::as_str)) {
         Some(near) => format!("Did you mean `{near}`?"),
         None => format!("Make it first: `netns(\"{ns}\")`."),

@@ -9,7 +9,7 @@ use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
 use crate::model::names::Ns;
 use crate::model::observe::{Probe, Reply};
-use crate::model::terrain::{Carried, Question};
+use crate::model::question::{Carried, Question};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;

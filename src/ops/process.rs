@@ -7,8 +7,9 @@ use super::errors::{
 };
 use super::exec::{CWD, ENV, argv, cwd, env, tail};
 use super::value::{Process, Value};
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult, Site};
+use crate::model::identity::Identity;
 use crate::model::names::proposal;
 use crate::model::observe::{Probe, ProcState, ending};
 use crate::model::process::{NewProcess, Start};

@@ -1,8 +1,8 @@
 //! The values of the language, free of any script engine.
 
 use crate::lab::why::Trace;
-use crate::model::change::Identity;
 use crate::model::error::OpError;
+use crate::model::identity::Identity;
 use crate::model::mac::Mac;
 use crate::model::names::{ChainName, IfName, Ns, NsName};
 use crate::model::observe::{Output, Reply};

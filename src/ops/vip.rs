@@ -10,9 +10,10 @@ use super::hairpin;
 use super::rules::same_family;
 use super::value::{Endpoint, Value, Vip};
 use crate::lab::Lab;
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
 use crate::model::explain::place;
+use crate::model::identity::Identity;
 use crate::model::kind::Kind as _;
 use crate::model::names::{ChainName, Ns, proposal};
 use crate::model::object::VirtualIp;
@@ -258,7 +259,7 @@ fn backends(call: &Call<'_>, endpoint: Endpoint) -> OpResult<Vec<SocketAddr>> {
 fn default_name(endpoint: Endpoint) -> OpResult<ChainName> {
     let suffix = if endpoint.proto == Some(Proto::Udp) { "u" } else { "" };
     let (ip, port) = (endpoint.addr.ip().to_string().replace(':', "_"), endpoint.addr.port());
-    ChainName::new(&proposal(&format!("VIP-{ip}-{port}{suffix}"), 28))
+    Ok(ChainName::new(&proposal(&format!("VIP-{ip}-{port}{suffix}"), 28))?)
 }
 
 fn vip(call: &mut Call<'_>) -> OpResult<Value> {

@@ -6,7 +6,7 @@ use super::value::Value;
 use crate::lab::why::{Stop, Trace};
 use crate::model::error::{OpError, OpResult};
 use crate::model::names::Ns;
-use crate::model::terrain::{Carried, Question};
+use crate::model::question::{Carried, Question};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 

@@ -128,7 +128,7 @@ impl<'a> Json<'a> {
                 site,
                 change,
                 commands: change.commands(),
-                already: *identity == crate::model::change::Identity::Already,
+                already: *identity == crate::model::identity::Identity::Already,
             },
             Event::Altered(altered) => {
                 let Altered { step, site, after, .. } = *altered;

@@ -4,6 +4,7 @@ use super::commands::{self, Arg};
 use crate::kernel::interrupt::{self, Aloud};
 use crate::lab::Lab;
 use crate::model::error::{Class, OpError, OpResult};
+use crate::model::known::Known;
 use crate::output::style::Style;
 use crate::script::complete::{CandidateKind, complete};
 use crate::script::describe::signatures;
@@ -137,7 +138,7 @@ struct Names {
 impl Names {
     /// From the changes that stand, which takes no look at the kernel.
     fn of(lab: &Lab) -> Names {
-        let namespaces = lab.made().namespaces().map(ToString::to_string).collect();
+        let namespaces = lab.made().namespaces().into_iter().map(ToString::to_string).collect();
         let mut names = Names { namespaces, ..Names::default() };
         for ns in lab.state().spaces() {
             names.links.extend(lab.state().links_in(ns).map(ToString::to_string));

@@ -2,8 +2,9 @@
 
 use super::Repl;
 use crate::lab::Record;
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
 use crate::model::error::OpResult;
+use crate::model::identity::Identity;
 use crate::model::kind::Kind;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::{LinkInfo, ProcState};

@@ -124,13 +124,17 @@ fn taken(value: &Dynamic, ty: Ty, due: &Due<'_>) -> Option<OpResult<Value>> {
 fn taken_text(text: &str, ty: Ty, due: &Due<'_>) -> Option<OpResult<Value>> {
     let parsed = match ty {
         Ty::Str | Ty::StrOrSecret => Ok(Value::Str(text.to_string())),
-        Ty::IfName => return Some(IfName::new(text).map(Value::IfName)),
-        Ty::NsName => return Some(NsName::new(text).map(Value::NsName)),
-        Ty::ChainName => return Some(ChainName::new(text).map(Value::ChainName)),
+        Ty::IfName => return Some(IfName::new(text).map(Value::IfName).map_err(Into::into)),
+        Ty::NsName => return Some(NsName::new(text).map(Value::NsName).map_err(Into::into)),
+        Ty::ChainName => return Some(ChainName::new(text).map(Value::ChainName).map_err(Into::into)),
         Ty::Ns if text == "host" => Ok(Value::Ns(Ns::Host)),
-        Ty::Ns => return Some(NsName::new(text).map(|name| Value::Ns(Ns::Named(name)))),
+        Ty::Ns => return Some(NsName::new(text).map(|name| Value::Ns(Ns::Named(name))).map_err(Into::into)),
         Ty::Link => {
-            return Some(IfName::new(text).map(|name| Value::Link(LinkHandle::new(due.here.clone(), name, None))));
+            return Some(
+                IfName::new(text)
+                    .map(|name| Value::Link(LinkHandle::new(due.here.clone(), name, None)))
+                    .map_err(Into::into),
+            );
         }
         Ty::SubnetOrLink => return taken_text(text, if text.contains('/') { Ty::Subnet } else { Ty::Link }, due),
         Ty::Subnet => text::subnet(text).map(Value::Subnet),

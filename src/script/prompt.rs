@@ -16,7 +16,7 @@ use super::syntax::{ExprKind, StatementKind};
 use super::vocabulary::Vocabulary;
 use super::{Context, Earlier, Names, Near, Recipe, ScriptError, Session, engine, explain, params, read};
 use crate::lab::Lab;
-use crate::model::change::Identity;
+use crate::model::identity::Identity;
 use crate::model::names::Ns;
 use crate::ops::{Process, Value};
 pub use moment::Moment;

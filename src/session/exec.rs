@@ -8,7 +8,7 @@ use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Cause, Done, Errno, Refusal, interrupt};
 use crate::lab::registry::{LabDir, LabInfo, Life, Mode, Registry};
 use crate::model::error::{Class, OpError, OpResult, closest};
-use crate::model::names::{LabName, Ns, NsName};
+use crate::model::names::{BadName, LabName, Ns, NsName};
 use crate::model::observe::{Command, Output};
 use crate::sandbox::{Terminal, join};
 
@@ -20,7 +20,7 @@ pub const NOT_EXECUTABLE: &str = "exec::not_executable";
 
 /// A lab that stands.
 pub fn standing(name: &str) -> OpResult<(LabDir, LabInfo)> {
-    let (dir, info) = Registry::open()?.find(&LabName::new(name).map_err(OpError::usage)?)?;
+    let (dir, info) = Registry::open()?.find(&LabName::new(name).map_err(OpError::from).map_err(OpError::usage)?)?;
     if info.life() == Life::Dead {
         return Err(OpError::new("lab::dead", format!("The lab `{name}` ended without being taken down."))
             .help("`rhailab recover` cleans up after it.")
@@ -31,7 +31,7 @@ pub fn standing(name: &str) -> OpResult<(LabDir, LabInfo)> {
 
 /// A namespace of a lab, as the user names it.
 pub fn namespace(name: &str) -> OpResult<Ns> {
-    if name == "host" { Ok(Ns::Host) } else { NsName::new(name).map(Ns::Named).map_err(OpError::usage) }
+    name.parse().map_err(|error: BadName| OpError::from(error).usage())
 }
 
 /// Runs `act` where the lab's network is, and returns the exit code. To be called while the process has one thread.

@@ -2,6 +2,7 @@
 
 use crate::lab::Leftover;
 use crate::model::error::{Class, OpError};
+use crate::model::names::BadName;
 use crate::script::sources::Sources;
 
 /// An error with the texts that it points into.
@@ -16,6 +17,12 @@ pub struct Failure {
 impl From<OpError> for Failure {
     fn from(error: OpError) -> Failure {
         Failure { error, sources: Sources::default() }
+    }
+}
+
+impl From<BadName> for Failure {
+    fn from(error: BadName) -> Failure {
+        OpError::from(error).into()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::kernel::{Done, Entry, Kernel, Observed, Refusal, Undone};
-use rhailab::model::change::{Change, Identity};
+use rhailab::model::change::Change;
+use rhailab::model::identity::Identity;
 use rhailab::model::names::{IfName, Ns};
 use rhailab::model::observe::{Command, LinkInfo, Output, Probe, ProcState, Reply, RouteAnswer, Snapshot};
 use std::cell::RefCell;

@@ -4,7 +4,7 @@ use crate::support::{Lab, add_netns, add_route, addr, bridge, ifname, lone_lab, 
 use rhailab::kernel::linux::netlink::counts;
 use rhailab::kernel::{Entry, Kernel, Observed, Undone};
 use rhailab::model::kind::Kind;
-use rhailab::model::link_attr::LinkSet;
+use rhailab::model::link_set::LinkSet;
 use rhailab::model::names::Ns;
 use rhailab::model::subject::{Fact, LINK, MASTER, PEER};
 use std::time::Instant;

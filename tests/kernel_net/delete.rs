@@ -2,8 +2,8 @@
 
 use crate::support::{Lab, add_netns, bridge, ifname, kernel, lab, mac, ns, reason, set, sh, veth, veth_with};
 use rhailab::kernel::{Entry, Kernel, Undone};
-use rhailab::model::change::Identity;
-use rhailab::model::link_attr::LinkSet;
+use rhailab::model::identity::Identity;
+use rhailab::model::link_set::LinkSet;
 use rhailab::model::names::Ns;
 
 /// A bridge with ports to that many namespaces; returns what was made of interfaces, newest first.

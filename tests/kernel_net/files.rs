@@ -3,8 +3,9 @@
 use crate::support::{Lab, lab, reason, sh};
 use nix::errno::Errno;
 use rhailab::kernel::{Entry, Kernel, Undone};
-use rhailab::model::change::{Change, Identity};
+use rhailab::model::change::Change;
 use rhailab::model::file::WriteFile;
+use rhailab::model::identity::Identity;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

@@ -2,8 +2,9 @@
 
 use crate::support::{add_netns, lab, net, ns, sh};
 use rhailab::kernel::{Entry, Kernel, Observed, Undone};
-use rhailab::model::change::{Change, Identity};
+use rhailab::model::change::Change;
 use rhailab::model::family::Family;
+use rhailab::model::identity::Identity;
 use rhailab::model::kinds::ip_rule::AddIpRule;
 use rhailab::model::names::IfName;
 

@@ -3,9 +3,10 @@
 use crate::support::{add_netns, bridge, ifname, lab, mac, ns, set, sh, veth, veth_with};
 use nix::errno::Errno;
 use rhailab::kernel::Kernel;
-use rhailab::model::change::{Change, Identity};
+use rhailab::model::change::Change;
+use rhailab::model::identity::Identity;
 use rhailab::model::link::{AddLink, Attr, NewLink};
-use rhailab::model::link_attr::LinkSet;
+use rhailab::model::link_set::LinkSet;
 use rhailab::model::names::Ns;
 
 #[test]

@@ -3,7 +3,8 @@
 use crate::support::{add_netns, kernel, lab, lone_lab, ns, reason, sh};
 use nix::errno::Errno;
 use rhailab::kernel::{Entry, Kernel, Undone};
-use rhailab::model::change::{Change, Identity};
+use rhailab::model::change::Change;
+use rhailab::model::identity::Identity;
 use rhailab::model::names::{Ns, NsName};
 use rhailab::model::netns::AddNetns;
 use std::fs;

@@ -10,7 +10,7 @@ use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::{Lab, Leftover};
 use rhailab::model::change::Change;
 use rhailab::model::error::Site;
-use rhailab::model::link_attr::LinkSet;
+use rhailab::model::link_set::LinkSet;
 use rhailab::model::names::{LabName, Ns};
 
 const NAMES: [&str; 4] = ["n0", "n1", "n2", "n3"];

@@ -3,7 +3,7 @@
 use crate::support::{Lab, add_netns, add_route, addr, bridge, ifname, ip, lab, ns, route, sh};
 use nix::errno::Errno;
 use rhailab::kernel::{Entry, Kernel, Observed, Undone};
-use rhailab::model::change::Identity;
+use rhailab::model::identity::Identity;
 use rhailab::model::names::Ns;
 use rhailab::model::route::{Fate, Hop, Route, Scope};
 

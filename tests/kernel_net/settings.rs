@@ -3,8 +3,8 @@
 use crate::support::{add_netns, bridge, ifname, lab, mac, ns, reason, set, sh, veth, veth_with};
 use nix::errno::Errno;
 use rhailab::kernel::Undone;
-use rhailab::model::change::Identity;
-use rhailab::model::link_attr::LinkSet;
+use rhailab::model::identity::Identity;
+use rhailab::model::link_set::LinkSet;
 use rhailab::model::names::Ns;
 use rhailab::model::observe::NsSnapshot;
 

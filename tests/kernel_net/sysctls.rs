@@ -3,7 +3,7 @@
 use crate::support::{add_netns, bridge, lab, ns, reason, sh, sysctl};
 use nix::errno::Errno;
 use rhailab::kernel::{Kernel, Undone};
-use rhailab::model::change::Identity;
+use rhailab::model::identity::Identity;
 use rhailab::model::names::Ns;
 
 #[test]

@@ -4,8 +4,9 @@ use crate::support::{empty, feed, netns, sandbox, sh};
 use rhailab::kernel::Why;
 use rhailab::kernel::linux::netfilter::{Backend, Netfilter};
 use rhailab::kernel::linux::spaces::Spaces;
-use rhailab::model::change::{Change, Identity};
+use rhailab::model::change::Change;
 use rhailab::model::family::Family;
+use rhailab::model::identity::Identity;
 use rhailab::model::names::{LabName, Ns};
 use rhailab::model::rules::{EditRules, RuleEdit, Table};
 

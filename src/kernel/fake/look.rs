@@ -3,7 +3,7 @@
 use super::FakeKernel;
 use crate::kernel::{Done, Errno, Refusal};
 use crate::model::change::Change;
-use crate::model::link_attr::{HAIRPIN, LINK_LOCAL};
+use crate::model::link_set::{HAIRPIN, LINK_LOCAL};
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::{AddrGenMode, LinkInfo, LinkRef, Port, RouteAnswer};

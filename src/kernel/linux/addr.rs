@@ -8,7 +8,7 @@ use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::view::View;
 use crate::kernel::{Done, Entry, Observed, Refusal, Undone};
 use crate::model::addr::AddAddr;
-use crate::model::change::Identity;
+use crate::model::identity::Identity;
 use crate::model::kind::Kind;
 use crate::model::names::{IfName, Ns};
 use crate::model::route::ROUTE_PROTOCOL;
@@ -57,11 +57,16 @@ pub fn apply(spaces: &Spaces, ns: &Ns, link: &IfName, addr: IpNet) -> Done<()> {
 /// Takes an address away if it is the one that we gave. Called in the namespace.
 pub fn undo(link: &IfName, addr: IpNet) -> Done<Undone> {
     let mut socket = Socket::open()?;
-    let index = match ioctl::index(&socket, link) {
-        Err(refusal) if refusal.is(Errno::ENODEV) => return Ok(Undone::AlreadyGone),
-        index => index?,
-    };
-    let present = list(&mut socket, Some(index))?;
+    // The interface may be gone, or go meanwhile: that of a pair whose other end's namespace has just ended.
+    match undo_on(&mut socket, link, addr) {
+        Err(refusal) if refusal.is(Errno::ENODEV) => Ok(Undone::AlreadyGone),
+        undone => undone,
+    }
+}
+
+fn undo_on(socket: &mut Socket, link: &IfName, addr: IpNet) -> Done<Undone> {
+    let index = ioctl::index(socket, link)?;
+    let present = list(socket, Some(index))?;
     let Some(ours) = present.iter().find(|seen| seen.addr == addr) else { return Ok(Undone::AlreadyGone) };
     if ours.protocol != Some(ROUTE_PROTOCOL) && (ours.protocol.is_some() || kernel_keeps_protocol()?) {
         return Ok(Undone::NotOurs(format!("{addr} was given to `{link}` by somebody else")));

@@ -8,8 +8,9 @@
 use crate::kernel::linux::conntrack::{self, Addressee};
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Entry, Errand, Refusal, Undone, Why};
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
 use crate::model::family::Family;
+use crate::model::identity::Identity;
 use crate::model::names::{ChainName, LabName, Ns};
 use crate::model::rule::saved::Saved;
 use crate::model::rules::{EditRules, Table};

@@ -5,7 +5,7 @@ use crate::kernel::linux::netns_pool::NetnsPool;
 use crate::kernel::linux::spaces::{self, Fresh, NETNS_DIR, Spaces};
 use crate::kernel::linux::sysctl::Preset;
 use crate::kernel::{Done, Errand, Refusal, Undone, Why};
-use crate::model::change::Identity;
+use crate::model::identity::Identity;
 use crate::model::names::{LabName, Ns, NsName};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};

@@ -2,7 +2,8 @@
 //! changes that record no identity of their object (an attribute, an address, a sysctl) are checked by this.
 
 use crate::model::link::AddLink;
-use crate::model::link_attr::{LinkSet, SetLink};
+use crate::model::link_attr::SetLink;
+use crate::model::link_set::LinkSet;
 use crate::model::mac::Mac;
 use crate::model::names::{IfName, Ns, NsName};
 use crate::model::observe::LinkInfo;

@@ -25,7 +25,7 @@ use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::view::View;
 use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
-use crate::model::change::Identity;
+use crate::model::identity::Identity;
 use crate::model::names::Ns;
 use crate::model::observe::{Command, Output, ProcState, ending};
 use crate::model::process::{NewProcess, Start};

@@ -4,7 +4,7 @@ use super::ours::Ours;
 use super::view::View;
 use super::{LinuxKernel, unprepared};
 use crate::kernel::{Done, Entry, Observed, Undone};
-use crate::model::change::Identity;
+use crate::model::identity::Identity;
 use crate::model::kind::Kind;
 
 /// A kind of change that the kernel of this machine knows.

@@ -7,7 +7,7 @@ use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::view::View;
 use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
-use crate::model::change::Identity;
+use crate::model::identity::Identity;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::RouteAnswer;
 use crate::model::route::{AddRoute, Fate, Hop, IPV6_METRIC, ROUTE_PROTOCOL, Route, Scope};

@@ -12,7 +12,7 @@ use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::view::View;
 use crate::kernel::linux::{LinuxKernel, unprepared};
 use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
-use crate::model::change::Identity;
+use crate::model::identity::Identity;
 use crate::model::names::Ns;
 use crate::model::sysctl::SetSysctl;
 use std::fs::{self, File, OpenOptions};

@@ -2,7 +2,7 @@
 
 use super::LinuxKernel;
 use crate::kernel::{Done, Kernel, Observed, Refusal};
-use crate::model::link_attr::{HAIRPIN, LINK_LOCAL};
+use crate::model::link_set::{HAIRPIN, LINK_LOCAL};
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::{LinkInfo, LinkRef, Snapshot};
 use crate::model::rule::saved::Line;

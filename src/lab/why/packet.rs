@@ -1,7 +1,7 @@
 //! The packet that is followed.
 
 use crate::model::proto::Proto;
-use crate::model::terrain::Carried;
+use crate::model::question::Carried;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 

@@ -9,8 +9,9 @@ use crate::kernel::{Ground, Refusal};
 use crate::lab::Made;
 use crate::model::error::Site;
 use crate::model::names::Ns;
+use crate::model::question::{Carried, Question};
 use crate::model::rule::saved::Saved;
-use crate::model::terrain::{Ask, Carried, Question, Way};
+use crate::model::terrain::{Ask, Way};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 

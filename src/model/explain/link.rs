@@ -2,16 +2,16 @@
 
 use super::{denied, finish, no_netns, place, reason, receiver, taken};
 use crate::model::error::{Class, OpError, closest};
+use crate::model::known::Known;
 use crate::model::link::NewLink;
-use crate::model::link_attr::LinkSet;
-use crate::model::made::Made;
+use crate::model::link_set::LinkSet;
 use crate::model::names::{IfName, Ns};
 use crate::model::refusal::{Cause, Errno, Refusal};
 use crate::model::subject::Subject;
 use std::collections::BTreeSet;
 
 /// Why an interface could not be read.
-pub fn link(refusal: &Refusal, ns: &Ns, name: &IfName, made: &Made) -> OpError {
+pub fn link(refusal: &Refusal, ns: &Ns, name: &IfName, made: &dyn Known) -> OpError {
     let error = match (&refusal.cause, refusal.number().map(Errno::from_raw)) {
         (Cause::NoNetns(gone), _) => no_netns(gone, made),
         (_, Some(Errno::ENODEV)) => no_link(ns, name, made).arg("name"),
@@ -21,8 +21,8 @@ pub fn link(refusal: &Refusal, ns: &Ns, name: &IfName, made: &Made) -> OpError {
 }
 
 /// There is no such interface: which ones there are.
-pub fn no_link(ns: &Ns, name: &IfName, made: &Made) -> OpError {
-    let known: BTreeSet<&str> = made.state().links_in(ns).map(IfName::as_str).collect();
+pub fn no_link(ns: &Ns, name: &IfName, made: &dyn Known) -> OpError {
+    let known: BTreeSet<&str> = made.links_in(ns).into_iter().map(IfName::as_str).collect();
     let error = OpError::new("link::unknown", format!("There is no interface `{name}` in {}.", place(ns)));
     if known.contains(name.as_str()) {
         let error = error.help("The recipe made it, and somebody else has removed or renamed it since.");
@@ -31,8 +31,8 @@ pub fn no_link(ns: &Ns, name: &IfName, made: &Made) -> OpError {
             None => error,
         };
     }
-    let is_there = |ns: &&Ns| made.state().links_in(ns).any(|other| other == name);
-    if let Some(there) = made.state().spaces().into_iter().find(is_there) {
+    let is_there = |ns: &&Ns| made.links_in(ns).contains(&name);
+    if let Some(there) = made.spaces().into_iter().find(is_there) {
         let receiver = there.name().map_or_else(|| "host().".into(), |_| receiver(there));
         return error.help(format!("There is one in {}: `{receiver}iface(\"{name}\")`.", place(there)));
     }
@@ -53,7 +53,7 @@ fn no_bridge(ns: &Ns, name: &IfName) -> OpError {
 }
 
 /// Why an interface was not made.
-pub fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &Made) -> OpError {
+pub fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &dyn Known) -> OpError {
     let name = &link.name;
     match &link.master {
         Some(master) if refusal.is(Errno::EOPNOTSUPP) => return no_bridge(ns, master),
@@ -88,7 +88,7 @@ pub fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &Made) -> OpEr
 }
 
 /// Why an interface was not changed.
-pub fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: &Made) -> OpError {
+pub fn set_link(refusal: &Refusal, ns: &Ns, link: &IfName, set: &LinkSet, made: &dyn Known) -> OpError {
     let here = place(ns);
     match (refusal.number().map(Errno::from_raw), set) {
         (Some(Errno::ENODEV), LinkSet::Master(Some(master))) if made.site(&Subject::link(ns, link)).is_some() => {

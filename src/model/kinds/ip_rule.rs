@@ -1,12 +1,12 @@
 //! Rules of policy routing: which routing table a packet is looked up in.
 
-use crate::model::change::Identity;
 use crate::model::error::OpError;
 use crate::model::explain::{place, reason, taken};
 use crate::model::family::Family;
+use crate::model::identity::Identity;
 use crate::model::kind::{Kind, within};
+use crate::model::known::Known;
 use crate::model::language::{of, options, quoted};
-use crate::model::made::Made;
 use crate::model::names::{IfName, Ns};
 use crate::model::refusal::{Errno, Refusal};
 use crate::model::shell::in_ns;
@@ -114,7 +114,7 @@ impl Kind for AddIpRule {
         vec![Fact::made(Subject::of(&self.ns, IP_RULE, key), "")]
     }
 
-    fn explain(&self, refusal: &Refusal, made: &Made) -> OpError {
+    fn explain(&self, refusal: &Refusal, made: &dyn Known) -> OpError {
         let (here, words) = (place(&self.ns), self.words());
         if !refusal.is(Errno::EEXIST) {
             let message = format!("{here} did not take the policy rule `{words}`: {}.", reason(refusal));

@@ -1,13 +1,13 @@
 //! Policies of built-in chains: what becomes of packets that no rule decides about.
 
-use crate::model::change::{Change, Identity};
 use crate::model::error::OpError;
 use crate::model::explain::{place, reason};
 use crate::model::family::Family;
 use crate::model::hook::Hook;
-use crate::model::kind::{IdentitySource, Kind, within};
+use crate::model::identity::Identity;
+use crate::model::kind::{IdentitySource, Kind, Repair, within};
+use crate::model::known::Known;
 use crate::model::language::{of, options, quoted};
-use crate::model::made::Made;
 use crate::model::names::Ns;
 use crate::model::refusal::{Refusal, Why};
 use crate::model::rules::Table;
@@ -110,14 +110,14 @@ impl Kind for SetPolicy {
         }
     }
 
-    fn repair(&self, _fact: &Fact) -> Option<Change> {
-        Some(Change::SetPolicy(self.clone()))
+    fn repair(&self, _fact: &Fact) -> Option<Repair> {
+        Some(Repair::Again)
     }
 
-    fn explain(&self, refusal: &Refusal, _made: &Made) -> OpError {
+    fn explain(&self, refusal: &Refusal, _made: &dyn Known) -> OpError {
         let (chain, here) = (self.chain.as_str(), place(&self.ns));
         if refusal.why == Why::NoTool {
-            return crate::model::explain::rules(refusal, &self.ns, self.family.iptables(), &[]);
+            return crate::model::rules::refused(refusal, &self.ns, self.family.iptables(), &[]);
         }
         let message =
             format!("The chain `{chain}` in {here} did not take the policy {}: {}.", self.policy, reason(refusal));

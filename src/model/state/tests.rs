@@ -1,7 +1,8 @@
 use super::*;
 use crate::model::addr::AddAddr;
 use crate::model::link::{AddLink, NewLink};
-use crate::model::link_attr::{LinkSet, SetLink};
+use crate::model::link_attr::SetLink;
+use crate::model::link_set::LinkSet;
 use crate::model::names::NsName;
 use crate::model::netns::AddNetns;
 use crate::model::route::{AddRoute, Route};

@@ -7,8 +7,8 @@
 use crate::lab::registry::{LabDir, Mode};
 use crate::lab::store::Journal;
 use crate::lab::{Lab, Leftover, Neighbours, Record};
-use crate::model::change::Identity;
 use crate::model::error::{Class, OpError, OpResult};
+use crate::model::identity::Identity;
 use crate::model::names::LabName;
 use crate::repl::{Repl, usage};
 use crate::session::Failure;
@@ -22,7 +22,7 @@ use std::rc::Rc;
 impl Repl<'_> {
     /// Has the lab stay when the prompt ends.
     pub(super) fn keep(&mut self, name: &str) -> Result<(), Failure> {
-        let name = LabName::new(name).map_err(OpError::usage)?;
+        let name = LabName::new(name).map_err(OpError::from).map_err(OpError::usage)?;
         if self.scene.info.kept {
             let message = format!("The lab is kept already, as `{}`.", self.scene.name());
             return Err(usage(message, "It stays when you leave.").into());

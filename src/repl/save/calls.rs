@@ -45,9 +45,9 @@ fn own_route(record: &Record) -> Option<&Route> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::change::Identity;
     use crate::model::error::Site;
     use crate::model::family::Family;
+    use crate::model::identity::Identity;
     use crate::model::names::ChainName;
     use crate::model::object::{Object, VirtualIp};
     use crate::model::proto::Endpoint;

@@ -5,7 +5,7 @@ use crate::kernel::linux::real::Real;
 use crate::kernel::linux::view::View;
 use crate::kernel::linux::{LinuxKernel, unprepared};
 use crate::kernel::{Done, Entry, Observed, Undone};
-use crate::model::change::Identity;
+use crate::model::identity::Identity;
 use crate::model::kinds::policy::{SetPolicy, before};
 
 impl Real for SetPolicy {

@@ -9,7 +9,7 @@ use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::view::View;
 use crate::kernel::linux::{LinuxKernel, unprepared};
 use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
-use crate::model::change::Identity;
+use crate::model::identity::Identity;
 use crate::model::kind::Kind;
 use crate::model::link::{AddLink, Lower, NewLink};
 use crate::model::mac::Mac;

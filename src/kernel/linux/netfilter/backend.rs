@@ -16,7 +16,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Its name, in programs (`iptables-nft`) and in [`Identity::Rules`](crate::model::change::Identity::Rules).
+    /// Its name, in programs (`iptables-nft`) and in [`Identity::Rules`](crate::model::identity::Identity::Rules).
     pub fn as_str(self) -> &'static str {
         match self {
             Backend::Nft => "nft",

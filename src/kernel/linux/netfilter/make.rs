@@ -9,8 +9,9 @@ use super::undo::Item;
 use super::{Netfilter, Target, marks, no_rules};
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Entry, Refusal, Why};
-use crate::model::change::{Change, Identity};
+use crate::model::change::Change;
 use crate::model::family::Family;
+use crate::model::identity::Identity;
 use crate::model::rules::{EditRules, RuleEdit, Table};
 
 impl Netfilter {

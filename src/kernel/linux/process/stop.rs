@@ -5,7 +5,7 @@ use super::pidfd::PidFd;
 use super::strays::Strays;
 use super::{mark, parts, procfs};
 use crate::kernel::{Done, Refusal, Undone, Why, interrupt};
-use crate::model::change::Identity;
+use crate::model::identity::Identity;
 use crate::model::observe::ProcState;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};

@@ -6,7 +6,7 @@ use crate::kernel::linux::netconf::unusual_forwarding;
 use crate::kernel::linux::nfnetlink::{IPV4, IPV6};
 use crate::kernel::linux::spaces;
 use crate::kernel::{Done, Errno, Refusal, Undone, Why};
-use crate::model::change::Identity;
+use crate::model::identity::Identity;
 use std::path::Path;
 
 /// Reads what a sysctl is now, in the calling thread's namespace, whose cookie that is, and whether another lab keeps it

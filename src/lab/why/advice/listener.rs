@@ -5,7 +5,7 @@ use crate::lab::why::Stop;
 use crate::lab::why::packet::Packet;
 use crate::lab::why::walk::{End, Walk};
 use crate::model::names::Ns;
-use crate::model::terrain::Carried;
+use crate::model::question::Carried;
 use std::net::SocketAddr;
 
 impl Walk<'_> {

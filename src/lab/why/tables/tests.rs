@@ -1,7 +1,7 @@
 //! Rules against packets.
 
 use super::*;
-use crate::model::terrain::Carried;
+use crate::model::question::Carried;
 
 fn packet() -> Packet {
     let mut packet = Packet::first(Carried::Tcp, "10.0.0.2:80".parse().unwrap());

@@ -1,14 +1,14 @@
 //! Why a command did not run.
 
-use super::{finish, no_netns, place, reason};
 use crate::model::error::OpError;
-use crate::model::made::Made;
+use crate::model::explain::{finish, no_netns, place, reason};
+use crate::model::known::Known;
 use crate::model::names::Ns;
 use crate::model::refusal::{Cause, Errno, Refusal};
 use std::path::Path;
 
 /// Why a command did not run.
-pub fn exec(refusal: &Refusal, ns: &Ns, argv: &[String], made: &Made) -> OpError {
+pub fn exec(refusal: &Refusal, ns: &Ns, argv: &[String], made: &dyn Known) -> OpError {
     let program = argv.first().map_or("", String::as_str);
     let error = match &refusal.cause {
         Cause::Exec => match refusal.number().map(Errno::from_raw) {

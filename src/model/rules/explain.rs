@@ -1,15 +1,15 @@
 //! Why rules were refused.
 
-use super::{denied, place, reason, taken};
+use super::{EditRules, RuleEdit};
 use crate::model::error::{Class, OpError, closest};
+use crate::model::explain::{denied, place, reason, taken};
 use crate::model::hook::Hook;
-use crate::model::made::Made;
+use crate::model::known::Known;
 use crate::model::names::{ChainName, Ns};
 use crate::model::refusal::{Cause, Errno, Refusal, Why};
-use crate::model::rules::{EditRules, RuleEdit};
 
 /// A chain of that name is there; of a virtual IP it means that there is one for that address and port.
-pub fn chain_exists(rules: &EditRules, made: &Made) -> OpError {
+pub fn chain_exists(rules: &EditRules, made: &dyn Known) -> OpError {
     let names = rules.new_chains().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let subject = |name: &ChainName| EditRules::chain(&rules.ns, rules.family, rules.table, name.as_str());
     let ours = rules.new_chains().find_map(|name| made.site(&subject(name)));

@@ -1,11 +1,11 @@
 //! Why a sysctl could not be read or written.
 
-use super::{finish, no_netns, place, reason};
+use super::sysctl_path;
 use crate::model::error::{Class, OpError, closest};
-use crate::model::made::Made;
+use crate::model::explain::{finish, no_netns, place, reason};
+use crate::model::known::Nothing;
 use crate::model::names::Ns;
 use crate::model::refusal::{Cause, Errno, Refusal};
-use crate::model::sysctl::sysctl_path;
 use std::path::Path;
 
 /// Why a key that is known may not be there.
@@ -16,7 +16,7 @@ const HIDDEN: &str =
 pub fn sysctl(refusal: &Refusal, ns: &Ns, key: &str) -> OpError {
     let here = place(ns);
     let error = match (&refusal.cause, refusal.number().map(Errno::from_raw)) {
-        (Cause::NoNetns(gone), _) => no_netns(gone, &Made::default()),
+        (Cause::NoNetns(gone), _) => no_netns(gone, &Nothing),
         (_, Some(Errno::ENOENT)) => {
             let error = OpError::new("sysctl::unknown", format!("There is no sysctl `{key}` in {here}.")).arg("key");
             match near(key) {
@@ -72,16 +72,16 @@ fn near(key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::sysctl::SetSysctl;
     use super::*;
     use crate::model::kind::Kind;
-    use crate::model::sysctl::SetSysctl;
 
     #[test]
     fn a_full_disk_of_ours_is_not_blamed_on_the_sysctl() {
         let full = std::io::Error::from_raw_os_error(Errno::ENOSPC as i32);
         let (key, value) = ("net.ipv4.ip_forward".to_owned(), "1".to_owned());
         let set = SetSysctl { ns: Ns::Host, key, value };
-        let told = |cause| set.explain(&Refusal::io("write", &full).because(cause), &Made::default());
+        let told = |cause| set.explain(&Refusal::io("write", &full).because(cause), &Nothing);
         let ours = told(Cause::Ledger);
         assert_eq!((ours.0.code, ours.0.class), ("sysctl::unrecorded", Class::Machine));
         assert_eq!(told(Cause::Unknown).0.code, "sysctl::refused");
