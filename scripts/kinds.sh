@@ -118,7 +118,7 @@ modules() {
     echo '//! What encodes and reads the attributes of each kind of interface. Written by `scripts/kinds.sh` from the files that there'
     echo '//! are; do not edit.'
     echo
-    echo 'use super::create::{Encode, OwnLower};'
+    echo 'use super::encode::{Encode, OwnLower};'
     echo
     modules src/kernel/linux/link/encoders
     echo

@@ -11,6 +11,7 @@ mod fmt;
 mod guard;
 mod journal;
 mod lean;
+mod log_files;
 mod logs;
 mod ls;
 mod lsp;

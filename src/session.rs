@@ -24,6 +24,7 @@ pub mod notice;
 pub mod recipe;
 pub mod rehearsal;
 pub mod run;
+pub mod stand_guard;
 
 pub use failure::Failure;
 pub use input::Input;

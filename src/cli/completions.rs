@@ -3,7 +3,7 @@
 //! A shell asks the program itself, with [`VAR`] set, so that what is offered is what is there now.
 
 use super::Ended;
-use super::{Cli, logs};
+use super::{Cli, log_files};
 use crate::lab::registry::{LabDir, Registry};
 use crate::lab::store;
 use crate::model::change::Change;
@@ -87,7 +87,7 @@ pub fn namespaces() -> ArgValueCompleter {
 /// The processes of the lab that the command line names.
 pub fn processes() -> ArgValueCompleter {
     names(|| {
-        let names = lab().and_then(|dir| logs::names(&dir.logs()).ok()).unwrap_or_default();
+        let names = lab().and_then(|dir| log_files::names(&dir.logs()).ok()).unwrap_or_default();
         names.into_iter().map(|name| (name, String::new())).collect()
     })
 }

@@ -4,8 +4,8 @@ use super::Ended;
 use super::args::OutputArgs;
 use crate::model::names::LabName;
 use crate::output::{Printing, changes, write_err};
-use crate::session;
 use crate::session::notice::SharedSink;
+use crate::session::stand_guard::stand_guard;
 use clap::Args;
 
 /// Undo what the run of a lab had made, if it was killed
@@ -19,7 +19,7 @@ pub struct GuardArgs {
 pub fn guard(args: &GuardArgs, printing: Printing) -> Ended {
     let progress = OutputArgs::QUIET.progress(&args.name, printing);
     let sink: SharedSink = progress.clone();
-    if session::guard::guard(&LabName::new(&args.name)?, &sink)? {
+    if stand_guard(&LabName::new(&args.name)?, &sink)? {
         let count = changes(progress.borrow().undone());
         write_err(&format!("The run of `{}` was killed. What it had made was undone: {count}.", args.name));
     }

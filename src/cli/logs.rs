@@ -2,9 +2,10 @@
 
 use super::Ended;
 use super::completions;
+use super::log_files::{file, names, unreadable};
 use crate::kernel::interrupt;
 use crate::lab::registry::{LabDir, Life, Registry};
-use crate::model::error::{Class, OpError, OpResult, closest, io_words};
+use crate::model::error::{Class, OpError, OpResult, closest};
 use crate::model::names::LabName;
 use crate::output::Printing;
 use crate::output::style::Ink;
@@ -12,9 +13,8 @@ use crate::output::told;
 use crate::session::machine;
 use clap::Args;
 use serde::Serialize;
-use std::fs::{File, read_dir};
-use std::io::{self, ErrorKind, Read, Write, stdout};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{Read, Write, stdout};
 use std::time::Duration;
 
 /// How often a followed log is looked at.
@@ -121,32 +121,6 @@ impl Log {
 
 fn is_over(dir: &LabDir) -> OpResult<bool> {
     Ok(dir.info()?.is_none_or(|info| info.life() == Life::Dead))
-}
-
-/// The processes that have a log in a folder.
-pub(super) fn names(dir: &Path) -> OpResult<Vec<String>> {
-    let entries = match read_dir(dir) {
-        // No process was ever started.
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(|e| unreadable(dir, &e))?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|e| unreadable(dir, &e))?.path();
-        if path.extension().is_some_and(|extension| extension == "log") {
-            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn file(dir: &Path, name: &str) -> PathBuf {
-    dir.join(format!("{name}.log"))
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> OpError {
-    OpError::new("logs::read", format!("Cannot read {}: {}.", path.display(), io_words(error))).class(Class::Machine)
 }
 
 fn unknown(lab: &str, name: &str, names: &[String]) -> OpError {

@@ -28,6 +28,7 @@ pub mod netfilter;
 pub mod netlink;
 pub mod netns;
 mod netns_pool;
+pub mod netns_setup;
 mod nfnetlink;
 pub mod observe;
 pub mod ours;

@@ -4,6 +4,8 @@
 //! Then a real packet is sent: what was found out must agree with what it meets.
 
 mod advice;
+mod end;
+mod nat;
 pub mod packet;
 mod rules;
 mod segment;
@@ -17,11 +19,12 @@ use crate::model::error::{OpError, OpResult, Site};
 use crate::model::names::Ns;
 use crate::model::observe::Probe;
 use crate::model::question::{Carried, Question};
+use end::End;
 use segment::Place;
 use std::net::IpAddr;
 use std::time::Duration;
 use tables::Blame;
-use walk::{End, Walk};
+use walk::Walk;
 
 /// How long the real packet may take.
 const PATIENCE: Duration = Duration::from_secs(1);

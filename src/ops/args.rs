@@ -1,6 +1,5 @@
 //! A call of a function: its checked arguments and the lab it acts on.
 
-use super::def::FnDef;
 use super::value::{Endpoint, LinkHandle, Value};
 use crate::lab::Lab;
 use crate::model::change::Change;
@@ -16,8 +15,8 @@ use std::time::Duration;
 pub struct Call<'a> {
     /// The lab it acts on.
     pub lab: &'a mut Lab,
-    /// The function.
-    pub def: &'static FnDef,
+    /// The function's name.
+    pub function: &'static str,
     /// What it was called on; `host()` for a free function of a namespace, nothing for other free functions.
     pub this: Value,
     /// Its arguments.
@@ -47,7 +46,7 @@ impl Call<'_> {
 
     /// The error of a planner that expected to be called on something else.
     pub fn misused(&self, wanted: &str) -> OpError {
-        internal(self.def.name, "this", wanted)
+        internal(self.function, "this", wanted)
     }
 
     /// The link it was called on.

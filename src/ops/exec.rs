@@ -128,7 +128,7 @@ assert_eq(out.stdout, "hello\n");"#,
 fn output(call: &Call<'_>) -> OpResult<Rc<Output>> {
     match &call.this {
         Value::Output(output) => Ok(Rc::clone(output)),
-        _ => Err(internal(call.def.name, "this", "an output")),
+        _ => Err(internal(call.function, "this", "an output")),
     }
 }
 

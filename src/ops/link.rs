@@ -200,6 +200,6 @@ fn del(call: &mut Call<'_>) -> OpResult<Value> {
 fn pair(call: &Call<'_>) -> OpResult<(LinkHandle, LinkHandle)> {
     match &call.this {
         Value::Pair(a, b) => Ok((a.clone(), b.clone())),
-        _ => Err(super::args::internal(call.def.name, "this", "a veth pair")),
+        _ => Err(super::args::internal(call.function, "this", "a veth pair")),
     }
 }

@@ -221,7 +221,7 @@ pub(super) fn if_addr(call: &Call<'_>) -> OpResult<IpNet> {
     let (ip, prefix): (IpAddr, Option<u8>) = call.args.req("address")?;
     let full = if ip.is_ipv4() { 32 } else { 128 };
     IpNet::new(ip, prefix.unwrap_or(full))
-        .map_err(|_| internal(call.def.name, "address", "an address with its prefix length"))
+        .map_err(|_| internal(call.function, "address", "an address with its prefix length"))
 }
 
 fn del_addr(call: &mut Call<'_>) -> OpResult<Value> {

@@ -202,7 +202,7 @@ print(http_get("http://127.0.0.1:8080/").headers);"#,
 fn this(call: &Call<'_>) -> OpResult<Rc<Reply>> {
     match &call.this {
         Value::Reply(reply) => Ok(Rc::clone(reply)),
-        _ => Err(internal(call.def.name, "this", "a reply")),
+        _ => Err(internal(call.function, "this", "a reply")),
     }
 }
 

@@ -168,7 +168,7 @@ assert_eq(p.log, "hello\n");"#,
 fn this(call: &Call<'_>) -> OpResult<Rc<Process>> {
     match &call.this {
         Value::Process(process) => Ok(Rc::clone(process)),
-        _ => Err(internal(call.def.name, "this", "a process")),
+        _ => Err(internal(call.function, "this", "a process")),
     }
 }
 

@@ -347,7 +347,7 @@ pub(super) fn same_family(one: IpAddr, other: IpAddr, arg: &str) -> OpResult<()>
 }
 
 fn del(call: &mut Call<'_>) -> OpResult<Value> {
-    let Value::Rules(rules) = call.this.clone() else { return Err(internal(call.def.name, "this", "rules")) };
+    let Value::Rules(rules) = call.this.clone() else { return Err(internal(call.function, "this", "rules")) };
     for n in rules.changes.iter().rev() {
         call.lab.revert(*n)?;
     }

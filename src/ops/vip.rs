@@ -231,7 +231,7 @@ assert_eq(vip("10.100.100.100:8080", ["10.0.0.11:8080"]).endpoint, "10.100.100.1
 fn this(call: &Call<'_>) -> OpResult<Rc<Vip>> {
     match &call.this {
         Value::Vip(vip) => Ok(Rc::clone(vip)),
-        _ => Err(internal(call.def.name, "this", "a virtual IP")),
+        _ => Err(internal(call.function, "this", "a virtual IP")),
     }
 }
 

@@ -118,7 +118,7 @@ assert(trace.ok, trace.text);"#,
 fn this(call: &Call<'_>) -> OpResult<Rc<Trace>> {
     match &call.this {
         Value::Trace(trace) => Ok(Rc::clone(trace)),
-        _ => Err(internal(call.def.name, "this", "a trace")),
+        _ => Err(internal(call.function, "this", "a trace")),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Why there is no sandbox, and what would give one.
 
 use super::barrier::Settings;
-use super::idmap::is_refusal;
 use super::wire::{Failure, Step};
 use crate::model::error::{Class, OpError};
 use nix::errno::Errno;
@@ -119,4 +118,9 @@ fn machine(code: &'static str, message: String, errno: Errno) -> OpError {
 
 fn who() -> &'static str {
     if nix::unistd::geteuid().is_root() { "a root without CAP_SYS_ADMIN" } else { "an ordinary user" }
+}
+
+/// Whether the error number means that the map's file refused us.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EPERM | Errno::EACCES))
 }

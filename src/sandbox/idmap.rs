@@ -8,7 +8,6 @@ use super::faults;
 use crate::kernel::linux::programs;
 use crate::kernel::users::login_in_file;
 use crate::model::error::OpResult;
-use nix::errno::Errno;
 use nix::unistd::{Pid, getegid, geteuid};
 use std::fs;
 use std::io;
@@ -124,11 +123,6 @@ fn ranges(text: &str) -> impl Iterator<Item = (&str, (u32, u32))> {
 fn first_free(text: &str) -> u32 {
     let ends = ranges(text).map(|(_, (first, count))| first.saturating_add(count));
     ends.fold(FIRST_RANGE, u32::max)
-}
-
-/// Whether the error number means that the map's file refused us.
-pub fn is_refusal(error: &io::Error) -> bool {
-    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EPERM | Errno::EACCES))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use super::outer::Signals;
 use super::wire::{self, Failure, News, Step};
 use super::{Exit, Holder, Inside, STACK, Terminal, mounts, path, terminal};
-use crate::kernel::linux::netns;
+use crate::kernel::linux::netns_setup::set_up;
 use crate::kernel::linux::sysctl::Preset;
 use crate::model::baseline::baseline;
 use nix::errno::Errno;
@@ -99,7 +99,7 @@ fn build(socket: &UnixStream, user_ns: bool) -> Result<Holder, Failure> {
 /// then cannot read.
 fn own_network() -> nix::Result<File> {
     unshare(CloneFlags::CLONE_NEWNET)?;
-    let network = Preset::new(&baseline()).and_then(|sysctls| netns::furnish(&sysctls, None));
+    let network = Preset::new(&baseline()).and_then(|sysctls| set_up(&sysctls, None));
     network.map(|network| network.file).map_err(|refusal| wire::errno_of(&refusal))
 }
 

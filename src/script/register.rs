@@ -81,7 +81,7 @@ fn invoke(
                         .help("This is a defect of rhailab, not of the recipe; please report it.")
                 })?;
                 let site = cx.site(call);
-                run(&mut Call { lab: &mut lab, def, this, args, site })
+                run(&mut Call { lab: &mut lab, function: def.name, this, args, site })
             });
             result.map(give).or_else(|error| {
                 let error = if is_free { as_method(cx, call, def, given, error) } else { error };

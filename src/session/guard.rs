@@ -4,16 +4,10 @@
 //! without one means that the run is gone, however it ended, and whatever kernel this is. What the run had made the guard
 //! then knows from the journal.
 
-use super::cleanup::{HANDOVER, OtherNetns, clean_up};
-use super::machine::refused;
-use super::notice::SharedSink;
-use crate::kernel::linux::process::guard::stay_behind;
-use crate::lab::registry::{LabDir, Life, Registry};
 use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::model::names::LabName;
-use crate::sandbox::LiveHolder;
-use std::io::{self, Read, Write, stdin};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -24,7 +18,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What each side writes once: the guard, that it stands; the run, that it has ended in order.
-const WORD: [u8; 1] = *b".";
+pub const WORD: [u8; 1] = *b".";
 
 /// The guard of this process.
 #[derive(Debug)]
@@ -62,50 +56,10 @@ impl Drop for Guard {
     }
 }
 
-fn unguarded(error: &io::Error) -> OpError {
+/// The error of a guard that cannot stand.
+pub fn unguarded(error: &io::Error) -> OpError {
     OpError::new("guard::start", "The guard, which undoes what a run has made should it be killed, does not stand.")
         .cause(io_words(error))
         .help("Without one, add `--no-guardian`; then `rhailab recover` undoes what a run that was killed has left.")
         .class(Class::Machine)
-}
-
-/// The guard's own life, in a process that [`Guard::start`] made: waits until the run of that lab has ended and undoes what
-/// it left, if it was killed. Says whether it was.
-pub fn guard(name: &LabName, sink: &SharedSink) -> OpResult<bool> {
-    stay_behind().map_err(|refusal| refused(&refusal))?;
-    let run = stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
-    let mut run = run.map_err(|error| unguarded(&error))?;
-    // If the run is gone already, the next read says so.
-    let _ = run.write_all(&WORD);
-    let mut word = WORD;
-    match run.read(&mut word) {
-        Ok(0) => {}
-        Ok(_) => return Ok(false),
-        // Somebody has called us by hand.
-        Err(error) => return Err(unguarded(&error)),
-    }
-    let dir = Registry::open()?.dir(name);
-    let info = dir.info()?;
-    // A process closes its files a moment before it is gone.
-    if let Some(run) = info.as_ref().and_then(|info| info.holder) {
-        LiveHolder::find(run)?.map_or(Ok(true), |run| run.wait(HANDOVER))?;
-    }
-    match info {
-        Some(info) if info.life() == Life::Dead && !info.ended => {
-            clean_up(&dir, sink, OtherNetns::Refuse)?;
-            Ok(true)
-        }
-        None => remove_unbegun(&dir).map(|()| false),
-        // It has ended in order.
-        Some(_) => Ok(false),
-    }
-}
-
-/// Removes the folder of a run that was killed before it had said what it is, and so before it had made anything; unless
-/// its name is another run's by now.
-fn remove_unbegun(dir: &LabDir) -> OpResult<()> {
-    match dir.lock(HANDOVER)? {
-        Some(lock) if dir.info()?.is_none() => lock.remove(),
-        _ => Ok(()),
-    }
 }

@@ -14,6 +14,7 @@ use rtnetlink::packet_route::link::{
 
 pub mod create;
 pub mod delete;
+mod encode;
 mod encoders;
 pub mod ioctl;
 pub mod set;

@@ -2,6 +2,7 @@
 
 use crate::kernel::linux::link;
 use crate::kernel::linux::netns_pool::NetnsPool;
+use crate::kernel::linux::netns_setup::{LOOPBACK, set_up};
 use crate::kernel::linux::spaces::{self, Fresh, NETNS_DIR, Spaces};
 use crate::kernel::linux::sysctl::Preset;
 use crate::kernel::{Done, Errand, Refusal, Undone, Why};
@@ -10,18 +11,12 @@ use crate::model::names::{LabName, Ns, NsName};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use rtnetlink::LinkUnspec;
-use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::link::LinkAttribute;
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-/// The index of `lo` in every namespace (`LOOPBACK_IFINDEX` in the kernel's `net/net_namespace.h`).
-const LOOPBACK: u32 = 1;
 
 /// The namespaces that are made but not named yet.
 #[derive(Debug)]
@@ -36,17 +31,6 @@ pub struct Unnamed {
 
 /// How the alias of `lo` begins in a namespace that a lab has made; the lab's name follows.
 const MARK: &str = "rhailab:";
-
-/// Makes the calling thread's new namespace ready for use: sysctls with known values, and `lo` up, with a mark where it is
-/// to have a name.
-pub fn furnish(sysctls: &Preset, mark: Option<&str>) -> Done<Fresh> {
-    sysctls.set()?;
-    let mut fresh = Fresh::here()?;
-    let mut up = LinkUnspec::new_with_index(LOOPBACK).up().build();
-    up.attributes.extend(mark.map(|mark| LinkAttribute::IfAlias(mark.to_owned())));
-    fresh.socket.act(RouteNetlinkMessage::SetLink(up), 0)?;
-    Ok(fresh)
-}
 
 fn mark_of(lab: &LabName) -> String {
     format!("{MARK}{lab}")
@@ -92,7 +76,7 @@ impl Unnamed {
         let ready = self.pool.as_ref().and_then(|pool| pool.take(sysctls));
         let make = || {
             let sysctls = Preset::new(sysctls)?;
-            spaces.inside_new(|| furnish(&sysctls, Some(&self.mark)))
+            spaces.inside_new(|| set_up(&sysctls, Some(&self.mark)))
         };
         let fresh = ready.map_or_else(make, Ok)?;
         self.expected = self.expected.saturating_sub(1);

@@ -4,7 +4,7 @@
 //! Nobody can see one before it is named, and it ends when it is let go. There are two in reserve, so that they are made while
 //! nothing is linked yet: the kernel does much of both under one lock.
 
-use super::netns::furnish;
+use super::netns_setup::set_up;
 use super::spaces::{Fresh, Spaces};
 use super::sysctl::Preset;
 use crate::kernel::Errand;
@@ -107,7 +107,7 @@ impl NetnsPool {
             let means = Spaces::new().and_then(|spaces| Ok((spaces, Preset::new(&all)?)));
             filled.fill(|| {
                 let (spaces, sysctls) = means.as_ref().ok()?;
-                spaces.inside_new(|| furnish(sysctls, Some(&mark))).ok()
+                spaces.inside_new(|| set_up(sysctls, Some(&mark))).ok()
             });
         };
         let thread = thread::Builder::new().name("netns-pool".into()).spawn(work);

@@ -3,10 +3,11 @@
 mod links;
 mod listener;
 
+use super::end::{End, Hole, stop_at, stopped};
 use super::packet::Packet;
 use super::segment::{Place, Trouble, interface, segment};
 use super::tables::Blame;
-use super::walk::{End, Hole, Walk};
+use super::walk::Walk;
 use super::{Stop, maker};
 use crate::kernel::{Errno, Refusal};
 use crate::lab::Record;
@@ -294,20 +295,6 @@ impl Walk<'_> {
             change.ns() == *ns && (change.route().is_some_and(is_route) || added.is_some_and(is_address))
         })
     }
-}
-
-/// Routers that send a packet to each other.
-pub fn in_circles(ns: &Ns, packet: &Packet) -> End {
-    stopped(stop_at("loop", ns, packet, format!("{packet} goes in circles from here")))
-}
-
-/// A stop without more to say of it yet.
-fn stop_at(code: &'static str, ns: &Ns, packet: &Packet, reason: String) -> Stop {
-    Stop { back: packet.answers, ..Stop::new(code, ns, reason) }
-}
-
-fn stopped(stop: Stop) -> End {
-    End::Stopped(Box::new(stop))
 }
 
 /// The subnet of an interface's address that an address is in.

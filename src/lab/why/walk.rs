@@ -1,10 +1,10 @@
 //! The walk of a packet: out of a namespace, over links, through others, to whom it is for; and of the answer back.
 
-use super::advice::in_circles;
+use super::Hop;
+use super::end::{End, Hole, stop_at, stopped};
+use super::nat::Nat;
 use super::packet::Packet;
-use super::rules::Nat;
 use super::segment::{Map, Place, interface, segment};
-use super::{Hop, Stop};
 use crate::kernel::{Ground, Refusal};
 use crate::lab::Made;
 use crate::model::error::Site;
@@ -34,35 +34,6 @@ pub struct Walk<'a> {
     holes: Vec<Hole>,
     /// The smallest MTU of the interfaces that the packet has left by, of which a router would tell.
     path_mtu: Option<u32>,
-}
-
-/// Where packets of more than some size vanish.
-#[derive(Debug, Clone)]
-pub struct Hole {
-    /// The largest that pass.
-    pub size: u32,
-    /// The interface that is too narrow.
-    pub at: Place,
-    /// The MTU that it should have.
-    pub wanted: u32,
-    /// Who keeps the sender from being told, if it is a rule.
-    pub silenced: Option<super::Blame>,
-}
-
-/// Why a walk ends early.
-pub enum End {
-    /// Something stops the packet.
-    Stopped(Box<Stop>),
-    /// It goes where nothing can be seen.
-    Unseen,
-    /// The kernel cannot be asked.
-    Failed(Refusal),
-}
-
-impl From<Refusal> for End {
-    fn from(refusal: Refusal) -> End {
-        End::Failed(refusal)
-    }
 }
 
 impl<'a> Walk<'a> {
@@ -137,7 +108,7 @@ impl<'a> Walk<'a> {
             way = self.enter(&there, by, &mut packet)?;
             here = there;
         }
-        Err(in_circles(&here, &packet))
+        Err(stopped(stop_at("loop", &here, &packet, format!("{packet} goes in circles from here"))))
     }
 
     /// Where a packet goes from a namespace; the stop, if nowhere.

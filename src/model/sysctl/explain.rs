@@ -72,9 +72,9 @@ fn near(key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::sysctl::SetSysctl;
     use super::*;
     use crate::model::kind::Kind;
+    use crate::model::sysctl::SetSysctl;
 
     #[test]
     fn a_full_disk_of_ours_is_not_blamed_on_the_sysctl() {

@@ -96,5 +96,5 @@ pub(super) fn run(def: &'static FnDef, this: Option<&Dynamic>, args: &[Dynamic])
     let this = this.and_then(any).unwrap_or(Value::Unit);
     let mut lab = Lab::new(LabName::new("check")?, Box::new(FakeKernel::new()), None);
     let site = Site { source: "".into(), line: 1, col: 1 };
-    run(&mut ops::Call { lab: &mut lab, def, this, args, site }).map(|value| Some(give(value)))
+    run(&mut ops::Call { lab: &mut lab, function: def.name, this, args, site }).map(|value| Some(give(value)))
 }

@@ -20,13 +20,6 @@ use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute}
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 use std::os::fd::AsRawFd;
 
-/// What encodes the attributes of a kind as the kernel takes them (`IFLA_INFO_DATA`), with the index of the device that it
-/// is stacked on.
-pub(super) type Encode = fn(&NewLink, Option<u32>) -> Done<InfoData>;
-
-/// What reads the index of the device that an interface is stacked on from those attributes, where it is one of them.
-pub(super) type OwnLower = fn(&InfoData) -> Option<u32>;
-
 type Builder = LinkMessageBuilder<LinkUnspec>;
 
 /// Chooses the marks of a new interface.

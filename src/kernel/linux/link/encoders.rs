@@ -1,7 +1,7 @@
 //! What encodes and reads the attributes of each kind of interface. Written by `scripts/kinds.sh` from the files that there
 //! are; do not edit.
 
-use super::create::{Encode, OwnLower};
+use super::encode::{Encode, OwnLower};
 
 mod bridge;
 mod vxlan;

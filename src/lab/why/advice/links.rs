@@ -1,9 +1,10 @@
 //! What is wrong with a link: it is down, nobody on it has the address, the subnet is not that of the others.
 
-use super::{at, iface, stop_at, stopped};
+use super::{at, iface};
+use crate::lab::why::end::{End, stop_at, stopped};
 use crate::lab::why::packet::Packet;
 use crate::lab::why::segment::{Place, Segment, Trouble, interface};
-use crate::lab::why::walk::{End, Walk};
+use crate::lab::why::walk::Walk;
 use crate::lab::why::{Stop, maker};
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;

@@ -1,9 +1,10 @@
 //! Whether somebody takes a packet where it is for.
 
-use super::{at, stop_at, stopped};
+use super::at;
 use crate::lab::why::Stop;
+use crate::lab::why::end::{End, stop_at, stopped};
 use crate::lab::why::packet::Packet;
-use crate::lab::why::walk::{End, Walk};
+use crate::lab::why::walk::Walk;
 use crate::model::names::Ns;
 use crate::model::question::Carried;
 use std::net::SocketAddr;
