@@ -120,6 +120,18 @@ fn head(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n").trim().to_string()
 }
 
+/// A recipe that the language itself has nothing against, with the texts it is made of.
+struct Readable {
+    recipe: Recipe,
+    units: Vec<Unit>,
+}
+
+/// The error of a recipe that was not compiled, with nothing to say why.
+fn lost() -> OpError {
+    OpError::new("internal::recipe", "The recipe was not compiled, and nothing is wrong.")
+        .help("This is a defect of rhailab, not of the recipe; please report it.")
+}
+
 /// A recipe, as far as it could be read, and everything wrong with it.
 struct Examined {
     recipe: Option<Recipe>,
@@ -210,6 +222,18 @@ impl Session {
         self.examine(id, text, path, None).findings
     }
 
+    /// As [`load_as`](Session::load_as), whatever `check` says: only what the language itself refuses is an error. For those
+    /// who compare what is found with what a run says.
+    pub fn load_unchecked(&self, path: &Path, text: &str) -> Result<Recipe, ScriptError> {
+        let id = path.display().to_string();
+        let (read, errors) = self.read(&id, text, path, None);
+        match (errors.into_iter().next(), read) {
+            (None, Some(Readable { recipe, .. })) => Ok(recipe),
+            (Some(error), _) => Err(Finding::error(error).error),
+            (None, None) => Err(lost()),
+        }
+    }
+
     /// The first error of a recipe is raised, with the next ones of the same text.
     fn load(&self, id: &str, text: &str, path: &Path) -> OpResult<Recipe> {
         self.judge(self.examine(id, text, path, None))
@@ -219,8 +243,7 @@ impl Session {
         let mut errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
         match (errors.next(), recipe) {
             (None, Some(recipe)) => Ok(recipe),
-            (None, None) => Err(OpError::new("internal::recipe", "The recipe was not compiled, and nothing is wrong.")
-                .help("This is a defect of rhailab, not of the recipe; please report it.")),
+            (None, None) => Err(lost()),
             (Some(Finding { error: first, .. }), _) => {
                 let source = first.0.site.as_ref().map(|site| Arc::clone(&site.source));
                 let told = errors
@@ -240,15 +263,19 @@ impl Session {
         Some(Site { line, col, ..site.clone() })
     }
 
-    fn examine(&self, id: &str, text: &str, path: &Path, earlier: Option<&Earlier<'_>>) -> Examined {
+    /// Reads a recipe and what it imports, with everything that the language itself refuses in them.
+    fn read(
+        &self,
+        id: &str,
+        text: &str,
+        path: &Path,
+        earlier: Option<&Earlier<'_>>,
+    ) -> (Option<Readable>, Vec<OpError>) {
         let (library, sources) = (&self.cx.library, &self.cx.sources);
-        let (scope, live) = (Scope::new(), Live::default());
-        let nothing = Earlier { scope: &scope, live: &live };
-        let Earlier { scope, live } = earlier.unwrap_or(&nothing);
+        let scope = Scope::new();
+        let scope = earlier.map_or(&scope, |earlier| earlier.scope);
         let (compiled, mut errors) = compile_after(&self.engine, sources, id, text, scope);
-        let Some(compiled) = compiled.map(Rc::new) else {
-            return Examined { recipe: None, findings: errors.into_iter().map(Finding::error).collect() };
-        };
+        let Some(compiled) = compiled.map(Rc::new) else { return (None, errors) };
         match earlier {
             // The modules of earlier entries are still in use.
             Some(_) => library.root_at(path),
@@ -261,10 +288,18 @@ impl Session {
             params.extend(params::collect(&unit.compiled, sources, &mut errors));
         }
         errors.extend(params::duplicates(&params, sources));
-        let vocabulary = self.vocabulary();
+        (Some(Readable { recipe: Recipe { compiled, params }, units }), errors)
+    }
+
+    fn examine(&self, id: &str, text: &str, path: &Path, earlier: Option<&Earlier<'_>>) -> Examined {
+        let (read, errors) = self.read(id, text, path, earlier);
         let mut findings: Vec<Finding> = errors.into_iter().map(Finding::error).collect();
+        let Some(Readable { recipe, units }) = read else { return Examined { recipe: None, findings } };
+        let (vocabulary, nothing) = (self.vocabulary(), Live::default());
+        let live = earlier.map_or(&nothing, |earlier| earlier.live);
+        let (library, sources) = (&self.cx.library, &self.cx.sources);
         findings.extend(check::check(&Program { units: &units, library, sources, vocabulary: &vocabulary, live }));
-        Examined { recipe: Some(Recipe { compiled, params }), findings }
+        Examined { recipe: Some(recipe), findings }
     }
 
     /// Runs a recipe. What it made stays, whether it fails or not: undoing is the lab's.

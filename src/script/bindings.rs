@@ -19,8 +19,19 @@ pub struct Binding<'t> {
     pub reads: Vec<Range<usize>>,
     /// The values it is assigned later; none for those that build on the old one.
     pub writes: Vec<Option<&'t Expr>>,
-    /// The methods that are called on it, and `[]` or `.` where a part of it is assigned.
-    pub touched: Vec<&'t str>,
+    /// What may change it in place.
+    pub touched: Vec<Touch<'t>>,
+}
+
+/// Something that may change a variable in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touch<'t> {
+    /// A method that is called on it.
+    Method(&'t str),
+    /// A function whose first argument it is.
+    Function(&'t str),
+    /// Something that is done to a part of it.
+    Part,
 }
 
 /// What declares a name.
@@ -225,8 +236,13 @@ impl<'t> Walk<'t> {
             }
             ExprKind::Call(call) => {
                 self.module(&call.modules);
-                if let Some(on) = &call.on {
-                    self.touch(on, &call.name.name);
+                match (&call.on, call.args.first()) {
+                    (Some(on), _) => self.touch(on, Touch::Method(&call.name.name)),
+                    // Rhai's own functions may change their first argument: `truncate(x, 5)` is `x.truncate(5)`.
+                    (None, Some(first)) if call.modules.is_empty() => {
+                        self.touch(first, Touch::Function(&call.name.name));
+                    }
+                    (None, _) => {}
                 }
                 self.parts(expr);
             }
@@ -256,20 +272,20 @@ impl<'t> Walk<'t> {
                 binding.writes.push(value);
             }
         } else {
-            self.touch(target, ".");
+            self.touch(target, Touch::Part);
             self.expr(target);
         }
     }
 
-    /// Notes that a method is called on a variable or on a part of it.
-    fn touch(&mut self, on: &'t Expr, method: &'t str) {
+    /// Notes what may change a variable or a part of it.
+    fn touch(&mut self, on: &'t Expr, touch: Touch<'t>) {
         match &on.kind {
             ExprKind::Name(name) => {
                 if let Some(binding) = self.find(name, on.at.start) {
-                    binding.touched.push(method);
+                    binding.touched.push(touch);
                 }
             }
-            ExprKind::Property { on, .. } | ExprKind::Index { on, .. } => self.touch(on, "."),
+            ExprKind::Property { on, .. } | ExprKind::Index { on, .. } => self.touch(on, Touch::Part),
             _ => {}
         }
     }

@@ -14,8 +14,11 @@ use rhai::packages::{
     BasicArrayPackage, BasicMapPackage, BasicMathPackage, BasicTimePackage, CorePackage, LogicPackage,
     MoreStringPackage, Package,
 };
-use rhai::{AST, Array, Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, Module, NativeCallContext, Shared};
+use rhai::{
+    AST, Array, Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, Module, NativeCallContext, Position, Shared,
+};
 use std::ops::{Range, RangeInclusive};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 rhai::def_package! {
@@ -264,9 +267,20 @@ pub fn register(engine: &mut Engine) {
     engine.register_fn("map", |call: NativeCallContext<'_>, range: Range<i64>, f: FnPtr| map(&call, range, &f));
     engine
         .register_fn("map", |call: NativeCallContext<'_>, range: RangeInclusive<i64>, f: FnPtr| map(&call, range, &f));
+    engine.register_fn("exit", exit);
+    engine.register_fn("exit", |_: Dynamic| exit());
     engine.register_get("message", |text: &mut ImmutableString| text.clone());
     engine.register_get("code", |_: &mut ImmutableString| ImmutableString::from(THROWN));
 }
+
+/// In place of Rhai's own, which ends a script as if it had come to its end.
+fn exit() -> Raised<()> {
+    let error = OpError::new("script::unknown_function", "Recipes cannot call `exit`.").help(NO_EXIT);
+    Err(Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Caught(Rc::new(error))), Position::NONE)))
+}
+
+/// What to do instead of `exit`.
+pub const NO_EXIT: &str = "An early end would look like a success: use `return` in a function and `throw` to fail.";
 
 /// The code of an error that a script throws as a string.
 pub const THROWN: &str = "script::throw";

@@ -1,25 +1,29 @@
 //! What can be known to be wrong with a text before any of it runs.
 //!
-//! An error is something that cannot go well when it is reached, and keeps a recipe from being run; a warning is
-//! something that its author will not have meant. Nothing is an error that only may go wrong.
+//! An error is something with which no run can go well, and keeps a recipe from being run; a warning is something that
+//! its author will not have meant. Nothing is an error that only may go wrong: what a guess says, or what is wrong in a
+//! part that a run may leave out, is a warning.
 
 mod calls;
+mod constants;
 mod nets;
+mod reach;
 mod receivers;
 mod unused;
 mod values;
 
 use super::bindings::Bindings;
 use super::compile::Compiled;
-use super::infer::{Elsewhere, Facts, Shape};
+use super::infer::{Elsewhere, Facts, Meant, Shape};
 use super::modules::Library;
 use super::page::Live;
 use super::scan::{line_col, offset, scan};
 use super::sources::Sources;
 use super::spans::call_at;
-use super::syntax::{Call, ExprKind, StatementKind, each, each_statement};
+use super::syntax::{Call, ExprKind, Function, StatementKind, each, each_statement};
 use super::vocabulary::Vocabulary;
 use crate::model::error::{Class, Mark, OpError, Site};
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::rc::Rc;
@@ -47,6 +51,11 @@ impl Finding {
     /// An error.
     pub fn error(error: OpError) -> Finding {
         Finding { severity: Severity::Error, error: error.class(Class::Usage) }
+    }
+
+    /// An error where it is certain, else a warning.
+    fn of(error: OpError, is_certain: bool) -> Finding {
+        if is_certain { Finding::error(error) } else { Finding::warning(error) }
     }
 
     /// A warning.
@@ -87,13 +96,45 @@ pub struct Program<'p> {
     pub live: &'p Live,
 }
 
+impl Program<'_> {
+    /// Whether a text has a method for values of a type of its choice, with so many arguments where that matters. Whoever
+    /// imports it has it without the module's name.
+    fn has_method(&self, name: &str, arguments: Option<usize>) -> bool {
+        let is_it = |function: &Function| {
+            function.is_method
+                && function.name.name == name
+                && arguments.is_none_or(|count| function.params.len() == count)
+        };
+        self.units.iter().any(|unit| unit.compiled.tree.functions.iter().any(is_it))
+    }
+
+    /// The names under which a text puts something into a map, or may do so with a string.
+    fn keys(&self) -> BTreeSet<String> {
+        let mut keys = BTreeSet::new();
+        for unit in self.units {
+            each(&unit.compiled.tree, &mut |expr| match &expr.kind {
+                ExprKind::Map(entries) => keys.extend(entries.iter().map(|entry| entry.key.name.clone())),
+                ExprKind::Assign { target, .. } => {
+                    if let ExprKind::Property { name, .. } = &target.kind {
+                        keys.insert(name.name.clone());
+                    }
+                }
+                ExprKind::Str(Some(text)) => drop(keys.insert(text.clone())),
+                _ => {}
+            });
+        }
+        keys
+    }
+}
+
 /// Everything wrong with a recipe's texts, in the order of the texts and their lines.
 pub fn check(program: &Program<'_>) -> Vec<Finding> {
     let forgiven = forgiven(program);
-    let mut all = Vec::new();
-    for unit in program.units {
+    let text_of = |source: &str| program.sources.text(source).unwrap_or_else(|| "".into());
+    let (mut all, keys) = (Vec::new(), OnceCell::new());
+    for (unit, doubts) in program.units.iter().zip(reach::doubts(program.units, program.library, &text_of)) {
         let compiled = &*unit.compiled;
-        let text = program.sources.text(&compiled.source).unwrap_or_else(|| "".into());
+        let text = text_of(&compiled.source);
         let bindings = Bindings::of(&compiled.tree);
         let elsewhere = Known { program, importer: &compiled.source, text: &text };
         let facts = Facts::new(&compiled.tree, &bindings, &elsewhere);
@@ -104,14 +145,20 @@ pub fn check(program: &Program<'_>) -> Vec<Finding> {
             facts: &facts,
             forgiven: &forgiven,
             undeclared: &compiled.undeclared,
+            keys: &keys,
         };
-        let mut found: Vec<Finding> = calls::mistakes(&checked).into_iter().map(Finding::error).collect();
+        let mut found: Vec<Finding> = calls::mistakes(&checked);
+        found.extend(constants::mistakes(&checked).into_iter().map(Finding::error));
         found.extend(receivers::mistakes(&checked).into_iter().map(Finding::error));
-        found.extend(values::mistakes(&checked).into_iter().map(Finding::error));
-        found.extend(nets::mistakes(&checked).into_iter().map(Finding::error));
+        found.extend(values::mistakes(&checked));
+        found.extend(nets::mistakes(&checked));
         found.extend(unused::remarks(&checked).into_iter().map(Finding::warning));
         for finding in &mut found {
             finding.error.0.calls.clone_from(&unit.via);
+            let place = finding.error.0.site.as_ref().map(|site| offset(&text, site.line, site.col));
+            if place.is_some_and(|place| !doubts.is_sure(place)) {
+                finding.severity = Severity::Warning;
+            }
         }
         found.sort_by_key(|finding| {
             let place = finding.error.0.site.as_ref().map(|site| (site.line, site.col));
@@ -134,9 +181,23 @@ struct Checked<'c> {
     forgiven: &'c BTreeSet<String>,
     /// The variables that it uses without declaring them where they are used.
     undeclared: &'c BTreeSet<String>,
+    /// What maps have, once somebody asks.
+    keys: &'c OnceCell<BTreeSet<String>>,
 }
 
 impl<'c> Checked<'c> {
+    /// Whether some map of the recipe has something under a name, as far as that is known.
+    fn has_key(&self, name: &str) -> bool {
+        self.keys.get_or_init(|| self.program.keys()).contains(name)
+    }
+
+    /// Which of our functions a call means; none where it may well be a closure in a map.
+    fn meant(&self, call: &Call) -> Option<Meant> {
+        let meant = self.facts.meant(call)?;
+        let is_of_map = call.on.is_some() && !meant.is_certain && self.has_key(&call.name.name);
+        Some(meant).filter(|_| !is_of_map)
+    }
+
     /// An error at some bytes of the text.
     fn at(&self, mut error: OpError, start: usize, range: Range<usize>, label: &str) -> OpError {
         let (line, col) = line_col(self.text, start);
@@ -241,5 +302,9 @@ impl Elsewhere for Known<'_> {
 
     fn is_native(&self, name: &str, arguments: usize) -> bool {
         self.program.vocabulary.is_native(name, arguments)
+    }
+
+    fn is_scripted(&self, method: &str) -> bool {
+        self.program.has_method(method, None)
     }
 }

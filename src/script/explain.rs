@@ -147,6 +147,11 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
             Part::Name,
             "not declared",
         ),
+        Failure::ErrorModuleNotFound(name, at) if name == "global" => {
+            let text = sources.text(&place.source).unwrap_or_else(|| "".into());
+            let name = constant_at(&text, *at);
+            labelled(no_global(&name, has_functions(&text)), Part::Name, "not known here")
+        }
         Failure::ErrorModuleNotFound(name, _) => labelled(
             OpError::new("script::unknown_module", format!("No module is imported as `{name}`.")),
             Part::Name,
@@ -213,6 +218,33 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
             labelled(OpError::new("script::error", format!("{}.", words.trim_end_matches('.'))), Part::Call, "here")
         }
     }
+}
+
+/// The name of the constant that is asked of `global` at a place.
+fn constant_at(text: &str, at: Position) -> String {
+    let site = site(&"".into(), at);
+    let start = scan::offset(text, site.line, site.col);
+    let tokens = scan::scan(text).tokens;
+    let next = tokens.iter().position(|token| token.at.start == start).and_then(|module| tokens.get(module + 2));
+    next.map_or_else(String::new, |name| name.text(text).to_owned())
+}
+
+/// Whether a text has functions or closures.
+fn has_functions(text: &str) -> bool {
+    let tree = super::syntax::parse(text);
+    let mut has = !tree.functions.is_empty();
+    super::syntax::each(&tree, &mut |expr| has |= matches!(expr.kind, super::syntax::ExprKind::Closure { .. }));
+    has
+}
+
+/// A constant that `global` does not have.
+pub fn no_global(name: &str, has_functions: bool) -> OpError {
+    if has_functions {
+        return OpError::new("script::unknown_variable", format!("There is no constant `global::{name}`."))
+            .help(format!("Declare it outside of functions and blocks, before it is used: `const {name} = …;`."));
+    }
+    OpError::new("script::unknown_module", format!("`global::{name}` is known only where the text has functions."))
+        .help(format!("Outside of functions write `{name}`."))
 }
 
 /// What a script throws itself: a text, or a map with the fields of an error.

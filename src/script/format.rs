@@ -1,9 +1,13 @@
 //! The layout of a text: how far its lines are indented, and where it has blank lines.
 //!
-//! Nothing within a line is touched, so every token stays as it is, and a text that is laid out stays so.
+//! Nothing within a line is touched, so every token stays as it is, and a text that is laid out stays so. Only a string that
+//! goes on after a backslash is moved with its first line, for Rhai takes white space from it by where it began.
+
+mod strings;
 
 use super::scan::{Kind, Token, scan};
 use std::ops::Range;
+use strings::{Continued, continued};
 
 /// One level of indentation.
 const LEVEL: &str = "    ";
@@ -30,6 +34,20 @@ pub fn format(text: &str) -> Option<String> {
         let end = text[start..].find('\n').map_or(text.len(), |end| start + end);
         let line = start..end;
         start = end + 1;
+        if let Some(moved) = layout.moved(line.start) {
+            let content = layout.kept(&line);
+            let width = content.chars().take_while(|c| c.is_whitespace()).count();
+            // Rhai counts characters, of which a tab is one.
+            let new = width.saturating_add_signed(moved);
+            let (space, rest) = content.split_at(content.len() - content.trim_start().len());
+            out.push_str(&" ".repeat(new.saturating_sub(width)));
+            out.extend(space.chars().skip(width.saturating_sub(new)));
+            out.push_str(rest);
+            out.push('\n');
+            layout.moves.push((line.start, isize_of(new) - isize_of(width)));
+            blank = false;
+            continue;
+        }
         if layout.is_fixed(line.start) {
             out.push_str(layout.kept(&line));
             out.push('\n');
@@ -44,11 +62,27 @@ pub fn format(text: &str) -> Option<String> {
         if std::mem::take(&mut blank) {
             out.push('\n');
         }
-        out.push_str(&LEVEL.repeat(layout.level(&line)));
+        let level = layout.level(&line);
+        let before = layout.kept(&line).chars().take_while(|c| c.is_whitespace()).count();
+        layout.moves.push((line.start, isize_of(level * LEVEL.len()) - isize_of(before)));
+        out.push_str(&LEVEL.repeat(level));
         out.push_str(content);
         out.push('\n');
     }
     Some(out)
+}
+
+fn isize_of(number: usize) -> isize {
+    isize::try_from(number).unwrap_or(isize::MAX)
+}
+
+/// A bracket that is open.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    /// The level of the line that it belongs to.
+    level: usize,
+    /// The level of what within it begins with `if` or its like and has no block yet, which is that of its block.
+    heading: Option<usize>,
 }
 
 struct Layout<'t> {
@@ -61,9 +95,18 @@ struct Layout<'t> {
     next: usize,
     /// What spans several lines and must stay as it is: templates, raw strings, comments in `/* */`.
     fixed: Vec<Range<usize>>,
-    /// The level of the line that each open bracket is in.
-    open: Vec<usize>,
+    /// The open brackets.
+    open: Vec<Open>,
+    /// As `heading` of a bracket, outside of all of them.
+    heading: Option<usize>,
+    /// Strings that go on in further lines.
+    continued: Vec<Continued>,
+    /// By how many characters lines were moved to the right, by where they begin; others stay.
+    moves: Vec<(usize, isize)>,
 }
+
+/// Words that a block follows, with something before it that may have several lines.
+const HEADINGS: &[&str] = &["if", "while", "until", "for", "switch"];
 
 impl<'t> Layout<'t> {
     fn of(text: &'t str) -> Option<Layout<'t>> {
@@ -74,6 +117,7 @@ impl<'t> Layout<'t> {
         if scan.unfinished || all.iter().any(|token| token.kind == Kind::Unclosed) || !match_up(&all, text) {
             return None;
         }
+        let continued = continued(&all, text);
         let mut fixed = Vec::new();
         let mut tokens = Vec::new();
         let mut at = 0;
@@ -86,12 +130,24 @@ impl<'t> Layout<'t> {
             tokens.push(Token { kind: token.kind, at: bytes });
             at = end + 1;
         }
-        Some(Layout { text, shebang, tokens, next: 0, fixed, open: Vec::new() })
+        let (open, moves) = (Vec::new(), Vec::new());
+        Some(Layout { text, shebang, tokens, next: 0, fixed, open, heading: None, continued, moves })
+    }
+
+    /// By how much a line that begins in a string is moved, which is as far as the string's first line is.
+    fn moved(&self, start: usize) -> Option<isize> {
+        let begun = self.continued.partition_point(|string| string.at.start < start);
+        let string = self.continued[..begun].last().filter(|string| start < string.at.end)?;
+        let first = self.text[..string.at.start].rfind('\n').map_or(0, |end| end + 1);
+        let at = self.moves.binary_search_by_key(&first, |(line, _)| *line);
+        Some(at.ok().and_then(|at| self.moves.get(at)).map_or(0, |(_, by)| *by))
     }
 
     /// Whether a line that begins at a byte begins in the middle of something.
     fn is_fixed(&self, start: usize) -> bool {
-        self.is_within(start) || start < self.shebang
+        let end = self.text[start..].find('\n').map_or(self.text.len(), |end| start + end);
+        let is_odd = |string: &Continued| string.is_odd && (start..end).contains(&string.at.start);
+        self.is_within(start) || start < self.shebang || self.continued.iter().any(is_odd)
     }
 
     /// Whether a byte is in the middle of something that stays as it is.
@@ -105,7 +161,8 @@ impl<'t> Layout<'t> {
         let content = &self.text[line.clone()];
         let before = self.tokens.partition_point(|token| token.at.end < line.end);
         let is_doc = |token: &Token| token.kind == Kind::Doc && token.at.end == line.end;
-        let is_part = self.is_within(line.end) || self.tokens.get(before).is_some_and(is_doc);
+        let in_string = self.continued.iter().any(|string| string.at.start < line.end && line.end < string.at.end);
+        let is_part = in_string || self.is_within(line.end) || self.tokens.get(before).is_some_and(is_doc);
         if is_part { content } else { content.trim_end() }
     }
 
@@ -113,29 +170,40 @@ impl<'t> Layout<'t> {
     fn level(&mut self, line: &Range<usize>) -> usize {
         // What ends in a line that stays as it is was passed over there.
         while self.tokens.get(self.next).is_some_and(|token| token.at.start < line.start) {
-            self.pass(0);
+            self.pass(&mut 0);
         }
         let closers = self.tokens[self.next..]
             .iter()
             .take_while(|token| token.kind == Kind::Close && token.at.start < line.end)
             .count();
-        let inner = self.open.last().map_or(0, |level| level + 1);
+        let inner = self.open.last().map_or(0, |open| open.level + 1);
         let level = match closers {
             0 => inner + usize::from(self.goes_on()),
             // With the line of the bracket that the last of them closes.
-            closers => self.open.len().checked_sub(closers).and_then(|at| self.open.get(at)).copied().unwrap_or(0),
+            closers => {
+                self.open.len().checked_sub(closers).and_then(|at| self.open.get(at)).map_or(0, |open| open.level)
+            }
         };
+        let mut here = level;
         while self.tokens.get(self.next).is_some_and(|token| token.at.start < line.end) {
-            self.pass(level);
+            self.pass(&mut here);
         }
         level
     }
 
-    /// Goes past a token in a line of that level.
-    fn pass(&mut self, level: usize) {
-        match self.tokens.get(self.next).map(|token| token.kind) {
-            Some(Kind::Open) => self.open.push(level),
-            Some(Kind::Close) => drop(self.open.pop()),
+    /// Goes past a token in a line of that level, which is lower behind a bracket that an earlier line has opened.
+    fn pass(&mut self, level: &mut usize) {
+        let Some(token) = self.tokens.get(self.next) else { return };
+        let word = token.text(self.text);
+        let heading = self.open.last_mut().map_or(&mut self.heading, |open| &mut open.heading);
+        match token.kind {
+            Kind::Open => {
+                let block = if word == "{" { heading.take() } else { None };
+                self.open.push(Open { level: block.unwrap_or(*level), heading: None });
+            }
+            Kind::Close => *level = self.open.pop().map_or(*level, |open| open.level.min(*level)),
+            Kind::Keyword if HEADINGS.contains(&word) => *heading = Some(*level),
+            Kind::Symbol if matches!(word, ";" | "," | "=>") => *heading = None,
             _ => {}
         }
         self.next += 1;

@@ -4,6 +4,7 @@
 //! where the value cannot be of another one; otherwise it is a guess that completion may make and a check may not.
 
 mod calls;
+mod harm;
 mod operators;
 mod shape;
 mod worth;
@@ -12,6 +13,7 @@ use super::bindings::{BindingKind, Bindings};
 use super::syntax::{Call, Expr, ExprKind, Function, Piece, Statement, StatementKind, Tree};
 use crate::ops::{Kind, Ty};
 pub use calls::Meant;
+use harm::Harm;
 pub use operators::text as text_of;
 use rhai::Dynamic;
 pub use shape::{Shape, methods_named, methods_of};
@@ -27,6 +29,8 @@ pub trait Elsewhere {
     fn returns(&self, module: &str, function: &str) -> Option<Shape>;
     /// Whether Rhai itself has a function with so many arguments, what it is called on included.
     fn is_native(&self, name: &str, arguments: usize) -> bool;
+    /// Whether some text has a method of that name for values of a type of its choice.
+    fn is_scripted(&self, method: &str) -> bool;
 }
 
 /// What is known in a text.
@@ -90,7 +94,10 @@ impl<'t> Facts<'t> {
                 None => self.elsewhere.variable(name).map(Worth::of).unwrap_or_default(),
             },
             ExprKind::Path { modules, name } => match (modules.as_slice(), self.bindings.at(name.at.start)) {
-                ([only], Some(binding)) if only.name == "global" => self.binding(binding),
+                // Where several have the name, it is that of them which was declared last before the run came here.
+                ([only], Some(binding)) if only.name == "global" && self.constants(&name.name) == 1 => {
+                    self.binding(binding)
+                }
                 _ => Worth::default(),
             },
             ExprKind::Call(call) => {
@@ -127,6 +134,14 @@ impl<'t> Facts<'t> {
             ExprKind::Block(block) => self.tail(block.tail()),
             ExprKind::If { .. } | ExprKind::This | ExprKind::Missing | ExprKind::Statement(_) => Worth::default(),
         }
+    }
+
+    /// How many constants have a name.
+    fn constants(&self, name: &str) -> usize {
+        let is_it = |binding: &&super::bindings::Binding<'_>| {
+            binding.ident.name == name && matches!(binding.kind, BindingKind::Const(_))
+        };
+        self.bindings.all.iter().filter(is_it).count()
     }
 
     fn tail(&self, tail: Option<&Expr>) -> Worth {
@@ -184,10 +199,12 @@ impl<'t> Facts<'t> {
                 None => worth.is_certain &= matches!(worth.shape, Shape::Is(Ty::Int | Ty::Str)),
             }
         }
-        // Rhai's own methods may change the value they are called on; ours never do.
-        let is_ours = |method: &&&str| methods_named(method, &worth.shape).next().is_some();
-        if !binding.touched.iter().all(|method| is_ours(&method)) {
-            worth.value = None;
+        for touch in &binding.touched {
+            match self.harm(*touch, &worth.shape) {
+                Harm::None => {}
+                Harm::Value => worth.value = None,
+                Harm::Type => worth = Worth::guess(worth.shape),
+            }
         }
         // What is in a list that starts empty is what is put into it.
         if let Shape::List(item) = &mut worth.shape
@@ -298,7 +315,7 @@ impl<'t> Facts<'t> {
         self.inside(|| {
             all.push(self.tail(function.body.tail()));
             super::syntax::each_statement(&function.body, &mut |statement: &Statement| {
-                if let StatementKind::Leave { is_return: true, value: Some(value) } = &statement.kind {
+                if let StatementKind::Leave { is_return: true, value: Some(value), .. } = &statement.kind {
                     all.push(self.of(value));
                 }
             });

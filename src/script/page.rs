@@ -103,6 +103,11 @@ impl Elsewhere for Beyond<'_> {
     fn is_native(&self, name: &str, arguments: usize) -> bool {
         self.0.vocabulary().is_native(name, arguments)
     }
+
+    fn is_scripted(&self, _: &str) -> bool {
+        // Nothing here is said with certainty.
+        false
+    }
 }
 
 /// A module, whose own imports are not looked into.
@@ -119,6 +124,11 @@ impl Elsewhere for Alone<'_> {
 
     fn is_native(&self, name: &str, arguments: usize) -> bool {
         self.0.is_native(name, arguments)
+    }
+
+    fn is_scripted(&self, _: &str) -> bool {
+        // Nothing here is said with certainty.
+        false
     }
 }
 

@@ -87,6 +87,7 @@ pub fn collect(compiled: &Compiled, sources: &Sources, errors: &mut Vec<OpError>
         if let Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) = path.last()
             && call.name == "param"
             && !call.is_qualified()
+            && !compiled.has("param", call.args.len())
         {
             match declared(call, site(&compiled.source, *at), sources) {
                 Ok(param) => found.push(param),

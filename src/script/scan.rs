@@ -257,6 +257,8 @@ impl<'t> Scanner<'t> {
                 return self.emit(Kind::Unclosed, start);
             } else if rest.starts_with('\\') {
                 self.step();
+                // The end of a line has two characters where it was written on Windows.
+                self.at += usize::from(self.rest().starts_with("\r\n"));
                 self.step();
             } else if rest.starts_with("\"\"") {
                 self.at += 2;

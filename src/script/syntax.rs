@@ -54,6 +54,8 @@ pub struct Function {
     pub at: Range<usize>,
     /// Whether a module keeps it to itself.
     pub is_private: bool,
+    /// Whether it is a method of one type: `fn int.twice()`. Whoever imports it has it without the module's name.
+    pub is_method: bool,
     /// The text of the `///` comments before it.
     pub doc: String,
 }
@@ -97,6 +99,8 @@ pub enum StatementKind {
     Leave {
         /// Whether it leaves the function with its value.
         is_return: bool,
+        /// Whether it leaves a loop or one of its rounds; else it is `throw`.
+        is_of_loop: bool,
         /// The value.
         value: Option<Expr>,
     },

@@ -2,23 +2,60 @@
 //!
 //! They are those of Rhai's own tree, so nothing else is checked than what Rhai will call.
 
-use super::{Checked, Program};
+use super::{Checked, Finding, Program};
 use crate::model::error::{OpError, closest};
+use crate::script::builtins::NO_EXIT;
 use crate::script::compile::{CallSite, Compiled};
 use crate::script::context::is_closure;
 use crate::script::explain::functions::{counted, missing_among};
 use crate::script::explain::mark::{Part, mark};
+use crate::script::infer::{Shape, Worth};
+use crate::script::scan::offset;
+use crate::script::syntax::{Expr, ExprKind, Tree, each};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Rhai's functions that recipes must not use, and what to do instead.
-const FORBIDDEN: &[(&str, &str)] =
-    &[("exit", "An early end would look like a success: use `return` in a function and `throw` to fail.")];
+const FORBIDDEN: &[(&str, &str)] = &[("exit", NO_EXIT)];
 
 /// Checks every call of a text.
-pub fn mistakes(checked: &Checked<'_>) -> Vec<OpError> {
+pub fn mistakes(checked: &Checked<'_>) -> Vec<Finding> {
     let (compiled, program) = (checked.compiled, checked.program);
-    let check = |call| mistake(call, compiled, program);
+    let mut receivers: Option<BTreeMap<usize, &Expr>> = None;
+    let check = |call: &CallSite| {
+        let error = mistake(call, compiled, program)?;
+        if !call.is_method {
+            return Some(Finding::error(error));
+        }
+        let start = offset(checked.text, call.site.line, call.site.col);
+        let on =
+            receivers.get_or_insert_with(|| receivers_of(&compiled.tree)).get(&start).map(|on| checked.facts.of(on));
+        method(checked, &call.name, &on.unwrap_or_default()).map(|is_certain| Finding::of(error, is_certain))
+    };
     compiled.calls.iter().filter_map(check).collect()
+}
+
+/// What each method is called on, by where its name begins.
+fn receivers_of(tree: &Tree) -> BTreeMap<usize, &Expr> {
+    let mut all = BTreeMap::new();
+    each(tree, &mut |expr| {
+        if let ExprKind::Call(call) = &expr.kind
+            && let Some(on) = &call.on
+        {
+            all.insert(call.name.at.start, on);
+        }
+    });
+    all
+}
+
+/// Whether it is certain that there is no method of a name; nothing where there may well be one: a map can have a closure
+/// that is called like a method.
+fn method(checked: &Checked<'_>, name: &str, on: &Worth) -> Option<bool> {
+    match on.certain() {
+        Some(shape) if !matches!(shape, Shape::Map(_) | Shape::Unknown) => Some(true),
+        _ if checked.has_key(name) => None,
+        _ => Some(false),
+    }
 }
 
 fn mistake(call: &CallSite, compiled: &Compiled, program: &Program<'_>) -> Option<OpError> {
@@ -32,7 +69,7 @@ fn mistake(call: &CallSite, compiled: &Compiled, program: &Program<'_>) -> Optio
         error.0.mark = mark(sources, &call.site, Part::Name, "not available");
         return Some(error);
     }
-    if compiled.has(&call.name, call.args) {
+    if compiled.has(&call.name, call.args) || (call.is_method && program.has_method(&call.name, Some(call.args))) {
         return None;
     }
     if vocabulary.takes(&call.name, call.args + usize::from(call.is_method)) {

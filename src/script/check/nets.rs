@@ -1,6 +1,6 @@
 //! Addresses outside of the subnets of the bridge that they are attached to.
 
-use super::Checked;
+use super::{Checked, Finding};
 use crate::model::error::OpError;
 use crate::ops::Kind;
 use crate::script::bindings::BindingKind;
@@ -10,13 +10,14 @@ use crate::script::syntax::{Call, Expr, ExprKind, each};
 use ipnet::IpNet;
 
 /// Every `attach` whose address is in none of the subnets that its bridge can have.
-pub fn mistakes(checked: &Checked<'_>) -> Vec<OpError> {
+pub fn mistakes(checked: &Checked<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     checked.each_call(&mut |call, _| {
         if call.name.name == "attach"
-            && checked.facts.meant(call).is_some_and(|meant| meant.def.kind == Kind::Method(crate::ops::Ty::Ns))
+            && let Some(meant) = checked.meant(call)
+            && meant.def.kind == Kind::Method(crate::ops::Ty::Ns)
         {
-            found.extend(outside(checked, call));
+            found.extend(outside(checked, call).map(|error| Finding::of(error, meant.is_certain)));
         }
     });
     found
@@ -110,7 +111,11 @@ fn may_be_given(checked: &Checked<'_>, given: IpNet, made: &Expr) -> bool {
 
 /// Whether a command may give an interface an address.
 fn gives_addresses(text: Option<&str>, call: &Call) -> bool {
-    let is_literal = |arg: &Expr| matches!(arg.kind, ExprKind::Str(_) | ExprKind::List(_) | ExprKind::Template(_));
+    let is_literal = |arg: &Expr| match &arg.kind {
+        ExprKind::Str(_) => true,
+        ExprKind::List(words) => words.iter().all(|word| matches!(word.kind, ExprKind::Str(_))),
+        _ => false,
+    };
     let words = text.and_then(|text| text.get(call.inside.clone())).unwrap_or_default();
     !call.args.first().is_some_and(is_literal)
         || ["addr", "ip a", "\"a\"", "ifconfig"].iter().any(|it| words.contains(it))

@@ -32,6 +32,8 @@ fn method(checked: &Checked<'_>, call: &Call) -> Option<OpError> {
     let is_function = |def: &FnDef| matches!(def.kind, Kind::Free | Kind::InNs) && takes(def, count + 1);
     let own = &checked.compiled.functions;
     let can_be = own.contains_key(name)
+        // A module may have a method of that name for this type.
+        || checked.program.has_method(name, None)
         || methods_named(name, shape).any(|def| !is_property(def) && takes(def, count))
         // `x.f(y)` is `f(x, y)` too.
         || ops::named(name).any(is_function)

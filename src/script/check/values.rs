@@ -1,6 +1,6 @@
 //! Arguments that are the same in every run and cannot be taken: names, addresses, times, ports, option keys.
 
-use super::Checked;
+use super::{Checked, Finding};
 use crate::model::error::OpError;
 use crate::model::names::Ns;
 use crate::ops::{FnDef, Ty};
@@ -10,16 +10,16 @@ use crate::script::register::by_signature;
 use crate::script::syntax::{Call, Entry, Expr, ExprKind};
 use std::ops::Range;
 
-/// Every argument of a text that its function will refuse.
-pub fn mistakes(checked: &Checked<'_>) -> Vec<OpError> {
+/// Every argument of a text that its function will refuse; where it may be another function's, that is a guess.
+pub fn mistakes(checked: &Checked<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     checked.each_call(&mut |call, at| {
-        let Some(meant) = checked.facts.meant(call) else { return };
-        let errors = Arguments { checked, call, meant }.errors();
+        let Some(meant) = checked.meant(call) else { return };
+        let mut errors = Arguments { checked, call, meant }.errors();
         if errors.is_empty() {
-            found.extend(outside(checked, call, &meant, at));
+            errors.extend(outside(checked, call, &meant, at));
         }
-        found.extend(errors);
+        found.extend(errors.into_iter().map(|error| Finding::of(error, meant.is_certain)));
     });
     found
 }
@@ -57,7 +57,8 @@ impl Arguments<'_> {
     /// What is wrong with the keys and values of a map of options.
     fn options(&self, def: &FnDef, entries: &[Entry]) -> Vec<OpError> {
         let mut errors = Vec::new();
-        for Entry { key, value } in entries {
+        // A key whose text is not plain may be any.
+        for Entry { key, value } in entries.iter().filter(|entry| !entry.key.name.is_empty()) {
             match def.options().iter().find(|option| option.name == key.name) {
                 None => {
                     let error = unknown_option(def.name, &key.name, def.options());

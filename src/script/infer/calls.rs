@@ -8,7 +8,7 @@ use crate::model::names::{LabName, Ns};
 use crate::ops::{self, FnDef, Kind, Run, Value, values};
 use crate::script::convert::{any, give};
 use crate::script::register::bind;
-use crate::script::syntax::Call;
+use crate::script::syntax::{Call, Function};
 use rhai::Dynamic;
 
 /// What a call means.
@@ -27,7 +27,11 @@ impl Facts<'_> {
     /// Which of our functions a call means, where it is plain.
     pub fn meant(&self, call: &Call) -> Option<Meant> {
         let (name, count) = (call.name.name.as_str(), call.args.len());
-        if !call.modules.is_empty() || self.own(call).is_some() {
+        let is_own_method = |function: &Function| function.is_method && function.name.name == name;
+        let is_of_script = self.own(call).is_some()
+            || (call.on.is_some()
+                && (self.elsewhere.is_scripted(name) || self.tree.functions.iter().any(is_own_method)));
+        if !call.modules.is_empty() || is_of_script {
             return None;
         }
         let takes = |def: &FnDef, count: usize| (def.required()..=def.params.len()).contains(&count);

@@ -297,7 +297,14 @@ impl Parser<'_> {
             if !is_key {
                 break;
             }
-            let key = Ident { name: self.word().trim_matches('"').to_owned(), at };
+            let word = self.word();
+            // A key may be written as any string that has no code in it.
+            let name = match self.kind() {
+                Some(Kind::Text) if word.starts_with('`') => literal::template(word, true, true),
+                Some(Kind::Text) => literal::string(word).unwrap_or_default(),
+                _ => word.trim_matches('"').to_owned(),
+            };
+            let key = Ident { name, at };
             self.bump();
             let end = self.end();
             let value = if self.eat(":") { self.expr() } else { Expr::new(end..end, ExprKind::Missing) };

@@ -47,7 +47,7 @@ pub fn template(piece: &str, is_first: bool, is_last: bool) -> String {
     if is_last {
         inner = inner.strip_suffix('`').unwrap_or(inner);
     }
-    inner.replace("``", "`").replace("\\${", "${")
+    inner.replace("\r\n", "\n").replace("``", "`").replace("\\${", "${")
 }
 
 /// A number.

@@ -200,7 +200,8 @@ impl<'t> Parser<'t> {
                 self.bump();
                 let has_value = !matches!(self.word(), ";" | "}" | "," | "") && !self.is_starter();
                 let value = if has_value { Some(self.expr()) } else { None };
-                Some(StatementKind::Leave { is_return: word == "return", value })
+                let is_of_loop = matches!(word, "break" | "continue");
+                Some(StatementKind::Leave { is_return: word == "return", is_of_loop, value })
             }
             "while" | "until" if is_keyword => {
                 self.bump();
@@ -281,8 +282,12 @@ impl<'t> Parser<'t> {
             return;
         }
         let mut name = self.ident_or_empty();
-        // `fn Type.name(…)`, a method of a type.
-        if self.is(".") {
+        // `fn Type.name(…)`, a method of a type, which may be written as a string.
+        if name.name.is_empty() && self.kind() == Some(Kind::Text) && self.word_at(1) == "." {
+            self.bump();
+        }
+        let is_method = self.is(".");
+        if is_method {
             self.bump();
             name = self.ident_or_empty();
         }
@@ -299,7 +304,7 @@ impl<'t> Parser<'t> {
         let body = self.block();
         let at = self.since(start);
         let doc = self.doc_before(start);
-        self.functions.push(Function { name, params, body, at, is_private, doc });
+        self.functions.push(Function { name, params, body, at, is_private, is_method, doc });
     }
 
     /// The comments that document what starts here: nothing but white space is between them and it.
@@ -324,7 +329,19 @@ impl<'t> Parser<'t> {
         let is_statement = self.kind() == Some(Kind::Keyword)
             && matches!(
                 self.word(),
-                "return" | "throw" | "break" | "continue" | "while" | "until" | "loop" | "do" | "for" | "try"
+                "return"
+                    | "throw"
+                    | "break"
+                    | "continue"
+                    | "while"
+                    | "until"
+                    | "loop"
+                    | "do"
+                    | "for"
+                    | "try"
+                    | "let"
+                    | "const"
+                    | "import"
             );
         if !is_statement {
             return self.expr();
