@@ -12,7 +12,7 @@ use rhailab::lab::Lab;
 use rhailab::model::names::LabName;
 use rhailab::script::format::format;
 use rhailab::script::scan::scan;
-use rhailab::script::{Config, Finding, Session};
+use rhailab::script::{Config, Finding, Session, Severity};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::path::Path;
@@ -181,7 +181,7 @@ fn what_is_not_used_is_told() {
 
 #[test]
 fn every_mistake_is_told_and_a_run_stops_at_the_same() {
-    let text = "print(a);\nnet_ns(1);\nif b { netns() }\nbridge(\"x\").addr(\"y\");\n";
+    let text = "print(a);\nnet_ns(1);\nif b { } netns();\nbridge(\"x\").addr(\"y\");\n";
     let expected = [
         "script::unknown_variable: a",
         "script::unknown_variable: b",
@@ -194,6 +194,67 @@ fn every_mistake_is_told_and_a_run_stops_at_the_same() {
     let error = session().load_text("test.rhai", text).unwrap_err();
     assert_eq!((error.0.code, error.0.notes.len()), ("script::unknown_variable", 4), "{error}");
     assert_eq!(found("let a = ;\nnet_ns();"), ["script::syntax: ;"], "nothing is known after a slip of the syntax");
+}
+
+/// The findings of a text that are errors, with those that are warnings.
+fn told(text: &str) -> (Vec<&'static str>, Vec<&'static str>) {
+    let found = session().check_text("test.rhai", text, Path::new(""));
+    let codes = |severity| found.iter().filter(move |it| it.severity == severity).map(|it| it.error.0.code).collect();
+    (codes(Severity::Error), codes(Severity::Warning))
+}
+
+#[test]
+fn what_a_run_may_leave_out_or_a_guess_says_is_a_warning() {
+    let unknown = "script::unknown_function";
+    for text in [
+        "if 1 > 2 { nope() }",
+        "switch 1 { 1 => (), _ => nope() }",
+        "while false { nope() }",
+        "for x in param(\"l\", [1], \"\") { print(x); nope() }",
+        "for x in [1, 2] { if x > 0 { break } nope() }",
+        "print(true || nope()); print(1 ?? 2)",
+        "print(()?.a.contains(nope()))",
+        "fn f() { nope() }",
+        "fn f(x) { if x { return } nope() } f(true);",
+        "let f = || nope(); print(type_of(f));",
+        "try { nope() } catch { }",
+        "print(1); return; nope()",
+        "fn f(x) { x.nope() } f(#{});",
+    ] {
+        assert_eq!(told(text), (vec![], vec![unknown]), "{text}");
+    }
+    for text in [
+        "for x in [1] { print(x); nope() }",
+        "for x in 0..3 { if x > 5 { throw \"x\" } nope(x) }",
+        "loop { nope(); break }",
+        "do { nope() } while false",
+        "if nope() { }",
+        "fn f() { g() } fn g() { nope() } f();",
+        "let n = 0; wait_until(\"1s\", || { n += 1; nope() });",
+        "print(`${nope()}`)",
+        "let n = netns(\"a\"); n.nope()",
+        "\"text\".nope()",
+    ] {
+        assert_eq!(told(text), (vec![unknown], vec![]), "{text}");
+    }
+    // A closure in a map is called like a method.
+    assert_eq!(told("let m = #{ ping: |x| x, up: 1 }; m.ping(1); fn f(m) { m.up(1, 2) } f(m);"), (vec![], vec![]));
+    assert_eq!(told("fn f(m) { m.ping(1) } f(1);"), (vec![], vec!["value::type"]));
+}
+
+#[test]
+fn global_is_told_where_a_run_would_not_know_it() {
+    assert_eq!(found("const A = 1;\nprint(global::A);"), ["script::unknown_variable: global::A"]);
+    assert_eq!(found("const A = 1; fn f() { global::B } print(A); f();"), ["script::unknown_variable: global::B"]);
+    let text = "const A = 1; const B = || global::A; print(B.call());";
+    assert_eq!(found(text), Vec::<String>::new());
+    let session = session();
+    let recipe = session.load_unchecked(Path::new("a.rhai"), "const A = 1;\nprint(global::A);").unwrap();
+    let error = session.run(&recipe).unwrap_err();
+    assert_eq!(
+        error.0.message,
+        session.check_text("a.rhai", "const A = 1;\nprint(global::A);", Path::new(""))[0].error.0.message
+    );
 }
 
 /// The tokens of a text, comments without the white space at their ends.

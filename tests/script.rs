@@ -240,8 +240,8 @@ fn parameters_take_text_and_values_of_their_default_s_type() {
 #[test]
 fn mistakes_are_found_before_anything_is_made() {
     for text in [
-        "netns(\"a\"); if false { nets(\"b\") }",
-        "netns(\"a\"); fn f(x) { x.exce() } ",
+        "netns(\"a\"); for n in [\"b\"] { nets(n) }",
+        "netns(\"a\"); fn f() { netns(\"b\").exce() } f()",
         "netns(\"a\"); let f = |x| x; f(1)",
         "netns(\"a\"); exit(0)",
         "netns(\"a\"); print(undeclared)",

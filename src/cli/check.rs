@@ -12,7 +12,7 @@ use crate::output::write_err;
 use crate::script::{Finding, Session, Severity, standard_input};
 use crate::session::recipe::reader;
 use clap::Args;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
@@ -45,19 +45,22 @@ pub fn check(args: &CheckArgs, printing: Printing) -> Ended {
     let files = recipes(&args.files)?;
     let session = reader(folders(&args.module_path)?)?;
     let mut tally = Tally::default();
+    let mut all = Vec::new();
     for file in &files {
         let name = if is_stdin(file) { &args.stdin_name } else { file };
-        for finding in findings(&session, file, name)? {
-            if !tally.counts(&finding, name, &files) || args.quiet {
-                continue;
-            }
-            let mut out = stdout().lock();
-            if args.json {
-                told(writeln!(out, "{}", finding_to_json(&finding, session.sources())))?;
-            } else {
-                let report = report_finding(&finding, session.sources(), printing.stdout());
-                told(writeln!(out, "{report}"))?;
-            }
+        all.extend(findings(&session, file, name)?.into_iter().map(|finding| (finding, &**name)));
+    }
+    for finding in to_tell(all) {
+        tally.count(&finding);
+        if args.quiet {
+            continue;
+        }
+        let mut out = stdout().lock();
+        if args.json {
+            told(writeln!(out, "{}", finding_to_json(&finding, session.sources())))?;
+        } else {
+            let report = report_finding(&finding, session.sources(), printing.stdout());
+            told(writeln!(out, "{report}"))?;
         }
     }
     if !args.json && !args.quiet {
@@ -120,34 +123,50 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> OpResult<()> {
     Ok(())
 }
 
+/// What tells findings apart: where they are, and what they say.
+fn key(finding: &Finding) -> (Option<String>, u32, u32, String) {
+    let site = finding.error.0.site.as_ref();
+    let (line, col) = site.map_or((0, 0), |site| (site.line, site.col));
+    (site.map(|site| site.source.to_string()), line, col, finding.error.0.message.clone())
+}
+
+/// What is to be told of what was found, each with the file it was found by: everything once, as bad as it is for any of the
+/// files, and of a module that is only imported what is an error. What a module is wrong with is told when it is its turn.
+fn to_tell(all: Vec<(Finding, &Path)>) -> Vec<Finding> {
+    let is_own = |finding: &Finding, file: &Path| {
+        finding.error.0.site.as_ref().is_none_or(|site| Path::new(&*site.source) == file)
+    };
+    let mut worst = BTreeMap::new();
+    for (finding, file) in &all {
+        let known = worst.entry(key(finding)).or_insert((finding.severity, false));
+        *known = (known.0.min(finding.severity), known.1 || is_own(finding, file));
+    }
+    let mut seen = BTreeSet::new();
+    let mut told = Vec::new();
+    for (finding, file) in all {
+        let key = key(&finding);
+        let (severity, has_turn) = worst.get(&key).copied().unwrap_or((finding.severity, false));
+        let is_turn = is_own(&finding, file) || (!has_turn && severity == Severity::Error);
+        if is_turn && seen.insert(key) {
+            told.push(Finding { severity, ..finding });
+        }
+    }
+    told
+}
+
 /// What was found so far.
 #[derive(Default)]
 struct Tally {
     errors: usize,
     warnings: usize,
-    seen: BTreeSet<(Option<String>, u32, u32, String)>,
 }
 
 impl Tally {
-    /// Whether a finding is to be told: once, and of a module that is only imported if it is an error.
-    fn counts(&mut self, finding: &Finding, file: &Path, files: &[PathBuf]) -> bool {
-        let site = finding.error.0.site.as_ref();
-        let source = site.map(|site| Path::new(&*site.source));
-        let is_of_module = source.is_some_and(|source| source != file);
-        let is_checked_itself = is_of_module && files.iter().any(|file| Some(&**file) == source);
-        if is_checked_itself || (is_of_module && finding.severity == Severity::Warning) {
-            return false;
-        }
-        let (line, col) = site.map_or((0, 0), |site| (site.line, site.col));
-        let source = source.map(|source| source.display().to_string());
-        if !self.seen.insert((source, line, col, finding.error.0.message.clone())) {
-            return false;
-        }
+    fn count(&mut self, finding: &Finding) {
         match finding.severity {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
         }
-        true
     }
 
     fn summary(&self, files: usize) -> String {

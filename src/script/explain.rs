@@ -142,16 +142,16 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
         }
         Failure::ErrorRuntime(value, _) => labelled(thrown(value), Part::Call, "thrown here"),
         Failure::ErrorFunctionNotFound(signature, _) => functions::unknown(signature, place, sources, vocabulary),
+        Failure::ErrorVariableNotFound(name, _) if name.starts_with("global::") => {
+            let text = sources.text(&place.source).unwrap_or_else(|| "".into());
+            let constant = name.rsplit("::").next().unwrap_or_default();
+            labelled(no_global(constant, has_functions(&text)), Part::Name, "not known here")
+        }
         Failure::ErrorVariableNotFound(name, _) => labelled(
             OpError::new("script::unknown_variable", format!("There is no variable `{name}` here.")),
             Part::Name,
             "not declared",
         ),
-        Failure::ErrorModuleNotFound(name, at) if name == "global" => {
-            let text = sources.text(&place.source).unwrap_or_else(|| "".into());
-            let name = constant_at(&text, *at);
-            labelled(no_global(&name, has_functions(&text)), Part::Name, "not known here")
-        }
         Failure::ErrorModuleNotFound(name, _) => labelled(
             OpError::new("script::unknown_module", format!("No module is imported as `{name}`.")),
             Part::Name,
@@ -220,15 +220,6 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
     }
 }
 
-/// The name of the constant that is asked of `global` at a place.
-fn constant_at(text: &str, at: Position) -> String {
-    let site = site(&"".into(), at);
-    let start = scan::offset(text, site.line, site.col);
-    let tokens = scan::scan(text).tokens;
-    let next = tokens.iter().position(|token| token.at.start == start).and_then(|module| tokens.get(module + 2));
-    next.map_or_else(String::new, |name| name.text(text).to_owned())
-}
-
 /// Whether a text has functions or closures.
 fn has_functions(text: &str) -> bool {
     let tree = super::syntax::parse(text);
@@ -243,7 +234,7 @@ pub fn no_global(name: &str, has_functions: bool) -> OpError {
         return OpError::new("script::unknown_variable", format!("There is no constant `global::{name}`."))
             .help(format!("Declare it outside of functions and blocks, before it is used: `const {name} = …;`."));
     }
-    OpError::new("script::unknown_module", format!("`global::{name}` is known only where the text has functions."))
+    OpError::new("script::unknown_variable", format!("`global::{name}` is known only where the text has functions."))
         .help(format!("Outside of functions write `{name}`."))
 }
 

@@ -81,7 +81,7 @@ fn a_module_that_cannot_be_imported() {
         home.write("lab/latin.rhai", "");
         fs::write(home.path("lab/latin.rhai"), b"// \xe9\n").unwrap();
         home.write("lab/broken.rhai", "fn f() {\n    let x = ;\n}\n");
-        home.write("lab/typo.rhai", "fn f() {\n    brige(\"b\");\n}\n");
+        home.write("lab/typo.rhai", "fn f() {\n    brige(\"b\");\n}\nf();\n");
         let lab = |import: &str| home.write("lab/main.rhai", &format!("netns(\"a\");\nimport \"{import}\" as m;\n"));
         let at = "lab/main.rhai:2:8";
         let main = "lab/main.rhai";

@@ -24,7 +24,35 @@ fn lines_are_indented_by_their_brackets() {
         "fn f(a) {\nif a {\n   g(1,\n2);\n}\n  }\nlet m = #{\n a: [\n1,\n],\n};\n",
         "fn f(a) {\n    if a {\n        g(1,\n            2);\n    }\n}\nlet m = #{\n    a: [\n        1,\n    ],\n};\n",
     );
-    laid_out("f(#{\na: 1 }, || {\nx\n});\n", "f(#{\n    a: 1 }, || {\n        x\n});\n");
+    laid_out("f(#{\na: 1 }, || {\nx\n});\n", "f(#{\n    a: 1 }, || {\n    x\n});\n");
+}
+
+#[test]
+fn a_block_is_indented_by_what_it_belongs_to() {
+    laid_out(
+        "fn f() {\nfor x in [1,\n2] {\ng(x);\n}\n}\n",
+        "fn f() {\n    for x in [1,\n        2] {\n        g(x);\n    }\n}\n",
+    );
+    laid_out(
+        "if a\n&& b {\nc\n} else if (d ||\ne) {\nf\n}\n",
+        "if a\n    && b {\n    c\n} else if (d ||\n    e) {\n    f\n}\n",
+    );
+    laid_out(
+        "let x = y\n+ if a {\nb\n} else {\nc\n};\n",
+        "let x = y\n    + if a {\n        b\n    } else {\n        c\n    };\n",
+    );
+    laid_out(
+        "switch [a,\nb] {\nc if d => {\ne\n}\n}\n",
+        "switch [a,\n    b] {\n    c if d => {\n        e\n    }\n}\n",
+    );
+}
+
+#[test]
+fn strings_that_go_on_move_with_their_line() {
+    laid_out("if a {\nf(\"b\\\n   c\", \"d\\\n e\");\n}\n", "if a {\n    f(\"b\\\n       c\", \"d\\\n     e\");\n}\n");
+    laid_out("      f(\"b\\\n         c\\\n d\");\n", "f(\"b\\\n   c\\\nd\");\n");
+    // Behind an escape Rhai goes on taking white space, up to where the string began.
+    laid_out("   f(\"b\\\n\\t  c\");\n", "   f(\"b\\\n\\t  c\");\n");
 }
 
 #[test]
