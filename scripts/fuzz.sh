@@ -1,7 +1,8 @@
 #!/bin/sh
-# Feeds made-up input to what reads names, journals and recipes, and looks whether it panics or breaks a promise:
+# Feeds made-up input to what reads names, journals and recipes, and looks whether it panics or breaks a promise, such as that
+# `check` calls nothing an error that runs, and `fmt` changes nothing of what a recipe does:
 #
-#     scripts/fuzz.sh [SECONDS] [TARGET…]     20 seconds each of names, journal and recipe, unless told otherwise
+#     scripts/fuzz.sh [SECONDS] [TARGET…]     20 seconds each of names, journal, recipe and agree, unless told otherwise
 #
 # Needs no nightly compiler: stable rustc has LLVM's coverage pass, and libFuzzer is built from its source. What was found
 # interesting is kept in target/fuzz/corpus, for the next run. The exit status is 1 if an input breaks something; then it
@@ -16,7 +17,7 @@ case ${1-} in
     '' | *[!0-9]*) ;;
     *) seconds=$1; shift ;;
 esac
-[ $# -gt 0 ] || set -- names journal recipe
+[ $# -gt 0 ] || set -- names journal recipe agree
 for name in "$@"; do
     [ -f "fuzz/targets/$name.rs" ] || { echo "There is no fuzzer \`$name\`." >&2; exit 2; }
 done

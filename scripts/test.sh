@@ -58,7 +58,7 @@ check "format of the fuzzers" cargo fmt --check --manifest-path fuzz/Cargo.toml
 if [ -n "${FUZZ_SECONDS-}" ]; then
     # shellcheck disable=SC2086
     check "lints of the fuzzers" cargo clippy --locked --all-targets --quiet $fuzz -- -D warnings
-    for name in names journal recipe; do
+    for name in names journal recipe agree; do
         check "fuzzing: $name" scripts/fuzz.sh "$FUZZ_SECONDS" "$name"
     done
 fi

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails panics")]
 
 mod agreement;
+#[path = "../fuzz/src/making/mod.rs"]
+mod making;
 
 use agreement::{Judge, REAL};
 use rhailab::lab::sandbox::on_big_stack;
@@ -99,4 +101,30 @@ fn who_does_not_agree_is_found_out() {
         let found = on_big_stack(move || quarrels(&judge), || {}).unwrap();
         assert!(found >= least, "{name}: {found}");
     }
+}
+
+/// As the fuzzer `agree` does it, which goes on for longer and chooses better.
+#[test]
+fn check_run_and_fmt_agree_about_texts_that_are_made_up() {
+    let count = std::env::var("MADE_UP").ok().and_then(|count| count.parse().ok()).unwrap_or(300);
+    let ran = on_big_stack(
+        || {
+            let (mut ended, mut refused, mut wrong) = (0, 0, Vec::new());
+            for seed in 0..count {
+                let bytes = making::noise(seed, 40 + seed as usize % 200);
+                let text = making::Maker::new(&bytes, &[]).text();
+                match REAL.judge(Path::new("main.rhai"), &text) {
+                    Ok(Ok(outcome)) if outcome.error.is_none() => ended += 1,
+                    Ok(Ok(_)) => {}
+                    Ok(Err(_)) => refused += 1,
+                    Err(quarrel) => wrong.push(format!("== {seed}\n{text}\n{quarrel}\n")),
+                }
+            }
+            wrong.sort_by_key(String::len);
+            assert!(wrong.is_empty(), "{} of {count}\n{}", wrong.len(), wrong[..wrong.len().min(3)].join("\n"));
+            assert!(ended > count / 3, "{ended} of {count} came to their end, {refused} were refused");
+        },
+        || {},
+    );
+    ran.unwrap();
 }

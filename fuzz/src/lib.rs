@@ -4,7 +4,12 @@
 #[allow(missing_docs, reason = "shared with the tests")]
 pub mod fakes;
 
+#[path = "../../tests/agreement/mod.rs"]
+pub mod agreement;
+
+pub mod agree;
 pub mod journal;
+pub mod making;
 pub mod names;
 pub mod recipe;
 pub mod seeds;

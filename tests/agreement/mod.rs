@@ -96,10 +96,10 @@ impl Bench {
         let name = LabName::new("agree").expect("it is a name");
         let lab = Rc::new(RefCell::new(Lab::new(name, Box::new(FakeKernel::judged()), None)));
         let (printed, made) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
-        let (print, make) = (Rc::clone(&printed), Rc::clone(&made));
+        let (print, note) = (Rc::clone(&printed), Rc::clone(&made));
         lab.borrow_mut().listen(Box::new(move |event| {
             if let Event::Made(record) = event {
-                make.borrow_mut().extend(record.change.commands().iter().map(|command| format!("{command:?}")));
+                note.borrow_mut().extend(record.change.commands().iter().map(|command| format!("{command:?}")));
             }
         }));
         let print = Rc::new(move |text: &str| print.borrow_mut().push(text.to_owned()));
@@ -120,7 +120,11 @@ impl Bench {
 }
 
 impl Judge {
-    /// What a text does, or why it is refused; the error is what they do not agree about.
+    /// What a text does, or why it is refused.
+    ///
+    /// # Errors
+    ///
+    /// What they do not agree about.
     pub fn judge(&self, path: &Path, text: &str) -> Result<Result<Outcome, String>, String> {
         let errors = (self.check)(&Bench::new(Names::All).session, path, text);
         let raw = Bench::new(Names::All).run(path, text, false);

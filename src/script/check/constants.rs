@@ -21,6 +21,8 @@ pub fn mistakes(checked: &Checked<'_>) -> Vec<OpError> {
         if let ExprKind::Path { modules, name } = &expr.kind
             && let [module] = modules.as_slice()
             && module.name == "global"
+            // Where the name is in the next line it is not read, for it may be missing.
+            && !name.name.is_empty()
             && !(has_functions && is_constant(&name.name))
         {
             let error = no_global(&name.name, has_functions);

@@ -93,12 +93,12 @@ impl Parser<'_> {
         Expr::new(self.since(start), ExprKind::Unary { operator, operand: Box::new(operand) })
     }
 
-    /// A value with the calls, properties and indices that follow it.
+    /// A value with the calls, properties and indices that follow it, which may be a block: one that is a statement does not
+    /// come here.
     fn postfix(&mut self) -> Expr {
         let mut value = self.primary();
         let mut grown = 0;
-        let is_block = matches!(value.kind, ExprKind::If { .. } | ExprKind::Switch { .. } | ExprKind::Block(_));
-        while !is_block && self.grow() {
+        while self.grow() {
             grown += 1;
             let start = value.at.start;
             match self.word() {

@@ -344,7 +344,7 @@ impl<'t> Parser<'t> {
                     | "import"
             );
         if !is_statement {
-            return self.expr();
+            return self.statement_expr();
         }
         match self.deeper(Parser::statement_kind).flatten() {
             Some(kind) => {

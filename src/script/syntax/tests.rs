@@ -93,6 +93,14 @@ fn blocks_end_statements_and_semicolons_take_values() {
 }
 
 #[test]
+fn blocks_that_are_values_have_methods() {
+    assert_eq!(
+        calls("let a = { b }.c(); print(if d { e } else { f }.g()); switch x { 1 => { h } [2] => 3 }"),
+        ["if d { e } else { f }.g/0", "print/1", "{ b }.c/0",]
+    );
+}
+
+#[test]
 fn functions_have_their_comments() {
     let tree = parse("//! file\n\n/// One.\n/// Two.\nprivate fn f(a, b) { a }\n/// lost\nlet x = 1;\nfn g() {}");
     let docs: Vec<&str> = tree.functions.iter().map(|function| function.doc.as_str()).collect();
