@@ -230,7 +230,7 @@ fn what_a_run_may_leave_out_or_a_guess_says_is_a_warning() {
         "do { nope() } while false",
         "if nope() { }",
         "fn f() { g() } fn g() { nope() } f();",
-        "let n = 0; wait_until(\"1s\", || { n += 1; nope() });",
+        "let n = 0; wait_until(\"1s\", || { n += 1; nope(n) });",
         "print(`${nope()}`)",
         "let n = netns(\"a\"); n.nope()",
         "\"text\".nope()",
