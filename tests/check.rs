@@ -180,6 +180,16 @@ fn what_is_not_used_is_told() {
 }
 
 #[test]
+fn a_module_with_methods_of_types_is_used_without_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("m.rhai"), "fn int.twice() { this * 2 }\n").unwrap();
+    let main = folder.path().join("main.rhai");
+    let text = "import \"m\" as m;\nprint(4.twice());\n";
+    let found = session().check_text(&main.display().to_string(), text, &main);
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
 fn every_mistake_is_told_and_a_run_stops_at_the_same() {
     let text = "print(a);\nnet_ns(1);\nif b { } netns();\nbridge(\"x\").addr(\"y\");\n";
     let expected = [

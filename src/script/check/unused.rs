@@ -57,8 +57,10 @@ fn import(checked: &Checked<'_>, binding: &Binding<'_>, before: &[Binding<'_>]) 
         let error = remark(checked, "duplicate::import", message, "Use that one.", &binding.ident.at);
         return Some(error.note(checked.site(first.ident.at.start), "imported here first"));
     }
-    let is_found = checked.program.library.get(&checked.compiled.source, text).is_some();
-    if binding.reads.is_empty() && is_found {
+    let module = checked.program.library.get(&checked.compiled.source, text)?;
+    // Methods of types are used without the module's name.
+    let has_methods = module.tree.functions.iter().any(|function| function.is_method);
+    if binding.reads.is_empty() && !has_methods {
         let message = format!("The module `{}` is imported, but not used.", binding.ident.name);
         return Some(remark(checked, "unused::import", message, "Leave it out.", &binding.ident.at));
     }
