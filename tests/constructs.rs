@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// A text, with the modules that it imports.
 struct Text {
     title: String,
-    text: String,
+    source: String,
     modules: Vec<(String, String)>,
 }
 
@@ -26,7 +26,7 @@ fn texts(file: &Path) -> Vec<Text> {
         let (title, text) = part.split_once('\n').unwrap();
         match title.strip_prefix("+ ") {
             Some(module) => texts.last_mut().unwrap().modules.push((module.to_owned(), text.to_owned())),
-            None => texts.push(Text { title: title.to_owned(), text: text.to_owned(), modules: Vec::new() }),
+            None => texts.push(Text { title: title.to_owned(), source: text.to_owned(), modules: Vec::new() }),
         }
     }
     texts
@@ -46,7 +46,7 @@ impl Text {
         for (module, text) in &self.modules {
             std::fs::write(folder.path().join(module), text).unwrap();
         }
-        let verdict = judge.judge(&folder.path().join("main.rhai"), &self.text)?;
+        let verdict = judge.judge(&folder.path().join("main.rhai"), &self.source)?;
         let shown = verdict.map_or_else(|error| format!("  refused: {error}\n"), |outcome| outcome.to_string());
         Ok(shown.replace(&*folder.path().to_string_lossy(), "DIR"))
     }
@@ -65,7 +65,7 @@ fn check_run_and_fmt_agree_about_everything_that_rhai_can_say() {
                     match text.judge(&REAL) {
                         Ok(outcome) => write!(shown, "{}\n{outcome}", text.title).unwrap(),
                         Err(quarrel) => {
-                            write!(wrong, "\n== {name}: {}\n{}\n{quarrel}\n", text.title, text.text).unwrap();
+                            write!(wrong, "\n== {name}: {}\n{}\n{quarrel}\n", text.title, text.source).unwrap();
                         }
                     }
                 }

@@ -218,16 +218,13 @@ impl<'w> Walk<'w> {
                 let first = self.expr(left);
                 first.or(self.doubt(Part::Expr(right)))
             }
-            ExprKind::Call(call) => match &call.on {
-                Some(on) => self.link(expr, on, call.name.at.start),
-                None => {
-                    self.calls.push(call);
-                    if self.waits(call) {
-                        return self.wait(call);
-                    }
-                    self.parts(children(expr))
+            ExprKind::Call(call) => {
+                if let Some(on) = &call.on {
+                    return self.link(expr, on, call.name.at.start);
                 }
-            },
+                self.calls.push(call);
+                if self.waits(call) { self.wait(call) } else { self.parts(children(expr)) }
+            }
             ExprKind::Property { on, name } => self.link(expr, on, name.at.start),
             ExprKind::Index { on, index } => self.link(expr, on, index.at.start),
             _ => self.parts(children(expr)),
