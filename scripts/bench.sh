@@ -1,7 +1,14 @@
 #!/bin/sh
 # Builds the same labs with rhailab and with other tools, and prints what each costs:
 #
-#     scripts/bench.sh [quick|full] [--tools WORD,…] [--labs WORD,…] [--json]
+#     scripts/bench.sh [-y] [quick|full] [--tools WORD,…] [--labs WORD,…] [--json]
+#
+#     -y         install what is missing without asking
+#     quick      a few minutes (the default)
+#     full       more rounds, and all tools at 500 namespaces
+#     --tools    only these: ours, ours-tmpfs, ours-run, raw, batch, shell, nothing
+#     --labs     only these: first, article, star, vips; or star:1000, for one of the sizes
+#     --json     print one JSON object per run instead of tables
 #
 # Needs no root and touches no network but its own. It measures and judges nothing: the exit status is 0 whatever the
 # ratios, and 1 only where a network came out wrong.

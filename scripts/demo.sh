@@ -1,6 +1,8 @@
 #!/bin/sh
 # Builds rhailab and runs the lab of scripts/labs/container-networking.rhai in a sandbox: every change as it is made,
-# every proof by real packets, and nothing left at the end. Needs no root, unless something has to be installed first.
+# every proof by real packets, and nothing left at the end. Needs no root, unless something has to be installed first:
+#
+#     scripts/demo.sh [-y] [WORD…]     -y: install what is missing, Rust included, without asking; words for `rhailab run`
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib/install.sh

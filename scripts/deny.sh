@@ -1,8 +1,11 @@
 #!/bin/sh
 # Checks the licences and sources of all dependencies against deny.toml. Installs cargo-deny where it is missing, which
-# takes two to three minutes.
+# takes two to three minutes; with -y, without asking where Rust is missing too.
 set -eu
 cd "$(dirname "$0")/.."
+. scripts/lib/install.sh
+takes_no_words "$@"
+need cc
 if ! command -v cargo-deny >/dev/null && ! cargo install cargo-deny --locked --version 0.20.2; then
     echo "cargo-deny cannot be installed here: licences and sources are not checked." >&2
     exit 0

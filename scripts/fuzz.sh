@@ -2,7 +2,8 @@
 # Feeds made-up input to what reads names, journals and recipes, and looks whether it panics or breaks a promise, such as that
 # `check` calls nothing an error that runs, and `fmt` changes nothing of what a recipe does:
 #
-#     scripts/fuzz.sh [SECONDS] [TARGET…]     20 seconds each of names, journal, recipe and agree, unless told otherwise
+#     scripts/fuzz.sh [-y] [SECONDS] [TARGET…]     20 seconds each of names, journal, recipe and agree, unless told otherwise;
+#                                                  -y: install what is missing without asking
 #
 # Needs no nightly compiler: stable rustc has LLVM's coverage pass, and libFuzzer is built from its source. What was found
 # interesting is kept in target/fuzz/corpus, for the next run. The exit status is 1 if an input breaks something; then it

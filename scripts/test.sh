@@ -1,10 +1,16 @@
 #!/bin/sh
-# Checks everything: format, lints and all tests, those that change networks in a sandbox. Installs what is missing.
-# With CI=true a skipped test is a failure; with FUZZ_SECONDS=N each fuzzer runs for N seconds and counts as a check. The last line counts what passed, failed and was skipped.
+# Checks everything: format, lints and all tests, those that change networks in a sandbox. Installs what is missing, Rust
+# included, after asking:
+#
+#     scripts/test.sh [-y]     -y: without asking
+#
+# With CI=true a skipped test is a failure; with FUZZ_SECONDS=N each fuzzer runs for N seconds and counts as a check. The
+# last line counts what passed, failed and was skipped.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib/install.sh
-need bash cc fish ip iptables-nft iptables-legacy newuidmap nft python3 script sysctl unshare useradd zsh
+takes_no_words "$@"
+need bash cc cargo-clippy fish ip iptables-nft iptables-legacy newuidmap nft python3 rustfmt script sysctl unshare useradd zsh
 
 mkdir -p "${CARGO_TARGET_DIR:-target}"
 target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)

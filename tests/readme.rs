@@ -197,6 +197,12 @@ fn every_command_in_its_text_is_there() {
 }
 
 #[test]
+fn it_asks_for_the_rust_that_cargo_does() {
+    let wanted = format!("Rust {} or newer", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(readme().contains(&wanted), "README.md does not say `{wanted}`");
+}
+
+#[test]
 fn what_is_not_run_is_in_it() {
     let text = readme();
     for (command, _) in NOT_RUN {
