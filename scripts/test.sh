@@ -5,7 +5,7 @@
 #     scripts/test.sh [-y]     -y: without asking
 #
 # With CI=true a skipped test is a failure; with FUZZ_SECONDS=N each fuzzer runs for N seconds and counts as a check. The
-# last line counts what passed, failed and was skipped.
+# last line counts what passed, failed and was skipped, and the table above it says how long each test program took.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib/install.sh
@@ -71,6 +71,15 @@ fi
 echo "== tests"
 status=0
 tests || status=$?
+
+echo "== how long each test program took, in seconds"
+awk '
+    /^ +Running / { name = $2 == "unittests" ? $3 : $2 }
+    /^ +Doc-tests / { name = "examples in documentation" }
+    /^test result:/ { took = $NF; sub(/s$/, "", took); printf "%.1f %s\n", took, name }' "$log" | sort -rn |
+    awk '{ line = line sprintf("%7s  %-30s", $1, substr($0, length($1) + 2)) }
+        NR % 3 == 0 { print line; line = "" }
+        END { if (line != "") print line }'
 
 # Said again at the end: what a check printed is far above by then.
 if [ "$failed_checks" ]; then echo "failed checks: ${failed_checks%; }"; fi
