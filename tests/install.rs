@@ -342,7 +342,7 @@ fn an_ordinary_user_gets_the_whole_list_at_once() {
     let Ran { code, err: told, .. } = list();
     assert_eq!(code, Some(1), "{told}");
     for part in [
-        "Missing: ip iptables-nft newuidmap curl, Rust ",
+        "Missing: ip iptables-nft newuidmap curl and Rust ",
         "An administrator of this machine has to run:  \
          apt-get update && apt-get install ca-certificates curl iproute2 iptables uidmap\n",
         "Rust needs none",
@@ -358,7 +358,7 @@ fn an_ordinary_user_gets_the_whole_list_at_once() {
     // What needs no administrator is done without one.
     let machine = Machine::with("apt-get", &["rustup"]).ordinary().online();
     let ran = machine.run(&["scripts/try.sh", "-y"], "");
-    assert!(ran.err.contains("\nGetting Rust by the installer at https://sh.rustup.rs, for this user"), "{}", ran.err);
+    assert!(ran.err.contains("\nRust comes by the installer at https://sh.rustup.rs, for this user"), "{}", ran.err);
     assert_eq!(machine.asked(), format!("{DOWNLOAD}installer {INSTALLER}"));
 }
 

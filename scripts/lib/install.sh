@@ -100,12 +100,12 @@ need() {
             ask_an_administrator "$manager" "$names" "$trouble$components"
             return 1
         fi
-        echo "Installing: $names" >&2
+        echo "To install: $names" >&2
     fi
     means=alone
     if [ "$manager" != none ] && may_be_root; then means=packages; fi
     if [ "$trouble$components" ]; then
-        echo "Getting Rust $(rust_source $means), for this user only: in ${CARGO_HOME:-~/.cargo} and ${RUSTUP_HOME:-~/.rustup}." >&2
+        echo "Rust comes $(rust_source $means), for this user only: in ${CARGO_HOME:-~/.cargo} and ${RUSTUP_HOME:-~/.rustup}." >&2
         agreed || return 1
     fi
 
@@ -123,7 +123,7 @@ need() {
 # tell_missing INTRODUCTION COMMANDS TROUBLE: a line about all that is missing.
 tell_missing() {
     local all=${2% }
-    [ -z "$3" ] || all="${all:+$all, }Rust $(wanted_version) or newer ($3)"
+    [ -z "$3" ] || all="${all:+$all and }Rust $(wanted_version) or newer ($3)"
     echo "$1: ${all# }" >&2
 }
 
