@@ -77,9 +77,7 @@ awk '
     /^ +Running / { name = $2 == "unittests" ? $3 : $2 }
     /^ +Doc-tests / { name = "examples in documentation" }
     /^test result:/ { took = $NF; sub(/s$/, "", took); printf "%.1f %s\n", took, name }' "$log" | sort -rn |
-    awk '{ line = line sprintf("%7s  %-30s", $1, substr($0, length($1) + 2)) }
-        NR % 3 == 0 { print line; line = "" }
-        END { if (line != "") print line }'
+    awk '{ printf "%7s  %-30s%s", $1, substr($0, length($1) + 2), NR % 3 ? "" : "\n" } END { if (NR % 3) print "" }'
 
 # Said again at the end: what a check printed is far above by then.
 if [ "$failed_checks" ]; then echo "failed checks: ${failed_checks%; }"; fi
