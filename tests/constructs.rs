@@ -7,7 +7,7 @@ mod agreement;
 mod making;
 
 use agreement::{Judge, REAL};
-use rhailab::lab::sandbox::on_big_stack;
+use rhailab::sandbox::on_big_stack;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -54,30 +54,27 @@ impl Text {
 
 #[test]
 fn check_run_and_fmt_agree_about_everything_that_rhai_can_say() {
-    let ran = on_big_stack(
-        || {
-            let (mut count, mut wrong) = (0, String::new());
-            for file in files() {
-                let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-                let mut shown = String::new();
-                for text in texts(&file) {
-                    count += 1;
-                    match text.judge(&REAL) {
-                        Ok(outcome) => write!(shown, "{}\n{outcome}", text.title).unwrap(),
-                        Err(quarrel) => {
-                            write!(wrong, "\n== {name}: {}\n{}\n{quarrel}\n", text.title, text.source).unwrap();
-                        }
+    let ran = on_big_stack(|| {
+        let (mut count, mut wrong) = (0, String::new());
+        for file in files() {
+            let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+            let mut shown = String::new();
+            for text in texts(&file) {
+                count += 1;
+                match text.judge(&REAL) {
+                    Ok(outcome) => write!(shown, "{}\n{outcome}", text.title).unwrap(),
+                    Err(quarrel) => {
+                        write!(wrong, "\n== {name}: {}\n{}\n{quarrel}\n", text.title, text.source).unwrap();
                     }
                 }
-                if wrong.is_empty() {
-                    insta::assert_snapshot!(name, shown);
-                }
             }
-            assert!(count >= 200, "{count} texts");
-            assert!(wrong.is_empty(), "{wrong}");
-        },
-        || {},
-    );
+            if wrong.is_empty() {
+                insta::assert_snapshot!(name, shown);
+            }
+        }
+        assert!(count >= 200, "{count} texts");
+        assert!(wrong.is_empty(), "{wrong}");
+    });
     ran.unwrap();
 }
 
@@ -98,7 +95,7 @@ fn who_does_not_agree_is_found_out() {
     for (name, judge, least) in
         [("strict", strict, 40), ("lax", lax, 1), ("changing", changing, 40), ("restless", restless, 40)]
     {
-        let found = on_big_stack(move || quarrels(&judge), || {}).unwrap();
+        let found = on_big_stack(move || quarrels(&judge)).unwrap();
         assert!(found >= least, "{name}: {found}");
     }
 }
@@ -107,24 +104,21 @@ fn who_does_not_agree_is_found_out() {
 #[test]
 fn check_run_and_fmt_agree_about_texts_that_are_made_up() {
     let count = std::env::var("MADE_UP").ok().and_then(|count| count.parse().ok()).unwrap_or(300);
-    let ran = on_big_stack(
-        || {
-            let (mut ended, mut refused, mut wrong) = (0, 0, Vec::new());
-            for seed in 0..count {
-                let bytes = making::noise(seed, 40 + seed as usize % 200);
-                let text = making::Maker::new(&bytes, &[]).text();
-                match REAL.judge(Path::new("main.rhai"), &text) {
-                    Ok(Ok(outcome)) if outcome.error.is_none() => ended += 1,
-                    Ok(Ok(_)) => {}
-                    Ok(Err(_)) => refused += 1,
-                    Err(quarrel) => wrong.push(format!("== {seed}\n{text}\n{quarrel}\n")),
-                }
+    let ran = on_big_stack(|| {
+        let (mut ended, mut refused, mut wrong) = (0, 0, Vec::new());
+        for seed in 0..count {
+            let bytes = making::noise(seed, 40 + seed as usize % 200);
+            let text = making::Maker::new(&bytes, &[]).text();
+            match REAL.judge(Path::new("main.rhai"), &text) {
+                Ok(Ok(outcome)) if outcome.error.is_none() => ended += 1,
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) => refused += 1,
+                Err(quarrel) => wrong.push(format!("== {seed}\n{text}\n{quarrel}\n")),
             }
-            wrong.sort_by_key(String::len);
-            assert!(wrong.is_empty(), "{} of {count}\n{}", wrong.len(), wrong[..wrong.len().min(3)].join("\n"));
-            assert!(ended > count / 3, "{ended} of {count} came to their end, {refused} were refused");
-        },
-        || {},
-    );
+        }
+        wrong.sort_by_key(String::len);
+        assert!(wrong.is_empty(), "{} of {count}\n{}", wrong.len(), wrong[..wrong.len().min(3)].join("\n"));
+        assert!(ended > count / 3, "{ended} of {count} came to their end, {refused} were refused");
+    });
     ran.unwrap();
 }

@@ -3,7 +3,7 @@
 
 use crate::agreement::REAL;
 use crate::making::Maker;
-use rhailab::lab::sandbox::on_big_stack;
+use rhailab::sandbox::on_big_stack;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -20,7 +20,7 @@ pub fn check(data: &[u8]) {
         None => Maker::new(data, pieces()).text(),
     };
     // A run must not depend on the stack that the fuzzer was started with.
-    let verdict = on_big_stack(|| REAL.judge(Path::new("fuzz.rhai"), &text), || {});
+    let verdict = on_big_stack(|| REAL.judge(Path::new("fuzz.rhai"), &text));
     if let Err(quarrel) = verdict.expect("a thread can be started") {
         panic!("{quarrel}\n== the text:\n{text}");
     }
