@@ -15,20 +15,23 @@ pub mod describe;
 mod explain;
 pub mod format;
 pub mod infer;
+mod language;
 pub mod limits;
 mod modules;
-mod names;
 mod near;
 pub mod page;
 mod params;
+mod place;
 pub mod prompt;
 mod read;
 mod register;
+mod resolver;
 pub mod scan;
 pub mod sources;
 pub mod spans;
 pub mod stdlib;
 pub mod syntax;
+mod unit;
 pub mod values;
 pub mod vocabulary;
 
@@ -36,18 +39,18 @@ use crate::kernel::interrupt;
 use crate::lab::Lab;
 use crate::model::error::{OpError, OpResult, Site};
 use crate::model::names::Ns;
+use check::Program;
 pub use check::{Finding, Severity};
-use check::{Program, Unit};
 use compile::{Compiled, compile_after};
 use context::Context;
 pub use context::Print;
-use modules::{Library, Resolver};
-pub use names::Names;
+use modules::Library;
 pub use near::Near;
 use page::Live;
 pub use params::{Param, ParamTy, ParamValue};
 use read::read;
 pub use read::{read as read_text, standard_input};
+use resolver::Resolver;
 use rhai::{Dynamic, Engine, OptimizationLevel, Scope};
 use scan::{line_col, scan};
 use sources::Sources;
@@ -57,6 +60,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use unit::Unit;
 use vocabulary::Vocabulary;
 
 /// Why a recipe could not be read, or failed while it ran.
@@ -72,8 +76,6 @@ pub struct Config {
     pub max_operations: u64,
     /// Where `print` and `help` write.
     pub print: Print,
-    /// The functions that it may call.
-    pub names: Names,
 }
 
 impl Default for Config {
@@ -88,7 +90,6 @@ impl Default for Config {
                     interrupt::raise();
                 }
             }),
-            names: Names::All,
         }
     }
 }
@@ -166,7 +167,7 @@ impl Session {
             params: RefCell::default(),
             here: RefCell::new(Ns::Host),
         });
-        let engine = engine(&cx, config.max_operations, &config.names);
+        let engine = engine(&cx, config.max_operations);
         Session { engine, cx, given: config.params, max_operations: config.max_operations }
     }
 
@@ -318,9 +319,9 @@ impl Session {
 }
 
 /// An engine that knows the language and nothing else.
-fn engine(cx: &Rc<Context>, max_operations: u64, names: &Names) -> Engine {
+fn engine(cx: &Rc<Context>, max_operations: u64) -> Engine {
     let mut engine = Engine::new_raw();
-    engine.register_global_module(builtins::language(names));
+    engine.register_global_module(language::language());
     // Folding constants would hide code that is never reached from the check.
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(true);
@@ -333,6 +334,6 @@ fn engine(cx: &Rc<Context>, max_operations: u64, names: &Names) -> Engine {
     let print = Rc::clone(&cx.print);
     engine.on_debug(move |text, source, at| print(&format!("{}:{at:?}: {text}", source.unwrap_or("recipe"))));
     builtins::register(&mut engine);
-    register::register(&mut engine, cx, names);
+    register::register(&mut engine, cx);
     engine
 }

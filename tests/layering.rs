@@ -6,6 +6,7 @@
 mod source;
 
 use source::Source;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The modules of the library, lowest layer first. Modules of one layer may use one another.
 const LAYERS: &[&[&str]] = &[
@@ -198,5 +199,144 @@ fn the_check_sees_what_it_should() {
     ];
     for (path, text) in good {
         assert_eq!(check(path, text), Vec::<String>::new(), "{path}: {text}");
+    }
+}
+
+/// The paths that a file's code mentions, from the library's root: `model::names::Ns`.
+fn mentioned(file: &Source) -> Vec<String> {
+    let tests = if file.path.ends_with("/tests.rs") { 0 } else { Source::tests_at(&file.text) };
+    let code = code(&file.text[..tests]);
+    let here = modules(&file.path);
+    let mut found = Vec::new();
+    for (at, prefix) in code.match_indices("crate::").map(|(at, _)| (at, Vec::new())).chain(supers(&code, &here)) {
+        let rest = code[at..].trim_start_matches("crate::").trim_start_matches("super::");
+        spread(rest, &prefix.join("::"), &mut found);
+    }
+    found
+}
+
+/// Where paths begin with `super`, and what that is.
+fn supers<'a>(code: &'a str, here: &'a [&'a str]) -> impl Iterator<Item = (usize, Vec<&'a str>)> {
+    let begins = |at: &usize| !code[..*at].ends_with(part_of_path);
+    code.match_indices("super::").map(|(at, _)| at).filter(begins).map(move |at| {
+        let rest = &code[at..];
+        let ups = (rest.len() - rest.trim_start_matches("super::").len()) / "super::".len();
+        (at, here[..here.len().saturating_sub(ups)].to_vec())
+    })
+}
+
+/// A path with the groups in it spread out: `a::{b, c::d}` is `a::b` and `a::c::d`.
+fn spread(text: &str, before: &str, found: &mut Vec<String>) {
+    let end = text.find(|c: char| !part_of_path(c)).unwrap_or(text.len());
+    let path = text[..end].trim_end_matches("::");
+    let whole = [before, path].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("::");
+    let Some(group) = text[end..].strip_prefix('{') else { return found.push(whole) };
+    let (mut depth, mut start) = (0, 0);
+    for (at, c) in group.char_indices() {
+        if depth == 0 && (c == ',' || c == '}') {
+            let item = group[start..at].trim();
+            if !item.is_empty() {
+                spread(item, &whole, found);
+            }
+            start = at + 1;
+        }
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+}
+
+/// Which files use which others, parents and children aside: those are parts of one another.
+fn uses(files: &[Source]) -> BTreeMap<String, BTreeSet<String>> {
+    let names: BTreeSet<String> = files.iter().map(|file| modules(&file.path).join("::")).collect();
+    let file_of = |path: &str| {
+        let parts: Vec<&str> = path.split("::").collect();
+        (1..=parts.len()).rev().map(|count| parts[..count].join("::")).find(|name| names.contains(name))
+    };
+    let is_part = |one: &str, other: &str| one.starts_with(&format!("{other}::")) || one == other;
+    let mut all = BTreeMap::new();
+    for file in files {
+        let here = modules(&file.path).join("::");
+        let used = mentioned(file).into_iter().filter_map(|path| file_of(&path));
+        let used = used.filter(|other| !is_part(&here, other) && !is_part(other, &here)).collect();
+        all.insert(here, used);
+    }
+    all
+}
+
+/// A way from a file back to itself, if there is one.
+fn circle(uses: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    let mut left = uses.clone();
+    // What uses nothing, or nothing but such, is in no circle.
+    while let Some(leaf) = left.iter().find(|(_, used)| used.iter().all(|other| !left.contains_key(other))) {
+        let leaf = leaf.0.clone();
+        left.remove(&leaf);
+    }
+    let mut way = vec![left.keys().next()?.clone()];
+    loop {
+        let next = left[way.last()?].iter().find(|other| left.contains_key(*other))?.clone();
+        if let Some(at) = way.iter().position(|file| *file == next) {
+            return Some(way.split_off(at));
+        }
+        way.push(next);
+    }
+}
+
+#[test]
+fn no_file_uses_another_that_uses_it() {
+    assert_eq!(circle(&uses(&source::files("src", "rs"))), None);
+}
+
+#[test]
+fn a_circle_between_files_is_found() {
+    let file = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
+    let files = |text: &str| {
+        [
+            file("src/model.rs", "pub mod a;"),
+            file("src/model/a.rs", "use crate::model::{b::B, c};"),
+            file("src/model/b.rs", text),
+            file("src/model/c.rs", ""),
+            file("src/model/c/d.rs", "use super::super::c::X; // crate::model::a"),
+        ]
+    };
+    assert_eq!(circle(&uses(&files("use super::c::d::D;"))), None);
+    let found = Some(vec!["model::a".to_owned(), "model::b".to_owned()]);
+    assert_eq!(circle(&uses(&files("fn f() -> super::a::A {}"))), found);
+    assert_eq!(circle(&uses(&files("use crate::{kernel, model::{a::{self, A}}};"))), found);
+}
+
+/// Who may speak of this machine's kernel itself, besides `kernel/`, and what for. All others go through the trait.
+const OF_LINUX: &[(&str, &str)] = &[
+    ("src/sandbox", "namespaces and mounts are what it is made of"),
+    ("src/session/machine.rs", "makes the kernel that everybody else gets"),
+    ("src/session/exec.rs", "runs a command in a namespace of a lab without more of the lab"),
+    ("src/session/stand_guard.rs", "sets up its own process"),
+    ("src/lab/registry", "which boot it is, and what labs share"),
+    ("src/lab/store.rs", "which boot and which process writes"),
+    ("src/lab/recover.rs", "whether that boot and process are still there"),
+    ("src/lab/machine.rs", "gathers facts about the machine for `doctor`"),
+    ("src/lab/fault.rs", "kills its own process on purpose"),
+    ("src/cli/doctor", "judges those facts"),
+    ("src/cli/prove/trial.rs", "compares all there is before and after"),
+    ("src/cli/by_tag.rs", "looks for marks on the whole machine"),
+    ("src/cli/serve.rs", "is a server itself"),
+];
+
+#[test]
+fn all_others_go_through_the_trait_of_the_kernel() {
+    let files = source::files("src", "rs");
+    let outside: Vec<&Source> = files.iter().filter(|file| !file.path.starts_with("src/kernel")).collect();
+    let speaks = |file: &Source| mentioned(file).iter().any(|path| path.starts_with("kernel::linux"));
+    let wrong: Vec<&str> = outside
+        .iter()
+        .filter(|file| speaks(file) && !OF_LINUX.iter().any(|(place, _)| file.path.starts_with(place)))
+        .map(|file| file.path.as_str())
+        .collect();
+    assert!(wrong.is_empty(), "go through the trait `Kernel`: {}", wrong.join(", "));
+    for (place, _) in OF_LINUX {
+        assert!(outside.iter().any(|file| file.path.starts_with(place) && speaks(file)), "{place} needs no exception");
     }
 }

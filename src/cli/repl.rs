@@ -16,7 +16,7 @@ use crate::output::progress::Progress;
 use crate::repl::{self, Ending, Manner, Scene};
 use crate::sandbox::{self, Exit, LiveHolder, Terminal, join};
 use crate::script::prompt::Prompt;
-use crate::script::{Config, Names, ParamValue, Session, limits};
+use crate::script::{Config, ParamValue, Session, limits};
 use crate::session::cleanup::HANDOVER;
 use crate::session::enter::{Here, Placement, enter};
 use crate::session::exec::standing;
@@ -172,7 +172,6 @@ fn live(start: &Start, mut lab: Lab, scene: Scene<'_>, progress: &Rc<RefCell<Pro
         params: start.params.iter().cloned().collect(),
         module_path: start.module_path.clone(),
         max_operations: start.max_operations.unwrap_or(limits::OPERATIONS),
-        names: Names::All,
         print: Rc::new(move |text| {
             // What a rehearsal prints is made of made-up observations.
             if !real.try_borrow().is_ok_and(|lab| lab.is_rehearsal()) {

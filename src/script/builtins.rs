@@ -1,47 +1,19 @@
 //! The functions that need the engine: parameters, waiting, assertions, help.
 
-use super::context::{Context, Raised};
+use super::context::Context;
 use super::convert::handles::Caught;
 use super::convert::{Due, describe, take};
-use super::names::Names;
+use super::place::Raised;
 use super::scan;
 use super::spans::call_at;
 use crate::kernel::interrupt;
 use crate::model::error::{OpError, OpResult, closest};
 use crate::model::names::Ns;
 use crate::ops::{self, FnDef, FromValue, reference};
-use rhai::packages::{
-    BasicArrayPackage, BasicMapPackage, BasicMathPackage, BasicTimePackage, CorePackage, LogicPackage,
-    MoreStringPackage, Package,
-};
-use rhai::{
-    AST, Array, Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, Module, NativeCallContext, Position, Shared,
-};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, NativeCallContext, Position};
 use std::ops::{Range, RangeInclusive};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-rhai::def_package! {
-    /// What recipes have of Rhai's own library. Registering what they have no use for, bit fields and blobs, would take
-    /// its time in every run.
-    Language(_module): CorePackage, LogicPackage, BasicMathPackage, BasicArrayPackage, BasicMapPackage,
-        BasicTimePackage, MoreStringPackage {}
-}
-
-/// What has these names of that library, and its operators. Without an index, which only a module needs that is called by
-/// its name.
-pub fn language(names: &Names) -> Shared<Module> {
-    let mut all = Module::new();
-    Language::init(&mut all);
-    if let Names::All = names {
-        all.register_lazy_functions();
-        return all.into();
-    }
-    // Rhai has no other way to register some of the functions of a module.
-    let mut some = AST::empty();
-    some.combine_filtered(AST::new_from_module(all), |_, _, _, name, _| names.has(name));
-    Shared::clone(some.shared_lib())
-}
 
 /// A call of one of these functions.
 struct Builtin<'a> {

@@ -21,12 +21,12 @@ use super::scan::{line_col, offset, scan};
 use super::sources::Sources;
 use super::spans::call_at;
 use super::syntax::{Call, ExprKind, Function, StatementKind, each, each_statement};
+use super::unit::Unit;
 use super::vocabulary::Vocabulary;
 use crate::model::error::{Class, Mark, OpError, Site};
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// How bad a finding is.
@@ -71,15 +71,6 @@ impl Finding {
         let range = mark.unwrap_or_else(|| call_at(&text, offset(&text, site.line, site.col)).whole());
         Some(range).filter(|range| text.get(range.clone()).is_some())
     }
-}
-
-/// A text of a recipe, with where it was imported, innermost first.
-#[derive(Debug, Clone)]
-pub struct Unit {
-    /// The text.
-    pub compiled: Rc<Compiled>,
-    /// The imports that led to it.
-    pub via: Vec<(Site, String)>,
 }
 
 /// What all checks of a recipe go by.

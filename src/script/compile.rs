@@ -1,8 +1,8 @@
 //! Compiling a text, and what a walk over its syntax tree tells about it.
 
-use super::context::{is_closure, site};
-use super::explain;
 use super::explain::mark::{Part, mark};
+use super::explain::syntax::{syntax, unclosed};
+use super::place::{is_closure, site};
 use super::sources::Sources;
 use super::syntax::{Statement, StatementKind, Tree, parse};
 use crate::model::error::{Class, OpError, Site, closest};
@@ -87,7 +87,7 @@ pub fn compile_after(engine: &Engine, sources: &Sources, id: &str, text: &str, k
         match engine.compile_with_scope(&missing, &code) {
             Ok(ast) => break ast,
             Err(error) => {
-                errors.push(advise(explain::syntax(&error, &source, sources), &error, known));
+                errors.push(advise(syntax(&error, &source, sources), &error, known));
                 match error.err_type() {
                     ParseErrorType::VariableUndefined(name) if errors.len() < UNDECLARED => {
                         missing.push(name.clone(), ());
@@ -98,14 +98,14 @@ pub fn compile_after(engine: &Engine, sources: &Sources, id: &str, text: &str, k
             }
         }
     };
-    if let Some(error) = explain::unclosed(text, &source) {
+    if let Some(error) = unclosed(text, &source) {
         errors.push(error);
         return (None, errors);
     }
     if !known.is_empty() && ast.iter_functions().next().is_some() {
         let tree = parse(text);
         if let Err(error) = engine.compile(functions_alone(&code, &tree)) {
-            errors.push(advise(explain::syntax(&error, &source, sources), &error, known));
+            errors.push(advise(syntax(&error, &source, sources), &error, known));
             return (None, errors);
         }
     }

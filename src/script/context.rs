@@ -2,16 +2,16 @@
 
 use super::convert::handles::Caught;
 use super::modules::Library;
+use super::place::{Raised, site};
 use super::sources::Sources;
 use crate::kernel::interrupt;
 use crate::lab::Lab;
 use crate::model::error::{OpError, Site};
 use crate::model::names::Ns;
-use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
+use rhai::{Dynamic, EvalAltResult, NativeCallContext};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// Where the text that a recipe prints goes.
 pub type Print = Rc<dyn Fn(&str)>;
@@ -31,9 +31,6 @@ pub struct Context {
     /// The namespace that a free function means which is called at a prompt, if that is not the root.
     pub here: RefCell<Ns>,
 }
-
-/// A result as Rhai's functions return it.
-pub type Raised<T> = Result<T, Box<EvalAltResult>>;
 
 /// What the ids of a prompt's entries begin with.
 pub const ENTRY: &str = "repl:";
@@ -82,20 +79,4 @@ impl Context {
             EvalAltResult::ErrorRuntime(error, position)
         }))
     }
-}
-
-/// The place at a position of a source; the start of the source where Rhai lost the position.
-pub fn site(source: &Arc<str>, position: Position) -> Site {
-    let number = |place: Option<usize>| place.and_then(|place| u32::try_from(place).ok()).unwrap_or(1);
-    Site { source: Arc::clone(source), line: number(position.line()), col: number(position.position()) }
-}
-
-/// What to say at the place where a function is called.
-pub fn called(function: &str) -> String {
-    if is_closure(function) { "in a closure that this calls".into() } else { format!("in this call of `{function}`") }
-}
-
-/// Whether Rhai made up this function's name.
-pub fn is_closure(function: &str) -> bool {
-    function.starts_with("anon$")
 }

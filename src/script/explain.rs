@@ -2,12 +2,13 @@
 
 pub mod functions;
 pub mod mark;
-mod syntax;
+pub mod syntax;
 
 use super::builtins::THROWN;
-use super::context::{Context, called, site};
+use super::context::Context;
 use super::convert::handles::Caught;
 use super::limits;
+use super::place::{called, site};
 use super::scan;
 use super::spans::call_at;
 use super::vocabulary::Vocabulary;
@@ -19,7 +20,6 @@ pub use mark::locate;
 use mark::{Part, mark};
 use rhai::{EvalAltResult as Failure, Map, Position};
 use std::sync::Arc;
-pub use syntax::{syntax, unclosed};
 
 /// Explains why a recipe ended.
 pub fn runtime(failure: &Failure, main: &Arc<str>, cx: &Context, vocabulary: &Vocabulary<'_>) -> OpError {
@@ -138,7 +138,7 @@ fn theirs(failure: &Failure, place: &Site, cx: &Context, vocabulary: &Vocabulary
     match failure {
         Failure::ErrorParsing(kind, at) => {
             let error = rhai::ParseError(Box::new(kind.clone()), *at);
-            syntax(&error, &place.source, sources)
+            syntax::syntax(&error, &place.source, sources)
         }
         Failure::ErrorRuntime(value, _) => labelled(thrown(value), Part::Call, "thrown here"),
         Failure::ErrorFunctionNotFound(signature, _) => functions::unknown(signature, place, sources, vocabulary),

@@ -3,16 +3,15 @@
 //! Rhai's own file resolver is not used: it resolves nested imports against the working folder, lets a module see
 //! its importer's variables, and reads any path.
 
-use super::check::Unit;
 use super::compile::{Compiled, compile};
-use super::context::{Context, Raised, site};
-use super::convert::handles::Caught;
 use super::explain::mark::{Part, mark};
+use super::place::Raised;
 use super::read::read;
 use super::sources::Sources;
 use super::stdlib;
+use super::unit::Unit;
 use crate::model::error::{Class, OpError, OpResult, Site, closest};
-use rhai::{Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
+use rhai::{Engine, Module, Scope, Shared};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
@@ -190,7 +189,13 @@ impl Library {
         })
     }
 
-    /// Compiles a module that was not found before the run.
+    /// A module that is imported in a run; compiled only now, if it was not found before.
+    pub fn compiled(&self, engine: &Engine, sources: &Sources, importer: &str, path: &str) -> OpResult<Rc<Compiled>> {
+        let found = self.find(importer, path)?;
+        let known = self.compiled.borrow().get(&found.real).cloned();
+        known.map_or_else(|| self.compile_late(engine, sources, &found), Ok)
+    }
+
     fn compile_late(&self, engine: &Engine, sources: &Sources, found: &Found) -> OpResult<Rc<Compiled>> {
         let (compiled, errors) = self.compile(engine, sources, found);
         match (errors.into_iter().next(), compiled) {
@@ -308,29 +313,4 @@ fn tidy(path: &Path) -> PathBuf {
         }
     }
     if tidy.as_os_str().is_empty() { PathBuf::from(".") } else { tidy }
-}
-
-/// What the engine asks for modules.
-pub struct Resolver(pub Rc<Context>);
-
-impl ModuleResolver for Resolver {
-    fn resolve(&self, engine: &Engine, source: Option<&str>, path: &str, pos: Position) -> Raised<Shared<Module>> {
-        let cx = &self.0;
-        let importer: Arc<str> = source.unwrap_or_default().into();
-        let place = site(&importer, pos);
-        let found = cx.library.find(&importer, path).and_then(|found| {
-            let known = cx.library.compiled.borrow().get(&found.real).cloned();
-            known.map_or_else(|| cx.library.compile_late(engine, &cx.sources, &found), Ok)
-        });
-        match found {
-            Ok(compiled) => cx
-                .library
-                .evaluate(engine, &compiled)
-                .map_err(|error| Box::new(EvalAltResult::ErrorInModule(compiled.source.to_string(), error, pos))),
-            Err(mut error) => {
-                error.0.site.get_or_insert(place);
-                Err(Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Caught(Rc::new(error))), pos)))
-            }
-        }
-    }
 }

@@ -1,8 +1,8 @@
 //! A recipe's parameters: found in its text without running it, and bound before it starts.
 
 use super::compile::Compiled;
-use super::context::site;
 use super::explain::mark::{Part, mark};
+use super::place::site;
 use super::sources::Sources;
 use crate::model::error::{Class, OpError, OpResult, Site, closest};
 use rhai::{ASTNode, Array, Dynamic, Expr, FnCallExpr, Map, Stmt};

@@ -8,13 +8,14 @@ mod moment;
 mod values;
 
 use super::compile::Compiled;
-use super::context::{ENTRY, STDIN, is_closure};
+use super::context::{ENTRY, STDIN};
 use super::page::Live;
+use super::place::is_closure;
 use super::scan::{Kind, Token, offset, scan};
 use super::sources::Sources;
 use super::syntax::{ExprKind, StatementKind};
 use super::vocabulary::Vocabulary;
-use super::{Context, Earlier, Names, Near, Recipe, ScriptError, Session, engine, explain, params, read};
+use super::{Context, Earlier, Near, Recipe, ScriptError, Session, engine, explain, params, read};
 use crate::lab::Lab;
 use crate::model::identity::Identity;
 use crate::model::names::Ns;
@@ -285,7 +286,7 @@ impl Prompt {
     pub fn restore(&mut self, moment: &Moment) {
         self.scope = moment.scope();
         self.defined = moment.defined.clone();
-        let engine = engine(self.cx(), self.session.max_operations, &Names::All);
+        let engine = engine(self.cx(), self.session.max_operations);
         self.session.engine = engine;
         for (_, module) in &self.defined.functions {
             self.session.engine.register_global_module(Shared::clone(module));

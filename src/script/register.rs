@@ -4,10 +4,10 @@
 //! Rhai; arguments are converted here, so that a wrong one is told in our words and not as "function not found".
 
 use super::builtins;
-use super::context::{Context, Raised};
+use super::context::Context;
 use super::convert::{Due, any, describe, give, handles, take, take_options};
 use super::explain::mark::{Part, mark};
-use super::names::Names;
+use super::place::Raised;
 use super::scan::offset;
 use super::spans::call_at;
 use crate::model::error::{OpError, OpResult};
@@ -17,10 +17,10 @@ use rhai::{Dynamic, Engine, NativeCallContext};
 use std::any::TypeId;
 use std::rc::Rc;
 
-/// Registers what has one of these names of the whole vocabulary.
-pub fn register(engine: &mut Engine, cx: &Rc<Context>, names: &Names) {
-    handles::register(engine, names);
-    for def in ops::all().filter(|def| names.has(def.name)) {
+/// Registers the whole vocabulary.
+pub fn register(engine: &mut Engine, cx: &Rc<Context>) {
+    handles::register(engine);
+    for def in ops::all() {
         for receiver in receivers(def) {
             for count in def.required()..=def.params.len() {
                 register_form(engine, cx, def, receiver, &vec![TypeId::of::<Dynamic>(); count]);
@@ -28,7 +28,7 @@ pub fn register(engine: &mut Engine, cx: &Rc<Context>, names: &Names) {
         }
     }
     // Rhai's own `sleep` cannot be interrupted, and Rhai prefers its exact types to our `Dynamic`.
-    for def in ops::named("sleep").filter(|def| def.kind == Kind::Free && names.has(def.name)) {
+    for def in ops::named("sleep").filter(|def| def.kind == Kind::Free) {
         for exact in [TypeId::of::<i64>(), TypeId::of::<f64>()] {
             register_form(engine, cx, def, None, &[exact]);
         }

@@ -1,7 +1,6 @@
 //! What the engine can call, ours and Rhai's own: for checks and suggestions.
 
-use super::builtins::language;
-use super::names::Names;
+use super::language::language;
 use crate::ops::{self, FnDef, Kind};
 use rhai::Engine;
 use std::any::TypeId;
@@ -13,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Vocabulary<'e> {
     engine: &'e Engine,
     natives: OnceCell<BTreeMap<String, Native>>,
-    /// The names of Rhai's own functions, of which the engine may know some only.
+    /// The names of Rhai's own functions.
     rhais: OnceCell<BTreeSet<String>>,
 }
 
@@ -136,7 +135,7 @@ impl<'e> Vocabulary<'e> {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let rhais = self.rhais.get_or_init(|| {
             let mut engine = Engine::new_raw();
-            engine.register_global_module(language(&Names::All));
+            engine.register_global_module(language());
             Vocabulary::of(&engine).natives().keys().cloned().collect()
         });
         ops::all().map(|def| def.name).chain(rhais.iter().map(String::as_str))

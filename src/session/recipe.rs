@@ -5,7 +5,7 @@ use crate::kernel::fake::{FakeKernel, Programs};
 use crate::lab::{Lab, Listener};
 use crate::model::error::OpResult;
 use crate::model::names::LabName;
-use crate::script::{Config, Names, Param, Print, Recipe, Session, limits};
+use crate::script::{Config, Param, Print, Recipe, Session, limits};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -52,7 +52,6 @@ impl LoadedRecipe {
                     print(text);
                 }
             }),
-            names: Names::of(text),
         };
         let session = Session::new(Rc::clone(&lab), config);
         match session.load_as(&input.recipe, text) {

@@ -7,7 +7,7 @@ use rhailab::model::error::OpError;
 use rhailab::model::kind::Kind;
 use rhailab::model::names::LabName;
 use rhailab::script::format::format;
-use rhailab::script::{Config, Names, Session, Severity};
+use rhailab::script::{Config, Session, Severity};
 use std::cell::RefCell;
 use std::fmt;
 use std::path::Path;
@@ -92,7 +92,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(names: Names) -> Bench {
+    fn new() -> Bench {
         let name = LabName::new("agree").expect("it is a name");
         let lab = Rc::new(RefCell::new(Lab::new(name, Box::new(FakeKernel::judged()), None)));
         let (printed, made) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
@@ -103,7 +103,7 @@ impl Bench {
             }
         }));
         let print = Rc::new(move |text: &str| print.borrow_mut().push(text.to_owned()));
-        let config = Config { max_operations: OPERATIONS, print, names, ..Config::default() };
+        let config = Config { max_operations: OPERATIONS, print, ..Config::default() };
         Bench { session: Session::new(Rc::clone(&lab), config), lab, printed, made }
     }
 
@@ -126,8 +126,8 @@ impl Judge {
     ///
     /// What they do not agree about.
     pub fn judge(&self, path: &Path, text: &str) -> Result<Result<Outcome, String>, String> {
-        let errors = (self.check)(&Bench::new(Names::All).session, path, text);
-        let raw = Bench::new(Names::All).run(path, text, false);
+        let errors = (self.check)(&Bench::new().session, path, text);
+        let raw = Bench::new().run(path, text, false);
         match &raw {
             Err(error) if errors.is_empty() => {
                 return Err(format!("`check` has nothing against it, a run has: {error}"));
@@ -137,15 +137,14 @@ impl Judge {
             }
             _ => {}
         }
-        // As `run` does it, which makes an engine with nothing but what the text names.
-        let run = Bench::new(Names::of(text)).run(path, text, true);
+        let run = Bench::new().run(path, text, true);
         match (&run, &raw) {
             (Err(_), _) if !errors.is_empty() => {}
             (Ok(run), Ok(raw)) if run == raw => {}
             _ => return Err(format!("a checked run differs:\n{run:?}\nfrom one that was not checked:\n{raw:?}")),
         }
         if let (Some(laid_out), Ok(raw)) = ((self.fmt)(text), &raw) {
-            let after = Bench::new(Names::All).run(path, &laid_out, false);
+            let after = Bench::new().run(path, &laid_out, false);
             if after.as_ref() != Ok(raw) {
                 return Err(format!("`fmt` changed what it does, from\n{raw:?}\nto\n{after:?}\nby\n{laid_out}"));
             }

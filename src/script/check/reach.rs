@@ -3,13 +3,13 @@
 //! What is wrong in such a part is an error, for no run can go well. What is wrong anywhere else is only a warning: in a
 //! branch, in a loop that may do nothing, after a `return`, in a function that may not be called, where errors are caught.
 
-use super::Unit;
 use crate::script::bindings::BindingKind;
 use crate::script::bindings::Bindings;
 use crate::script::modules::Library;
 use crate::script::syntax::{
     Block, Call, Expr, ExprKind, Function, Part, Statement, StatementKind, children, statement_parts,
 };
+use crate::script::unit::Unit;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;

@@ -7,7 +7,6 @@ use crate::model::names::Ns;
 use crate::model::observe::{Output, Reply};
 use crate::model::secret::Secret;
 use crate::ops::{LinkHandle, Process, Rules, Ty, Vip};
-use crate::script::names::Names;
 use ipnet::IpNet;
 use rhai::{Engine, FUNC_TO_DEBUG, FUNC_TO_STRING, ImmutableString};
 use std::any::TypeId;
@@ -206,8 +205,8 @@ pub fn type_id(ty: Ty) -> Option<TypeId> {
     })
 }
 
-/// Tells the engine how the values print, and how they compare by operators with these names.
-pub fn register(engine: &mut Engine, names: &Names) {
+/// Tells the engine how the values print, and how they compare.
+pub fn register(engine: &mut Engine) {
     register_handle::<Rc<Output>>(engine);
     register_handle::<Rc<Reply>>(engine);
     register_handle::<Rc<Trace>>(engine);
@@ -224,18 +223,18 @@ pub fn register(engine: &mut Engine, names: &Names) {
     register_handle::<Rate>(engine);
     register_handle::<Secret>(engine);
 
-    register_equality::<Pair>(engine, names, |a, b| a.0.place() == b.0.place() && a.1.place() == b.1.place());
-    register_equality::<LinkHandle>(engine, names, |a, b| a.place() == b.place());
-    register_equality::<Ns>(engine, names, PartialEq::eq);
-    register_equality::<IpNet>(engine, names, PartialEq::eq);
-    register_equality::<Addr>(engine, names, PartialEq::eq);
-    register_equality::<Duration>(engine, names, PartialEq::eq);
-    register_equality::<Rate>(engine, names, PartialEq::eq);
+    register_equality::<Pair>(engine, |a, b| a.0.place() == b.0.place() && a.1.place() == b.1.place());
+    register_equality::<LinkHandle>(engine, |a, b| a.place() == b.place());
+    register_equality::<Ns>(engine, PartialEq::eq);
+    register_equality::<IpNet>(engine, PartialEq::eq);
+    register_equality::<Addr>(engine, PartialEq::eq);
+    register_equality::<Duration>(engine, PartialEq::eq);
+    register_equality::<Rate>(engine, PartialEq::eq);
     // Of a rehearsal, only the names are known.
-    register_equality::<Secret>(engine, names, |a, b| a == b || (a.reveal().is_some() && a.reveal() == b.reveal()));
+    register_equality::<Secret>(engine, |a, b| a == b || (a.reveal().is_some() && a.reveal() == b.reveal()));
 
-    register_order::<Duration>(engine, names);
-    register_order::<Rate>(engine, names);
+    register_order::<Duration>(engine);
+    register_order::<Rate>(engine);
 }
 
 /// Rhai's `print` and `debug` go by these, too.
@@ -245,21 +244,17 @@ fn register_handle<T: Handle>(engine: &mut Engine) {
     engine.register_fn(FUNC_TO_DEBUG, |value: &mut T| value.inspect());
 }
 
-fn register_equality<T: Handle>(engine: &mut Engine, names: &Names, same: fn(&T, &T) -> bool) {
+fn register_equality<T: Handle>(engine: &mut Engine, same: fn(&T, &T) -> bool) {
     for (name, is) in [("==", true), ("!=", false)] {
-        if names.has(name) {
-            engine.register_fn(name, move |a: &mut T, b: T| same(a, &b) == is);
-            engine.register_fn(name, move |a: &mut T, b: ImmutableString| a.is_text(&b) == is);
-            engine.register_fn(name, move |a: ImmutableString, b: T| b.is_text(&a) == is);
-        }
+        engine.register_fn(name, move |a: &mut T, b: T| same(a, &b) == is);
+        engine.register_fn(name, move |a: &mut T, b: ImmutableString| a.is_text(&b) == is);
+        engine.register_fn(name, move |a: ImmutableString, b: T| b.is_text(&a) == is);
     }
 }
 
-fn register_order<T: Handle + PartialOrd>(engine: &mut Engine, names: &Names) {
+fn register_order<T: Handle + PartialOrd>(engine: &mut Engine) {
     let mut order = |name, holds: fn(&T, &T) -> bool| {
-        if names.has(name) {
-            engine.register_fn(name, move |a: &mut T, b: T| holds(a, &b));
-        }
+        engine.register_fn(name, move |a: &mut T, b: T| holds(a, &b));
     };
     order("<", T::lt);
     order("<=", T::le);

@@ -3,7 +3,7 @@
 use super::mark::{Part, mark};
 use crate::model::error::{OpError, Site, closest};
 use crate::ops::{self, FnDef, Kind};
-use crate::script::context::is_closure;
+use crate::script::place::is_closure;
 use crate::script::scan::{Kind as TokenKind, offset, scan};
 use crate::script::sources::Sources;
 use crate::script::spans::call_at;

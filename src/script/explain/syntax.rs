@@ -3,7 +3,7 @@
 use super::mark::{Part, mark};
 use crate::model::error::{Class, Mark, OpError, Site, closest};
 use crate::ops;
-use crate::script::context::site;
+use crate::script::place::site;
 use crate::script::scan::{KEYWORDS, Kind, RESERVED, Token, line_col, offset, scan};
 use crate::script::sources::Sources;
 use rhai::{LexError, ParseError, ParseErrorType};
