@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 
 /// How reports look.
 #[derive(Debug, Clone, Copy)]
-pub struct Style {
+pub struct ReportStyle {
     /// Whether to use colours.
     pub color: bool,
     /// The width to wrap at, in columns.
@@ -26,12 +26,12 @@ pub struct Style {
 }
 
 /// A report of a failure: code, message, cause, the blamed text, the calls that led there, and what to do.
-pub fn render(error: &OpError, sources: &Sources, style: Style) -> String {
+pub fn render(error: &OpError, sources: &Sources, style: ReportStyle) -> String {
     draw(&Report::of(error, sources, style.width), error, style)
 }
 
 /// A report of something that was found in a text.
-pub fn render_finding(finding: &Finding, sources: &Sources, style: Style) -> String {
+pub fn render_finding(finding: &Finding, sources: &Sources, style: ReportStyle) -> String {
     let report = Report::of(&finding.error, sources, style.width);
     let report = match finding.severity {
         Severity::Error => report,
@@ -40,7 +40,7 @@ pub fn render_finding(finding: &Finding, sources: &Sources, style: Style) -> Str
     draw(&report, &finding.error, style)
 }
 
-fn draw(report: &Report, error: &OpError, style: Style) -> String {
+fn draw(report: &Report, error: &OpError, style: ReportStyle) -> String {
     let theme = GraphicalTheme {
         characters: if style.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() },
         styles: if style.color { ThemeStyles::ansi() } else { ThemeStyles::none() },
@@ -120,11 +120,11 @@ fn class(class: Class) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Style, render, to_json};
+    use super::{ReportStyle, render, to_json};
     use crate::model::error::{Class, Mark, OpError, Site};
     use crate::script::sources::Sources;
 
-    const PLAIN: Style = Style { color: false, width: 80, unicode: false };
+    const PLAIN: ReportStyle = ReportStyle { color: false, width: 80, unicode: false };
 
     fn error() -> OpError {
         let mut error = OpError::new("link::exists", "Interface `br0` already exists.")
@@ -148,7 +148,7 @@ mod tests {
             assert!(report.contains(part), "{part} in\n{report}");
         }
         assert!(report.is_ascii(), "{report}");
-        assert!(render(&error(), &sources, Style { color: true, ..PLAIN }).contains("\u{1b}["));
+        assert!(render(&error(), &sources, ReportStyle { color: true, ..PLAIN }).contains("\u{1b}["));
     }
 
     #[test]

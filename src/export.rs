@@ -16,12 +16,12 @@ pub struct Step {
     /// A change.
     pub record: Record,
     /// What becomes of it.
-    pub deed: Deed,
+    pub kind: StepKind,
 }
 
 /// What a step does to a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub enum StepKind {
     /// Makes it.
     Makes,
     /// Alters it in place: the step's record is what it is then.
@@ -43,13 +43,13 @@ const END: &str = r#"end() { pid=$(cat "$1"); kill -- "-$pid" 2>/dev/null || kil
 pub fn up(recipe: &str, steps: &[Step]) -> String {
     let mut body = String::new();
     let baseline = baseline(steps);
-    let mut course = Course::default();
+    let mut course = Replay::default();
     for step in steps {
-        let commands = match step.deed {
-            Deed::Makes => make(&step.record),
-            Deed::Alters => course.alter_commands(&step.record),
-            Deed::Undoes => undo(&step.record, &course),
-            Deed::Falls => Vec::new(),
+        let commands = match step.kind {
+            StepKind::Makes => make(&step.record),
+            StepKind::Alters => course.alter_commands(&step.record),
+            StepKind::Undoes => undo(&step.record, &course),
+            StepKind::Falls => Vec::new(),
         };
         course.take(step);
         for command in commands {
@@ -74,7 +74,8 @@ pub fn up(recipe: &str, steps: &[Step]) -> String {
 
 /// Where the secrets go that the script needs. Without one it ends before it makes anything.
 fn needed(steps: &[Step]) -> String {
-    let secrets = steps.iter().filter(|step| step.deed == Deed::Makes).flat_map(|step| step.record.change.secrets());
+    let secrets =
+        steps.iter().filter(|step| step.kind == StepKind::Makes).flat_map(|step| step.record.change.secrets());
     let need = |secret: &Secret| {
         let (variable, name) = (secret.variable(), secret.name());
         format!(": \"${{{variable}:?set {variable} to the secret {name}}}\"\n")
@@ -87,7 +88,7 @@ fn needed(steps: &[Step]) -> String {
 /// The script that removes what `up` built and what then still stands, in the order in which rhailab would. What falls
 /// with something else, such as an address with its interface, has no command of its own.
 pub fn down(recipe: &str, steps: &[Step]) -> String {
-    let mut course = Course::default();
+    let mut course = Replay::default();
     for step in steps {
         course.take(step);
     }
@@ -106,22 +107,22 @@ pub fn down(recipe: &str, steps: &[Step]) -> String {
 
 /// What stands in the course of steps, so that what is undone is called what it is called then.
 #[derive(Debug, Default)]
-pub struct Course {
+pub struct Replay {
     made: Made,
 }
 
-impl Course {
+impl Replay {
     /// What stands after these changes.
-    pub fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Course {
-        Course { made: Made::of(records.cloned()) }
+    pub fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Replay {
+        Replay { made: Made::of(records.cloned()) }
     }
 
     /// Takes the next step.
     pub fn take(&mut self, step: &Step) {
-        match step.deed {
-            Deed::Makes => self.made.add(step.record.clone()),
-            Deed::Alters => self.made.alter(step.record.clone()),
-            Deed::Undoes | Deed::Falls => drop(self.made.remove(step.record.n)),
+        match step.kind {
+            StepKind::Makes => self.made.add(step.record.clone()),
+            StepKind::Alters => self.made.alter(step.record.clone()),
+            StepKind::Undoes | StepKind::Falls => drop(self.made.remove(step.record.n)),
         }
     }
 
@@ -129,17 +130,17 @@ impl Course {
     pub fn go(&mut self, step: &Step) -> (Vec<String>, Vec<String>) {
         let record = &step.record;
         let before = self.made.get(record.n).cloned();
-        let commands = match step.deed {
-            Deed::Makes => record.change.commands(),
-            Deed::Alters => self.alter_commands(record),
-            Deed::Undoes => self.undo_commands(record),
-            Deed::Falls => Vec::new(),
+        let commands = match step.kind {
+            StepKind::Makes => record.change.commands(),
+            StepKind::Alters => self.alter_commands(record),
+            StepKind::Undoes => self.undo_commands(record),
+            StepKind::Falls => Vec::new(),
         };
         self.take(step);
-        let undo = match step.deed {
-            Deed::Makes => self.undo_commands(record),
-            Deed::Alters => before.map(|before| self.alter_commands(&before)).unwrap_or_default(),
-            Deed::Undoes | Deed::Falls => Vec::new(),
+        let undo = match step.kind {
+            StepKind::Makes => self.undo_commands(record),
+            StepKind::Alters => before.map(|before| self.alter_commands(&before)).unwrap_or_default(),
+            StepKind::Undoes | StepKind::Falls => Vec::new(),
         };
         (commands, undo)
     }
@@ -185,7 +186,7 @@ fn make(record: &Record) -> Vec<String> {
     vec![format!("{run} >{STATE}/{n}.log 2>&1 & echo $! >{STATE}/{n}.pid", n = record.n)]
 }
 
-fn undo(record: &Record, course: &Course) -> Vec<String> {
+fn undo(record: &Record, course: &Replay) -> Vec<String> {
     match record.change.process() {
         Some(_) => vec![format!("end {STATE}/{}.pid", record.n)],
         None => course.undo_commands(record),

@@ -15,14 +15,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 pub use crate::model::refusal::{Cause, Refusal, Why};
-pub use ground::Ground;
 pub use nix::errno::Errno;
+pub use packet_facts::PacketFacts;
 
 pub mod fake;
-mod ground;
 pub mod interrupt;
 pub mod linux;
 pub mod memory;
+mod packet_facts;
 pub mod read;
 pub mod terminal;
 pub mod users;
@@ -47,7 +47,7 @@ pub enum Undone {
 
 /// A change to be undone, with what identifies its object.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'a> {
+pub struct ChangeRef<'a> {
     /// The change's number.
     pub n: u64,
     /// The change that was made.
@@ -56,9 +56,9 @@ pub struct Entry<'a> {
     pub identity: &'a Identity,
 }
 
-impl<'a> From<&'a Record> for Entry<'a> {
-    fn from(record: &'a Record) -> Entry<'a> {
-        Entry { n: record.n, change: &record.change, identity: &record.identity }
+impl<'a> From<&'a Record> for ChangeRef<'a> {
+    fn from(record: &'a Record) -> ChangeRef<'a> {
+        ChangeRef { n: record.n, change: &record.change, identity: &record.identity }
     }
 }
 
@@ -76,7 +76,7 @@ pub enum Observed {
 }
 
 /// Something to be done once, on any thread.
-pub type Errand = Box<dyn FnOnce() + Send>;
+pub type Task = Box<dyn FnOnce() + Send>;
 
 /// Something that can change and question a network.
 pub trait Kernel {
@@ -95,8 +95,8 @@ pub trait Kernel {
     fn expect_rules(&mut self) {}
 
     /// Calls this beside other work, once namespaces that are made ahead are ready; at once where none are.
-    fn afterwards(&mut self, errand: Errand) {
-        errand();
+    fn afterwards(&mut self, task: Task) {
+        task();
     }
 
     /// Makes what was put off, except files: a kernel may make rules together with later ones, because a commit takes time
@@ -118,26 +118,26 @@ pub trait Kernel {
     fn abandon(&mut self, n: u64);
 
     /// Tells of a change that an earlier process made for the same lab, before anything is asked about it.
-    fn recall(&mut self, _entry: Entry<'_>) {}
+    fn recall(&mut self, _entry: ChangeRef<'_>) {}
 
     /// Makes another change of the same kind of one that stands, in place, where the kind allows that. When it fails, what
     /// stood stands. `step` is a number of its own among those of the changes.
-    fn alter(&mut self, step: u64, before: Entry<'_>, after: &Change) -> Done<()>;
+    fn alter(&mut self, step: u64, before: ChangeRef<'_>, after: &Change) -> Done<()>;
 
     /// Takes in that a change is no longer on record, because a later one has set the same thing.
     fn forget(&mut self, _n: u64) {}
 
     /// Undoes a change if its object is still provably ours.
-    fn undo(&mut self, entry: Entry<'_>) -> Done<Undone>;
+    fn undo(&mut self, entry: ChangeRef<'_>) -> Done<Undone>;
 
     /// Undoes several changes of one kind in one namespace, in the order given; the answers are in that order.
     /// The real kernel overrides this where one call can do for many.
-    fn undo_all(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
+    fn undo_all(&mut self, entries: &[ChangeRef<'_>]) -> Vec<Done<Undone>> {
         entries.iter().map(|entry| self.undo(*entry)).collect()
     }
 
     /// Reads what stands of changes, given in the names of now: for each of a change's facts what there is, in their order.
-    fn read(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Vec<Observed>>>;
+    fn read(&mut self, entries: &[ChangeRef<'_>]) -> Vec<Done<Vec<Observed>>>;
 
     /// Runs a command in a namespace to its end.
     fn exec(&mut self, ns: &Ns, command: &Command) -> Done<Output>;
@@ -192,7 +192,7 @@ pub trait Kernel {
     fn sleep(&mut self, time: Duration) -> Done<()>;
 
     /// Who knows what a packet meets on its way; nobody in a rehearsal.
-    fn ground(&mut self) -> Option<&mut dyn Ground> {
+    fn packet_facts(&mut self) -> Option<&mut dyn PacketFacts> {
         None
     }
 

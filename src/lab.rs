@@ -1,7 +1,7 @@
 //! The lab: the only mutator. It journals every change before it is made, rolls a failed call back, and
 //! unwinds everything at the end.
 
-use crate::kernel::{Entry, Kernel, Refusal, Undone, Why};
+use crate::kernel::{ChangeRef, Kernel, Refusal, Undone, Why};
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult, Site};
 use crate::model::identity::Identity;
@@ -29,7 +29,7 @@ mod repair;
 mod restore;
 mod secrets;
 mod standing;
-pub mod state;
+pub mod state_dirs;
 mod stop;
 pub mod store;
 mod undo;
@@ -131,7 +131,7 @@ impl Lab {
     pub fn resume(name: LabName, kernel: Box<dyn Kernel>, journal: Option<Journal>, made: Vec<Record>) -> Lab {
         let mut lab = Lab::new(name, kernel, journal);
         for record in &made {
-            lab.kernel.recall(Entry::from(record));
+            lab.kernel.recall(ChangeRef::from(record));
         }
         if let Some(journal) = &mut lab.journal {
             journal.recall(&made);

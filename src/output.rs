@@ -9,7 +9,7 @@ pub mod style;
 pub mod table;
 
 use crate::diagnostics;
-use crate::export::Deed;
+use crate::export::StepKind;
 use crate::model::error::{OpError, OpResult, Site, io_words};
 use crate::script::Finding;
 use crate::script::sources::Sources;
@@ -61,14 +61,15 @@ pub fn fail(failure: &Failure, printing: Printing) -> i32 {
 /// The report of an error, for a person.
 pub fn report(failure: &Failure, style: Style) -> String {
     let Style { color, width, unicode, .. } = style;
-    let text = diagnostics::render(&failure.error, &failure.sources, diagnostics::Style { color, width, unicode });
+    let text =
+        diagnostics::render(&failure.error, &failure.sources, diagnostics::ReportStyle { color, width, unicode });
     text.trim_end().to_owned()
 }
 
 /// The report of something found in a recipe, for a person.
 pub fn report_finding(finding: &Finding, sources: &Sources, style: Style) -> String {
     let Style { color, width, unicode, .. } = style;
-    diagnostics::render_finding(finding, sources, diagnostics::Style { color, width, unicode })
+    diagnostics::render_finding(finding, sources, diagnostics::ReportStyle { color, width, unicode })
 }
 
 /// "1 change", "2 changes".
@@ -77,11 +78,11 @@ pub fn changes(count: usize) -> String {
 }
 
 /// How the lines of a step begin, and their colour.
-pub fn sign(deed: Deed) -> (char, Ink) {
-    match deed {
-        Deed::Makes => ('+', Ink::Made),
-        Deed::Alters => ('~', Ink::Made),
-        Deed::Undoes | Deed::Falls => ('-', Ink::Undone),
+pub fn sign(kind: StepKind) -> (char, Ink) {
+    match kind {
+        StepKind::Makes => ('+', Ink::Made),
+        StepKind::Alters => ('~', Ink::Made),
+        StepKind::Undoes | StepKind::Falls => ('-', Ink::Undone),
     }
 }
 

@@ -9,9 +9,9 @@ mod entry;
 mod graph;
 mod history;
 mod loops;
+mod registered;
 mod rehearsal;
 mod save;
-mod scene;
 mod show;
 
 use crate::lab::{Lab, Right};
@@ -25,7 +25,7 @@ use crate::session::Failure;
 use crate::session::failure::exit_code;
 use crate::session::{Notice, Sink};
 use history::History;
-pub use scene::{Ending, Scene};
+pub use registered::{Ending, RegisteredLab};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ use std::rc::Rc;
 
 /// How a prompt behaves.
 #[derive(Debug, Clone)]
-pub struct Manner {
+pub struct PromptOptions {
     /// Whether a person sits at a terminal.
     pub is_interactive: bool,
     /// Whether nothing but values, output and errors is shown.
@@ -52,10 +52,10 @@ pub struct Manner {
 struct Repl<'s> {
     prompt: Rc<RefCell<Prompt>>,
     lab: Rc<RefCell<Lab>>,
-    scene: Scene<'s>,
+    registered: RegisteredLab<'s>,
     history: History,
     progress: Rc<RefCell<Progress>>,
-    manner: Manner,
+    options: PromptOptions,
     /// Whether how long entries take is told.
     is_timed: bool,
     /// The line that the entry at hand begins in.
@@ -73,15 +73,20 @@ enum Next {
 type Done = Result<Next, Failure>;
 
 /// Runs a prompt to its end.
-pub fn run(prompt: Prompt, scene: Scene<'_>, progress: Rc<RefCell<Progress>>, manner: Manner) -> Ending {
+pub fn run(
+    prompt: Prompt,
+    registered: RegisteredLab<'_>,
+    progress: Rc<RefCell<Progress>>,
+    options: PromptOptions,
+) -> Ending {
     let lab = Rc::clone(prompt.lab());
     let mut repl = Repl {
         prompt: Rc::new(RefCell::new(prompt)),
         lab,
-        scene,
+        registered,
         history: History::default(),
         progress,
-        manner,
+        options,
         is_timed: false,
         line: 1,
     };
@@ -91,7 +96,7 @@ pub fn run(prompt: Prompt, scene: Scene<'_>, progress: Rc<RefCell<Progress>>, ma
 
 impl Repl<'_> {
     fn style(&self) -> Style {
-        self.manner.printing.stdout()
+        self.options.printing.stdout()
     }
 
     /// Shows a text on standard output.
@@ -137,7 +142,7 @@ impl Repl<'_> {
 
     /// Runs a text as an entry and shows its value.
     fn enter(&mut self, text: &str) -> Result<(), Failure> {
-        let is_interactive = self.manner.is_interactive;
+        let is_interactive = self.options.is_interactive;
         self.transact(|prompt| if is_interactive { prompt.read(text) } else { prompt.read_piped(text) })
     }
 

@@ -30,7 +30,7 @@ use nix::unistd::geteuid;
 use std::os::unix::net::UnixStream;
 
 pub use ask::ask;
-pub use barrier::{Barrier, Settings};
+pub use barrier::{Barrier, UserNsSettings};
 pub use holder::{Holder, LiveHolder};
 pub use idmap::{Grants, grants};
 pub use join::{Joined, Terminal, join};
@@ -42,7 +42,7 @@ pub const STACK: usize = 64 << 20;
 
 /// How a sandbox is to be made.
 #[derive(Debug, Clone)]
-pub struct Spec {
+pub struct SandboxSpec {
     /// Whether to map the user's whole range of subordinate ids, where there is one (subuid(5)). Programs that
     /// give up privileges need it.
     pub subids: bool,
@@ -50,9 +50,9 @@ pub struct Spec {
     pub terminal: Terminal,
 }
 
-impl Default for Spec {
-    fn default() -> Spec {
-        Spec { subids: true, terminal: Terminal::Shared }
+impl Default for SandboxSpec {
+    fn default() -> SandboxSpec {
+        SandboxSpec { subids: true, terminal: Terminal::Shared }
     }
 }
 
@@ -83,7 +83,7 @@ pub enum Outcome {
 
 /// Makes a sandbox and runs `inside` in it, on a thread of its own with a big stack. To be called while the
 /// process has one thread.
-pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Exit + Send) -> OpResult<Outcome> {
+pub fn enter(spec: &SandboxSpec, inside: impl FnOnce(Inside) -> Exit + Send) -> OpResult<Outcome> {
     let signals = outer::Signals::take().map_err(|errno| faults::outer("watch for signals", errno))?;
     let (ours, theirs) = UnixStream::pair().map_err(|e| faults::outer("make a socket pair", wire::errno(&e)))?;
     let mut inside = Some(inside);
@@ -104,7 +104,7 @@ pub fn enter(spec: &Spec, inside: impl FnOnce(Inside) -> Exit + Send) -> OpResul
     }
     let child = child.map_err(|errno| faults::clone(errno, user_ns))?;
     drop(theirs);
-    let mut lab = outer::Child::new(child, ours, signals);
+    let mut lab = outer::InitProcess::new(child, ours, signals);
     if user_ns {
         idmap::write(child, spec.subids)?;
     }

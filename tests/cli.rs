@@ -362,7 +362,7 @@ fn what_a_killed_run_left_on_the_machine_is_recovered() {
     let home = Home::under(User::Me, &["unshare", "-n", "-m", "sh", "-c", MACHINE]);
     home.write("web.rhai", &format!("{WEB}\nsh(\"touch ready\");\nsleep(\"100s\");\n"));
     let script = "ip netns add foreign; ip link add foreign0 type bridge; \
-                  ./rhailab run web.rhai --host -q --no-guardian & while [ ! -e ready ]; do sleep 0.01; done; kill -9 $!; wait $! || true; \
+                  ./rhailab run web.rhai --host -q --no-guard & while [ ! -e ready ]; do sleep 0.01; done; kill -9 $!; wait $! || true; \
                   ip link show br0; ./rhailab recover -v; ./rhailab ls; \
                   ip link show br0 && exit 9; ip netns; ip -o link show foreign0; ./rhailab recover";
     let out = home.command(&[script]).output().unwrap();

@@ -123,7 +123,7 @@ fn what_a_killed_run_left_on_the_machine_is_recovered_and_nothing_else() {
         let home = &machine.home;
         plant(DECOYS);
         let before = state();
-        run_and_kill(home, &["--host", "--no-guardian"], point);
+        run_and_kill(home, &["--host", "--no-guard"], point);
         assert!(state() != before, "there is something to recover");
         home.run(&["recover", "-q"]).assert_well();
         assert_same(&format!("killed at {point:?}, and recovered"), &before, &state());
@@ -139,7 +139,7 @@ fn what_took_the_name_of_ours_since_the_kill_is_left_alone() {
         let Some(machine) = machine::enter(false) else { return };
         let home = &machine.home;
         let before = state();
-        run_and_kill(home, &["--host", "--no-guardian"], point);
+        run_and_kill(home, &["--host", "--no-guard"], point);
         plant(
             "ip netns del http2\nip netns add http2\nip -n http2 link add veth_ns_http2 type bridge\n\
              ip link del bridge_local\nip link add bridge_local type bridge\n\

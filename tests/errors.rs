@@ -9,7 +9,7 @@ mod scratch;
 #[path = "support/mod.rs"]
 mod support;
 
-use rhailab::diagnostics::{Style, render};
+use rhailab::diagnostics::{ReportStyle, render};
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::Lab;
 use rhailab::model::names::LabName;
@@ -18,7 +18,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-const STYLE: Style = Style { color: false, width: 100, unicode: true };
+const STYLE: ReportStyle = ReportStyle { color: false, width: 100, unicode: true };
 
 /// What a recipe printed, and the report of how it failed.
 fn outcome(path: &Path) -> String {

@@ -35,7 +35,7 @@ fn start(home: &Home, args: &[&str]) -> Running {
 }
 
 fn start_and_kill(home: &Home) {
-    let mut running = start(home, &["-q", "--no-guardian"]);
+    let mut running = start(home, &["-q", "--no-guard"]);
     running.signal("KILL");
     running.0.wait().unwrap();
     eventually("its process dies with it", || processes(home).is_empty());
@@ -211,7 +211,7 @@ fn what_was_in_a_namespace_that_is_gone_can_be_given_up() {
     let home = &machine.home;
     let before = state();
     home.write("lab.rhai", &LAB.replace("sleep(\"100s\");", ""));
-    let script = "./rhailab run lab.rhai --host -q --no-guardian & \
+    let script = "./rhailab run lab.rhai --host -q --no-guard & \
                   while kill -0 $! && ! ip netns | grep -q web; do :; done; kill -9 $!";
     let endless = LAB.replace("print(\"ready\");", "");
     home.write("lab.rhai", &endless);

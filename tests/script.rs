@@ -363,7 +363,7 @@ proptest::proptest! {
     ) {
         let bench = Bench::on(FakeKernel::judged(), Config { max_operations: 2_000, ..Config::default() });
         if let Err(error) = bench.run(&words.join(" ")) {
-            let style = rhailab::diagnostics::Style { color: false, width: 80, unicode: false };
+            let style = rhailab::diagnostics::ReportStyle { color: false, width: 80, unicode: false };
             let report = rhailab::diagnostics::render(&error, bench.session.sources(), style);
             proptest::prop_assert!(report.contains(error.0.code), "{report}");
         }

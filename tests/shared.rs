@@ -134,8 +134,7 @@ fn a_killed_lab_is_counted_out_when_it_is_recovered() {
     let home = &machine.home;
     let before = state();
     home.write("a.rhai", "ip_forward(true);\nprint(\"ready\");\nsleep(\"100s\");");
-    let mut running =
-        support::Running::until(home.rhailab(&["run", "--host", "-q", "--no-guardian", "a.rhai"]), "ready");
+    let mut running = support::Running::until(home.rhailab(&["run", "--host", "-q", "--no-guard", "a.rhai"]), "ready");
     up(home, "b");
     running.signal("KILL");
     running.0.wait().unwrap();
@@ -146,8 +145,7 @@ fn a_killed_lab_is_counted_out_when_it_is_recovered() {
 
     // A lab whose folder somebody removed is not waited for.
     up(home, "b");
-    let mut running =
-        support::Running::until(home.rhailab(&["run", "--host", "-q", "--no-guardian", "a.rhai"]), "ready");
+    let mut running = support::Running::until(home.rhailab(&["run", "--host", "-q", "--no-guard", "a.rhai"]), "ready");
     running.signal("KILL");
     running.0.wait().unwrap();
     fs::remove_dir_all(home.path("state/labs/a")).unwrap();

@@ -2,7 +2,7 @@
 //! it is written again, can be shown, and can be undone.
 
 use rhailab::kernel::fake::FakeKernel;
-use rhailab::lab::journal::State;
+use rhailab::lab::journal::Contents;
 use rhailab::lab::{Lab, Leftover, store};
 use rhailab::model::kind::Kind;
 use rhailab::model::names::LabName;
@@ -30,7 +30,7 @@ pub fn check(data: &[u8]) {
 }
 
 /// A journal that says what a state says.
-fn write(state: &State) -> Vec<u8> {
+fn write(state: &Contents) -> Vec<u8> {
     let lines = state.lines();
     let texts = lines.iter().map(|line| serde_json::to_string(line).expect("a line can be written") + "\n");
     texts.collect::<String>().into_bytes()

@@ -2,8 +2,8 @@
 //! everything was undone, nothing is left.
 
 use crate::fakes::Watched;
-use rhailab::diagnostics::{Style, render, to_json};
-use rhailab::export::{self, Deed, Step};
+use rhailab::diagnostics::{ReportStyle, render, to_json};
+use rhailab::export::{self, StepKind, Step};
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::{Event, Lab};
 use rhailab::model::error::OpResult;
@@ -44,13 +44,13 @@ fn check_text(text: &str) {
     let seen = Rc::clone(&steps);
     lab.borrow_mut().listen(Box::new(move |event| {
         if let Event::Made(record) = event {
-            seen.borrow_mut().push(Step { record: (*record).clone(), deed: Deed::Makes });
+            seen.borrow_mut().push(Step { record: (*record).clone(), deed: StepKind::Makes });
         }
     }));
     let (result, sources) = run_in(text, &lab);
     if let Err(error) = &result {
         for (width, color) in [(100, false), (20, true)] {
-            let report = render(error, &sources, Style { color, width, unicode: !color });
+            let report = render(error, &sources, ReportStyle { color, width, unicode: !color });
             assert!(report.contains(error.0.code), "{report}");
         }
         let _ = to_json(error);

@@ -15,18 +15,18 @@ mod tests;
 use super::Ended;
 use super::args::{GivenArgs, RecipeArgs, default_name};
 use super::recipe_help;
-use crate::kernel::linux::netfilter::census::Tool;
-use crate::lab::machine::{Facts, examine, iptables, manager, try_sandbox};
+use crate::kernel::linux::netfilter::inventory::Tool;
+use crate::lab::machine::{MachineFacts, examine, iptables, manager, try_sandbox};
 use crate::model::error::{Class, OpResult};
 use crate::output::Printing;
 use crate::output::style::Style;
 use crate::output::told;
-use crate::sandbox::Settings;
+use crate::sandbox::UserNsSettings;
 use crate::session::Failure;
 use crate::session::LoadedRecipe;
 use crate::session::rehearsal::rehearse;
 use clap::Args;
-use finding::{Finding, Verdict};
+use finding::{MachineFinding, Rating};
 use needs::{Needs, basics};
 use std::io::{Write, stdout};
 use std::path::PathBuf;
@@ -66,12 +66,12 @@ pub fn doctor(args: &DoctorArgs, printing: Printing) -> Ended {
     let path = recipe.path().ok().map(|path| path.display().to_string());
     let findings = [judged(args.host, needs.as_ref().zip(path.as_deref()))?, findings].concat();
     print(&findings, path.as_deref(), args, printing.stdout())?;
-    let fails = findings.iter().any(|finding| finding.verdict == Verdict::Failure);
+    let fails = findings.iter().any(|finding| finding.verdict == Rating::Failure);
     Ok(if fails { Class::Machine.exit_code() } else { 0 })
 }
 
 /// What the recipe needs, found out by a rehearsal. One that ends early is a finding: it rests on made-up observations.
-fn rehearsed(recipe: &RecipeArgs, findings: &mut Vec<Finding>) -> Result<Needs, Failure> {
+fn rehearsed(recipe: &RecipeArgs, findings: &mut Vec<MachineFinding>) -> Result<Needs, Failure> {
     let input = recipe.input()?;
     let loaded = LoadedRecipe::load(&default_name(&input.recipe)?, &input, Rc::new(|_| {}))?;
     let (steps, result) = rehearse(&loaded);
@@ -82,7 +82,7 @@ fn rehearsed(recipe: &RecipeArgs, findings: &mut Vec<Finding>) -> Result<Needs, 
         let found = format!("its rehearsal ends early: {}", trouble.error);
         let means = "What comes after that was not looked at. A real run may go on, for a rehearsal makes up what commands \
                      and probes answer; `rhailab plan` shows the error in full.";
-        let finding = Finding::new("recipe", Verdict::Unknown, found, means);
+        let finding = MachineFinding::new("recipe", Rating::Unknown, found, means);
         findings.push(match &trouble.error.0.site {
             Some(site) => finding.at(site),
             None => finding,
@@ -93,7 +93,7 @@ fn rehearsed(recipe: &RecipeArgs, findings: &mut Vec<Finding>) -> Result<Needs, 
 }
 
 /// Gathers the facts and judges them.
-fn judged(host: bool, recipe: Option<(&Needs, &str)>) -> OpResult<Vec<Finding>> {
+fn judged(host: bool, recipe: Option<(&Needs, &str)>) -> OpResult<Vec<MachineFinding>> {
     let basics = basics()?;
     let needs = recipe.map(|(needs, _)| needs);
     let own = needs.iter().flat_map(|needs| &needs.all);
@@ -111,7 +111,7 @@ fn judged(host: bool, recipe: Option<(&Needs, &str)>) -> OpResult<Vec<Finding>> 
     Ok(findings)
 }
 
-fn general(facts: &Facts, basics: &[needs::Need]) -> Vec<Finding> {
+fn general(facts: &MachineFacts, basics: &[needs::Requirement]) -> Vec<MachineFinding> {
     let mut findings = vec![machine::sandbox(&facts.sandbox, &facts.settings)];
     findings.extend(machine::users(facts));
     findings.push(machine::ids(facts));
@@ -121,24 +121,24 @@ fn general(facts: &Facts, basics: &[needs::Need]) -> Vec<Finding> {
     findings
 }
 
-fn programs(tools: &Result<Vec<Tool>, String>, manager: Option<&'static str>) -> Vec<Finding> {
+fn programs(tools: &Result<Vec<Tool>, String>, manager: Option<&'static str>) -> Vec<MachineFinding> {
     match tools {
         Ok(tools) => tools.iter().map(|tool| machine::tool(tool, manager)).collect(),
-        Err(why) => vec![Finding::new("iptables", Verdict::Warning, why, "Firewall and NAT rules need it.")],
+        Err(why) => vec![MachineFinding::new("iptables", Rating::Warning, why, "Firewall and NAT rules need it.")],
     }
 }
 
 /// The checks that are quick and matter to everybody, as text, and whether labs can run.
 pub fn brief(style: Style) -> (String, bool) {
-    let sandbox = machine::sandbox(&try_sandbox(&[]), &Settings::read());
-    let can_run = sandbox.verdict != Verdict::Failure;
+    let sandbox = machine::sandbox(&try_sandbox(&[]), &UserNsSettings::read());
+    let can_run = sandbox.verdict != Rating::Failure;
     let findings = [vec![sandbox], programs(&iptables(), manager())].concat();
     (show::text(&findings, style), can_run)
 }
 
-fn print(findings: &[Finding], recipe: Option<&str>, args: &DoctorArgs, style: Style) -> OpResult<()> {
-    let shown: Vec<Finding> =
-        findings.iter().filter(|finding| !args.quiet || finding.verdict != Verdict::Ok).cloned().collect();
+fn print(findings: &[MachineFinding], recipe: Option<&str>, args: &DoctorArgs, style: Style) -> OpResult<()> {
+    let shown: Vec<MachineFinding> =
+        findings.iter().filter(|finding| !args.quiet || finding.verdict != Rating::Ok).cloned().collect();
     let mut text = String::new();
     if args.json {
         for finding in &shown {

@@ -3,7 +3,7 @@
 use super::Ended;
 use super::completions;
 use crate::lab::Made;
-use crate::lab::journal::Standing;
+use crate::lab::journal::JournalEntry;
 use crate::lab::registry::Registry;
 use crate::lab::store;
 use crate::model::error::{Class, OpError, io_words};
@@ -46,7 +46,7 @@ pub fn journal(args: &JournalArgs, printing: Printing) -> Ended {
     let style = printing.stdout();
     let state = store::read(&path)?;
     let made = Made::of(state.records());
-    for Standing { record, done } in state.standing.values() {
+    for JournalEntry { record, done } in state.standing.values() {
         told(write!(out, "{}", entry(&made, record, *done, style)))?;
     }
     Ok(0)

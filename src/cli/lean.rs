@@ -34,7 +34,7 @@ mod tests {
         for line in [
             "rhailab up a.rhai",
             "rhailab up a.rhai --host --name x -q --color never -p a=b --params p.toml --deny exec,files",
-            "rhailab run --keep=x --no-guardian --host --json -- -a.rhai",
+            "rhailab run --keep=x --no-guard --host --json -- -a.rhai",
             "rhailab run --help",
             "rhailab down -q a b --color=always",
             "rhailab exec lab web -- ip -c addr --help",

@@ -3,7 +3,7 @@
 use super::Ended;
 use super::args::{RecipeArgs, ReportArgs, default_name};
 use super::recipe_help;
-use crate::export::{self, Course, Deed, Step};
+use crate::export::{self, Replay, Step, StepKind};
 use crate::lab::Record;
 use crate::model::change::Change;
 use crate::model::error::{Class, OpError, OpResult, Site, io_words};
@@ -63,22 +63,22 @@ pub fn plan(args: &PlanArgs, printing: Printing) -> Ended {
     let steps = steps(&args.recipe)?;
     let style = printing.stdout();
     let mut baseline = Baseline::default();
-    let mut course = Course::default();
+    let mut course = Replay::default();
     for step in &steps {
         let Record { n, site, change, .. } = &step.record;
         let (commands, undo) = course.go(step);
         if args.json {
-            let (event, commands, undo) = match step.deed {
-                Deed::Makes => ("make", commands, undo),
-                Deed::Alters => ("alter", commands, undo),
-                Deed::Undoes | Deed::Falls => ("undo", change.commands(), commands),
+            let (event, commands, undo) = match step.kind {
+                StepKind::Makes => ("make", commands, undo),
+                StepKind::Alters => ("alter", commands, undo),
+                StepKind::Undoes | StepKind::Falls => ("undo", change.commands(), commands),
             };
             let event = Planned { event, n: *n, site, change, commands, undo };
             told(writeln!(stdout(), "{}", serde_json::to_string(&event).unwrap_or_default()))?;
             continue;
         }
         // The line of what something falls with says enough: it has no commands.
-        let (sign, ink) = sign(step.deed);
+        let (sign, ink) = sign(step.kind);
         for (number, command) in commands.iter().enumerate() {
             let comment = if number == 0 { format!("   # {}", place(site)) } else { String::new() };
             let mut definition = None;

@@ -11,7 +11,7 @@ use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::output::Printing;
 use crate::session::recipe::describe;
 use clap::Args;
-use report::Report;
+use report::ProofReport;
 use serde::{Deserialize, Serialize};
 use std::num::NonZero;
 use std::process::{Command, Stdio};
@@ -51,7 +51,7 @@ pub enum How {
 
 /// A change of the recipe, as tables name it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Made {
+pub struct MadeChange {
     /// Its number.
     pub n: u64,
     /// The recipe line.
@@ -62,9 +62,9 @@ pub struct Made {
 
 /// What came of a trial.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct TrialOutcome {
     /// The changes that were made.
-    pub made: Vec<Made>,
+    pub made: Vec<MadeChange>,
     /// What is there that was not, and what is gone that was there.
     pub leaks: Vec<String>,
     /// How the run ended: its exit code, none where it was killed.
@@ -109,12 +109,12 @@ fn require_file(recipe: &RecipeArgs) -> OpResult<()> {
 }
 
 fn all(recipe: &RecipeArgs, jobs: Option<NonZero<usize>>, output: OutputArgs, printing: Printing) -> OpResult<i32> {
-    let mut report = Report::new(output, printing);
+    let mut report = ProofReport::new(output, printing);
     let whole = Trial { after: 0, how: How::Whole };
     let outcome = run(recipe, whole).map_err(untried)?;
     let failed = outcome.code != Some(0);
     if failed {
-        Report::failed(&outcome);
+        ProofReport::failed(&outcome);
         if outcome.made.is_empty() && outcome.leaks.is_empty() {
             return Ok(outcome.code.unwrap_or(1));
         }
@@ -157,7 +157,7 @@ fn all(recipe: &RecipeArgs, jobs: Option<NonZero<usize>>, output: OutputArgs, pr
 
 /// Makes a trial in a process of its own: a sandbox is entered by a process, not by a thread. An error is the reason why it
 /// could not be made.
-fn run(recipe: &RecipeArgs, Trial { after, how }: Trial) -> Result<Outcome, String> {
+fn run(recipe: &RecipeArgs, Trial { after, how }: Trial) -> Result<TrialOutcome, String> {
     let mut command = Command::new("/proc/self/exe");
     command.arg("prove-trial");
     if how != How::Whole {

@@ -13,7 +13,7 @@ use crate::model::names::LabName;
 use crate::output::Printing;
 use crate::output::fail;
 use crate::output::progress::Progress;
-use crate::repl::{self, Ending, Manner, Scene};
+use crate::repl::{self, Ending, PromptOptions, RegisteredLab};
 use crate::sandbox::{self, Exit, LiveHolder, Terminal, join};
 use crate::script::prompt::Prompt;
 use crate::script::{Config, ParamValue, Session, limits};
@@ -40,7 +40,7 @@ const NAME: &str = "lab";
 const PROMPT: &str = "(prompt)";
 
 /// How the process inside a lab says that the lab is to be taken down: a status that is no exit code of ours.
-const DOOMED: i32 = 96;
+const TAKE_DOWN: i32 = 96;
 
 /// Build a lab line by line, at a prompt or from a pipe
 #[derive(Debug, Args)]
@@ -67,7 +67,7 @@ pub struct ReplArgs {
 /// What a prompt is started with, as far as it can be taken to another thread.
 #[derive(Clone)]
 struct Start {
-    manner: Manner,
+    options: PromptOptions,
     output: OutputArgs,
     params: Vec<(String, ParamValue)>,
     module_path: Vec<PathBuf>,
@@ -95,7 +95,7 @@ pub fn repl(args: &ReplArgs, printing: Printing) -> Ended {
     }
     let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let start = Start {
-        manner: Manner {
+        options: PromptOptions {
             is_interactive: is_terminal && !args.output.json,
             is_quiet: args.output.quiet,
             keeps_going: args.keep_going,
@@ -123,7 +123,7 @@ pub fn repl(args: &ReplArgs, printing: Printing) -> Ended {
 }
 
 fn terminal(start: &Start) -> Terminal {
-    if start.manner.is_interactive { Terminal::Theirs } else { Terminal::Shared }
+    if start.options.is_interactive { Terminal::Theirs } else { Terminal::Shared }
 }
 
 /// A prompt with a new lab.
@@ -136,7 +136,7 @@ fn begin(start: &Start, lock: LabLock) -> OpResult<i32> {
             kept = code;
             Exit::Keep
         }
-        Ending::Stays { code } | Ending::Down { code } | Ending::Doomed { code } => Exit::End(code),
+        Ending::Stays { code } | Ending::Down { code } | Ending::DownElsewhere { code } => Exit::End(code),
     })?;
     Ok(match exit {
         Exit::Keep => kept,
@@ -157,15 +157,15 @@ fn at_prompt(start: &Start, here: &Here<'_>) -> Ending {
         let params = start.params.iter().map(|(name, value)| (name.clone(), value.plain())).collect();
         let sink: SharedSink = progress.clone();
         let (lab, info) = NewLab::prepare(here, &recipe(start), params, true)?.begin(here, &sink)?;
-        let scene = Scene::new(here.lock.dir().registry(), info, Some(here.lock));
-        Ok(live(start, lab, scene, &progress))
+        let registered = RegisteredLab::new(here.lock.dir().registry(), info, Some(here.lock));
+        Ok(live(start, lab, registered, &progress))
     };
-    made().unwrap_or_else(|error| Ending::Down { code: fail(&error.into(), start.manner.printing) })
+    made().unwrap_or_else(|error| Ending::Down { code: fail(&error.into(), start.options.printing) })
 }
 
 /// Runs the prompt.
-fn live(start: &Start, mut lab: Lab, scene: Scene<'_>, progress: &Rc<RefCell<Progress>>) -> Ending {
-    lab.deny(&start.manner.deny);
+fn live(start: &Start, mut lab: Lab, registered: RegisteredLab<'_>, progress: &Rc<RefCell<Progress>>) -> Ending {
+    lab.deny(&start.options.deny);
     let lab = Rc::new(RefCell::new(lab));
     let (printer, real) = (Rc::clone(progress), Rc::clone(&lab));
     let config = Config {
@@ -181,19 +181,19 @@ fn live(start: &Start, mut lab: Lab, scene: Scene<'_>, progress: &Rc<RefCell<Pro
     };
     let prompt = Prompt::new(Session::new(lab, config));
     progress.borrow_mut().notice(&Notice::Started { mode: start.mode, recipe: &recipe(start) });
-    repl::run(prompt, scene, Rc::clone(progress), start.manner.clone())
+    repl::run(prompt, registered, Rc::clone(progress), start.options.clone())
 }
 
 /// What the lab is made by, for who looks at it from elsewhere.
 fn recipe(start: &Start) -> PathBuf {
-    match &start.manner.recipe {
+    match &start.options.recipe {
         Some(recipe) => absolute(recipe),
         None => PROMPT.into(),
     }
 }
 
 fn progress(start: &Start, name: &str) -> Rc<RefCell<Progress>> {
-    start.output.progress(name, start.manner.printing)
+    start.output.progress(name, start.options.printing)
 }
 
 /// A prompt with a lab that stands.
@@ -210,18 +210,18 @@ fn go_on(start: &Start, name: &str) -> OpResult<i32> {
         let act = || {
             // Scripts nest deeply.
             let code = sandbox::on_big_stack(|| go_on_at_prompt(&start, &dir, &info));
-            code.unwrap_or_else(|error| fail(&error.into(), start.manner.printing))
+            code.unwrap_or_else(|error| fail(&error.into(), start.options.printing))
         };
         let status = join(holder, terminal(&start), act)?.status;
         return match process {
-            Some(process) if status == DOOMED => end(&dir, Some(&process), Mode::Sandbox).map(|()| 0),
+            Some(process) if status == TAKE_DOWN => end(&dir, Some(&process), Mode::Sandbox).map(|()| 0),
             _ => Ok(status),
         };
     }
     require_here(&info)?;
     let lock = dir.lock(HANDOVER)?.ok_or_else(|| busy(name))?;
     let code = sandbox::on_big_stack(|| go_on_at_prompt(&start, &dir, &info))?;
-    if code == DOOMED { lock.remove().map(|()| 0) } else { Ok(code) }
+    if code == TAKE_DOWN { lock.remove().map(|()| 0) } else { Ok(code) }
 }
 
 /// The exit code.
@@ -237,11 +237,11 @@ fn go_on_at_prompt(start: &Start, dir: &LabDir, info: &LabInfo) -> i32 {
         let mut lab = resume(dir, info, journal, records)?;
         let sink: SharedSink = progress.clone();
         listen(&mut lab, &sink);
-        let scene = Scene::new(dir.registry(), info.clone(), None);
-        Ok(live(start, lab, scene, &progress))
+        let registered = RegisteredLab::new(dir.registry(), info.clone(), None);
+        Ok(live(start, lab, registered, &progress))
     };
     match made() {
-        Ok(Ending::Down { code: 0 } | Ending::Doomed { .. }) => DOOMED,
+        Ok(Ending::Down { code: 0 } | Ending::DownElsewhere { .. }) => TAKE_DOWN,
         Ok(Ending::Down { code } | Ending::Stays { code }) => code,
         Err(error) => {
             let code = exit_code(&error);

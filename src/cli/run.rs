@@ -58,8 +58,8 @@ struct PlaceArgs {
     #[arg(long)]
     host: bool,
     /// Leave nobody behind who takes the lab down should this process be killed while it makes it
-    #[arg(long, requires = "host")]
-    no_guardian: bool,
+    #[arg(long, alias = "no-guardian", requires = "host")]
+    no_guard: bool,
     /// First prove that the recipe leaves nothing, wherever it is broken off, as `prove` does
     #[arg(long)]
     prove_clean: bool,
@@ -115,7 +115,7 @@ fn start(
             return Ok(code);
         }
     }
-    let run = Run { input, mode, is_guarded: place.host && !place.no_guardian, fault, keep };
+    let run = Run { input, mode, is_guarded: place.host && !place.no_guard, fault, keep };
     let Finished { name, exit } = run::run(&run, &name, &|lab| output.progress(lab, printing))?;
     match exit {
         Exit::End(code) => Ok(code),

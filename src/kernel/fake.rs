@@ -6,7 +6,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use super::{Cause, Done, Entry, Errno, Kernel, Observed, Refusal, Undone, Why};
+use super::{Cause, ChangeRef, Done, Errno, Kernel, Observed, Refusal, Undone, Why};
 use crate::model::change::Change;
 use crate::model::identity::Identity;
 use crate::model::kind::{IdentitySource, Kind};
@@ -259,9 +259,9 @@ impl Kernel for FakeKernel {
 
     fn abandon(&mut self, _n: u64) {}
 
-    fn alter(&mut self, step: u64, before: Entry<'_>, after: &Change) -> Done<()> {
+    fn alter(&mut self, step: u64, before: ChangeRef<'_>, after: &Change) -> Done<()> {
         self.fail_at(step)?;
-        let Entry { n, identity, .. } = before;
+        let ChangeRef { n, identity, .. } = before;
         self.state.remove(n);
         self.state.add(n, after, identity);
         self.changes.insert(n, Box::new((after.clone(), identity.clone())));
@@ -272,8 +272,8 @@ impl Kernel for FakeKernel {
         self.erase(n);
     }
 
-    fn undo(&mut self, entry: Entry<'_>) -> Done<Undone> {
-        let Entry { n, change, identity } = entry;
+    fn undo(&mut self, entry: ChangeRef<'_>) -> Done<Undone> {
+        let ChangeRef { n, change, identity } = entry;
         if *identity == Identity::Already || !self.state.has(n) {
             self.erase(n);
             return Ok(Undone::AlreadyGone);
@@ -302,7 +302,7 @@ impl Kernel for FakeKernel {
         Ok(Undone::Yes)
     }
 
-    fn read(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Vec<Observed>>> {
+    fn read(&mut self, entries: &[ChangeRef<'_>]) -> Vec<Done<Vec<Observed>>> {
         let read = |fact: &Fact| self.current(&fact.subject).map_or(Observed::Gone, Observed::Is);
         entries.iter().map(|entry| Ok(entry.change.facts(entry.identity).iter().map(read).collect())).collect()
     }

@@ -1,6 +1,6 @@
 //! The real kernel of this machine.
 
-use crate::kernel::{Done, Entry, Errand, Ground, Kernel, Observed, Refusal, Undone, Why, free_subnet};
+use crate::kernel::{ChangeRef, Done, Kernel, Observed, PacketFacts, Refusal, Task, Undone, Why, free_subnet};
 use crate::model::change::{Change, each_kind};
 use crate::model::identity::Identity;
 use crate::model::names::{IfName, LabName, Ns};
@@ -16,7 +16,6 @@ pub mod boot;
 pub mod conntrack;
 pub mod files;
 pub mod footprint;
-mod ground;
 mod kinds;
 pub mod ledger;
 pub mod link;
@@ -32,6 +31,7 @@ pub mod netns_setup;
 mod nfnetlink;
 pub mod observe;
 pub mod ours;
+mod packet_facts;
 pub mod probe;
 pub mod process;
 pub mod programs;
@@ -126,7 +126,7 @@ impl LinuxKernel {
     }
 
     /// Takes note of what was undone.
-    fn settle_undone(&mut self, entries: &[Entry<'_>], undone: &[Done<Undone>]) {
+    fn settle_undone(&mut self, entries: &[ChangeRef<'_>], undone: &[Done<Undone>]) {
         let mut redirected: BTreeMap<&Ns, BTreeSet<Addressee>> = BTreeMap::new();
         for (entry, undone) in entries.iter().zip(undone) {
             if matches!(undone, Ok(Undone::Yes | Undone::AlreadyGone)) {
@@ -149,7 +149,7 @@ impl LinuxKernel {
         self.netfilter.leave();
     }
 
-    fn undo_one(&mut self, entry: Entry<'_>) -> Done<Undone> {
+    fn undo_one(&mut self, entry: ChangeRef<'_>) -> Done<Undone> {
         if *entry.identity == Identity::Already {
             return Ok(Undone::AlreadyGone);
         }
@@ -171,14 +171,14 @@ impl Kernel for LinuxKernel {
         if *identity == Identity::Already {
             return Ok(());
         }
-        each_kind!(change, kind => kind.apply(self, Entry { n, change, identity }))?;
+        each_kind!(change, kind => kind.apply(self, ChangeRef { n, change, identity }))?;
         each_kind!(change, kind => kind.note(&mut self.ours, identity));
         Ok(())
     }
 
-    fn read(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Vec<Observed>>> {
+    fn read(&mut self, entries: &[ChangeRef<'_>]) -> Vec<Done<Vec<Observed>>> {
         let mut view = View::new(self);
-        let read = |entry: &Entry<'_>| each_kind!(entry.change, kind => kind.read(&mut view, entry.identity));
+        let read = |entry: &ChangeRef<'_>| each_kind!(entry.change, kind => kind.read(&mut view, entry.identity));
         entries.iter().map(read).collect()
     }
 
@@ -190,8 +190,8 @@ impl Kernel for LinuxKernel {
         self.unnamed.afterwards(self.netfilter.expect());
     }
 
-    fn afterwards(&mut self, errand: Errand) {
-        self.unnamed.afterwards(errand);
+    fn afterwards(&mut self, task: Task) {
+        self.unnamed.afterwards(task);
     }
 
     fn settle(&mut self) -> Vec<(u64, Refusal)> {
@@ -212,21 +212,21 @@ impl Kernel for LinuxKernel {
         self.processes.abandon(n);
     }
 
-    fn recall(&mut self, entry: Entry<'_>) {
+    fn recall(&mut self, entry: ChangeRef<'_>) {
         each_kind!(entry.change, kind => kind.note(&mut self.ours, entry.identity));
     }
 
-    fn alter(&mut self, _step: u64, before: Entry<'_>, after: &Change) -> Done<()> {
+    fn alter(&mut self, _step: u64, before: ChangeRef<'_>, after: &Change) -> Done<()> {
         each_kind!(after, kind => kind.alter(self, before))
     }
 
-    fn undo(&mut self, entry: Entry<'_>) -> Done<Undone> {
+    fn undo(&mut self, entry: ChangeRef<'_>) -> Done<Undone> {
         let undone = self.undo_one(entry);
         self.settle_undone(&[entry], std::slice::from_ref(&undone));
         undone
     }
 
-    fn undo_all(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
+    fn undo_all(&mut self, entries: &[ChangeRef<'_>]) -> Vec<Done<Undone>> {
         // What can be undone together is of one kind.
         let together = entries.first().and_then(|first| each_kind!(first.change, kind => kind.undo_all(self, entries)));
         let Some(undone) = together else {
@@ -300,7 +300,7 @@ impl Kernel for LinuxKernel {
         interrupt::sleep(time)
     }
 
-    fn ground(&mut self) -> Option<&mut dyn Ground> {
+    fn packet_facts(&mut self) -> Option<&mut dyn PacketFacts> {
         Some(self)
     }
 

@@ -2,7 +2,7 @@
 
 use super::journal::Line;
 use super::{Altered, Event, Lab, Record};
-use crate::kernel::Entry;
+use crate::kernel::ChangeRef;
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult, Site};
 use crate::model::identity::Identity;
@@ -30,7 +30,7 @@ impl Lab {
         self.note(&Line::alter(&after))?;
         let step = self.next;
         self.next += 1;
-        if let Err(refusal) = self.kernel.alter(step, Entry::from(&before), &after.change) {
+        if let Err(refusal) = self.kernel.alter(step, ChangeRef::from(&before), &after.change) {
             let error = self.explain(&refusal, &after.change);
             self.note(&Line::alter(&before))?;
             return Err(error);

@@ -81,11 +81,11 @@ pub enum Line {
 
 /// What a journal says at some point.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct State {
+pub struct Contents {
     /// The facts of the first line.
-    pub start: Option<Start>,
+    pub start: Option<Header>,
     /// Changes that were made or may have been, by number.
-    pub standing: BTreeMap<u64, Standing>,
+    pub standing: BTreeMap<u64, JournalEntry>,
     /// Whether the recipe ended and its network is meant to stay.
     pub kept: bool,
     /// Whether everything was undone.
@@ -94,7 +94,7 @@ pub struct State {
 
 /// The facts of the first line.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Start {
+pub struct Header {
     /// The lab.
     pub lab: String,
     /// The recipe.
@@ -107,9 +107,9 @@ pub struct Start {
     pub pid_start: u64,
 }
 
-impl Start {
+impl Header {
     fn line(self) -> Line {
-        let Start { lab, recipe, boot_id, pid, pid_start } = self;
+        let Header { lab, recipe, boot_id, pid, pid_start } = self;
         Line::Start { version: VERSION, lab, recipe, boot_id, pid, pid_start }
     }
 }
@@ -132,7 +132,7 @@ impl Line {
 
 /// A change that was made or may have been.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
+pub struct JournalEntry {
     /// The recipe line, the change and the identity.
     pub record: Record,
     /// Whether it is known to have been made.
@@ -148,9 +148,9 @@ pub enum Misfit {
     Order(String),
 }
 
-impl State {
+impl Contents {
     /// The state after one more line.
-    pub fn next(mut self, line: Line) -> Result<State, Misfit> {
+    pub fn next(mut self, line: Line) -> Result<Contents, Misfit> {
         let unknown = |n: u64| Misfit::Order(format!("change {n} was never announced"));
         match line {
             Line::Start { version, .. } if !(OLDEST..=VERSION).contains(&version) => {
@@ -158,7 +158,7 @@ impl State {
             }
             Line::Start { .. } if self.start.is_some() => return Err(Misfit::Order("a second start".into())),
             Line::Start { lab, recipe, boot_id, pid, pid_start, .. } => {
-                self.start = Some(Start { lab, recipe, boot_id, pid, pid_start });
+                self.start = Some(Header { lab, recipe, boot_id, pid, pid_start });
             }
             _ if self.start.is_none() => return Err(Misfit::Order("no start".into())),
             // Whoever goes on counts from the last one.
@@ -166,7 +166,7 @@ impl State {
                 return Err(Misfit::Order(format!("there is no change number {n}")));
             }
             Line::Intent { n, site, change, identity, .. } => {
-                let standing = Standing { record: Record { n, site, change, identity }, done: false };
+                let standing = JournalEntry { record: Record { n, site, change, identity }, done: false };
                 if self.standing.insert(n, standing).is_some() {
                     return Err(Misfit::Order(format!("change {n} is announced twice")));
                 }
@@ -188,8 +188,8 @@ impl State {
 
     /// The fewest lines that say the same.
     pub fn lines(&self) -> Vec<Line> {
-        let start = self.start.iter().cloned().map(Start::line);
-        let changes = self.standing.values().flat_map(|Standing { record, done }| {
+        let start = self.start.iter().cloned().map(Header::line);
+        let changes = self.standing.values().flat_map(|JournalEntry { record, done }| {
             let n = record.n;
             [Some(Line::intent(record)), done.then_some(Line::Done { n })].into_iter().flatten()
         });

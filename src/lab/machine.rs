@@ -2,9 +2,9 @@
 //! sandbox that goes with the try.
 
 use super::registry::Registry;
-use super::state::own_dir;
+use super::state_dirs::own_dir;
 use crate::kernel::linux::machine::{Network, network};
-use crate::kernel::linux::netfilter::census::{Tool, tools};
+use crate::kernel::linux::netfilter::inventory::{Tool, tools};
 use crate::kernel::linux::programs;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::trial::{Attempt, refusal};
@@ -13,7 +13,7 @@ use crate::kernel::{Cause, Refusal, Why};
 use crate::model::error::OpResult;
 use crate::model::explain::reason;
 use crate::model::names::LabName;
-use crate::sandbox::{self, Grants, Settings, Spec};
+use crate::sandbox::{self, Grants, SandboxSpec, UserNsSettings};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ const MANAGERS: [&str; 4] = ["apt-get", "dnf", "pacman", "apk"];
 
 /// What was found.
 #[derive(Debug, Clone)]
-pub struct Facts {
+pub struct MachineFacts {
     /// Whether we are root.
     pub is_root: bool,
     /// Our login name, if the user database has one.
@@ -34,7 +34,7 @@ pub struct Facts {
     /// What a sandbox is like, or why there is none.
     pub sandbox: OpResult<Tried>,
     /// What could be to blame for that.
-    pub settings: Settings,
+    pub settings: UserNsSettings,
     /// Our subordinate ids.
     pub grants: Grants,
     /// The iptables of both families.
@@ -97,13 +97,13 @@ impl Lacks {
 }
 
 /// Looks at the machine, and makes these attempts in a sandbox. To be called while the process has one thread.
-pub fn examine(attempts: &[Attempt]) -> Facts {
-    Facts {
+pub fn examine(attempts: &[Attempt]) -> MachineFacts {
+    MachineFacts {
         // First, while there is certainly no other thread.
         sandbox: try_sandbox(attempts),
         is_root: sandbox::euid() == 0,
         login: users::login(sandbox::euid()),
-        settings: Settings::read(),
+        settings: UserNsSettings::read(),
         grants: sandbox::grants(),
         tools: iptables(),
         network: network().map_err(|refusal| refusal.to_string()),
@@ -115,7 +115,7 @@ pub fn examine(attempts: &[Attempt]) -> Facts {
 /// Makes a sandbox, and attempts these things in it. To be called while the process has one thread.
 pub fn try_sandbox(attempts: &[Attempt]) -> OpResult<Tried> {
     let ours = fs::read_link(USERS).ok();
-    sandbox::ask(&Spec::default(), |_| Tried {
+    sandbox::ask(&SandboxSpec::default(), |_| Tried {
         own_users: fs::read_link(USERS).ok() != ours,
         ids: ["uid", "gid"].map(mapped),
         refused: attempt_all(attempts),

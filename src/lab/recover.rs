@@ -2,14 +2,14 @@
 //! to stay; else undo what may still stand.
 
 use super::Record;
-use super::journal::State;
+use super::journal::Contents;
 use crate::kernel::linux::boot::boot_id;
 use crate::kernel::linux::process::procfs::start_time;
 use crate::model::kind::Kind;
 
 /// What a journal's lab is.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
+pub enum LabStatus {
     /// Its recipe is running.
     Running,
     /// Its network stands on purpose, until `down`.
@@ -23,27 +23,27 @@ pub enum Verdict {
 }
 
 /// Judges a journal on this machine as it is now.
-pub fn judge(state: &State) -> Verdict {
+pub fn judge(state: &Contents) -> LabStatus {
     let Some(start) = &state.start else {
         // The writer died before its first line was whole: it had not acted.
-        return Verdict::Ended;
+        return LabStatus::Ended;
     };
     let alive = u32::try_from(start.pid).ok().and_then(start_time) == Some(start.pid_start);
     verdict(state, start.boot_id == boot_id(), alive)
 }
 
-fn verdict(state: &State, same_boot: bool, alive: bool) -> Verdict {
+fn verdict(state: &Contents, same_boot: bool, alive: bool) -> LabStatus {
     if state.ended {
-        return Verdict::Ended;
+        return LabStatus::Ended;
     }
     if !same_boot {
         let on_disk = state.records().into_iter().filter(|record| record.change.is_on_disk()).collect();
-        return Verdict::Rebooted(on_disk);
+        return LabStatus::Rebooted(on_disk);
     }
     match (state.kept, alive) {
-        (true, _) => Verdict::Kept,
-        (false, true) => Verdict::Running,
-        (false, false) => Verdict::Dead(state.records()),
+        (true, _) => LabStatus::Kept,
+        (false, true) => LabStatus::Running,
+        (false, false) => LabStatus::Dead(state.records()),
     }
 }
 
@@ -58,8 +58,8 @@ mod tests {
     use crate::model::names::Ns;
     use crate::model::sysctl::SetSysctl;
 
-    fn state(lines: Vec<Line>) -> State {
-        lines.into_iter().fold(State::default(), |state, line| match state.next(line) {
+    fn state(lines: Vec<Line>) -> Contents {
+        lines.into_iter().fold(Contents::default(), |state, line| match state.next(line) {
             Ok(state) => state,
             Err(misfit) => unreachable!("{misfit:?}"),
         })
@@ -90,14 +90,14 @@ mod tests {
 
     #[test]
     fn a_dead_writers_changes_may_stand_from_their_intent_on() {
-        let Verdict::Dead(records) = verdict(&state(lines()), true, false) else { unreachable!() };
+        let LabStatus::Dead(records) = verdict(&state(lines()), true, false) else { unreachable!() };
         assert_eq!(records.iter().map(|record| record.n).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(verdict(&state(lines()), true, true), Verdict::Running);
+        assert_eq!(verdict(&state(lines()), true, true), LabStatus::Running);
     }
 
     #[test]
     fn after_a_reboot_only_files_are_left() {
-        let Verdict::Rebooted(records) = verdict(&state(lines()), false, false) else { unreachable!() };
+        let LabStatus::Rebooted(records) = verdict(&state(lines()), false, false) else { unreachable!() };
         assert_eq!(records.iter().map(|record| record.n).collect::<Vec<_>>(), [2]);
     }
 
@@ -105,8 +105,8 @@ mod tests {
     fn what_is_kept_or_ended_is_left_alone() {
         let mut kept = lines();
         kept.push(Line::Kept);
-        assert_eq!(verdict(&state(kept.clone()), true, false), Verdict::Kept);
+        assert_eq!(verdict(&state(kept.clone()), true, false), LabStatus::Kept);
         kept.push(Line::End);
-        assert_eq!(verdict(&state(kept), true, false), Verdict::Ended);
+        assert_eq!(verdict(&state(kept), true, false), LabStatus::Ended);
     }
 }

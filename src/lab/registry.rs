@@ -5,7 +5,7 @@
 //! RUN/labs/NAME/journal.jsonl   its changes, for a lab that can outlive its process
 //! ```
 //!
-//! What else there is of it: [`state`](super::state).
+//! What else there is of it: [`state_dirs`](super::state_dirs).
 //!
 //! A folder is made exclusively, so a name is taken by one process only, and locked (flock(2)) by whoever works
 //! on the lab: the process that runs it, then its holder, or who takes it down. The lock goes with its process,
@@ -13,9 +13,9 @@
 
 mod info;
 mod lock;
-mod revive;
+mod reboot;
 
-use super::state::{State, failed, own_dir};
+use super::state_dirs::{StateDirs, failed, own_dir};
 use crate::kernel::linux::ledger::{JOURNAL, Ledger};
 use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::{LabName, proposal};
@@ -54,16 +54,16 @@ pub struct LabDir {
 impl Registry {
     /// The registry in `RHAILAB_STATE_DIR`, or where the user's state belongs; made where it is missing.
     pub fn open() -> OpResult<Registry> {
-        Registry::at(State::of_user()?)
+        Registry::at(StateDirs::of_user()?)
     }
 
     /// The registry of a given state.
-    pub fn at(State { run, disk }: State) -> OpResult<Registry> {
+    pub fn at(StateDirs { run, disk }: StateDirs) -> OpResult<Registry> {
         own_dir(&run)?;
         let labs = run.join("labs");
         own_dir(&labs)?;
         let registry = Registry { labs, disk };
-        registry.revive_after_reboot(&run)?;
+        registry.restore_after_reboot(&run)?;
         Ok(registry)
     }
 
@@ -78,7 +78,7 @@ impl Registry {
         for _ in 0..8 {
             match DirBuilder::new().mode(0o700).create(&dir.path) {
                 // Its folder was removed by hand: what is on record on the disk is all that is known of it.
-                Ok(()) if dir.files().exists() => dir.revive()?,
+                Ok(()) if dir.files().exists() => dir.restore()?,
                 Ok(()) => {
                     if let Some(lock) = dir.try_lock()? {
                         return Ok(lock);
@@ -296,7 +296,7 @@ mod tests {
 
     fn registry() -> (tempfile::TempDir, Registry) {
         let dir = tempfile::tempdir().unwrap();
-        let registry = Registry::at(State::at(&dir.path().join("state"))).unwrap();
+        let registry = Registry::at(StateDirs::at(&dir.path().join("state"))).unwrap();
         (dir, registry)
     }
 
@@ -362,9 +362,9 @@ mod tests {
         let open = dir.path().join("open");
         fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-        assert_eq!(Registry::at(State::at(&open)).unwrap_err().0.code, "state::open");
+        assert_eq!(Registry::at(StateDirs::at(&open)).unwrap_err().0.code, "state::open");
         let link = dir.path().join("link");
         symlink(dir.path(), &link).unwrap();
-        assert_eq!(Registry::at(State::at(&link)).unwrap_err().0.code, "state::kind");
+        assert_eq!(Registry::at(StateDirs::at(&link)).unwrap_err().0.code, "state::kind");
     }
 }

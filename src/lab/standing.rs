@@ -1,7 +1,7 @@
 //! Whether the changes of a lab still stand, asked of the kernel for all of them at once.
 
 use super::{Made, Record};
-use crate::kernel::{Entry, Errno, Kernel, Observed, Refusal};
+use crate::kernel::{ChangeRef, Errno, Kernel, Observed, Refusal};
 use crate::model::kind::Kind;
 use crate::model::subject::{Fact, SYSCTL, UP};
 
@@ -35,7 +35,7 @@ impl Present {
 
 /// What the kernel says of changes.
 pub(super) fn observe(kernel: &mut dyn Kernel, all: &[Present]) -> Vec<Result<Vec<Observed>, Refusal>> {
-    let entries: Vec<Entry<'_>> = all.iter().map(|present| Entry::from(&present.record)).collect();
+    let entries: Vec<ChangeRef<'_>> = all.iter().map(|present| ChangeRef::from(&present.record)).collect();
     kernel.read(&entries)
 }
 

@@ -9,10 +9,10 @@ mod compact;
 mod durable;
 
 use super::Record;
-use super::journal::{Line, Misfit, OLDEST, State, VERSION};
+use super::journal::{Contents, Line, Misfit, OLDEST, VERSION};
 use crate::kernel::linux::boot::boot_id;
 use crate::kernel::linux::process::procfs::start_time;
-use crate::kernel::{Errand, Errno};
+use crate::kernel::{Errno, Task};
 use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::model::kind::Kind;
 use crate::model::names::LabName;
@@ -85,7 +85,7 @@ impl Journal {
 
     /// Says that files will be made on the disk. The answer is to be called soon, beside other work, so that what must be
     /// there before them is there sooner.
-    pub fn expect_files(&mut self) -> OpResult<Option<Errand>> {
+    pub fn expect_files(&mut self) -> OpResult<Option<Task>> {
         self.durable.as_mut().map(Durable::expect).transpose()
     }
 
@@ -183,13 +183,13 @@ impl Journal {
 
 /// Reads a journal; a torn last line is ignored, as it was written by a process that died while writing it,
 /// before it acted.
-pub fn read(path: &Path) -> OpResult<State> {
+pub fn read(path: &Path) -> OpResult<Contents> {
     parse(&std::fs::read(path).map_err(|e| failed("read", path, &e))?, path)
 }
 
 /// Reads what a journal's file holds; errors call it by its path.
-pub fn parse(bytes: &[u8], path: &Path) -> OpResult<State> {
-    let mut state = State::default();
+pub fn parse(bytes: &[u8], path: &Path) -> OpResult<Contents> {
+    let mut state = Contents::default();
     for (number, line) in whole_lines(bytes).split(|byte| *byte == b'\n').enumerate() {
         if line.is_empty() {
             continue;

@@ -1,7 +1,7 @@
 //! Undoing changes: some with what depends on them, or everything.
 
 use super::{Event, Lab, Leftover, Made, Record, explain, unwind};
-use crate::kernel::{Entry, Undone};
+use crate::kernel::{ChangeRef, Undone};
 use crate::lab::journal::Line;
 use crate::model::error::OpResult;
 use crate::model::kind::{Kind, Phase};
@@ -44,7 +44,8 @@ impl Lab {
                 self.gone(&record, Undone::StillUsed("a later change has set it again".to_owned()), !is_all);
             }
             let records: Vec<Record> = known.iter().map(|record| self.made.present(record)).collect();
-            let entries: Vec<Entry<'_>> = known.iter().zip(&records).map(|(known, now)| entry(known, now)).collect();
+            let entries: Vec<ChangeRef<'_>> =
+                known.iter().zip(&records).map(|(known, now)| entry(known, now)).collect();
             for (record, result) in records.iter().zip(self.kernel.undo_all(&entries)) {
                 match result {
                     // Where all goes, what is known of it goes in the end; renames tell where the rest is until then.
@@ -103,6 +104,6 @@ impl Lab {
 
 /// A change as the kernel is asked to undo it: an interface is found by its marks, wherever it is; all else by the names of
 /// now.
-fn entry<'a>(known: &'a Record, now: &'a Record) -> Entry<'a> {
-    Entry::from(if now.change.phase() == Phase::Links { known } else { now })
+fn entry<'a>(known: &'a Record, now: &'a Record) -> ChangeRef<'a> {
+    ChangeRef::from(if now.change.phase() == Phase::Links { known } else { now })
 }

@@ -38,7 +38,7 @@ impl Leftover {
 
 /// What to do, by the numbers of the changes.
 #[derive(Debug, PartialEq, Eq, Default)]
-pub struct Plan {
+pub struct UnwindPlan {
     /// Groups for one [`undo_all`](crate::kernel::Kernel::undo_all) each, in order.
     pub steps: Vec<Vec<u64>>,
     /// Changes that fall with another: (change, the other).
@@ -52,9 +52,9 @@ pub fn teardown(made: &Made) -> Vec<&Record> {
 }
 
 /// Plans the undoing of these changes.
-pub fn plan(made: &Made, going: &BTreeSet<u64>) -> Plan {
+pub fn plan(made: &Made, going: &BTreeSet<u64>) -> UnwindPlan {
     let state = made.state();
-    let mut plan = Plan::default();
+    let mut plan = UnwindPlan::default();
     let mut phases: BTreeMap<Phase, Vec<u64>> = BTreeMap::new();
     let mut links: Vec<(Ns, Vec<u64>)> = Vec::new();
     for record in going.iter().rev().filter_map(|n| made.get(*n)) {

@@ -159,11 +159,11 @@ impl Lab {
     }
 
     fn follow(&mut self, question: &Question) -> OpResult<Trace> {
-        let Some(ground) = self.kernel.ground() else {
+        let Some(facts) = self.kernel.packet_facts() else {
             return Ok(Trace { question: question.to_string(), ..Trace::default() });
         };
         let refused = |refusal: Refusal| explain::plain(&refusal, &question.from);
-        let mut walk = Walk::new(ground, &self.made).map_err(refused)?;
+        let mut walk = Walk::new(facts, &self.made).map_err(refused)?;
         let end = walk.go(question);
         let mut trace = Trace {
             question: question.to_string(),
@@ -185,9 +185,9 @@ impl Lab {
 
     /// Where a real packet was not passed on, because nobody answered for the address of the next hop.
     fn silent_neighbour(&mut self, trace: &Trace) -> OpResult<Option<Stop>> {
-        let Some(ground) = self.kernel.ground() else { return Ok(None) };
+        let Some(facts) = self.kernel.packet_facts() else { return Ok(None) };
         for ((ns, dev), ip) in &trace.asked {
-            if ground.is_silent(ns, *dev, *ip).map_err(|refusal| explain::plain(&refusal, ns))? {
+            if facts.is_silent(ns, *dev, *ip).map_err(|refusal| explain::plain(&refusal, ns))? {
                 let reason = format!("nobody answers for the address {ip} on the link, although it is there");
                 return Ok(Some(Stop::new("neighbour", ns, reason)));
             }
@@ -199,7 +199,7 @@ impl Lab {
     fn recount(&mut self, trace: &Trace, question: &Question) -> Option<(u64, u64)> {
         let stop = trace.stop.as_ref()?;
         let blame = stop.blame.as_ref()?;
-        let saved = self.kernel.ground()?.rules(&stop.ns, question.to.is_ipv6()).ok()?;
+        let saved = self.kernel.packet_facts()?.rules(&stop.ns, question.to.is_ipv6()).ok()?;
         let now = saved.iter().find_map(|saved| tables::count(saved, blame))?;
         Some((blame.packets, now))
     }

@@ -1,12 +1,12 @@
 //! What every namespace of a lab begins with.
 
-use crate::model::netns::Settings;
+use crate::model::netns::Sysctls;
 use std::sync::{Arc, LazyLock};
 
 /// The sysctls that every namespace of a lab starts with, so that a recipe means the same on every machine: a
 /// new namespace copies the host's IPv4 settings, and its bridges pass their frames to iptables.
-pub fn baseline() -> Settings {
-    static BASELINE: LazyLock<Settings> =
+pub fn baseline() -> Sysctls {
+    static BASELINE: LazyLock<Sysctls> =
         LazyLock::new(|| BASE.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect());
     Arc::clone(&BASELINE)
 }

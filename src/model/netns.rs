@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Sysctls with their values. Many namespaces share one list.
-pub type Settings = Arc<[(String, String)]>;
+pub type Sysctls = Arc<[(String, String)]>;
 
 /// Make a named network namespace, with `lo` up and these sysctls written (ip-netns(8)).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct AddNetns {
     /// Its name under `/run/netns`.
     pub name: NsName,
     /// Keys in dot or slash form and their values, written before anything else happens in it.
-    pub sysctls: Settings,
+    pub sysctls: Sysctls,
 }
 
 impl AddNetns {

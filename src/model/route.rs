@@ -41,7 +41,7 @@ pub struct Route {
     pub metric: Option<u32>,
     /// What becomes of packets that are not forwarded; none for those that are.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
-    pub fate: Option<Fate>,
+    pub fate: Option<RouteKind>,
     /// The number of its table, if that is not the main one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<u32>,
@@ -56,13 +56,13 @@ pub struct Route {
     pub onlink: bool,
     /// Several next hops, between which packets are shared out, in place of one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hops: Vec<Hop>,
+    pub hops: Vec<RouteHop>,
 }
 
 /// What becomes of packets on a route that leads nowhere (ip-route(8), `TYPE`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fate {
+pub enum RouteKind {
     /// They are dropped without a word.
     Blackhole,
     /// Their sender is told that the destination cannot be reached.
@@ -85,7 +85,7 @@ pub enum Scope {
 
 /// One of several next hops.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hop {
+pub struct RouteHop {
     /// Its address.
     pub via: IpAddr,
     /// The interface, if not the one that leads to the address.
@@ -109,10 +109,10 @@ macro_rules! words {
     };
 }
 
-words!(Fate: Blackhole "blackhole", Unreachable "unreachable", Prohibit "prohibit");
+words!(RouteKind: Blackhole "blackhole", Unreachable "unreachable", Prohibit "prohibit");
 words!(Scope: Global "global", Link "link", Host "host");
 
-impl fmt::Display for Hop {
+impl fmt::Display for RouteHop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "via {}", self.via)?;
         if let Some(dev) = &self.dev {
@@ -122,16 +122,16 @@ impl fmt::Display for Hop {
     }
 }
 
-impl FromStr for Hop {
+impl FromStr for RouteHop {
     type Err = String;
 
     /// Reads `via ADDRESS dev NAME weight N`, of which only the address must be there.
-    fn from_str(text: &str) -> Result<Hop, String> {
+    fn from_str(text: &str) -> Result<RouteHop, String> {
         let mut words = text.split_whitespace();
         let first = words.next().unwrap_or_default();
         let address = if first == "via" { words.next().unwrap_or_default() } else { first };
         let via = address.parse().map_err(|_| format!("`{address}` is no address"))?;
-        let mut hop = Hop { via, dev: None, weight: 1 };
+        let mut hop = RouteHop { via, dev: None, weight: 1 };
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| format!("nothing comes after `{word}`"))?;
             match word {

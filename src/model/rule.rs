@@ -25,14 +25,14 @@ pub use words::split;
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub enum Rule {
     /// One that our own words say.
-    Spec(Spec),
+    Spec(RuleSpec),
     /// One in somebody's own words, one per item, unquoted.
     Raw(Vec<String>),
 }
 
 /// What a rule means (iptables(8), "rule-specification").
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Spec {
+pub struct RuleSpec {
     /// What must be so of a packet, all of it.
     pub conditions: Vec<Condition>,
     /// What becomes of the packet then; without one it is only counted.
@@ -73,7 +73,7 @@ pub enum Match {
     /// Either of its ports, one of these.
     AnyPort(Vec<Ports>),
     /// The state of its connection, one of these.
-    State(Vec<State>),
+    State(Vec<ConnState>),
     /// Where its connection was to at first.
     OriginalDestination(IpNet),
     /// The port that its connection was to at first.
@@ -98,7 +98,7 @@ pub enum Match {
 
 /// A state of connection tracking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum ConnState {
     /// It begins a connection.
     New,
     /// It belongs to one that was answered.
@@ -115,15 +115,15 @@ pub enum State {
     Dnat,
 }
 
-impl State {
-    const ALL: [(State, &'static str); 7] = [
-        (State::New, "NEW"),
-        (State::Established, "ESTABLISHED"),
-        (State::Related, "RELATED"),
-        (State::Invalid, "INVALID"),
-        (State::Untracked, "UNTRACKED"),
-        (State::Snat, "SNAT"),
-        (State::Dnat, "DNAT"),
+impl ConnState {
+    const ALL: [(ConnState, &'static str); 7] = [
+        (ConnState::New, "NEW"),
+        (ConnState::Established, "ESTABLISHED"),
+        (ConnState::Related, "RELATED"),
+        (ConnState::Invalid, "INVALID"),
+        (ConnState::Untracked, "UNTRACKED"),
+        (ConnState::Snat, "SNAT"),
+        (ConnState::Dnat, "DNAT"),
     ];
 }
 
@@ -231,7 +231,7 @@ impl Rule {
     /// A rule for packets that match all of these.
     pub fn new(matches: impl IntoIterator<Item = Match>, target: Target) -> Rule {
         let conditions = matches.into_iter().map(|of| Condition { not: false, of }).collect();
-        Rule::Spec(Spec { conditions, target: Some(target) })
+        Rule::Spec(RuleSpec { conditions, target: Some(target) })
     }
 
     /// Its words: what follows the chain's name on a command line, unquoted.
@@ -243,17 +243,17 @@ impl Rule {
     }
 
     /// What it means, as far as we know its words.
-    pub fn spec(&self) -> Cow<'_, Spec> {
+    pub fn spec(&self) -> Cow<'_, RuleSpec> {
         match self {
             Rule::Spec(spec) => Cow::Borrowed(spec),
-            Rule::Raw(words) => Cow::Owned(Spec::read(words)),
+            Rule::Raw(words) => Cow::Owned(RuleSpec::read(words)),
         }
     }
 }
 
-impl Spec {
+impl RuleSpec {
     /// What words mean, as far as we know them.
-    pub fn read<S: AsRef<str>>(words: &[S]) -> Spec {
+    pub fn read<S: AsRef<str>>(words: &[S]) -> RuleSpec {
         read::spec(words.iter().map(AsRef::as_ref))
     }
 
@@ -287,7 +287,7 @@ impl Spec {
 impl From<Vec<String>> for Rule {
     /// A rule whose words are ours is the same rule, whoever wrote them.
     fn from(words: Vec<String>) -> Rule {
-        let spec = Spec::read(&words);
+        let spec = RuleSpec::read(&words);
         if spec.words() == words { Rule::Spec(spec) } else { Rule::Raw(words) }
     }
 }

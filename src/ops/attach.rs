@@ -1,7 +1,7 @@
 //! The conveniences that make a link, its addresses and a route in one call.
 
 use super::args::Call;
-use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use super::errors::{
     ADDR_EXISTS, ADDR_REFUSED, LINK_BUSY, LINK_EXISTS, LINK_KIND, LINK_MTU, LINK_NO_BRIDGE, LINK_REFUSED,
     LINK_SAME_NAME, LINK_UNKNOWN, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_REFUSED,
@@ -26,9 +26,9 @@ pub const DEFS: &[FnDef] = &[
         name: "attach",
         kind: Kind::Method(Ty::Ns),
         params: &[
-            Param { name: "bridge", ty: Ty::Link, default: None, doc: "the bridge" },
-            Param { name: "address", ty: Ty::IfAddr, default: None, doc: "the namespace's address on it" },
-            Param {
+            FnParam { name: "bridge", ty: Ty::Link, default: None, doc: "the bridge" },
+            FnParam { name: "address", ty: Ty::IfAddr, default: None, doc: "the namespace's address on it" },
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[
                     Opt { name: "name", ty: Ty::IfName, default: "eth0", doc: "the interface in the namespace" },
@@ -70,21 +70,21 @@ web.ping("10.0.0.1");"#,
             ROUTE_DOWN,
             ROUTE_REFUSED,
         ],
-        run: Run::Op(attach),
+        run: Action::Op(attach),
     },
     FnDef {
         name: "link",
         kind: Kind::Free,
         params: &[
-            Param { name: "a", ty: Ty::Ns, default: None, doc: "one namespace" },
-            Param { name: "b", ty: Ty::Ns, default: None, doc: "the other" },
-            Param {
+            FnParam { name: "a", ty: Ty::Ns, default: None, doc: "one namespace" },
+            FnParam { name: "b", ty: Ty::Ns, default: None, doc: "the other" },
+            FnParam {
                 name: "subnet",
                 ty: Ty::Subnet,
                 default: None,
                 doc: "the link's subnet, of at least two addresses",
             },
-            Param {
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[
                     Opt { name: "a_name", ty: Ty::IfName, default: "to- and b's name", doc: "the interface in a" },
@@ -114,7 +114,7 @@ a.ping("10.0.0.2");"#,
             ADDR_EXISTS,
             ADDR_REFUSED,
         ],
-        run: Run::Op(link),
+        run: Action::Op(link),
     },
 ];
 

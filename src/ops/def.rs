@@ -11,7 +11,7 @@ pub struct FnDef {
     /// What it is called on.
     pub kind: Kind,
     /// Its parameters, required ones first; a trailing [`Ty::Options`] takes the options map.
-    pub params: &'static [Param],
+    pub params: &'static [FnParam],
     /// What it returns.
     pub returns: Ty,
     /// One sentence, ending in a period.
@@ -23,7 +23,7 @@ pub struct FnDef {
     /// The errors it can raise of its own accord.
     pub errors: &'static [Error],
     /// What it does.
-    pub run: Run,
+    pub run: Action,
 }
 
 /// What a function is called on.
@@ -40,7 +40,7 @@ pub enum Kind {
 }
 
 /// A positional parameter.
-pub struct Param {
+pub struct FnParam {
     /// Its name, unique among the function's parameters and options.
     pub name: &'static str,
     /// What it takes.
@@ -72,7 +72,7 @@ pub struct Error {
 }
 
 /// What runs when a function is called.
-pub enum Run {
+pub enum Action {
     /// A planner on the lab.
     Op(fn(&mut Call<'_>) -> OpResult<Value>),
     /// The script layer does it, because it needs the engine (closures, parameters, help).

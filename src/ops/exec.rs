@@ -1,7 +1,7 @@
 //! Commands that run to their end.
 
 use super::args::{Call, internal};
-use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use super::errors::{
     EXEC_CWD, EXEC_EMPTY, EXEC_ENV, EXEC_INTERPRETER, EXEC_NOT_EXECUTABLE, EXEC_NOT_FOUND, EXEC_REFUSED,
 };
@@ -35,8 +35,8 @@ pub const DEFS: &[FnDef] = &[
         name: "exec",
         kind: Kind::InNs,
         params: &[
-            Param { name: "command", ty: Ty::Argv, default: None, doc: "the program and its arguments" },
-            Param { name: "options", ty: Ty::Options(EXEC), default: Some("none"), doc: "" },
+            FnParam { name: "command", ty: Ty::Argv, default: None, doc: "the program and its arguments" },
+            FnParam { name: "options", ty: Ty::Options(EXEC), default: Some("none"), doc: "" },
         ],
         returns: Ty::Output,
         summary: "Runs a command in the namespace to its end.",
@@ -54,14 +54,14 @@ assert_eq(out.stdout, "hello\n");"#,
             EXEC_CWD,
             EXEC_REFUSED,
         ],
-        run: Run::Op(exec),
+        run: Action::Op(exec),
     },
     FnDef {
         name: "sh",
         kind: Kind::InNs,
         params: &[
-            Param { name: "script", ty: Ty::Str, default: None, doc: "the text for `sh -c`" },
-            Param { name: "options", ty: Ty::Options(EXEC), default: Some("none"), doc: "" },
+            FnParam { name: "script", ty: Ty::Str, default: None, doc: "the text for `sh -c`" },
+            FnParam { name: "options", ty: Ty::Options(EXEC), default: Some("none"), doc: "" },
         ],
         returns: Ty::Output,
         summary: "Runs a shell script in the namespace to its end.",
@@ -77,7 +77,7 @@ assert_eq(out.stdout, "hello\n");"#,
             EXEC_CWD,
             EXEC_REFUSED,
         ],
-        run: Run::Op(sh),
+        run: Action::Op(sh),
     },
     FnDef {
         name: "status",
@@ -88,7 +88,7 @@ assert_eq(out.stdout, "hello\n");"#,
         details: "128 and the signal's number where a signal ended it.",
         example: r#"assert_eq(exec(["true"]).status, 0);"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Int(output(call)?.status.into()))),
+        run: Action::Op(|call| Ok(Value::Int(output(call)?.status.into()))),
     },
     FnDef {
         name: "stdout",
@@ -99,7 +99,7 @@ assert_eq(out.stdout, "hello\n");"#,
         details: "",
         example: r#"assert_eq(exec(["echo", "hello"]).stdout, "hello\n");"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Str(output(call)?.stdout.clone()))),
+        run: Action::Op(|call| Ok(Value::Str(output(call)?.stdout.clone()))),
     },
     FnDef {
         name: "stderr",
@@ -110,7 +110,7 @@ assert_eq(out.stdout, "hello\n");"#,
         details: "",
         example: r#"assert_eq(sh("echo oops >&2").stderr, "oops\n");"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Str(output(call)?.stderr.clone()))),
+        run: Action::Op(|call| Ok(Value::Str(output(call)?.stderr.clone()))),
     },
     FnDef {
         name: "time",
@@ -121,7 +121,7 @@ assert_eq(out.stdout, "hello\n");"#,
         details: "",
         example: r#"print(exec(["true"]).time);"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Duration(output(call)?.time))),
+        run: Action::Op(|call| Ok(Value::Duration(output(call)?.time))),
     },
 ];
 

@@ -1,7 +1,7 @@
 //! What a namespace knows: its files under `/etc/netns` and its sysctls.
 
 use super::args::Call;
-use super::def::{Error, FnDef, Kind, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Ty};
 use super::errors::{SYSCTL_DENIED, SYSCTL_HELD, SYSCTL_REFUSED, SYSCTL_UNKNOWN, SYSCTL_UNRECORDED, SYSCTL_VALUE};
 use super::value::Value;
 use crate::model::change::Change;
@@ -22,19 +22,19 @@ pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "dns",
         kind: Kind::Method(Ty::Ns),
-        params: &[Param { name: "servers", ty: Ty::List(&Ty::Ip), default: None, doc: "the name servers, in order" }],
+        params: &[FnParam { name: "servers", ty: Ty::List(&Ty::Ip), default: None, doc: "the name servers, in order" }],
         returns: Ty::Ns,
         summary: "Sets the namespace's name servers, and returns the namespace.",
         details: "Writes `/etc/netns/NAME/resolv.conf`, which `exec`, `start` and `ip netns exec` show the namespace's processes as `/etc/resolv.conf` (ip-netns(8)).",
         example: r#"let web = netns("web").dns(["8.8.8.8", "1.1.1.1"]);
 print(web.exec(["cat", "/etc/resolv.conf"]).stdout);"#,
         errors: &[EXISTS, HOST, REFUSED],
-        run: Run::Op(dns),
+        run: Action::Op(dns),
     },
     FnDef {
         name: "hosts",
         kind: Kind::Method(Ty::Ns),
-        params: &[Param { name: "names", ty: Ty::Map, default: None, doc: "addresses by name" }],
+        params: &[FnParam { name: "names", ty: Ty::Map, default: None, doc: "addresses by name" }],
         returns: Ty::Ns,
         summary: "Sets the namespace's own host names, and returns the namespace.",
         details: "Writes `/etc/netns/NAME/hosts`, with `localhost` in it.",
@@ -46,19 +46,19 @@ print(web.exec(["cat", "/etc/resolv.conf"]).stdout);"#,
             Error { code: "files::name", when: "a name is no host name" },
             Error { code: "files::address", when: "an address is none" },
         ],
-        run: Run::Op(hosts),
+        run: Action::Op(hosts),
     },
     FnDef {
         name: "sysctl",
         kind: Kind::InNs,
         params: &[
-            Param {
+            FnParam {
                 name: "key",
                 ty: Ty::Str,
                 default: None,
                 doc: "such as `net.ipv4.ip_forward`; with slashes where a part holds a dot",
             },
-            Param { name: "value", ty: Ty::Any, default: Some("only read it"), doc: "the new value" },
+            FnParam { name: "value", ty: Ty::Any, default: Some("only read it"), doc: "the new value" },
         ],
         returns: Ty::Str,
         summary: "Reads a sysctl in the namespace, or sets it; returns the value that it has then.",
@@ -75,7 +75,7 @@ web.sysctl("net.ipv4.ip_forward", 1);"#,
             SYSCTL_UNRECORDED,
             SYSCTL_REFUSED,
         ],
-        run: Run::Op(sysctl),
+        run: Action::Op(sysctl),
     },
 ];
 

@@ -8,7 +8,7 @@ use crate::model::family::Family;
 use crate::model::link_attr::SetLink;
 use crate::model::link_set::LinkSet;
 use crate::model::names::{IfName, Ns};
-use crate::model::rule::{Match, Rule, State, Target};
+use crate::model::rule::{ConnState, Match, Rule, Target};
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
@@ -24,7 +24,7 @@ pub(super) fn rules(call: &mut Call<'_>, ns: &Ns, endpoint: Endpoint, backends: 
         let matches = [
             Match::Source(near),
             Match::Destination(to.ip().into()),
-            Match::State(vec![State::Dnat]),
+            Match::State(vec![ConnState::Dnat]),
             Match::OriginalDestination(endpoint.addr.ip().into()),
         ];
         rules.push(Rule::new(matches, Target::masquerade()));

@@ -1,6 +1,6 @@
 //! Subnets that are chosen rather than given.
 
-use super::{Call, Error, FnDef, Kind, Opt, Param, Run, Ty, Value};
+use super::{Action, Call, Error, FnDef, FnParam, Kind, Opt, Ty, Value};
 use crate::model::error::{OpError, OpResult};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::Ipv4Addr;
@@ -13,8 +13,8 @@ pub const DEFS: &[FnDef] = &[FnDef {
     name: "free_subnet",
     kind: Kind::Free,
     params: &[
-        Param { name: "prefix", ty: Ty::Int, default: Some("24"), doc: "its prefix length" },
-        Param {
+        FnParam { name: "prefix", ty: Ty::Int, default: Some("24"), doc: "its prefix length" },
+        FnParam {
             name: "options",
             ty: Ty::Options(&[Opt {
                 name: "pool",
@@ -37,7 +37,7 @@ bridge("br0").addr(lan.host(1)).addr(dmz.host(1)).up();"#,
         Error { code: "subnet::none_free", when: "every subnet of the pool is in use" },
         Error { code: "subnet::prefix", when: "the pool has no subnets of that prefix length" },
     ],
-    run: Run::Op(free_subnet),
+    run: Action::Op(free_subnet),
 }];
 
 fn free_subnet(call: &mut Call<'_>) -> OpResult<Value> {

@@ -1,7 +1,7 @@
 //! iptables' own words, as an escape from the functions of this language.
 
 use super::args::Call;
-use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use super::errors::{IPTABLES_EXISTS, IPTABLES_FAILED, IPTABLES_MISSING, IPTABLES_REFUSED};
 use super::rules::commit;
 use super::value::Value;
@@ -16,13 +16,13 @@ pub const DEFS: &[FnDef] = &[FnDef {
     name: "iptables",
     kind: Kind::InNs,
     params: &[
-        Param {
+        FnParam {
             name: "rule",
             ty: Ty::Argv,
             default: None,
             doc: "the words after `iptables`: `-t`, one of `-A`, `-I` (with a place, if it is not the first) and `-N`, and the rule",
         },
-        Param {
+        FnParam {
             name: "options",
             ty: Ty::Options(&[Opt { name: "ipv6", ty: Ty::Bool, default: "false", doc: "ip6tables instead" }]),
             default: Some("none"),
@@ -43,7 +43,7 @@ pub const DEFS: &[FnDef] = &[FnDef {
         IPTABLES_REFUSED,
         IPTABLES_FAILED,
     ],
-    run: Run::Op(iptables),
+    run: Action::Op(iptables),
 }];
 
 fn iptables(call: &mut Call<'_>) -> OpResult<Value> {

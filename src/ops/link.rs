@@ -1,7 +1,7 @@
 //! Interfaces: making and finding them.
 
 use super::args::Call;
-use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use super::errors::{LINK_EXISTS, LINK_KIND, LINK_MTU, LINK_REFUSED, LINK_SAME_NAME, LINK_UNKNOWN, UNDO_REFUSED};
 use super::value::{LinkHandle, Value};
 use crate::model::change::Change;
@@ -18,15 +18,15 @@ pub const DEFS: &[FnDef] = &[
         name: "veth",
         kind: Kind::InNs,
         params: &[
-            Param { name: "name", ty: Ty::IfName, default: None, doc: "the end in this namespace" },
-            Param { name: "peer", ty: Ty::IfName, default: None, doc: "the other end" },
-            Param {
+            FnParam { name: "name", ty: Ty::IfName, default: None, doc: "the end in this namespace" },
+            FnParam { name: "peer", ty: Ty::IfName, default: None, doc: "the other end" },
+            FnParam {
                 name: "peer_ns",
                 ty: Ty::Ns,
                 default: Some("this namespace"),
                 doc: "where the other end is born; it never has to be moved",
             },
-            Param { name: "options", ty: Ty::Options(&[MTU, MAC]), default: Some("none"), doc: "" },
+            FnParam { name: "options", ty: Ty::Options(&[MTU, MAC]), default: Some("none"), doc: "" },
         ],
         returns: Ty::Pair,
         summary: "Makes a virtual Ethernet pair; its ends are `.a` here and `.b` in the other namespace.",
@@ -37,14 +37,14 @@ pair.a.addr("10.0.0.1/24").up();
 pair.b.addr("10.0.0.2/24").up();
 host().ping("10.0.0.2");"#,
         errors: &[LINK_SAME_NAME, LINK_EXISTS, LINK_MTU, LINK_KIND, LINK_REFUSED],
-        run: Run::Op(veth),
+        run: Action::Op(veth),
     },
     FnDef {
         name: "bridge",
         kind: Kind::InNs,
         params: &[
-            Param { name: "name", ty: Ty::IfName, default: None, doc: "the new bridge's name" },
-            Param {
+            FnParam { name: "name", ty: Ty::IfName, default: None, doc: "the new bridge's name" },
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[
                     MTU,
@@ -62,18 +62,18 @@ host().ping("10.0.0.2");"#,
 let web = netns("web");
 web.attach(br, "10.0.0.2/24");"#,
         errors: &[LINK_EXISTS, LINK_MTU, LINK_KIND, LINK_REFUSED],
-        run: Run::Op(bridge),
+        run: Action::Op(bridge),
     },
     FnDef {
         name: "iface",
         kind: Kind::InNs,
-        params: &[Param { name: "name", ty: Ty::Link, default: None, doc: "its name" }],
+        params: &[FnParam { name: "name", ty: Ty::Link, default: None, doc: "its name" }],
         returns: Ty::Link,
         summary: "Looks an interface up by its name.",
         details: "It may be one that was there before the recipe: what the recipe sets on it is set back at the end.",
         example: r#"netns("web").iface("lo").addr("10.9.9.9/32");"#,
         errors: &[LINK_UNKNOWN, LINK_REFUSED],
-        run: Run::Op(iface),
+        run: Action::Op(iface),
     },
     FnDef {
         name: "del",
@@ -84,7 +84,7 @@ web.attach(br, "10.0.0.2/24");"#,
         details: "Of a veth pair, both ends go.",
         example: r#"bridge("br0").del();"#,
         errors: &[Error { code: "link::not_ours", when: "the recipe did not make it" }, UNDO_REFUSED],
-        run: Run::Op(del),
+        run: Action::Op(del),
     },
     FnDef {
         name: "name",
@@ -95,7 +95,7 @@ web.attach(br, "10.0.0.2/24");"#,
         details: "",
         example: r#"assert_eq(bridge("br0").name, "br0");"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Str(call.link()?.place().name.to_string()))),
+        run: Action::Op(|call| Ok(Value::Str(call.link()?.place().name.to_string()))),
     },
     FnDef {
         name: "ns",
@@ -106,7 +106,7 @@ web.attach(br, "10.0.0.2/24");"#,
         details: "",
         example: r#"assert_eq(bridge("br0").ns.name, "host");"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Ns(call.link()?.place().ns))),
+        run: Action::Op(|call| Ok(Value::Ns(call.link()?.place().ns))),
     },
     FnDef {
         name: "a",
@@ -117,7 +117,7 @@ web.attach(br, "10.0.0.2/24");"#,
         details: "",
         example: r#"veth("a", "b").a.up();"#,
         errors: &[],
-        run: Run::Op(|call| pair(call).map(|(a, _)| Value::Link(a))),
+        run: Action::Op(|call| pair(call).map(|(a, _)| Value::Link(a))),
     },
     FnDef {
         name: "b",
@@ -128,7 +128,7 @@ web.attach(br, "10.0.0.2/24");"#,
         details: "",
         example: r#"veth("a", "b").b.up();"#,
         errors: &[],
-        run: Run::Op(|call| pair(call).map(|(_, b)| Value::Link(b))),
+        run: Action::Op(|call| pair(call).map(|(_, b)| Value::Link(b))),
     },
 ];
 

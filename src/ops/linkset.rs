@@ -1,7 +1,7 @@
 //! What can be set on an interface.
 
 use super::args::{Call, internal};
-use super::def::{Error, FnDef, Kind, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Ty};
 use super::errors::{
     ADDR_EXISTS, ADDR_REFUSED, LINK_BUSY, LINK_EXISTS, LINK_MTU, LINK_NO_BRIDGE, LINK_REFUSED, LINK_UNKNOWN,
     UNDO_REFUSED,
@@ -24,7 +24,7 @@ pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "addr",
         kind: Kind::Method(Ty::Link),
-        params: &[Param {
+        params: &[FnParam {
             name: "address",
             ty: Ty::IfAddr,
             default: None,
@@ -35,19 +35,24 @@ pub const DEFS: &[FnDef] = &[
         details: "",
         example: r#"bridge("br0").addr("10.0.0.1/24").addr("fd00::1/64").up();"#,
         errors: &[ADDR_EXISTS, ADDR_REFUSED, LINK_UNKNOWN],
-        run: Run::Op(addr),
+        run: Action::Op(addr),
     },
     FnDef {
         name: "del_addr",
         kind: Kind::Method(Ty::Link),
-        params: &[Param { name: "address", ty: Ty::IfAddr, default: None, doc: "an address that the recipe gave it" }],
+        params: &[FnParam {
+            name: "address",
+            ty: Ty::IfAddr,
+            default: None,
+            doc: "an address that the recipe gave it",
+        }],
         returns: Ty::Link,
         summary: "Takes an address that the recipe gave the interface away again, and returns the interface.",
         details: "",
         example: r#"let br = bridge("br0").addr("10.0.0.1/24");
 br.del_addr("10.0.0.1/24");"#,
         errors: &[Error { code: "addr::not_ours", when: "the recipe did not give it that address" }, UNDO_REFUSED],
-        run: Run::Op(del_addr),
+        run: Action::Op(del_addr),
     },
     FnDef {
         name: "up",
@@ -58,7 +63,7 @@ br.del_addr("10.0.0.1/24");"#,
         details: "",
         example: r#"bridge("br0").up();"#,
         errors: &[LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
-        run: Run::Op(|call| set(call, LinkSet::Up(true))),
+        run: Action::Op(|call| set(call, LinkSet::Up(true))),
     },
     FnDef {
         name: "down",
@@ -69,18 +74,18 @@ br.del_addr("10.0.0.1/24");"#,
         details: "Its routes go with that, as the kernel has it.",
         example: r#"bridge("br0").up().down();"#,
         errors: &[LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
-        run: Run::Op(|call| set(call, LinkSet::Up(false))),
+        run: Action::Op(|call| set(call, LinkSet::Up(false))),
     },
     FnDef {
         name: "mtu",
         kind: Kind::Method(Ty::Link),
-        params: &[Param { name: "bytes", ty: Ty::Int, default: None, doc: "the MTU in bytes" }],
+        params: &[FnParam { name: "bytes", ty: Ty::Int, default: None, doc: "the MTU in bytes" }],
         returns: Ty::Link,
         summary: "Sets the interface's MTU, and returns the interface.",
         details: "",
         example: r#"bridge("br0").mtu(1400);"#,
         errors: &[LINK_MTU, LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
-        run: Run::Op(|call| {
+        run: Action::Op(|call| {
             let bytes = mtu_of(call.args.req("bytes")?, "bytes")?;
             set(call, LinkSet::Mtu(bytes))
         }),
@@ -88,13 +93,13 @@ br.del_addr("10.0.0.1/24");"#,
     FnDef {
         name: "mac",
         kind: Kind::Method(Ty::Link),
-        params: &[Param { name: "address", ty: Ty::Mac, default: None, doc: "the hardware address" }],
+        params: &[FnParam { name: "address", ty: Ty::Mac, default: None, doc: "the hardware address" }],
         returns: Ty::Link,
         summary: "Sets the interface's hardware address, and returns the interface.",
         details: "",
         example: r#"bridge("br0").mac("02:00:00:00:00:01");"#,
         errors: &[LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
-        run: Run::Op(|call| {
+        run: Action::Op(|call| {
             let mac: Mac = call.args.req("address")?;
             set(call, LinkSet::Mac(mac))
         }),
@@ -102,7 +107,7 @@ br.del_addr("10.0.0.1/24");"#,
     FnDef {
         name: "master",
         kind: Kind::Method(Ty::Link),
-        params: &[Param { name: "bridge", ty: Ty::Link, default: None, doc: "a bridge in the same namespace" }],
+        params: &[FnParam { name: "bridge", ty: Ty::Link, default: None, doc: "a bridge in the same namespace" }],
         returns: Ty::Link,
         summary: "Makes the interface a port of a bridge, and returns the interface.",
         details: "",
@@ -116,7 +121,7 @@ veth("veth_web", "eth0", web).a.master(br).up();"#,
             LINK_BUSY,
             LINK_REFUSED,
         ],
-        run: Run::Op(master),
+        run: Action::Op(master),
     },
     FnDef {
         name: "no_master",
@@ -129,12 +134,12 @@ veth("veth_web", "eth0", web).a.master(br).up();"#,
 let pair = veth("a", "b");
 pair.a.master(br).no_master();"#,
         errors: &[LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
-        run: Run::Op(|call| set(call, LinkSet::Master(None))),
+        run: Action::Op(|call| set(call, LinkSet::Master(None))),
     },
     FnDef {
         name: "hairpin",
         kind: Kind::Method(Ty::Link),
-        params: &[Param { name: "on", ty: Ty::Bool, default: Some("true"), doc: "whether it may" }],
+        params: &[FnParam { name: "on", ty: Ty::Bool, default: Some("true"), doc: "whether it may" }],
         returns: Ty::Link,
         summary: "Lets a bridge port send frames back out of the port they came in by, and returns the port.",
         details: "",
@@ -148,7 +153,7 @@ veth("a", "b").a.master(br).hairpin();"#,
                 when: "the interface is no bridge port, or the kernel refuses it for another reason",
             },
         ],
-        run: Run::Op(|call| {
+        run: Action::Op(|call| {
             let on = call.args.or("on", true)?;
             set(call, LinkSet::Hairpin(on))
         }),
@@ -156,13 +161,13 @@ veth("a", "b").a.master(br).hairpin();"#,
     FnDef {
         name: "link_local",
         kind: Kind::Method(Ty::Link),
-        params: &[Param { name: "on", ty: Ty::Bool, default: Some("true"), doc: "whether it gets one" }],
+        params: &[FnParam { name: "on", ty: Ty::Bool, default: Some("true"), doc: "whether it gets one" }],
         returns: Ty::Link,
         summary: "Lets the interface make its IPv6 link-local address when it comes up, and returns the interface.",
         details: "In a lab this is off, because router solicitations and multicast reports flood large bridges.",
         example: r#"bridge("br0").link_local().up();"#,
         errors: &[LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
-        run: Run::Op(|call| {
+        run: Action::Op(|call| {
             let on = call.args.or("on", true)?;
             set(call, LinkSet::LinkLocal(on))
         }),
@@ -170,25 +175,25 @@ veth("a", "b").a.master(br).hairpin();"#,
     FnDef {
         name: "rename",
         kind: Kind::Method(Ty::Link),
-        params: &[Param { name: "name", ty: Ty::IfName, default: None, doc: "the new name" }],
+        params: &[FnParam { name: "name", ty: Ty::IfName, default: None, doc: "the new name" }],
         returns: Ty::Link,
         summary: "Renames the interface, and returns it.",
         details: "Every handle of the interface follows.",
         example: r#"bridge("br0").rename("br1");"#,
         errors: &[LINK_EXISTS, LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
-        run: Run::Op(rename),
+        run: Action::Op(rename),
     },
     FnDef {
         name: "move_to",
         kind: Kind::Method(Ty::Link),
-        params: &[Param { name: "ns", ty: Ty::Ns, default: None, doc: "where to" }],
+        params: &[FnParam { name: "ns", ty: Ty::Ns, default: None, doc: "where to" }],
         returns: Ty::Link,
         summary: "Moves the interface to another namespace, and returns it.",
         details: "It loses its addresses, its bridge and its up state, as the kernel has it. A veth end is better born in its place: `veth(a, b, ns)`.",
         example: r#"let web = netns("web");
 veth("a", "b").b.move_to(web).addr("10.0.0.2/24").up();"#,
         errors: &[LINK_EXISTS, LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],
-        run: Run::Op(move_to),
+        run: Action::Op(move_to),
     },
     FnDef {
         name: "addrs",
@@ -200,7 +205,7 @@ veth("a", "b").b.move_to(web).addr("10.0.0.2/24").up();"#,
         example: r#"let br = bridge("br0").addr("10.0.0.1/24");
 assert_eq(br.addrs.len(), 1);"#,
         errors: &[LINK_UNKNOWN, LINK_REFUSED],
-        run: Run::Op(|call| {
+        run: Action::Op(|call| {
             let place = call.link()?.place();
             let addrs = call.lab.link(&place.ns, &place.name)?.addrs;
             Ok(Value::List(addrs.iter().map(|net| Value::Addr(net.addr(), Some(net.prefix_len()))).collect()))

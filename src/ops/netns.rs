@@ -1,7 +1,7 @@
 //! Namespaces: the lab's root and its own.
 
 use super::args::Call;
-use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use super::errors::UNDO_REFUSED;
 use super::value::Value;
 use crate::model::baseline::baseline;
@@ -22,14 +22,14 @@ pub const DEFS: &[FnDef] = &[
         details: "In a sandbox it is empty but for `lo`; with `--host` it is the machine's own. A free function such as `bridge(…)` means `host().bridge(…)`.",
         example: r#"host().bridge("br0");"#,
         errors: &[],
-        run: Run::Op(|_| Ok(Value::Ns(Ns::Host))),
+        run: Action::Op(|_| Ok(Value::Ns(Ns::Host))),
     },
     FnDef {
         name: "netns",
         kind: Kind::Free,
         params: &[
-            Param { name: "name", ty: Ty::NsName, default: None, doc: "the new namespace's name" },
-            Param {
+            FnParam { name: "name", ty: Ty::NsName, default: None, doc: "the new namespace's name" },
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[Opt {
                     name: "link_local",
@@ -51,12 +51,12 @@ web.exec(["true"]);"#,
             Error { code: "netns::exists", when: "a namespace of that name is there" },
             Error { code: "netns::refused", when: "the kernel refuses to make it" },
         ],
-        run: Run::Op(netns),
+        run: Action::Op(netns),
     },
     FnDef {
         name: "ns",
         kind: Kind::Free,
-        params: &[Param { name: "name", ty: Ty::Ns, default: None, doc: "its name, or `\"host\"`" }],
+        params: &[FnParam { name: "name", ty: Ty::Ns, default: None, doc: "its name, or `\"host\"`" }],
         returns: Ty::Ns,
         summary: "Looks a namespace up by its name.",
         details: "For functions, which do not see the script's variables, and for namespaces that were there before.",
@@ -64,7 +64,7 @@ web.exec(["true"]);"#,
 fn address(name) { ns(name).name }
 print(address("web"));"#,
         errors: &[Error { code: "netns::unknown", when: "there is none of that name" }],
-        run: Run::Op(ns),
+        run: Action::Op(ns),
     },
     FnDef {
         name: "name",
@@ -76,7 +76,7 @@ print(address("web"));"#,
         example: r#"let web = netns("web");
 assert_eq(web.name, "web");"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Str(call.ns()?.to_string()))),
+        run: Action::Op(|call| Ok(Value::Str(call.ns()?.to_string()))),
     },
     FnDef {
         name: "del",
@@ -88,7 +88,7 @@ assert_eq(web.name, "web");"#,
         example: r#"let web = netns("web");
 web.del();"#,
         errors: &[Error { code: "netns::not_ours", when: "the recipe did not make it" }, UNDO_REFUSED],
-        run: Run::Op(del),
+        run: Action::Op(del),
     },
 ];
 

@@ -1,7 +1,7 @@
 //! Questions put to the network with real packets, without any tool on the machine.
 
 use super::args::{Call, internal};
-use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use super::value::{Endpoint, Value};
 use crate::kernel::{Cause, Errno, Refusal, Why};
 use crate::lab::{Record, STOPPED, stopped};
@@ -28,8 +28,8 @@ pub const DEFS: &[FnDef] = &[
         name: "ping",
         kind: Kind::InNs,
         params: &[
-            Param { name: "to", ty: Ty::Ip, default: None, doc: "whom to ask" },
-            Param {
+            FnParam { name: "to", ty: Ty::Ip, default: None, doc: "whom to ask" },
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[
                     Opt {
@@ -56,14 +56,14 @@ print(web.ping("127.0.0.1").time);"#,
             FAILED,
             Error { code: "probe::count", when: "the number of requests is not 1 or more" },
         ],
-        run: Run::Op(ping),
+        run: Action::Op(ping),
     },
     FnDef {
         name: "tcp_connect",
         kind: Kind::InNs,
         params: &[
-            Param { name: "to", ty: Ty::Endpoint, default: None, doc: "where to" },
-            Param { name: "options", ty: Ty::Options(&[TIMEOUT]), default: Some("none"), doc: "" },
+            FnParam { name: "to", ty: Ty::Endpoint, default: None, doc: "where to" },
+            FnParam { name: "options", ty: Ty::Options(&[TIMEOUT]), default: Some("none"), doc: "" },
         ],
         returns: Ty::Reply,
         summary: "Opens a TCP connection from the namespace, and closes it.",
@@ -72,15 +72,15 @@ print(web.ping("127.0.0.1").time);"#,
 web.http_serve(8080);
 web.tcp_connect("127.0.0.1:8080");"#,
         errors: &[UNREACHABLE, SILENT, REFUSED, DENIED, FAILED],
-        run: Run::Op(tcp_connect),
+        run: Action::Op(tcp_connect),
     },
     FnDef {
         name: "udp_ask",
         kind: Kind::InNs,
         params: &[
-            Param { name: "to", ty: Ty::Endpoint, default: None, doc: "where to" },
-            Param { name: "text", ty: Ty::Str, default: Some("empty"), doc: "what to send" },
-            Param { name: "options", ty: Ty::Options(&[TIMEOUT]), default: Some("none"), doc: "" },
+            FnParam { name: "to", ty: Ty::Endpoint, default: None, doc: "where to" },
+            FnParam { name: "text", ty: Ty::Str, default: Some("empty"), doc: "what to send" },
+            FnParam { name: "options", ty: Ty::Options(&[TIMEOUT]), default: Some("none"), doc: "" },
         ],
         returns: Ty::Reply,
         summary: "Sends a datagram from the namespace and waits for one back.",
@@ -89,19 +89,19 @@ web.tcp_connect("127.0.0.1:8080");"#,
 dns.udp_serve(5353, "pong");
 assert_eq(dns.udp_ask("127.0.0.1:5353", "ping").text, "pong");"#,
         errors: &[UNREACHABLE, SILENT, REFUSED, DENIED, FAILED],
-        run: Run::Op(udp_ask),
+        run: Action::Op(udp_ask),
     },
     FnDef {
         name: "http_get",
         kind: Kind::InNs,
         params: &[
-            Param {
+            FnParam {
                 name: "url",
                 ty: Ty::Str,
                 default: None,
                 doc: "`http://HOST[:PORT]/PATH`; names come from the namespace's `hosts`",
             },
-            Param { name: "options", ty: Ty::Options(&[TIMEOUT]), default: Some("none"), doc: "" },
+            FnParam { name: "options", ty: Ty::Options(&[TIMEOUT]), default: Some("none"), doc: "" },
         ],
         returns: Ty::Reply,
         summary: "Makes an HTTP request from the namespace.",
@@ -117,18 +117,18 @@ assert_eq(web.http_get("http://127.0.0.1:8080/").status, 200);"#,
             FAILED,
             Error { code: "probe::url", when: "the address cannot be read" },
         ],
-        run: Run::Op(http_get),
+        run: Action::Op(http_get),
     },
     FnDef {
         name: "sleep",
         kind: Kind::Free,
-        params: &[Param { name: "time", ty: Ty::Duration, default: None, doc: "how long" }],
+        params: &[FnParam { name: "time", ty: Ty::Duration, default: None, doc: "how long" }],
         returns: Ty::Unit,
         summary: "Waits.",
         details: "To wait for something, `wait_until` is quicker and surer.",
         example: r#"sleep("10ms");"#,
         errors: &[],
-        run: Run::Op(|call| {
+        run: Action::Op(|call| {
             let time: Duration = call.args.req("time")?;
             call.lab.sleep(time)?;
             Ok(Value::Unit)
@@ -143,7 +143,7 @@ assert_eq(web.http_get("http://127.0.0.1:8080/").status, 200);"#,
         details: "",
         example: r#"print(netns("a").ping("127.0.0.1").time);"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Duration(this(call)?.time))),
+        run: Action::Op(|call| Ok(Value::Duration(this(call)?.time))),
     },
     FnDef {
         name: "status",
@@ -155,7 +155,7 @@ assert_eq(web.http_get("http://127.0.0.1:8080/").status, 200);"#,
         example: r#"http_serve(8080);
 assert_eq(http_get("http://127.0.0.1:8080/").status, 200);"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Int(this(call)?.status.into()))),
+        run: Action::Op(|call| Ok(Value::Int(this(call)?.status.into()))),
     },
     FnDef {
         name: "body",
@@ -167,7 +167,7 @@ assert_eq(http_get("http://127.0.0.1:8080/").status, 200);"#,
         example: r#"http_serve(8080, "hello");
 assert_eq(http_get("http://127.0.0.1:8080/").body, "hello");"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Str(this(call)?.text.clone()))),
+        run: Action::Op(|call| Ok(Value::Str(this(call)?.text.clone()))),
     },
     FnDef {
         name: "text",
@@ -179,7 +179,7 @@ assert_eq(http_get("http://127.0.0.1:8080/").body, "hello");"#,
         example: r#"udp_serve(5353, "pong");
 assert_eq(udp_ask("127.0.0.1:5353").text, "pong");"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Str(this(call)?.text.clone()))),
+        run: Action::Op(|call| Ok(Value::Str(this(call)?.text.clone()))),
     },
     FnDef {
         name: "headers",
@@ -191,7 +191,7 @@ assert_eq(udp_ask("127.0.0.1:5353").text, "pong");"#,
         example: r#"http_serve(8080);
 print(http_get("http://127.0.0.1:8080/").headers);"#,
         errors: &[],
-        run: Run::Op(|call| {
+        run: Action::Op(|call| {
             let reply = this(call)?;
             let fields = reply.headers.iter().map(|(key, value)| (key.to_lowercase(), Value::Str(value.clone())));
             Ok(Value::Map(fields.collect()))

@@ -1,7 +1,7 @@
 //! Processes that live as long as the lab.
 
 use super::args::{Call, internal};
-use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use super::errors::{
     EXEC_CWD, EXEC_EMPTY, EXEC_ENV, EXEC_INTERPRETER, EXEC_NOT_EXECUTABLE, EXEC_NOT_FOUND, EXEC_REFUSED,
 };
@@ -29,8 +29,8 @@ pub const DEFS: &[FnDef] = &[
         name: "start",
         kind: Kind::InNs,
         params: &[
-            Param { name: "command", ty: Ty::Argv, default: None, doc: "the program and its arguments" },
-            Param {
+            FnParam { name: "command", ty: Ty::Argv, default: None, doc: "the program and its arguments" },
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[
                     Opt { name: "name", ty: Ty::Str, default: "the program's, numbered", doc: "how logs call it" },
@@ -59,14 +59,14 @@ server.kill();"#,
             EXEC_CWD,
             EXEC_REFUSED,
         ],
-        run: Run::Op(start),
+        run: Action::Op(start),
     },
     FnDef {
         name: "wait_tcp",
         kind: Kind::Method(Ty::Process),
         params: &[
-            Param { name: "port", ty: Ty::Port, default: None, doc: "a port on the namespace's own loopback" },
-            Param { name: "timeout", ty: Ty::Duration, default: Some("10 s"), doc: "how long to wait" },
+            FnParam { name: "port", ty: Ty::Port, default: None, doc: "a port on the namespace's own loopback" },
+            FnParam { name: "timeout", ty: Ty::Duration, default: Some("10 s"), doc: "how long to wait" },
         ],
         returns: Ty::Process,
         summary: "Waits until the process accepts TCP connections, and returns it.",
@@ -74,37 +74,37 @@ server.kill();"#,
         example: r#"let web = netns("web");
 web.http_serve(8080).wait_tcp(8080);"#,
         errors: &[DIED, Error { code: "process::timeout", when: "nothing listens in time" }],
-        run: Run::Op(wait_tcp),
+        run: Action::Op(wait_tcp),
     },
     FnDef {
         name: "wait_log",
         kind: Kind::Method(Ty::Process),
         params: &[
-            Param { name: "text", ty: Ty::Str, default: None, doc: "what to look for" },
-            Param { name: "timeout", ty: Ty::Duration, default: Some("10 s"), doc: "how long to wait" },
+            FnParam { name: "text", ty: Ty::Str, default: None, doc: "what to look for" },
+            FnParam { name: "timeout", ty: Ty::Duration, default: Some("10 s"), doc: "how long to wait" },
         ],
         returns: Ty::Process,
         summary: "Waits until the process has printed a text, and returns it.",
         details: "",
         example: r#"start(["sh", "-c", "echo ready; sleep 60"]).wait_log("ready");"#,
         errors: &[DIED, Error { code: "process::timeout", when: "it is not printed in time" }],
-        run: Run::Op(wait_log),
+        run: Action::Op(wait_log),
     },
     FnDef {
         name: "wait",
         kind: Kind::Method(Ty::Process),
-        params: &[Param { name: "timeout", ty: Ty::Duration, default: Some("for ever"), doc: "how long to wait" }],
+        params: &[FnParam { name: "timeout", ty: Ty::Duration, default: Some("for ever"), doc: "how long to wait" }],
         returns: Ty::Int,
         summary: "Waits until the process ends, and returns its exit status.",
         details: "128 and the signal's number where a signal ended it.",
         example: r#"assert_eq(start(["true"]).wait(), 0);"#,
         errors: &[Error { code: "process::timeout", when: "it does not end in time" }],
-        run: Run::Op(wait),
+        run: Action::Op(wait),
     },
     FnDef {
         name: "kill",
         kind: Kind::Method(Ty::Process),
-        params: &[Param { name: "signal", ty: Ty::Int, default: Some("15 (SIGTERM)"), doc: "the signal's number" }],
+        params: &[FnParam { name: "signal", ty: Ty::Int, default: Some("15 (SIGTERM)"), doc: "the signal's number" }],
         returns: Ty::Process,
         summary: "Sends the process a signal, and returns it.",
         details: "",
@@ -112,7 +112,7 @@ web.http_serve(8080).wait_tcp(8080);"#,
 p.kill();
 assert_eq(p.wait(), 143);"#,
         errors: &[Error { code: "process::signal", when: "the number is none of 1 to 64" }],
-        run: Run::Op(kill),
+        run: Action::Op(kill),
     },
     FnDef {
         name: "name",
@@ -123,7 +123,7 @@ assert_eq(p.wait(), 143);"#,
         details: "",
         example: r#"assert_eq(start(["sleep", "60"], #{ name: "nap" }).name, "nap");"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Str(this(call)?.name.clone()))),
+        run: Action::Op(|call| Ok(Value::Str(this(call)?.name.clone()))),
     },
     FnDef {
         name: "pid",
@@ -134,7 +134,7 @@ assert_eq(p.wait(), 143);"#,
         details: "",
         example: r#"assert(start(["sleep", "60"]).pid > 0);"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Int(this(call)?.pid_and_log().0.into()))),
+        run: Action::Op(|call| Ok(Value::Int(this(call)?.pid_and_log().0.into()))),
     },
     FnDef {
         name: "running",
@@ -145,7 +145,7 @@ assert_eq(p.wait(), 143);"#,
         details: "",
         example: r#"assert(start(["sleep", "60"]).running);"#,
         errors: &[],
-        run: Run::Op(|call| {
+        run: Action::Op(|call| {
             let process = this(call)?;
             Ok(Value::Bool(call.lab.process(&process.identity)? == ProcState::Running))
         }),
@@ -161,7 +161,7 @@ assert_eq(p.wait(), 143);"#,
 p.wait();
 assert_eq(p.log, "hello\n");"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Str(log_of(&*this(call)?)))),
+        run: Action::Op(|call| Ok(Value::Str(log_of(&*this(call)?)))),
     },
 ];
 

@@ -1,6 +1,6 @@
 //! The documentation of the language, made from the definitions.
 
-use super::{ANY, Error, FnDef, Kind, Opt, Param, Ty, all, families};
+use super::{ANY, Error, FnDef, FnParam, Kind, Opt, Ty, all, families};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -128,10 +128,10 @@ fn function(out: &mut String, def: &FnDef) {
     if !def.details.is_empty() {
         write_line(out, &format!("{}\n", def.details));
     }
-    let params: Vec<&Param> = def.params.iter().filter(|param| !matches!(param.ty, Ty::Options(_))).collect();
+    let params: Vec<&FnParam> = def.params.iter().filter(|param| !matches!(param.ty, Ty::Options(_))).collect();
     if !params.is_empty() {
         out.push_str("| parameter | takes | default | |\n| --- | --- | --- | --- |\n");
-        for Param { name, ty, default, doc } in params {
+        for FnParam { name, ty, default, doc } in params {
             let default = default.map_or(String::new(), cell);
             write_line(out, &format!("| `{name}` | {} | {default} | {} |", ty.name(), cell(doc)));
         }

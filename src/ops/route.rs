@@ -1,7 +1,7 @@
 //! Routes, and the conveniences that make a link, an address and a route in one call.
 
 use super::args::Call;
-use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use super::errors::{
     LINK_UNKNOWN, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_METRIC, ROUTE_REFUSED, ROUTE_TABLE, UNDO_REFUSED,
 };
@@ -9,7 +9,7 @@ use super::value::{LinkHandle, Value};
 use crate::model::change::Change;
 use crate::model::error::{OpError, OpResult};
 use crate::model::kind::Kind as _;
-use crate::model::route::{AddRoute, Fate, Hop, Route, Scope};
+use crate::model::route::{AddRoute, Route, RouteHop, RouteKind, Scope};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
 
@@ -28,9 +28,9 @@ pub const DEFS: &[FnDef] = &[
         name: "route",
         kind: Kind::InNs,
         params: &[
-            Param { name: "to", ty: Ty::Dest, default: None, doc: "a subnet, an address, or `\"default\"`" },
-            Param { name: "via", ty: Ty::Ip, default: Some("on link"), doc: "the gateway" },
-            Param {
+            FnParam { name: "to", ty: Ty::Dest, default: None, doc: "a subnet, an address, or `\"default\"`" },
+            FnParam { name: "via", ty: Ty::Ip, default: Some("on link"), doc: "the gateway" },
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[
                     Opt { name: "dev", ty: Ty::Link, default: "the gateway's", doc: "the interface" },
@@ -81,14 +81,19 @@ route("10.4.0.0/16", #{ type: "blackhole" });"#,
             Error { code: "route::family", when: "the destination and the gateway are of two IP versions" },
             LINK_UNKNOWN,
         ],
-        run: Run::Op(route),
+        run: Action::Op(route),
     },
     FnDef {
         name: "del_route",
         kind: Kind::InNs,
         params: &[
-            Param { name: "to", ty: Ty::Dest, default: None, doc: "the destination of a route that the recipe added" },
-            Param { name: "options", ty: Ty::Options(&[METRIC, TABLE]), default: Some("none"), doc: "" },
+            FnParam {
+                name: "to",
+                ty: Ty::Dest,
+                default: None,
+                doc: "the destination of a route that the recipe added",
+            },
+            FnParam { name: "options", ty: Ty::Options(&[METRIC, TABLE]), default: Some("none"), doc: "" },
         ],
         returns: Ty::Ns,
         summary: "Removes a route that the recipe added, and returns the namespace.",
@@ -102,7 +107,7 @@ del_route("10.1.0.0/16");"#,
             ROUTE_TABLE,
             UNDO_REFUSED,
         ],
-        run: Run::Op(del_route),
+        run: Action::Op(del_route),
     },
 ];
 
@@ -158,7 +163,7 @@ fn word<T: Copy>(call: &Call<'_>, option: &'static str, all: &[(T, &str)]) -> Op
 }
 
 /// The next hops, if there are several.
-fn hops(call: &Call<'_>, via: Option<IpAddr>) -> OpResult<Vec<Hop>> {
+fn hops(call: &Call<'_>, via: Option<IpAddr>) -> OpResult<Vec<RouteHop>> {
     let given: Vec<String> = call.args.or("hops", Vec::new())?;
     let bad = |message: String| {
         OpError::new("route::hops", message)
@@ -177,7 +182,7 @@ fn route(call: &mut Call<'_>) -> OpResult<Value> {
     let via: Option<IpAddr> = call.args.opt("via")?;
     let dev: Option<LinkHandle> = call.args.opt("dev")?;
     let to = destination(call, via)?;
-    let (fate, hops) = (word(call, "type", Fate::ALL)?, hops(call, via)?);
+    let (fate, hops) = (word(call, "type", RouteKind::ALL)?, hops(call, via)?);
     if via.is_none() && dev.is_none() && fate.is_none() && hops.is_empty() {
         return Err(OpError::new(
             "route::nowhere",

@@ -1,7 +1,7 @@
 //! Forwarding and address translation.
 
 use super::args::{Call, internal};
-use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use super::errors::{
     IPTABLES_FAILED, IPTABLES_MISSING, IPTABLES_REFUSED, NAT_FAMILY, SYSCTL_DENIED, SYSCTL_HELD, SYSCTL_REFUSED,
     SYSCTL_UNKNOWN, SYSCTL_UNRECORDED, SYSCTL_VALUE, UNDO_REFUSED,
@@ -34,8 +34,8 @@ pub const DEFS: &[FnDef] = &[
         name: "ip_forward",
         kind: Kind::InNs,
         params: &[
-            Param { name: "on", ty: Ty::Bool, default: Some("true"), doc: "whether to forward" },
-            Param { name: "options", ty: Ty::Options(&[LINKS, IPV6]), default: Some("none"), doc: "" },
+            FnParam { name: "on", ty: Ty::Bool, default: Some("true"), doc: "whether to forward" },
+            FnParam { name: "options", ty: Ty::Options(&[LINKS, IPV6]), default: Some("none"), doc: "" },
         ],
         returns: Ty::Ns,
         summary: "Lets the namespace forward packets between its interfaces, and returns the namespace.",
@@ -55,15 +55,15 @@ ip_forward(true, #{ links: [lan, wan] });"#,
             SYSCTL_UNRECORDED,
             SYSCTL_REFUSED,
         ],
-        run: Run::Op(ip_forward),
+        run: Action::Op(ip_forward),
     },
     FnDef {
         name: "forward",
         kind: Kind::InNs,
         params: &[
-            Param { name: "link", ty: Ty::Link, default: None, doc: "an interface or bridge" },
-            Param { name: "other", ty: Ty::Link, default: Some("any"), doc: "only between the two, both ways" },
-            Param {
+            FnParam { name: "link", ty: Ty::Link, default: None, doc: "an interface or bridge" },
+            FnParam { name: "other", ty: Ty::Link, default: Some("any"), doc: "only between the two, both ways" },
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[
                     Opt {
@@ -84,19 +84,19 @@ ip_forward(true, #{ links: [lan, wan] });"#,
         example: r#"let br = bridge("br0").up();
 forward(br);"#,
         errors: &[IPTABLES_MISSING, IPTABLES_REFUSED, IPTABLES_FAILED],
-        run: Run::Op(forward),
+        run: Action::Op(forward),
     },
     FnDef {
         name: "masquerade",
         kind: Kind::InNs,
         params: &[
-            Param {
+            FnParam {
                 name: "what",
                 ty: Ty::SubnetOrLink,
                 default: None,
                 doc: "a subnet to hide, or the interface that its packets leave by",
             },
-            Param {
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[
                     Opt { name: "out", ty: Ty::Link, default: "any", doc: "only packets that leave by this interface" },
@@ -116,15 +116,15 @@ forward(br);"#,
             IPTABLES_REFUSED,
             IPTABLES_FAILED,
         ],
-        run: Run::Op(masquerade),
+        run: Action::Op(masquerade),
     },
     FnDef {
         name: "dnat",
         kind: Kind::InNs,
         params: &[
-            Param { name: "from", ty: Ty::Endpoint, default: None, doc: "where clients connect to" },
-            Param { name: "to", ty: Ty::Endpoint, default: None, doc: "where the connection goes" },
-            Param {
+            FnParam { name: "from", ty: Ty::Endpoint, default: None, doc: "where clients connect to" },
+            FnParam { name: "to", ty: Ty::Endpoint, default: None, doc: "where the connection goes" },
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[
                     Opt {
@@ -149,15 +149,15 @@ forward(br);"#,
         details: "For several targets, or one that moves, use `vip`.",
         example: r#"dnat("192.0.2.1:80", "10.0.0.2:8080");"#,
         errors: &[NAT_FAMILY, IPTABLES_MISSING, IPTABLES_REFUSED, IPTABLES_FAILED],
-        run: Run::Op(dnat),
+        run: Action::Op(dnat),
     },
     FnDef {
         name: "snat",
         kind: Kind::InNs,
         params: &[
-            Param { name: "source", ty: Ty::Subnet, default: None, doc: "whose packets" },
-            Param { name: "to", ty: Ty::Ip, default: None, doc: "the address they get" },
-            Param {
+            FnParam { name: "source", ty: Ty::Subnet, default: None, doc: "whose packets" },
+            FnParam { name: "to", ty: Ty::Ip, default: None, doc: "the address they get" },
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[Opt {
                     name: "out",
@@ -174,7 +174,7 @@ forward(br);"#,
         details: "Where the address may change, use `masquerade`.",
         example: r#"snat("10.0.0.0/24", "192.0.2.1");"#,
         errors: &[NAT_FAMILY, IPTABLES_MISSING, IPTABLES_REFUSED, IPTABLES_FAILED],
-        run: Run::Op(snat),
+        run: Action::Op(snat),
     },
     FnDef {
         name: "del",
@@ -186,7 +186,7 @@ forward(br);"#,
         example: r#"let rules = masquerade("10.0.0.0/24");
 rules.del();"#,
         errors: &[UNDO_REFUSED],
-        run: Run::Op(del),
+        run: Action::Op(del),
     },
 ];
 

@@ -1,6 +1,6 @@
 //! Functions of the script itself: parameters, waiting, assertions, help, and the errors it catches.
 
-use super::{Call, Error, FnDef, Kind, Param, Run, Ty, Value};
+use super::{Action, Call, Error, FnDef, FnParam, Kind, Ty, Value};
 use crate::model::error::{Fault, OpResult};
 
 /// The family.
@@ -9,14 +9,14 @@ pub const DEFS: &[FnDef] = &[
         name: "param",
         kind: Kind::Free,
         params: &[
-            Param { name: "name", ty: Ty::Str, default: None, doc: "the name, as `-p NAME=VALUE` gives it" },
-            Param {
+            FnParam { name: "name", ty: Ty::Str, default: None, doc: "the name, as `-p NAME=VALUE` gives it" },
+            FnParam {
                 name: "default",
                 ty: Ty::Any,
                 default: None,
                 doc: "the value where none is given, whose type is the parameter's; `()` makes it required",
             },
-            Param { name: "doc", ty: Ty::Str, default: None, doc: "what it is for, for `--help`" },
+            FnParam { name: "doc", ty: Ty::Str, default: None, doc: "what it is for, for `--help`" },
         ],
         returns: Ty::Any,
         summary: "Declares a parameter of the recipe and returns its value.",
@@ -34,14 +34,14 @@ print(`${n} hosts in ${lan}`);"#,
             Error { code: "param::literal", when: "an argument is not a literal" },
             Error { code: "param::duplicate", when: "the recipe declares the parameter twice" },
         ],
-        run: Run::Script,
+        run: Action::Script,
     },
     FnDef {
         name: "wait_until",
         kind: Kind::Free,
         params: &[
-            Param { name: "timeout", ty: Ty::Duration, default: None, doc: "how long to wait at the most" },
-            Param {
+            FnParam { name: "timeout", ty: Ty::Duration, default: None, doc: "how long to wait at the most" },
+            FnParam {
                 name: "condition",
                 ty: Ty::Closure,
                 default: None,
@@ -60,14 +60,14 @@ assert_eq(n, 3);"#,
             code: "wait::timeout",
             when: "the time is over; the message says what the closure did last",
         }],
-        run: Run::Script,
+        run: Action::Script,
     },
     FnDef {
         name: "assert",
         kind: Kind::Free,
         params: &[
-            Param { name: "condition", ty: Ty::Bool, default: None, doc: "what must be true" },
-            Param {
+            FnParam { name: "condition", ty: Ty::Bool, default: None, doc: "what must be true" },
+            FnParam {
                 name: "message",
                 ty: Ty::Str,
                 default: Some("the condition's text"),
@@ -80,15 +80,15 @@ assert_eq(n, 3);"#,
         example: r#"let lan = subnet("10.0.0.0/24");
 assert(lan.contains("10.0.0.7"), "the server is outside its network");"#,
         errors: &[Error { code: "assert::failed", when: "the condition is false" }],
-        run: Run::Script,
+        run: Action::Script,
     },
     FnDef {
         name: "assert_eq",
         kind: Kind::Free,
         params: &[
-            Param { name: "a", ty: Ty::Any, default: None, doc: "one value" },
-            Param { name: "b", ty: Ty::Any, default: None, doc: "the other" },
-            Param { name: "message", ty: Ty::Str, default: Some("the values"), doc: "what to say if they differ" },
+            FnParam { name: "a", ty: Ty::Any, default: None, doc: "one value" },
+            FnParam { name: "b", ty: Ty::Any, default: None, doc: "the other" },
+            FnParam { name: "message", ty: Ty::Str, default: Some("the values"), doc: "what to say if they differ" },
         ],
         returns: Ty::Unit,
         summary: "Fails if two values differ, and shows both.",
@@ -96,12 +96,12 @@ assert(lan.contains("10.0.0.7"), "the server is outside its network");"#,
                   (`rhailab plan`) nothing is judged.",
         example: r#"assert_eq(subnet("10.0.0.0/24").host(1), "10.0.0.1/24");"#,
         errors: &[Error { code: "assert::differ", when: "the values differ" }],
-        run: Run::Script,
+        run: Action::Script,
     },
     FnDef {
         name: "help",
         kind: Kind::Free,
-        params: &[Param {
+        params: &[FnParam {
             name: "name",
             ty: Ty::Str,
             default: Some("every function in one line"),
@@ -112,7 +112,7 @@ assert(lan.contains("10.0.0.7"), "the server is outside its network");"#,
         details: "",
         example: "help(\"subnet\");",
         errors: &[Error { code: "help::unknown", when: "there is no function of that name" }],
-        run: Run::Script,
+        run: Action::Script,
     },
     property(
         "code",
@@ -175,7 +175,7 @@ const fn property(
         details: "",
         example,
         errors: &[],
-        run: Run::Op(run),
+        run: Action::Op(run),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Text that is never shown.
 
-use super::{Call, Error, FnDef, Kind, Opt, Param, Run, Ty, Value};
+use super::{Action, Call, Error, FnDef, FnParam, Kind, Opt, Ty, Value};
 use crate::kernel::read::whole;
 use crate::model::error::{OpError, OpResult, io_words};
 use crate::model::secret::{Secret, Source};
@@ -16,8 +16,8 @@ pub const DEFS: &[FnDef] = &[FnDef {
     name: "secret",
     kind: Kind::Free,
     params: &[
-        Param { name: "name", ty: Ty::Str, default: None, doc: "how placeholders and errors call it: `api_token`" },
-        Param {
+        FnParam { name: "name", ty: Ty::Str, default: None, doc: "how placeholders and errors call it: `api_token`" },
+        FnParam {
             name: "options",
             ty: Ty::Options(&[
                 Opt { name: "env", ty: Ty::Str, default: "its name in capitals", doc: "the variable that it is in" },
@@ -57,7 +57,7 @@ assert_eq(out.stdout, "s3cret\n");"#,
         Error { code: "secret::text", when: "it is not UTF-8 text, or holds a NUL byte" },
         Error { code: "secret::exists", when: "something that stands has another secret of that name" },
     ],
-    run: Run::Op(secret),
+    run: Action::Op(secret),
 }];
 
 fn secret(call: &mut Call<'_>) -> OpResult<Value> {

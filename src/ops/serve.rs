@@ -1,7 +1,7 @@
 //! The servers that are built in, so that a lab needs none on the machine.
 
 use super::args::Call;
-use super::def::{Error, FnDef, Kind, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Ty};
 use super::errors::EXEC_REFUSED;
 use super::process::{DIED, PATIENCE, launch, log_of, started, wait_for};
 use super::value::{Process, Value};
@@ -20,8 +20,8 @@ pub const DEFS: &[FnDef] = &[
         name: "http_serve",
         kind: Kind::InNs,
         params: &[
-            Param { name: "port", ty: Ty::Port, default: None, doc: "the TCP port" },
-            Param {
+            FnParam { name: "port", ty: Ty::Port, default: None, doc: "the TCP port" },
+            FnParam {
                 name: "body",
                 ty: Ty::Str,
                 default: Some("`NAMESPACE`, then a newline"),
@@ -35,14 +35,14 @@ pub const DEFS: &[FnDef] = &[
 web.http_serve(8080, "hello from {client}");
 assert_eq(web.http_get("http://127.0.0.1:8080/").body, "hello from 127.0.0.1");"#,
         errors: &[TAKEN, DIED, SILENT, EXEC_REFUSED],
-        run: Run::Op(http_serve),
+        run: Action::Op(http_serve),
     },
     FnDef {
         name: "udp_serve",
         kind: Kind::InNs,
         params: &[
-            Param { name: "port", ty: Ty::Port, default: None, doc: "the UDP port" },
-            Param {
+            FnParam { name: "port", ty: Ty::Port, default: None, doc: "the UDP port" },
+            FnParam {
                 name: "body",
                 ty: Ty::Str,
                 default: Some("the namespace's name"),
@@ -56,7 +56,7 @@ assert_eq(web.http_get("http://127.0.0.1:8080/").body, "hello from 127.0.0.1");"
 dns.udp_serve(5353, "pong");
 assert_eq(dns.udp_ask("127.0.0.1:5353", "ping").text, "pong");"#,
         errors: &[TAKEN, DIED, SILENT, EXEC_REFUSED],
-        run: Run::Op(udp_serve),
+        run: Action::Op(udp_serve),
     },
 ];
 

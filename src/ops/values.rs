@@ -1,6 +1,6 @@
 //! Values with units: subnets, addresses, times, rates. They touch no kernel.
 
-use super::{Call, Endpoint, Error, FnDef, Kind, Param, Run, Ty, Value};
+use super::{Action, Call, Endpoint, Error, FnDef, FnParam, Kind, Ty, Value};
 use crate::model::error::{OpError, OpResult};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,7 +13,7 @@ pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "subnet",
         kind: Kind::Free,
-        params: &[Param {
+        params: &[FnParam {
             name: "text",
             ty: Ty::Subnet,
             default: None,
@@ -27,12 +27,12 @@ pub const DEFS: &[FnDef] = &[
 assert_eq(lan.host(1), "10.0.0.1/24");
 assert("10.0.0.7" in lan);"#,
         errors: &[Error { code: "value::subnet", when: "the text is not a subnet" }],
-        run: Run::Op(|call| Ok(Value::Subnet(call.args.req("text")?))),
+        run: Action::Op(|call| Ok(Value::Subnet(call.args.req("text")?))),
     },
     FnDef {
         name: "ip",
         kind: Kind::Free,
-        params: &[Param {
+        params: &[FnParam {
             name: "text",
             ty: Ty::Ip,
             default: None,
@@ -43,7 +43,7 @@ assert("10.0.0.7" in lan);"#,
         details: "Functions that take an address take its text as well; make one to count on from it.",
         example: r#"assert_eq(ip("10.0.0.1").plus(9), "10.0.0.10");"#,
         errors: &[Error { code: "value::address", when: "the text is not an address" }],
-        run: Run::Op(|call| {
+        run: Action::Op(|call| {
             let (ip, prefix) = call.args.req("text")?;
             Ok(Value::Addr(ip, prefix))
         }),
@@ -51,19 +51,19 @@ assert("10.0.0.7" in lan);"#,
     FnDef {
         name: "duration",
         kind: Kind::Free,
-        params: &[Param { name: "text", ty: Ty::Duration, default: None, doc: "the time with its unit, or seconds" }],
+        params: &[FnParam { name: "text", ty: Ty::Duration, default: None, doc: "the time with its unit, or seconds" }],
         returns: Ty::Duration,
         summary: "Makes a time.",
         details: "Functions that take a time take its text as well; make one to compare or calculate.",
         example: r#"assert_eq(duration("1m 30s").secs, 90);
 assert(duration("5ms") < duration("1s"));"#,
         errors: &[Error { code: "value::duration", when: "the text is not a time" }],
-        run: Run::Op(|call| Ok(Value::Duration(call.args.req("text")?))),
+        run: Action::Op(|call| Ok(Value::Duration(call.args.req("text")?))),
     },
     FnDef {
         name: "rate",
         kind: Kind::Free,
-        params: &[Param {
+        params: &[FnParam {
             name: "text",
             ty: Ty::Rate,
             default: None,
@@ -74,12 +74,12 @@ assert(duration("5ms") < duration("1s"));"#,
         details: "Functions that take a rate take its text as well; make one to compare or calculate.",
         example: r#"assert_eq(rate("1.5mbit").bps, 1500000);"#,
         errors: &[Error { code: "value::rate", when: "the text is not a bit rate" }],
-        run: Run::Op(|call| call.args.req("text")),
+        run: Action::Op(|call| call.args.req("text")),
     },
     FnDef {
         name: "host",
         kind: Kind::Method(Ty::Subnet),
-        params: &[Param {
+        params: &[FnParam {
             name: "number",
             ty: Ty::Int,
             default: None,
@@ -91,18 +91,18 @@ assert(duration("5ms") < duration("1s"));"#,
         example: r#"assert_eq(subnet("10.0.0.0/24").host(11), "10.0.0.11/24");
 assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");"#,
         errors: &[OUTSIDE],
-        run: Run::Op(host),
+        run: Action::Op(host),
     },
     FnDef {
         name: "contains",
         kind: Kind::Method(Ty::Subnet),
-        params: &[Param { name: "address", ty: Ty::Ip, default: None, doc: "the address" }],
+        params: &[FnParam { name: "address", ty: Ty::Ip, default: None, doc: "the address" }],
         returns: Ty::Bool,
         summary: "Says whether an address is in the subnet.",
         details: "`address in subnet` is the same.",
         example: r#"assert(!subnet("10.0.0.0/24").contains("10.0.1.1"));"#,
         errors: &[],
-        run: Run::Op(|call| {
+        run: Action::Op(|call| {
             let address: IpAddr = call.args.req("address")?;
             Ok(Value::Bool(subnet(call)?.contains(&address)))
         }),
@@ -111,15 +111,15 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");"#,
         name: "subnet",
         kind: Kind::Method(Ty::Subnet),
         params: &[
-            Param { name: "prefix", ty: Ty::Int, default: None, doc: "the length of the smaller subnets' prefix" },
-            Param { name: "number", ty: Ty::Int, default: None, doc: "which of them, counted from 0" },
+            FnParam { name: "prefix", ty: Ty::Int, default: None, doc: "the length of the smaller subnets' prefix" },
+            FnParam { name: "number", ty: Ty::Int, default: None, doc: "which of them, counted from 0" },
         ],
         returns: Ty::Subnet,
         summary: "Returns one of the smaller subnets that the subnet can be split into.",
         details: "",
         example: r#"assert_eq(subnet("10.0.0.0/16").subnet(24, 5), "10.0.5.0/24");"#,
         errors: &[OUTSIDE],
-        run: Run::Op(split),
+        run: Action::Op(split),
     },
     subnet_property(
         "net",
@@ -165,7 +165,7 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");"#,
     FnDef {
         name: "plus",
         kind: Kind::Method(Ty::Ip),
-        params: &[Param {
+        params: &[FnParam {
             name: "number",
             ty: Ty::Int,
             default: None,
@@ -176,19 +176,19 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");"#,
         details: "With a prefix length, the result must be in the same subnet.",
         example: r#"assert_eq(ip("10.0.0.1/24").plus(10), "10.0.0.11/24");"#,
         errors: &[OUTSIDE],
-        run: Run::Op(plus),
+        run: Action::Op(plus),
     },
     FnDef {
         name: "port",
         kind: Kind::Method(Ty::Ip),
-        params: &[Param { name: "port", ty: Ty::Port, default: None, doc: "the port" }],
+        params: &[FnParam { name: "port", ty: Ty::Port, default: None, doc: "the port" }],
         returns: Ty::Endpoint,
         summary: "Returns the address and the port in one, as virtual IPs, probes and URLs take them.",
         details: "",
         example: r#"assert_eq(subnet("10.0.0.0/24").host(11).port(8080), "10.0.0.11:8080");
 assert_eq(ip("fd00::1").port(80), "[fd00::1]:80");"#,
         errors: &[],
-        run: Run::Op(|call| {
+        run: Action::Op(|call| {
             let addr = SocketAddr::new(addr(call)?.0, call.args.req("port")?);
             Ok(Value::Endpoint(Endpoint { addr, proto: None }))
         }),
@@ -267,7 +267,7 @@ const fn value_property(
         details: "",
         example,
         errors: &[],
-        run: Run::Op(run),
+        run: Action::Op(run),
     }
 }
 

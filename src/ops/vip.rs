@@ -1,7 +1,7 @@
 //! Virtual IPs: an address that no interface carries and that points at one or more backends.
 
 use super::args::{Call, internal};
-use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use super::errors::{
     IPTABLES_EXISTS, IPTABLES_FAILED, IPTABLES_MISSING, IPTABLES_REFUSED, LINK_BUSY, LINK_REFUSED, LINK_UNKNOWN,
     NAT_FAMILY, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_REFUSED, UNDO_REFUSED,
@@ -43,19 +43,19 @@ pub const DEFS: &[FnDef] = &[
         name: "vip",
         kind: Kind::InNs,
         params: &[
-            Param {
+            FnParam {
                 name: "endpoint",
                 ty: Ty::Endpoint,
                 default: None,
                 doc: "the address and port that clients use; TCP unless it ends in `/udp`",
             },
-            Param {
+            FnParam {
                 name: "backends",
                 ty: BACKENDS,
                 default: None,
                 doc: "where connections go; several take equal shares",
             },
-            Param {
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[
                     Opt { name: "name", ty: Ty::ChainName, default: "VIP-, address and port", doc: "its chain's name" },
@@ -101,14 +101,14 @@ http_get("http://10.100.100.100:8080/");"#,
             LINK_BUSY,
             LINK_REFUSED,
         ],
-        run: Run::Op(vip),
+        run: Action::Op(vip),
     },
     FnDef {
         name: "retarget",
         kind: Kind::Method(Ty::Vip),
         params: &[
-            Param { name: "backends", ty: BACKENDS, default: None, doc: "where connections go from now on" },
-            Param {
+            FnParam { name: "backends", ty: BACKENDS, default: None, doc: "where connections go from now on" },
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[Opt {
                     name: "drain",
@@ -139,7 +139,7 @@ v.retarget(["10.0.0.12:8080", "10.0.0.13:8080"]);"#,
             LINK_BUSY,
             LINK_REFUSED,
         ],
-        run: Run::Op(retarget),
+        run: Action::Op(retarget),
     },
     FnDef {
         name: "del",
@@ -152,7 +152,7 @@ v.retarget(["10.0.0.12:8080", "10.0.0.13:8080"]);"#,
 let v = vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
 v.del();"#,
         errors: &[UNDO_REFUSED],
-        run: Run::Op(del),
+        run: Action::Op(del),
     },
     FnDef {
         name: "backends",
@@ -165,7 +165,7 @@ v.del();"#,
 let v = vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
 assert_eq(v.backends, ["10.0.0.11:8080"]);"#,
         errors: &[GONE],
-        run: Run::Op(|call| {
+        run: Action::Op(|call| {
             let (_, _, made) = standing(call)?;
             Ok(Value::List(made.backends.iter().map(|to| Value::Str(to.to_string())).collect()))
         }),
@@ -180,7 +180,7 @@ assert_eq(v.backends, ["10.0.0.11:8080"]);"#,
         example: r#"bridge("br0").addr("10.0.0.1/24").up();
 assert_eq(vip("10.100.100.100:8080", ["10.0.0.11:8080"]).name, "VIP-10.100.100.100-8080");"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Str(this(call)?.name.to_string()))),
+        run: Action::Op(|call| Ok(Value::Str(this(call)?.name.to_string()))),
     },
     FnDef {
         name: "vips",
@@ -193,12 +193,12 @@ assert_eq(vip("10.100.100.100:8080", ["10.0.0.11:8080"]).name, "VIP-10.100.100.1
 vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
 for v in vips() { print(`${v.endpoint}: ${v.backends}`) }"#,
         errors: &[],
-        run: Run::Op(vips),
+        run: Action::Op(vips),
     },
     FnDef {
         name: "vip_of",
         kind: Kind::InNs,
-        params: &[Param {
+        params: &[FnParam {
             name: "which",
             ty: Ty::Str,
             default: None,
@@ -212,7 +212,7 @@ vip("10.100.100.100:8080", ["10.0.0.11:8080"]);
 fn switch_to(backend) { vip_of("10.100.100.100:8080").retarget([backend]) }
 switch_to("10.0.0.12:8080");"#,
         errors: &[Error { code: "vip::unknown", when: "the lab has no such virtual IP there" }],
-        run: Run::Op(vip_of),
+        run: Action::Op(vip_of),
     },
     FnDef {
         name: "endpoint",
@@ -224,7 +224,7 @@ switch_to("10.0.0.12:8080");"#,
         example: r#"bridge("br0").addr("10.0.0.1/24").up();
 assert_eq(vip("10.100.100.100:8080", ["10.0.0.11:8080"]).endpoint, "10.100.100.100:8080");"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Str(this(call)?.endpoint.addr.to_string()))),
+        run: Action::Op(|call| Ok(Value::Str(this(call)?.endpoint.addr.to_string()))),
     },
 ];
 

@@ -1,7 +1,7 @@
 //! Why a packet does not arrive.
 
 use super::args::{Call, internal};
-use super::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use super::value::Value;
 use crate::lab::why::{Stop, Trace};
 use crate::model::error::{OpError, OpResult};
@@ -16,13 +16,13 @@ pub const DEFS: &[FnDef] = &[
         name: "why",
         kind: Kind::InNs,
         params: &[
-            Param {
+            FnParam {
                 name: "to",
                 ty: Ty::Any,
                 default: None,
                 doc: "where to: an address and port such as `\"10.0.0.1:80\"` or `\"10.0.0.1:53/udp\"`, or an address alone for a ping",
             },
-            Param {
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[Opt {
                     name: "udp",
@@ -45,7 +45,7 @@ web.http_serve(8080);
 let trace = web.why("127.0.0.1:8080");
 assert(trace.ok, trace.text);"#,
         errors: &[Error { code: "why::to", when: "the destination cannot be read" }],
-        run: Run::Op(why),
+        run: Action::Op(why),
     },
     FnDef {
         name: "ok",
@@ -56,7 +56,7 @@ assert(trace.ok, trace.text);"#,
         details: "",
         example: r#"print(netns("a").why("127.0.0.1").ok);"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Bool(this(call)?.is_well()))),
+        run: Action::Op(|call| Ok(Value::Bool(this(call)?.is_well()))),
     },
     FnDef {
         name: "text",
@@ -67,7 +67,7 @@ assert(trace.ok, trace.text);"#,
         details: "",
         example: r#"print(netns("a").why("127.0.0.1").text);"#,
         errors: &[],
-        run: Run::Op(|call| Ok(Value::Str(this(call)?.to_string()))),
+        run: Action::Op(|call| Ok(Value::Str(this(call)?.to_string()))),
     },
     FnDef {
         name: "ns",
@@ -78,7 +78,7 @@ assert(trace.ok, trace.text);"#,
         details: "",
         example: r#"print(netns("a").why("10.0.0.1").ns);"#,
         errors: &[],
-        run: Run::Op(|call| of_stop(call, |stop| Some(stop.ns.to_string()))),
+        run: Action::Op(|call| of_stop(call, |stop| Some(stop.ns.to_string()))),
     },
     FnDef {
         name: "code",
@@ -89,7 +89,7 @@ assert(trace.ok, trace.text);"#,
         details: "",
         example: r#"print(netns("a").why("10.0.0.1").code);"#,
         errors: &[],
-        run: Run::Op(|call| of_stop(call, |stop| Some(stop.code.to_owned()))),
+        run: Action::Op(|call| of_stop(call, |stop| Some(stop.code.to_owned()))),
     },
     FnDef {
         name: "reason",
@@ -100,7 +100,7 @@ assert(trace.ok, trace.text);"#,
         details: "",
         example: r#"print(netns("a").why("10.0.0.1").reason);"#,
         errors: &[],
-        run: Run::Op(|call| of_stop(call, |stop| Some(stop.reason.clone()))),
+        run: Action::Op(|call| of_stop(call, |stop| Some(stop.reason.clone()))),
     },
     FnDef {
         name: "missing",
@@ -111,7 +111,7 @@ assert(trace.ok, trace.text);"#,
         details: "",
         example: r#"print(netns("a").why("10.0.0.1").missing);"#,
         errors: &[],
-        run: Run::Op(|call| of_stop(call, |stop| stop.missing.clone())),
+        run: Action::Op(|call| of_stop(call, |stop| stop.missing.clone())),
     },
 ];
 

@@ -36,7 +36,7 @@ pub(super) enum Arg {
 
 /// A command.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Command {
+pub(super) struct PromptCommand {
     /// Its name.
     pub name: &'static str,
     /// What follows it.
@@ -47,12 +47,12 @@ pub(super) struct Command {
     pub summary: &'static str,
 }
 
-const fn command(name: &'static str, args: &'static str, arg: Arg, summary: &'static str) -> Command {
-    Command { name, args, arg, summary }
+const fn command(name: &'static str, args: &'static str, arg: Arg, summary: &'static str) -> PromptCommand {
+    PromptCommand { name, args, arg, summary }
 }
 
 /// Every command.
-pub(super) const ALL: &[Command] = &[
+pub(super) const ALL: &[PromptCommand] = &[
     command("help", "[NAME]", Arg::Function, "show the commands, or what a function does"),
     command("example", "NAME", Arg::Function, "run the example of a function in this lab"),
     command("ls", "", Arg::Other, "show what stands, checked against the kernel"),
@@ -75,7 +75,7 @@ pub(super) const ALL: &[Command] = &[
 ];
 
 /// A command by its name.
-pub(super) fn find(name: &str) -> Option<&'static Command> {
+pub(super) fn find(name: &str) -> Option<&'static PromptCommand> {
     let name = name.trim_end_matches('!');
     ALL.iter().find(|command| command.name == name)
 }
@@ -183,7 +183,7 @@ impl Repl<'_> {
         let first = lines.next().unwrap_or_default();
         let more = if lines.next().is_some() { " …" } else { "" };
         let sentence = sentence(restored).unwrap_or_else(|| "no change of the lab".to_owned());
-        let style = self.manner.printing.stderr();
+        let style = self.options.printing.stderr();
         self.note(&format!("{what}: {first}{more}   {}", style.paint(Ink::Faint, &format!("# {sentence}"))));
     }
 
@@ -236,26 +236,26 @@ impl Repl<'_> {
         self.lab.borrow_mut().settle().map_err(|error| self.failure(error))?;
         let ns = self.prompt.borrow().here();
         let argv = |script: String| ["sh".to_owned(), "-c".to_owned(), script].to_vec();
-        let status = if self.manner.printing.json {
+        let status = if self.options.printing.json {
             let argv = argv(command.to_owned());
             let command = observe::Command { argv, env: Vec::new(), cwd: None, stdin: None, timeout: None };
             let output = self.lab.borrow_mut().exec(&ns, &command).map_err(|error| self.failure(error))?;
             self.show(&output.stdout);
             self.show(&output.stderr);
             output.status
-        } else if self.manner.is_interactive {
-            let status = run_here(&ns, &argv(command.to_owned()), &self.scene.dir());
+        } else if self.options.is_interactive {
+            let status = run_here(&ns, &argv(command.to_owned()), &self.registered.dir());
             sandbox::take_terminal();
             status?
         } else {
             // The lines that follow are for us.
-            run_here(&ns, &argv(format!("exec </dev/null; {command}")), &self.scene.dir())?
+            run_here(&ns, &argv(format!("exec </dev/null; {command}")), &self.registered.dir())?
         };
         if status == 0 {
             return Ok(());
         }
-        if self.manner.is_interactive {
-            self.note(&self.manner.printing.stderr().paint(Ink::Faint, &format!("# status {status}")));
+        if self.options.is_interactive {
+            self.note(&self.options.printing.stderr().paint(Ink::Faint, &format!("# status {status}")));
             return Ok(());
         }
         Err(OpError::new("exec::status", format!("`{command}` ended with status {status}.")).into())

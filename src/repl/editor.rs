@@ -190,7 +190,7 @@ impl Help {
         let typed = line.get(..at).unwrap_or(line);
         let Some((command, rest)) = typed.split_once(' ') else {
             let fitting = commands::ALL.iter().filter(|command| format!(":{}", command.name).starts_with(typed));
-            let pair = |command: &commands::Command| Pair {
+            let pair = |command: &commands::PromptCommand| Pair {
                 display: format!(":{} {}", command.name, command.args).trim_end().to_owned(),
                 replacement: format!(":{}{}", command.name, if command.args.is_empty() { "" } else { " " }),
             };

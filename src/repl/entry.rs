@@ -50,7 +50,7 @@ impl Repl<'_> {
         self.lab.borrow_mut().watch();
         let result = self.prompt.borrow_mut().run(&entry);
         self.progress.borrow_mut().pause();
-        if interrupt::pending() && self.manner.is_interactive {
+        if interrupt::pending() && self.options.is_interactive {
             // The terminal shows Ctrl-C as `^C`, which is no beginning of a report.
             write_err("");
         }
@@ -67,7 +67,7 @@ impl Repl<'_> {
         let difference = self.lab.borrow_mut().difference();
         let value = shown.as_ref().map(|shown| self.present(shown));
         self.tell_entry(shown.as_ref().map(|shown| (shown.text.as_str(), shown.ty.as_str())), false);
-        if let Some(text) = value.filter(|_| !self.manner.printing.json) {
+        if let Some(text) = value.filter(|_| !self.options.printing.json) {
             self.show(&text);
         }
         if !difference.is_empty() || moment.differs(&after) {
@@ -83,7 +83,7 @@ impl Repl<'_> {
 
     pub(super) fn tell_time(&self, time: Duration) {
         let text = format!("{:.1} ms", time.as_secs_f64() * 1e3);
-        self.note(&self.manner.printing.stderr().paint(Ink::Faint, &text));
+        self.note(&self.options.printing.stderr().paint(Ink::Faint, &text));
     }
 
     fn tell_entry(&self, shown: Option<(&str, &str)>, failed: bool) {
@@ -91,7 +91,7 @@ impl Repl<'_> {
         self.tell(&Json::Entry { line: self.line, value, ty, failed });
     }
 
-    fn roll_back(&mut self, mut error: ScriptError, moment: &crate::script::prompt::Moment) -> Failure {
+    fn roll_back(&mut self, mut error: ScriptError, moment: &crate::script::prompt::SavedScope) -> Failure {
         let stop = if interrupt::is_final() { interrupt::signal() } else { None };
         // What stopped the entry must not stop its undoing.
         interrupt::forget();

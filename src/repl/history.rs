@@ -7,7 +7,7 @@
 use super::Repl;
 use crate::lab::{Difference, Restored};
 use crate::model::names::Ns;
-use crate::script::prompt::Moment;
+use crate::script::prompt::SavedScope;
 use crate::session::Failure;
 
 /// An entry that has changed something.
@@ -17,9 +17,9 @@ pub(super) struct Group {
     /// What it did to the lab.
     pub difference: Difference,
     /// The variables before it.
-    pub before: Moment,
+    pub before: SavedScope,
     /// The variables after it.
-    pub after: Moment,
+    pub after: SavedScope,
     /// The namespace that its free functions meant.
     pub here: Ns,
 }

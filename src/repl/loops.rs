@@ -12,20 +12,20 @@ use std::io::BufRead;
 impl Repl<'_> {
     /// Reads lines until there are no more, and returns the exit code.
     pub(super) fn live(&mut self) -> i32 {
-        let greeted = self.manner.is_interactive && !self.manner.is_quiet;
+        let greeted = self.options.is_interactive && !self.options.is_quiet;
         if greeted {
-            self.note(&self.scene.greeting(self.manner.printing.stderr()));
+            self.note(&self.registered.greeting(self.options.printing.stderr()));
         }
         let mut code = 0;
-        if let Some(recipe) = self.manner.recipe.clone()
+        if let Some(recipe) = self.options.recipe.clone()
             && let Err(failure) = self.load(&recipe)
         {
             code = self.report(&failure);
-            if interrupt::is_final() || !(self.manner.is_interactive || self.manner.keeps_going) {
+            if interrupt::is_final() || !(self.options.is_interactive || self.options.keeps_going) {
                 return code;
             }
         }
-        if self.manner.is_interactive {
+        if self.options.is_interactive {
             // Where somebody has seen the errors, they are no failure.
             return self.at_terminal();
         }
@@ -33,12 +33,12 @@ impl Repl<'_> {
     }
 
     fn at_terminal(&mut self) -> i32 {
-        let mut editor = match Editor::new(&self.prompt, self.scene.history_file(), self.style()) {
+        let mut editor = match Editor::new(&self.prompt, self.registered.history_file(), self.style()) {
             Ok(editor) => editor,
             Err(error) => return self.report(&error.into()),
         };
         loop {
-            let prompt = self.scene.prompt(&self.prompt.borrow().here());
+            let prompt = self.registered.prompt(&self.prompt.borrow().here());
             editor.look_at(&self.lab.borrow(), self.history.savepoints());
             let text = match editor.read(&prompt) {
                 Ok(Read::Entry(text)) => text,
@@ -67,16 +67,16 @@ impl Repl<'_> {
 
     /// Asks what becomes of a lab that stays, and whether to leave at all.
     fn may_leave(&mut self, editor: &mut Editor) -> bool {
-        if !self.scene.is_attached() {
+        if !self.registered.is_attached() {
             return true;
         }
-        let question = format!("Leave the lab `{}` up? [Y/n, c to go on] ", self.scene.name());
+        let question = format!("Leave the lab `{}` up? [Y/n, c to go on] ", self.registered.name());
         loop {
             match editor.ask(&question) {
                 Some(answer) => match answer.trim().to_ascii_lowercase().as_str() {
                     "" | "y" | "yes" => return true,
                     "n" | "no" => {
-                        self.scene.doom();
+                        self.registered.take_down();
                         return true;
                     }
                     "c" | "cancel" => return false,
@@ -128,7 +128,7 @@ impl Repl<'_> {
                     }
                     let failed = self.report(&failure);
                     code = code.max(failed);
-                    if !self.manner.keeps_going || failure.error.0.code == STOPPED {
+                    if !self.options.keeps_going || failure.error.0.code == STOPPED {
                         return code;
                     }
                 }
@@ -149,22 +149,22 @@ impl Repl<'_> {
         let is_term = interrupt::is_final() && interrupt::signal_name() == Some("SIGTERM");
         interrupt::forget();
         if is_term {
-            self.scene.doom_own();
+            self.registered.take_down_own();
         }
-        let stays = self.scene.stays();
-        if !stays && !self.scene.is_doomed_elsewhere() {
+        let stays = self.registered.stays();
+        if !stays && !self.registered.is_taken_down_elsewhere() {
             self.progress.borrow_mut().notice(&Notice::TearingDown);
             let left = self.lab.borrow_mut().unwind();
-            if !left.is_empty() && !self.scene.goes_with_us() {
+            if !left.is_empty() && !self.registered.goes_with_us() {
                 code = self.report(&leftover_error(&left).into());
             }
         } else if stays {
-            let name = self.scene.name();
+            let name = self.registered.name();
             self.note(&format!(
                 "The lab `{name}` is up. Look at it with `rhailab status {name}`, take it down with `rhailab down {name}`."
             ));
         }
         self.progress.borrow_mut().notice(&Notice::Ended { code, kept: stays });
-        self.scene.end(code)
+        self.registered.end(code)
     }
 }

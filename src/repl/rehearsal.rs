@@ -1,7 +1,7 @@
 //! What an entry would do: it is run in memory, on a copy of what stands.
 
 use super::Repl;
-use crate::export::{Course, Deed, Step};
+use crate::export::{Replay, Step, StepKind};
 use crate::kernel::fake::FakeKernel;
 use crate::kernel::interrupt;
 use crate::lab::{Lab, Record};
@@ -58,10 +58,10 @@ impl Repl<'_> {
     pub(super) fn show_plan(&self, steps: &[Step]) {
         let style = self.style();
         let mut baseline = Baseline::default();
-        let mut course = Course::of(self.lab.borrow().records());
+        let mut course = Replay::of(self.lab.borrow().records());
         for step in steps {
             let (commands, undo) = course.go(step);
-            let (sign, ink) = sign(step.deed);
+            let (sign, ink) = sign(step.kind);
             let site = &step.record.site;
             for (number, command) in commands.iter().enumerate() {
                 let mut definition = None;
@@ -84,10 +84,10 @@ impl Repl<'_> {
 
     /// Shows steps as the commands that do the same.
     pub(super) fn show_commands(&self, steps: &[Step]) {
-        let mut course = Course::default();
+        let mut course = Replay::default();
         for step in steps {
             let (commands, _) = course.go(step);
-            let is_made = step.deed == Deed::Makes;
+            let is_made = step.kind == StepKind::Makes;
             for command in if is_made { step.record.change.headlines() } else { commands } {
                 self.show(&command);
             }

@@ -68,7 +68,7 @@ impl Repl<'_> {
         let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let own = ["/etc", "/run", "/proc", "/sys"].iter().find(|own| full.starts_with(own));
         match own {
-            Some(own) if self.scene.goes_with_us() => {
+            Some(own) if self.registered.goes_with_us() => {
                 let message = format!("`{}` would go with the sandbox, which has its own `{own}`.", full.display());
                 Err(usage(message, "Choose another folder."))
             }

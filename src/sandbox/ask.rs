@@ -1,6 +1,6 @@
 //! A question to a sandbox of its own: what would a lab find here?
 
-use super::{Exit, Inside, Outcome, Spec, enter, faults, wire};
+use super::{Exit, Inside, Outcome, SandboxSpec, enter, faults, wire};
 use crate::model::error::OpResult;
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -11,7 +11,10 @@ use std::io::{Read, Seek, Write};
 
 /// Makes a sandbox, asks something in it, takes it down and returns the answer. To be called while the process has one
 /// thread.
-pub fn ask<T: Serialize + DeserializeOwned>(spec: &Spec, question: impl FnOnce(Inside) -> T + Send) -> OpResult<T> {
+pub fn ask<T: Serialize + DeserializeOwned>(
+    spec: &SandboxSpec,
+    question: impl FnOnce(Inside) -> T + Send,
+) -> OpResult<T> {
     // A file in memory that both processes have: unlike a pipe it takes an answer of any length before it is read.
     let slate = memfd_create("answer", MFdFlags::MFD_CLOEXEC);
     let mut slate = File::from(slate.map_err(|errno| faults::outer("make a file in memory", errno))?);

@@ -5,7 +5,7 @@ use std::fs::read_to_string;
 
 /// The settings, as plain data.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Settings {
+pub struct UserNsSettings {
     /// `kernel.unprivileged_userns_clone`, which Debian's kernels have.
     pub unprivileged: Option<String>,
     /// `kernel.apparmor_restrict_unprivileged_userns`, which Ubuntu's kernels have.
@@ -33,12 +33,12 @@ pub enum Barrier {
     Filter,
 }
 
-impl Settings {
+impl UserNsSettings {
     /// Reads them.
-    pub fn read() -> Settings {
+    pub fn read() -> UserNsSettings {
         let spaces = ["user", "mnt", "net", "pid", "uts", "ipc"].map(|kind| format!("user.max_{kind}_namespaces"));
         let status = read_to_string("/proc/thread-self/status").unwrap_or_default();
-        Settings {
+        UserNsSettings {
             unprivileged: setting("kernel.unprivileged_userns_clone"),
             apparmor: setting("kernel.apparmor_restrict_unprivileged_userns"),
             zero: spaces.into_iter().find(|name| setting(name).as_deref() == Some("0")),
@@ -136,16 +136,16 @@ fn profile(program: &str) -> [String; 3] {
 mod tests {
     use super::*;
 
-    fn settings() -> Settings {
-        Settings { program: "/usr/bin/rhailab".into(), ..Settings::default() }
+    fn settings() -> UserNsSettings {
+        UserNsSettings { program: "/usr/bin/rhailab".into(), ..UserNsSettings::default() }
     }
 
     #[test]
     fn an_error_is_explained_by_the_setting_that_causes_it() {
-        let debian = Settings { unprivileged: Some("0".into()), filtered: true, ..settings() };
-        let ubuntu = Settings { unprivileged: Some("1".into()), apparmor: Some("1".into()), ..settings() };
-        let docker = Settings { filtered: true, ..settings() };
-        let zero = Settings { zero: Some("user.max_net_namespaces".into()), ..settings() };
+        let debian = UserNsSettings { unprivileged: Some("0".into()), filtered: true, ..settings() };
+        let ubuntu = UserNsSettings { unprivileged: Some("1".into()), apparmor: Some("1".into()), ..settings() };
+        let docker = UserNsSettings { filtered: true, ..settings() };
+        let zero = UserNsSettings { zero: Some("user.max_net_namespaces".into()), ..settings() };
         assert_eq!(debian.barrier(Errno::EPERM), Some(Barrier::Unprivileged));
         assert_eq!(ubuntu.barrier(Errno::EACCES), Some(Barrier::AppArmor("/usr/bin/rhailab".into())));
         assert_eq!(docker.barrier(Errno::EPERM), Some(Barrier::Filter));

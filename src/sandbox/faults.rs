@@ -1,7 +1,7 @@
 //! Why there is no sandbox, and what would give one.
 
-use super::barrier::Settings;
-use super::wire::{Failure, Step};
+use super::barrier::UserNsSettings;
+use super::wire::{SetupFailure, SetupStep};
 use crate::model::error::{Class, OpError};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
@@ -49,7 +49,7 @@ pub fn join(verb: &str, errno: Errno) -> OpError {
 pub fn map(file: &str, error: &io::Error) -> OpError {
     let errno = super::wire::errno(error);
     let fault = machine("sandbox::map", format!("Cannot write the sandbox's {file}: {}.", errno.desc()), errno);
-    match Settings::read().barrier(errno) {
+    match UserNsSettings::read().barrier(errno) {
         Some(barrier) => fault.help(barrier.help()),
         None if is_refusal(error) => {
             fault.help("A security module or an unreadable rhailab binary forbids it: check that you may read the binary, and see `dmesg`.")
@@ -73,34 +73,34 @@ pub fn clone(errno: Errno, user_ns: bool) -> OpError {
                 .to_owned(),
         ),
         Errno::EAGAIN | Errno::ENOMEM => Some("There are too many processes, or too little memory.".to_owned()),
-        _ => Settings::read().barrier(errno).map(|barrier| barrier.help()),
+        _ => UserNsSettings::read().barrier(errno).map(|barrier| barrier.help()),
     };
     error.help(help.unwrap_or_else(|| "Run it as root, or see `dmesg` for what refused.".to_owned()))
 }
 
 /// A step inside the new namespaces failed.
-pub fn setup(failure: Failure) -> OpError {
-    let Failure { step, errno } = failure;
+pub fn setup(failure: SetupFailure) -> OpError {
+    let SetupFailure { step, errno } = failure;
     let what = match step {
-        Step::Watch => "tie the lab to this process",
-        Step::Private => "separate the lab's mounts from the machine's",
-        Step::Run => "give the lab a /run of its own",
-        Step::Proc => "give the lab a /proc of its own",
-        Step::Sys => "give the lab a /sys of its own",
-        Step::Etc => "give the lab an /etc that it can write",
-        Step::Network => "set the lab's network namespace up",
-        Step::Thread => "start the recipe's thread",
-        Step::Session => "detach the lab from this terminal",
+        SetupStep::Watch => "tie the lab to this process",
+        SetupStep::Private => "separate the lab's mounts from the machine's",
+        SetupStep::Run => "give the lab a /run of its own",
+        SetupStep::Proc => "give the lab a /proc of its own",
+        SetupStep::Sys => "give the lab a /sys of its own",
+        SetupStep::Etc => "give the lab an /etc that it can write",
+        SetupStep::Network => "set the lab's network namespace up",
+        SetupStep::Thread => "start the recipe's thread",
+        SetupStep::Session => "detach the lab from this terminal",
     };
     let error = machine("sandbox::setup", format!("Cannot {what}: {}.", words(errno)), errno);
     let refused = matches!(errno, Errno::EPERM | Errno::EACCES);
-    match (step, Settings::read().barrier(errno)) {
-        (Step::Proc, None) if refused => error.help(
+    match (step, UserNsSettings::read().barrier(errno)) {
+        (SetupStep::Proc, None) if refused => error.help(
             "The kernel mounts a new /proc only where the present one is not partly covered, as container runtimes do. \
              Start the container with `--security-opt systempaths=unconfined` (docker) or \
              `--security-opt unmask=ALL` (podman).",
         ),
-        (_, Some(barrier)) if refused || step == Step::Network => error.help(barrier.help()),
+        (_, Some(barrier)) if refused || step == SetupStep::Network => error.help(barrier.help()),
         _ => error,
     }
 }

@@ -2,7 +2,7 @@
 //! lab that stays.
 
 use super::outer::Signals;
-use super::wire::{self, Failure, News, Step};
+use super::wire::{self, News, SetupFailure, SetupStep};
 use super::{Exit, Holder, Inside, STACK, Terminal, mounts, path, terminal};
 use crate::kernel::linux::netns_setup::set_up;
 use crate::kernel::linux::sysctl::Preset;
@@ -72,8 +72,8 @@ pub fn main<F: FnOnce(Inside) -> Exit + Send>(
     }
 }
 
-fn build(socket: &UnixStream, user_ns: bool) -> Result<Holder, Failure> {
-    let watch = |errno| Failure { step: Step::Watch, errno };
+fn build(socket: &UnixStream, user_ns: bool) -> Result<Holder, SetupFailure> {
+    let watch = |errno| SetupFailure { step: SetupStep::Watch, errno };
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(watch)?;
     // It may have died before the line above; then its end of the socket is closed by now.
     let mut fds = [PollFd::new(socket.as_fd(), PollFlags::empty())];
@@ -83,12 +83,12 @@ fn build(socket: &UnixStream, user_ns: bool) -> Result<Holder, Failure> {
     let holder = wire::receive_go(socket).map_err(|e| watch(wire::errno(&e)))?;
     // Making a network namespace takes as long as all the mounts together, so both are done at once.
     let network = thread::Builder::new().spawn(own_network);
-    let network = network.map_err(|e| Failure { step: Step::Thread, errno: wire::errno(&e) })?;
+    let network = network.map_err(|e| SetupFailure { step: SetupStep::Thread, errno: wire::errno(&e) })?;
     let mounted = mounts::make(user_ns);
     let network = network.join().unwrap_or(Err(Errno::EFAULT));
     mounted?;
     let entered = network.and_then(|network| setns(network, CloneFlags::CLONE_NEWNET));
-    entered.map_err(|errno| Failure { step: Step::Network, errno })?;
+    entered.map_err(|errno| SetupFailure { step: SetupStep::Network, errno })?;
     mounts::sys()?;
     path::complete();
     Ok(holder)
@@ -105,7 +105,7 @@ fn own_network() -> nix::Result<File> {
 
 /// Runs the recipe on its thread. This thread meanwhile reaps the orphans that pid 1 inherits, and those only:
 /// the recipe's own children are waited for by the thread that made them.
-fn run(inside: impl FnOnce() -> Exit + Send) -> Result<Exit, Failure> {
+fn run(inside: impl FnOnce() -> Exit + Send) -> Result<Exit, SetupFailure> {
     let orphans = WaitPidFlag::__WNOTHREAD | WaitPidFlag::__WALL | WaitPidFlag::WNOHANG;
     thread::scope(|scope| {
         let (done, ended) = sync_channel::<()>(1);
@@ -114,7 +114,7 @@ fn run(inside: impl FnOnce() -> Exit + Send) -> Result<Exit, Failure> {
             let _done = done;
             inside()
         });
-        let run = run.map_err(|e| Failure { step: Step::Thread, errno: wire::errno(&e) })?;
+        let run = run.map_err(|e| SetupFailure { step: SetupStep::Thread, errno: wire::errno(&e) })?;
         // Nothing waits for an orphan, so that a second late is soon enough; a SIGCHLD could be taken by either
         // thread and would interrupt the recipe's system calls.
         while ended.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
@@ -144,8 +144,8 @@ fn finish(code: i32) -> i32 {
 }
 
 /// Cuts the lab loose from the process and the terminal that it was started from, and says that it stays.
-fn settle(socket: &UnixStream) -> Result<(), Failure> {
-    let at = |errno| Failure { step: Step::Session, errno };
+fn settle(socket: &UnixStream) -> Result<(), SetupFailure> {
+    let at = |errno| SetupFailure { step: SetupStep::Session, errno };
     finish(0);
     match setsid() {
         // We lead a group, of those whose the terminal was. In their session we stay, but what becomes of the terminal is

@@ -1,6 +1,6 @@
 //! The file system of a sandbox: the machine's, with `/run`, `/proc`, `/sys` and `/etc` of its own.
 
-use super::wire::{Failure, Step, errno};
+use super::wire::{SetupFailure, SetupStep, errno};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use std::fs::{create_dir, read_dir, read_link, read_to_string};
@@ -39,16 +39,16 @@ const HIDDEN_RUN: &[&str] = &[
 ];
 
 /// Mounts everything but `/sys`. `user_ns` says whether we are root in a user namespace only.
-pub fn make(user_ns: bool) -> Result<(), Failure> {
-    let at = |step| move |errno| Failure { step, errno };
+pub fn make(user_ns: bool) -> Result<(), SetupFailure> {
+    let at = |step| move |errno| SetupFailure { step, errno };
     // A slave, not private: nothing of ours gets out, but what the machine unmounts goes here too, so that a lab
     // that stays does not keep a removed disk or a deleted namespace alive.
     // https://docs.kernel.org/filesystems/sharedsubtree.html
-    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE).map_err(at(Step::Private))?;
-    run(user_ns).map_err(at(Step::Run))?;
-    etc(user_ns).map_err(at(Step::Etc))?;
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE).map_err(at(SetupStep::Private))?;
+    run(user_ns).map_err(at(SetupStep::Run))?;
+    etc(user_ns).map_err(at(SetupStep::Etc))?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("proc"), "/proc", Some("proc"), flags, NONE).map_err(at(Step::Proc))
+    mount(Some("proc"), "/proc", Some("proc"), flags, NONE).map_err(at(SetupStep::Proc))
 }
 
 fn run(user_ns: bool) -> nix::Result<()> {
@@ -88,8 +88,8 @@ fn etc(user_ns: bool) -> nix::Result<()> {
 }
 
 /// Mounts `/sys`. It shows the interfaces of the namespace that it was mounted in, so the lab needs its own.
-pub fn sys() -> Result<(), Failure> {
-    own_sys().map_err(|errno| Failure { step: Step::Sys, errno })
+pub fn sys() -> Result<(), SetupFailure> {
+    own_sys().map_err(|errno| SetupFailure { step: SetupStep::Sys, errno })
 }
 
 fn own_sys() -> nix::Result<()> {

@@ -63,17 +63,17 @@ pub fn clone(mut born: impl FnMut() -> i32, stack: &mut [u8], flags: CloneFlags)
 }
 
 /// The lab's pid 1, as its parent has it. Dropped before it was waited for, it is killed.
-pub struct Child {
+pub struct InitProcess {
     pid: Pid,
     socket: UnixStream,
     signals: Signals,
     waited: bool,
 }
 
-impl Child {
+impl InitProcess {
     /// Takes charge of a process that [`clone`] made.
-    pub fn new(pid: Pid, socket: UnixStream, signals: Signals) -> Child {
-        Child { pid, socket, signals, waited: false }
+    pub fn new(pid: Pid, socket: UnixStream, signals: Signals) -> InitProcess {
+        InitProcess { pid, socket, signals, waited: false }
     }
 
     /// Lets it begin, and tells it who it is outside.
@@ -146,7 +146,7 @@ impl Child {
     }
 }
 
-impl Drop for Child {
+impl Drop for InitProcess {
     fn drop(&mut self) {
         if !self.waited {
             // Both fail only if it is gone already, which is what is wanted.

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 
 /// A step of making a sandbox from within.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum SetupStep {
     /// Ask to die with the outer process.
     Watch,
     /// Cut the mounts off from the machine's.
@@ -29,25 +29,25 @@ pub enum Step {
     Session,
 }
 
-impl Step {
-    const ALL: [Step; 9] = [
-        Step::Watch,
-        Step::Private,
-        Step::Run,
-        Step::Proc,
-        Step::Sys,
-        Step::Etc,
-        Step::Network,
-        Step::Thread,
-        Step::Session,
+impl SetupStep {
+    const ALL: [SetupStep; 9] = [
+        SetupStep::Watch,
+        SetupStep::Private,
+        SetupStep::Run,
+        SetupStep::Proc,
+        SetupStep::Sys,
+        SetupStep::Etc,
+        SetupStep::Network,
+        SetupStep::Thread,
+        SetupStep::Session,
     ];
 }
 
 /// Why a step failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failure {
+pub struct SetupFailure {
     /// Which step.
-    pub step: Step,
+    pub step: SetupStep,
     /// What the kernel answered.
     pub errno: Errno,
 }
@@ -56,7 +56,7 @@ pub struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
     /// The sandbox could not be made.
-    Failed(Failure),
+    Failed(SetupFailure),
     /// The lab stands and stays.
     Kept,
 }
@@ -93,7 +93,7 @@ pub fn receive_go(mut socket: &UnixStream) -> std::io::Result<Holder> {
 pub fn send_news(mut socket: &UnixStream, news: News) -> std::io::Result<()> {
     let (step, errno) = match news {
         News::Kept => (u8::MAX, 0),
-        News::Failed(Failure { step, errno }) => (step as u8, errno as i32),
+        News::Failed(SetupFailure { step, errno }) => (step as u8, errno as i32),
     };
     let [a, b, c, d] = errno.to_le_bytes();
     socket.write_all(&[step, a, b, c, d])
@@ -107,8 +107,8 @@ pub fn receive_news(mut socket: &UnixStream) -> Option<News> {
     if step == u8::MAX {
         return Some(News::Kept);
     }
-    let step = *Step::ALL.get(usize::from(step))?;
-    Some(News::Failed(Failure { step, errno: Errno::from_raw(i32::from_le_bytes([a, b, c, d])) }))
+    let step = *SetupStep::ALL.get(usize::from(step))?;
+    Some(News::Failed(SetupFailure { step, errno: Errno::from_raw(i32::from_le_bytes([a, b, c, d])) }))
 }
 
 #[cfg(test)]
@@ -117,9 +117,9 @@ mod tests {
 
     #[test]
     fn every_step_survives_the_wire() {
-        for step in Step::ALL {
+        for step in SetupStep::ALL {
             let (here, there) = UnixStream::pair().unwrap();
-            let news = News::Failed(Failure { step, errno: Errno::EPERM });
+            let news = News::Failed(SetupFailure { step, errno: Errno::EPERM });
             send_news(&here, news).unwrap();
             assert_eq!(receive_news(&there), Some(news));
         }

@@ -44,7 +44,7 @@ impl From<Box<EvalAltResult>> for Stop {
 type Ended<T> = Result<T, Stop>;
 type Run = fn(&Builtin<'_>) -> Ended<Dynamic>;
 
-/// What carries out each [`Run::Script`](crate::ops::Run::Script) definition.
+/// What carries out each [`Action::Script`](crate::ops::Action::Script) definition.
 const RUNS: &[(&str, Run)] =
     &[("param", param), ("wait_until", wait_until), ("assert", assert), ("assert_eq", assert_eq), ("help", help)];
 
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn every_script_function_is_carried_out_and_nothing_else() {
         let mut defined: Vec<&str> =
-            ops::all().filter(|def| matches!(def.run, ops::Run::Script)).map(|def| def.name).collect();
+            ops::all().filter(|def| matches!(def.run, ops::Action::Script)).map(|def| def.name).collect();
         let mut carried_out: Vec<&str> = RUNS.iter().map(|(name, _)| *name).collect();
         defined.sort_unstable();
         carried_out.sort_unstable();

@@ -1,10 +1,10 @@
 //! The language at a prompt: entries that are read, checked and run one after the other, in one scope.
 //!
 //! Each entry is a text of its own, `repl:N`, so that errors point into it. Its functions become a module that later
-//! entries see, and so do its imports. A [`Moment`] is everything that an entry can change outside of the lab: taken
+//! entries see, and so do its imports. A [`SavedScope`] is everything that an entry can change outside of the lab: taken
 //! before an entry, it brings back the variables and functions as they were.
 
-mod moment;
+mod saved_scope;
 mod values;
 
 use super::compile::Compiled;
@@ -20,8 +20,8 @@ use crate::lab::Lab;
 use crate::model::identity::Identity;
 use crate::model::names::Ns;
 use crate::ops::{Process, Value};
-pub use moment::Moment;
 use rhai::{AST, Dynamic, EvalAltResult, Module, ParseErrorType, Scope, Shared};
+pub use saved_scope::SavedScope;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -278,12 +278,12 @@ impl Prompt {
     }
 
     /// Everything that an entry can change besides the lab.
-    pub fn moment(&self) -> Moment {
-        Moment::of(&self.scope, &self.defined)
+    pub fn moment(&self) -> SavedScope {
+        SavedScope::of(&self.scope, &self.defined)
     }
 
     /// Brings back what was.
-    pub fn restore(&mut self, moment: &Moment) {
+    pub fn restore(&mut self, moment: &SavedScope) {
         self.scope = moment.scope();
         self.defined = moment.defined.clone();
         let engine = engine(self.cx(), self.session.max_operations);

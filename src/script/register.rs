@@ -12,7 +12,7 @@ use super::scan::offset;
 use super::spans::call_at;
 use crate::model::error::{OpError, OpResult};
 use crate::model::names::Ns;
-use crate::ops::{self, Args, Call, FnDef, Kind, Run, Ty, Value};
+use crate::ops::{self, Action, Args, Call, FnDef, Kind, Ty, Value};
 use rhai::{Dynamic, Engine, NativeCallContext};
 use std::any::TypeId;
 use std::rc::Rc;
@@ -71,8 +71,8 @@ fn invoke(
     given: &[Dynamic],
 ) -> Raised<Dynamic> {
     match def.run {
-        Run::Script => builtins::call(cx, call, def, given),
-        Run::Op(run) => {
+        Action::Script => builtins::call(cx, call, def, given),
+        Action::Op(run) => {
             let is_free = this.is_none();
             let this = receiver(def, this, || cx.default_ns(call));
             let result = bind(def, given, &here(&this)).and_then(|args| {
@@ -163,15 +163,15 @@ pub fn by_signature(error: OpError, def: &FnDef) -> OpError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::{Opt, Param};
+    use crate::ops::{FnParam, Opt};
 
     static ATTACH: FnDef = FnDef {
         name: "attach",
         kind: Kind::InNs,
         params: &[
-            Param { name: "bridge", ty: Ty::Link, default: None, doc: "the bridge" },
-            Param { name: "address", ty: Ty::IfAddr, default: Some("none"), doc: "its address" },
-            Param {
+            FnParam { name: "bridge", ty: Ty::Link, default: None, doc: "the bridge" },
+            FnParam { name: "address", ty: Ty::IfAddr, default: Some("none"), doc: "its address" },
+            FnParam {
                 name: "options",
                 ty: Ty::Options(&[Opt { name: "mtu", ty: Ty::Int, default: "1500", doc: "the MTU" }]),
                 default: Some("#{}"),
@@ -183,7 +183,7 @@ mod tests {
         details: "",
         example: "",
         errors: &[],
-        run: Run::Script,
+        run: Action::Script,
     };
 
     fn bound(given: &[Dynamic]) -> OpResult<Args> {

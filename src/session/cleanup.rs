@@ -4,8 +4,8 @@ use super::failure::leftover_error;
 use super::here::{is_here_or_gone, require_here};
 use super::lab::{listen, open_journal, resume};
 use super::notice::{Notice, SharedSink};
-use crate::lab::journal::State;
-use crate::lab::recover::{Verdict, judge};
+use crate::lab::journal::Contents;
+use crate::lab::recover::{LabStatus, judge};
 use crate::lab::registry::{LabDir, LabInfo, Life, Mode};
 use crate::lab::{Record, store};
 use crate::model::change::Change;
@@ -49,13 +49,13 @@ fn undo(dir: &LabDir, info: &LabInfo, sink: &SharedSink, other: OtherNetns) -> O
 }
 
 /// The changes of a journal that may stand.
-fn standing(state: &State, info: &LabInfo, other: OtherNetns) -> OpResult<Vec<Record>> {
+fn standing(state: &Contents, info: &LabInfo, other: OtherNetns) -> OpResult<Vec<Record>> {
     match judge(state) {
-        Verdict::Ended => Ok(Vec::new()),
+        LabStatus::Ended => Ok(Vec::new()),
         // Nothing of a network of another boot is left to be elsewhere.
-        Verdict::Rebooted(records) => Ok(records),
+        LabStatus::Rebooted(records) => Ok(records),
         // Nobody has it, because we do.
-        Verdict::Dead(_) | Verdict::Kept | Verdict::Running => {
+        LabStatus::Dead(_) | LabStatus::Kept | LabStatus::Running => {
             let is_here = match other {
                 OtherNetns::Gone => is_here_or_gone(info)?,
                 OtherNetns::Refuse => require_here(info).map(|()| true)?,

@@ -4,7 +4,7 @@ use super::guard::Guard;
 use super::machine::heed_signals;
 use crate::lab::registry::{LabLock, Mode};
 use crate::model::error::{Class, OpResult};
-use crate::sandbox::{self, Exit, Holder, Outcome, Spec, Terminal};
+use crate::sandbox::{self, Exit, Holder, Outcome, SandboxSpec, Terminal};
 
 /// Where a lab is to be made.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +46,7 @@ pub fn enter(placement: Placement, lock: LabLock, act: impl FnOnce(&Here<'_>) ->
 }
 
 fn enter_sandbox(terminal: Terminal, lock: LabLock, act: impl FnOnce(&Here<'_>) -> Exit + Send) -> OpResult<Exit> {
-    let spec = Spec { terminal, ..Spec::default() };
+    let spec = SandboxSpec { terminal, ..SandboxSpec::default() };
     let outcome = sandbox::enter(&spec, |inside| {
         act(&Here { lock: &lock, mode: Mode::Sandbox, holder: inside.holder, guard: None })
     });

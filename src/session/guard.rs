@@ -60,6 +60,6 @@ impl Drop for Guard {
 pub fn unguarded(error: &io::Error) -> OpError {
     OpError::new("guard::start", "The guard, which undoes what a run has made should it be killed, does not stand.")
         .cause(io_words(error))
-        .help("Without one, add `--no-guardian`; then `rhailab recover` undoes what a run that was killed has left.")
+        .help("Without one, add `--no-guard`; then `rhailab recover` undoes what a run that was killed has left.")
         .class(Class::Machine)
 }

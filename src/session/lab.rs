@@ -41,7 +41,7 @@ impl NewLab {
     pub fn expect(&mut self, rehearsal: &Rehearsal) -> OpResult<()> {
         self.kernel.expect_netns(&baseline(), rehearsal.spaces());
         if let Some(journal) = self.journal.as_mut().filter(|_| rehearsal.has_files()) {
-            journal.expect_files()?.into_iter().for_each(|errand| self.kernel.afterwards(errand));
+            journal.expect_files()?.into_iter().for_each(|task| self.kernel.afterwards(task));
         }
         if rehearsal.has_rules() {
             self.kernel.expect_rules();

@@ -1,7 +1,7 @@
 //! What a recipe would touch, found out by a rehearsal on the kernel in memory.
 
 use super::{Failure, LoadedRecipe};
-use crate::export::{Deed, Step};
+use crate::export::{Step, StepKind};
 use crate::kernel::Undone;
 use crate::lab::{Altered, Event, Record};
 use crate::model::change::Change;
@@ -25,17 +25,17 @@ pub fn rehearse(recipe: &LoadedRecipe) -> (Vec<Step>, Result<(), Failure>) {
 
 /// What an event of a lab is in a list of steps.
 pub fn step(event: &Event<'_>) -> Option<Step> {
-    let (record, deed) = match event {
-        Event::Made(record) => (*record, Deed::Makes),
+    let (record, kind) = match event {
+        Event::Made(record) => (*record, StepKind::Makes),
         Event::Altered(Altered { site, after, .. }) => {
             let record = Record { site: (*site).clone(), ..(*after).clone() };
-            return Some(Step { record, deed: Deed::Alters });
+            return Some(Step { record, kind: StepKind::Alters });
         }
-        Event::Undone(record, Undone::Along) => (*record, Deed::Falls),
-        Event::Undone(record, _) => (*record, Deed::Undoes),
+        Event::Undone(record, Undone::Along) => (*record, StepKind::Falls),
+        Event::Undone(record, _) => (*record, StepKind::Undoes),
         Event::Stuck(..) => return None,
     };
-    Some(Step { record: record.clone(), deed })
+    Some(Step { record: record.clone(), kind })
 }
 
 /// What a recipe will touch, as far as its rehearsal went.

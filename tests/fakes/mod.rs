@@ -1,7 +1,7 @@
 //! The in-memory kernel, for a test that looks into it while a lab owns it.
 
 use rhailab::kernel::fake::FakeKernel;
-use rhailab::kernel::{Done, Entry, Kernel, Observed, Refusal, Undone};
+use rhailab::kernel::{ChangeRef, Done, Kernel, Observed, Refusal, Undone};
 use rhailab::model::change::Change;
 use rhailab::model::identity::Identity;
 use rhailab::model::names::{IfName, Ns};
@@ -31,7 +31,7 @@ impl Kernel for Watched {
         }
         self.fake.borrow_mut().apply(n, change, identity)
     }
-    fn alter(&mut self, step: u64, before: Entry<'_>, after: &Change) -> Done<()> {
+    fn alter(&mut self, step: u64, before: ChangeRef<'_>, after: &Change) -> Done<()> {
         self.fake.borrow_mut().alter(step, before, after)
     }
     fn forget(&mut self, n: u64) {
@@ -40,14 +40,14 @@ impl Kernel for Watched {
     fn abandon(&mut self, n: u64) {
         self.fake.borrow_mut().abandon(n);
     }
-    fn undo(&mut self, entry: Entry<'_>) -> Done<Undone> {
+    fn undo(&mut self, entry: ChangeRef<'_>) -> Done<Undone> {
         self.fake.borrow_mut().undo(entry)
     }
-    fn undo_all(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
+    fn undo_all(&mut self, entries: &[ChangeRef<'_>]) -> Vec<Done<Undone>> {
         self.batches.borrow_mut().push(entries.len());
         entries.iter().map(|entry| self.undo(*entry)).collect()
     }
-    fn read(&mut self, entries: &[Entry<'_>]) -> Vec<Done<Vec<Observed>>> {
+    fn read(&mut self, entries: &[ChangeRef<'_>]) -> Vec<Done<Vec<Observed>>> {
         self.fake.borrow_mut().read(entries)
     }
     fn exec(&mut self, ns: &Ns, command: &Command) -> Done<Output> {

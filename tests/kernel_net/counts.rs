@@ -2,7 +2,7 @@
 
 use crate::support::{Lab, add_netns, add_route, addr, bridge, ifname, lone_lab, ns, route, set, sh, veth, veth_with};
 use rhailab::kernel::linux::netlink::counts;
-use rhailab::kernel::{Entry, Kernel, Observed, Undone};
+use rhailab::kernel::{ChangeRef, Kernel, Observed, Undone};
 use rhailab::model::kind::Kind;
 use rhailab::model::link_set::LinkSet;
 use rhailab::model::names::Ns;
@@ -75,7 +75,8 @@ fn what_stands_of_interfaces_is_read_in_four_lists_for_each_namespace() {
     let Lab { kernel, made, .. } = &mut lab;
     let facts: Vec<Fact> = made.iter().flat_map(|(change, identity)| change.facts(identity)).collect();
     let mut read = || {
-        let entries: Vec<Entry<'_>> = made.iter().map(|(change, identity)| Entry { n: 0, change, identity }).collect();
+        let entries: Vec<ChangeRef<'_>> =
+            made.iter().map(|(change, identity)| ChangeRef { n: 0, change, identity }).collect();
         let first = counts();
         let read: Vec<Observed> = kernel.read(&entries).into_iter().flat_map(Result::unwrap).collect();
         assert_eq!(counts().requests - first.requests, 2 * 4, "interfaces, addresses, and routes of two families");

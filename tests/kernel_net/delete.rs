@@ -1,7 +1,7 @@
 //! Deleting interfaces: only ours, and all of ours.
 
 use crate::support::{Lab, add_netns, bridge, ifname, kernel, lab, mac, ns, reason, set, sh, veth, veth_with};
-use rhailab::kernel::{Entry, Kernel, Undone};
+use rhailab::kernel::{ChangeRef, Kernel, Undone};
 use rhailab::model::identity::Identity;
 use rhailab::model::link_set::LinkSet;
 use rhailab::model::names::Ns;
@@ -78,7 +78,7 @@ fn ours_is_found_with_the_name_and_the_address_that_the_recipe_gave_it() {
         // A process that takes the lab down later knows all that from the journal.
         let mut later = kernel();
         for (change, identity) in &lab.made {
-            later.recall(Entry { n: 0, change, identity });
+            later.recall(ChangeRef { n: 0, change, identity });
         }
         lab.kernel = later;
         if alone {
@@ -132,7 +132,7 @@ fn another_root_namespace_is_not_searched() {
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
     sh("ip link add br0 type bridge");
     let (change, identity) = &lab.made[br0];
-    let refusal = kernel().undo(Entry { n: 0, change, identity }).unwrap_err();
+    let refusal = kernel().undo(ChangeRef { n: 0, change, identity }).unwrap_err();
     assert!(refusal.words.contains("root namespace"), "{refusal}");
     assert!(sh("ip link show br0").contains("br0"));
 }
@@ -198,7 +198,7 @@ fn a_later_process_finds_what_an_earlier_one_made() {
     lab.make(set(&ns("h0"), "eth1", LinkSet::Ns(ns("h1"))));
     let mut later = kernel();
     for (change, identity) in &lab.made {
-        later.recall(Entry { n: 0, change, identity });
+        later.recall(ChangeRef { n: 0, change, identity });
     }
     lab.kernel = later;
     assert_eq!(lab.undo_all(&links), vec![Undone::Yes; 4]);

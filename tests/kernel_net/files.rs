@@ -2,7 +2,7 @@
 
 use crate::support::{Lab, lab, reason, sh};
 use nix::errno::Errno;
-use rhailab::kernel::{Entry, Kernel, Undone};
+use rhailab::kernel::{ChangeRef, Kernel, Undone};
 use rhailab::model::change::Change;
 use rhailab::model::file::WriteFile;
 use rhailab::model::identity::Identity;
@@ -20,7 +20,7 @@ fn file(path: &str) -> Change {
 }
 
 fn undo(lab: &mut Lab, change: &Change, identity: &Identity) -> Undone {
-    lab.kernel.undo(Entry { n: 0, change, identity }).unwrap()
+    lab.kernel.undo(ChangeRef { n: 0, change, identity }).unwrap()
 }
 
 fn mode(path: &str) -> u32 {
@@ -80,7 +80,7 @@ fn a_file_that_is_there_is_never_taken_over() {
     fs::write("/run/c/theirs", "").unwrap();
     lab.kernel.apply(2, &beside, &identity).unwrap();
     assert_eq!(lab.settle(), []);
-    assert_eq!(lab.kernel.undo(Entry { n: 0, change: &beside, identity: &identity }), Ok(Undone::Yes));
+    assert_eq!(lab.kernel.undo(ChangeRef { n: 0, change: &beside, identity: &identity }), Ok(Undone::Yes));
     assert!(!Path::new("/run/c/d").exists() && Path::new("/run/c/theirs").exists());
     fs::remove_file("/run/c/theirs").unwrap();
 

@@ -1,7 +1,7 @@
 //! Rules of policy routing.
 
 use crate::support::{add_netns, lab, net, ns, sh};
-use rhailab::kernel::{Entry, Kernel, Observed, Undone};
+use rhailab::kernel::{ChangeRef, Kernel, Observed, Undone};
 use rhailab::model::change::Change;
 use rhailab::model::family::Family;
 use rhailab::model::identity::Identity;
@@ -31,11 +31,11 @@ fn a_rule_is_added_read_and_deleted() {
         let at = lab.make(change.clone());
         let shown = sh("ip -n web rule; ip -n web -6 rule");
         assert!(shown.contains(text), "{change:?}: {shown}");
-        let mut read = || lab.kernel.read(&[Entry { n: 1, change: &change, identity: &Identity::Spec }]);
+        let mut read = || lab.kernel.read(&[ChangeRef { n: 1, change: &change, identity: &Identity::Spec }]);
         assert_eq!(read(), [Ok(vec![Observed::Is(String::new())])], "{change:?}");
         assert!(lab.attempt(change.clone()).is_err(), "{change:?} was made twice");
         lab.undo_twice(at);
-        let mut read = || lab.kernel.read(&[Entry { n: 1, change: &change, identity: &Identity::Spec }]);
+        let mut read = || lab.kernel.read(&[ChangeRef { n: 1, change: &change, identity: &Identity::Spec }]);
         assert_eq!(read(), [Ok(vec![Observed::Gone])], "{change:?}");
     }
 }

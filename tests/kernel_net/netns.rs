@@ -2,7 +2,7 @@
 
 use crate::support::{add_netns, kernel, lab, lone_lab, ns, reason, sh};
 use nix::errno::Errno;
-use rhailab::kernel::{Entry, Kernel, Undone};
+use rhailab::kernel::{ChangeRef, Kernel, Undone};
 use rhailab::model::change::Change;
 use rhailab::model::identity::Identity;
 use rhailab::model::names::{Ns, NsName};
@@ -82,7 +82,7 @@ fn what_is_left_of_an_interrupted_add_is_cleared_up() {
     lab.make(add_netns("first"));
     let change = add_netns("web");
     let identity = lab.kernel.prepare(5, &change).unwrap();
-    let entry = Entry { n: 0, change: &change, identity: &identity };
+    let entry = ChangeRef { n: 0, change: &change, identity: &identity };
     assert_eq!(lab.kernel.undo(entry).unwrap(), Undone::AlreadyGone);
 
     fs::write("/run/netns/web", "").unwrap();

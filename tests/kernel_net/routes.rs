@@ -2,10 +2,10 @@
 
 use crate::support::{Lab, add_netns, add_route, addr, bridge, ifname, ip, lab, ns, route, sh};
 use nix::errno::Errno;
-use rhailab::kernel::{Entry, Kernel, Observed, Undone};
+use rhailab::kernel::{ChangeRef, Kernel, Observed, Undone};
 use rhailab::model::identity::Identity;
 use rhailab::model::names::Ns;
-use rhailab::model::route::{Fate, Hop, Route, Scope};
+use rhailab::model::route::{Route, RouteHop, RouteKind, Scope};
 
 /// `br0` with an address of each family, in a namespace without link-local addresses.
 fn place(lab: &mut Lab) -> Ns {
@@ -54,15 +54,15 @@ fn tables_fates_and_several_next_hops_are_read_back_and_deleted() {
     let Some(mut lab) = lab() else { return };
     let web = place(&mut lab);
     let before = routes(&mut lab, &web);
-    let hops = |all: &[&str]| -> Vec<Hop> { all.iter().map(|text| text.parse().unwrap()).collect() };
+    let hops = |all: &[&str]| -> Vec<RouteHop> { all.iter().map(|text| text.parse().unwrap()).collect() };
     let base = |to: &str| route(to, None, None);
     let cases = [
         (Route { table: Some(100), ..route("10.9.0.0/16", Some("10.0.0.1"), None) }, "table 100", "via 10.0.0.1"),
         (Route { table: Some(1000), ..route("2001:db8::/32", Some("fd00::1"), None) }, "table 1000", "via fd00::1"),
-        (Route { fate: Some(Fate::Blackhole), ..base("10.9.0.0/16") }, "", "blackhole 10.9.0.0/16"),
-        (Route { fate: Some(Fate::Unreachable), ..base("2001:db8::/32") }, "", "unreachable 2001:db8::/32"),
+        (Route { fate: Some(RouteKind::Blackhole), ..base("10.9.0.0/16") }, "", "blackhole 10.9.0.0/16"),
+        (Route { fate: Some(RouteKind::Unreachable), ..base("2001:db8::/32") }, "", "unreachable 2001:db8::/32"),
         (
-            Route { fate: Some(Fate::Prohibit), table: Some(7), ..base("10.9.0.0/16") },
+            Route { fate: Some(RouteKind::Prohibit), table: Some(7), ..base("10.9.0.0/16") },
             "table 7",
             "prohibit 10.9.0.0/16",
         ),
@@ -79,7 +79,7 @@ fn tables_fates_and_several_next_hops_are_read_back_and_deleted() {
         let of = |family: &str| format!("ip -n web {family} route show {table} proto 98 2>/dev/null || true");
         let shown = sh(&format!("{}; {}", of("-4"), of("-6")));
         assert!(shown.contains(text), "{wanted:?}: {shown}");
-        let observed = lab.kernel.read(&[Entry { n: 1, change: &change, identity: &Identity::Spec }]);
+        let observed = lab.kernel.read(&[ChangeRef { n: 1, change: &change, identity: &Identity::Spec }]);
         assert!(matches!(&observed[0], Ok(all) if matches!(all[..], [Observed::Is(_)])), "{wanted:?}: {observed:?}");
         lab.undo_twice(at);
         assert_eq!(routes(&mut lab, &web), before, "{wanted:?}");

@@ -5,7 +5,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::geteuid;
 use rhailab::kernel::linux::{LinuxKernel, Setup};
-use rhailab::kernel::{Done, Entry, Kernel, Refusal, Undone};
+use rhailab::kernel::{ChangeRef, Done, Kernel, Refusal, Undone};
 use rhailab::model::addr::AddAddr;
 use rhailab::model::change::Change;
 use rhailab::model::identity::Identity;
@@ -106,13 +106,13 @@ impl Lab {
     /// Undoes one of the changes made.
     pub fn undo(&mut self, at: usize) -> Undone {
         let (change, identity) = &self.made[at];
-        self.kernel.undo(Entry { n: 0, change, identity }).unwrap_or_else(|refusal| panic!("{change:?}: {refusal}"))
+        self.kernel.undo(ChangeRef { n: 0, change, identity }).unwrap_or_else(|refusal| panic!("{change:?}: {refusal}"))
     }
 
     /// Undoes several at once.
     pub fn undo_all(&mut self, all: &[usize]) -> Vec<Undone> {
-        let entry = |at: &usize| Entry { n: 0, change: &self.made[*at].0, identity: &self.made[*at].1 };
-        let entries: Vec<Entry<'_>> = all.iter().map(entry).collect();
+        let entry = |at: &usize| ChangeRef { n: 0, change: &self.made[*at].0, identity: &self.made[*at].1 };
+        let entries: Vec<ChangeRef<'_>> = all.iter().map(entry).collect();
         self.kernel.undo_all(&entries).into_iter().map(Result::unwrap).collect()
     }
 

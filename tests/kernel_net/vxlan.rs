@@ -1,7 +1,7 @@
 //! VXLAN tunnels.
 
 use crate::support::{add_netns, addr, ifname, lab, mac, ns, sh, veth};
-use rhailab::kernel::{Entry, Kernel, Observed};
+use rhailab::kernel::{ChangeRef, Kernel, Observed};
 use rhailab::model::change::Change;
 use rhailab::model::link::kinds::vxlan::names;
 use rhailab::model::link::{AddLink, Attr, LinkKind, NewLink};
@@ -40,7 +40,7 @@ fn a_tunnel_is_made_read_and_deleted() {
         let at = lab.make(change.clone());
         let there = sh("ip -n web -d link show vx0");
         assert!(there.contains(shown) && there.contains("dstport 4789"), "{change:?}: {there}");
-        let read = lab.kernel.read(&[Entry { n: 1, change: &change, identity: &lab.made[at].1 }]);
+        let read = lab.kernel.read(&[ChangeRef { n: 1, change: &change, identity: &lab.made[at].1 }]);
         assert!(read.iter().flatten().flatten().all(|seen| *seen != Observed::Gone), "{change:?}: {read:?}");
         lab.undo_twice(at);
     }

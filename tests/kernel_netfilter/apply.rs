@@ -3,7 +3,7 @@
 use crate::support::{append, each_kind, netns, sandbox, sh, words};
 use rhailab::kernel::linux::netfilter::{Backend, restores_started};
 use rhailab::kernel::linux::{LinuxKernel, Setup};
-use rhailab::kernel::{Entry, Kernel, Undone, Why};
+use rhailab::kernel::{ChangeRef, Kernel, Undone, Why};
 use rhailab::model::change::Change;
 use rhailab::model::family::Family;
 use rhailab::model::names::{ChainName, LabName, Ns, NsName};
@@ -368,9 +368,9 @@ fn a_namespace_with_rules_can_be_undone() {
     let rules = kernel.prepare(2, &rule).unwrap();
     kernel.apply(2, &rule, &rules).unwrap();
     sh("ip link add cable type veth peer name end netns one");
-    assert_eq!(kernel.undo(Entry { n: 0, change: &made, identity: &identity }), Ok(Undone::Yes));
+    assert_eq!(kernel.undo(ChangeRef { n: 0, change: &made, identity: &identity }), Ok(Undone::Yes));
     assert!(ends("cable"), "the namespace is still alive");
-    assert_eq!(kernel.undo(Entry { n: 0, change: &rule, identity: &rules }), Ok(Undone::AlreadyGone));
+    assert_eq!(kernel.undo(ChangeRef { n: 0, change: &rule, identity: &rules }), Ok(Undone::AlreadyGone));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use rhailab::kernel::linux::netfilter::{Backend, Netfilter};
 use rhailab::kernel::linux::spaces::Spaces;
-use rhailab::kernel::{Done, Entry, Undone};
+use rhailab::kernel::{ChangeRef, Done, Undone};
 use rhailab::model::change::Change;
 use rhailab::model::family::Family;
 use rhailab::model::identity::Identity;
@@ -132,8 +132,8 @@ impl Lab {
     pub fn undo(&mut self, numbers: &[u64]) -> Vec<Done<Undone>> {
         let made = &self.made;
         let record = |n: &u64| &made[usize::try_from(*n).unwrap() - 1];
-        let entries: Vec<Entry<'_>> =
-            numbers.iter().map(record).map(|(change, identity)| Entry { n: 0, change, identity }).collect();
+        let entries: Vec<ChangeRef<'_>> =
+            numbers.iter().map(record).map(|(change, identity)| ChangeRef { n: 0, change, identity }).collect();
         self.netfilter.undo_all(&self.spaces, &entries)
     }
 
@@ -174,7 +174,7 @@ impl Lab {
     pub fn alter(&mut self, n: u64, edits: Vec<RuleEdit>) -> Done<()> {
         let (change, identity) = self.made[usize::try_from(n).unwrap() - 1].clone();
         let to = EditRules { edits, ..change.rules().unwrap().clone() };
-        self.netfilter.alter(&self.spaces, Entry { n, change: &change, identity: &identity }, &to)?;
+        self.netfilter.alter(&self.spaces, ChangeRef { n, change: &change, identity: &identity }, &to)?;
         self.forge(n, to.edits);
         Ok(())
     }

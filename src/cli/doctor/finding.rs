@@ -6,7 +6,7 @@ use serde::Serialize;
 /// How good or bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Rating {
     /// As it should be.
     Ok,
     /// Worth knowing.
@@ -19,26 +19,26 @@ pub enum Verdict {
     Failure,
 }
 
-impl Verdict {
+impl Rating {
     /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {
-            Verdict::Ok => "ok",
-            Verdict::Note => "note",
-            Verdict::Unknown => "unknown",
-            Verdict::Warning => "warning",
-            Verdict::Failure => "failure",
+            Rating::Ok => "ok",
+            Rating::Note => "note",
+            Rating::Unknown => "unknown",
+            Rating::Warning => "warning",
+            Rating::Failure => "failure",
         }
     }
 }
 
 /// What a check has found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct MachineFinding {
     /// The check's name.
     pub check: &'static str,
     /// How good or bad it is.
-    pub verdict: Verdict,
+    pub verdict: Rating,
     /// What was found.
     pub found: String,
     /// What it means for labs.
@@ -52,27 +52,32 @@ pub struct Finding {
     pub site: Option<Site>,
 }
 
-impl Finding {
+impl MachineFinding {
     /// A finding that needs no explanation.
-    pub fn ok(check: &'static str, found: impl Into<String>) -> Finding {
-        Finding::new(check, Verdict::Ok, found, "")
+    pub fn ok(check: &'static str, found: impl Into<String>) -> MachineFinding {
+        MachineFinding::new(check, Rating::Ok, found, "")
     }
 
     /// Any finding.
-    pub fn new(check: &'static str, verdict: Verdict, found: impl Into<String>, means: impl Into<String>) -> Finding {
-        Finding { check, verdict, found: found.into(), means: means.into(), mend: Vec::new(), site: None }
+    pub fn new(
+        check: &'static str,
+        verdict: Rating,
+        found: impl Into<String>,
+        means: impl Into<String>,
+    ) -> MachineFinding {
+        MachineFinding { check, verdict, found: found.into(), means: means.into(), mend: Vec::new(), site: None }
     }
 
     /// Adds a command that mends it, if there is one.
     #[must_use]
-    pub fn mend(mut self, command: impl Into<Option<String>>) -> Finding {
+    pub fn mend(mut self, command: impl Into<Option<String>>) -> MachineFinding {
         self.mend.extend(command.into());
         self
     }
 
     /// Adds the recipe line that asks for it.
     #[must_use]
-    pub fn at(mut self, site: &Site) -> Finding {
+    pub fn at(mut self, site: &Site) -> MachineFinding {
         self.site = Some(site.clone());
         self
     }

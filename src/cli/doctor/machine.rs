@@ -1,26 +1,26 @@
 //! Judgement of the machine: facts in, findings out.
 
-use super::finding::{Finding, Verdict, count};
-use super::needs::{Kind, Need};
+use super::finding::{MachineFinding, Rating, count};
+use super::needs::{NeedKind, Requirement};
 use crate::kernel::Errno;
 use crate::kernel::linux::netfilter::Backend;
-use crate::kernel::linux::netfilter::census::Tool;
-use crate::lab::machine::{Facts, Lacks, Refused, Tried};
+use crate::kernel::linux::netfilter::inventory::Tool;
+use crate::lab::machine::{Lacks, MachineFacts, Refused, Tried};
 use crate::model::error::OpResult;
 use crate::model::family::Family;
-use crate::sandbox::{Barrier, Settings};
+use crate::sandbox::{Barrier, UserNsSettings};
 use std::path::PathBuf;
 
 /// The ids that a range has by default, and that programs may need (login.defs(5), `SUB_UID_COUNT`).
 const RANGE: u32 = 65_536;
 
 /// Whether sandboxes can be made, and if not, why.
-pub fn sandbox(tried: &OpResult<Tried>, settings: &Settings) -> Finding {
+pub fn sandbox(tried: &OpResult<Tried>, settings: &UserNsSettings) -> MachineFinding {
     let error = match tried {
         Ok(Tried { own_users: true, .. }) => {
-            return Finding::ok("sandbox", "sandboxes can be made, each with users of its own");
+            return MachineFinding::ok("sandbox", "sandboxes can be made, each with users of its own");
         }
-        Ok(_) => return Finding::ok("sandbox", "sandboxes can be made, with the rights of root"),
+        Ok(_) => return MachineFinding::ok("sandbox", "sandboxes can be made, with the rights of root"),
         Err(error) => error,
     };
     let barrier = error.0.errno.and_then(|errno| settings.barrier(Errno::from_raw(errno)));
@@ -30,11 +30,11 @@ pub fn sandbox(tried: &OpResult<Tried>, settings: &Settings) -> Finding {
         (_, _, Some(help)) => help.clone(),
         _ => String::new(),
     };
-    Finding::new("sandbox", Verdict::Failure, &error.0.message, means).mend(command)
+    MachineFinding::new("sandbox", Rating::Failure, &error.0.message, means).mend(command)
 }
 
 /// Whether others could make them too, for root, who needs no user namespace.
-pub fn users(facts: &Facts) -> Option<Finding> {
+pub fn users(facts: &MachineFacts) -> Option<MachineFinding> {
     if !matches!(&facts.sandbox, Ok(Tried { own_users: false, .. })) {
         return None;
     }
@@ -42,21 +42,21 @@ pub fn users(facts: &Facts) -> Option<Finding> {
     let barrier = facts.settings.against_users().or(zero.map(Barrier::Zero))?;
     let found = format!("ordinary users cannot make them: {}", barrier.cause().trim_end_matches('.'));
     let means = "Root's labs do without user namespaces.";
-    Some(Finding::new("user-namespaces", Verdict::Note, found, means).mend(barrier.command()))
+    Some(MachineFinding::new("user-namespaces", Rating::Note, found, means).mend(barrier.command()))
 }
 
 /// Whether a sandbox has more users than one.
-pub fn ids(facts: &Facts) -> Finding {
+pub fn ids(facts: &MachineFacts) -> MachineFinding {
     let check = "subordinate-ids";
     let Ok(tried) = &facts.sandbox else {
-        return Finding::new(check, Verdict::Unknown, "not tried without a sandbox", "");
+        return MachineFinding::new(check, Rating::Unknown, "not tried without a sandbox", "");
     };
     if !tried.own_users {
-        return Finding::ok(check, "not needed by root");
+        return MachineFinding::ok(check, "not needed by root");
     }
     let [uids, gids] = tried.ids;
     if uids > 1 && gids > 1 {
-        return Finding::ok(check, format!("a lab has {uids} users and {gids} groups"));
+        return MachineFinding::ok(check, format!("a lab has {uids} users and {gids} groups"));
     }
     let means = "There is only root in a lab: programs that give up privileges (tcpdump, dnsmasq, su) fail.";
     let grants = &facts.grants;
@@ -65,21 +65,21 @@ pub fn ids(facts: &Facts) -> Finding {
         let last = grants.free.saturating_add(RANGE - 1);
         let range = format!("{}-{last}", grants.free);
         let grant = |login: &String| format!("sudo usermod --add-subuids {range} --add-subgids {range} {login}");
-        return Finding::new(check, Verdict::Note, found, means).mend(facts.login.as_ref().map(grant));
+        return MachineFinding::new(check, Rating::Note, found, means).mend(facts.login.as_ref().map(grant));
     }
     if !grants.missing.is_empty() {
         let found = format!("{} is not installed", grants.missing.join(" or "));
-        return Finding::new(check, Verdict::Note, found, means).mend(install(facts.manager, "newuidmap"));
+        return MachineFinding::new(check, Rating::Note, found, means).mend(install(facts.manager, "newuidmap"));
     }
     let found = "newuidmap or newgidmap refuses the ids that /etc/subuid and /etc/subgid grant";
     let mend = "sudo chmod u+s \"$(command -v newuidmap)\" \"$(command -v newgidmap)\"";
-    Finding::new(check, Verdict::Note, found, means).mend(mend.to_owned())
+    MachineFinding::new(check, Rating::Note, found, means).mend(mend.to_owned())
 }
 
 /// Whether the kernel can make what every lab is made of.
-pub fn kernel(tried: &OpResult<Tried>, basics: &[Need]) -> Vec<Finding> {
+pub fn kernel(tried: &OpResult<Tried>, basics: &[Requirement]) -> Vec<MachineFinding> {
     let Ok(tried) = tried else {
-        return vec![Finding::new("kernel", Verdict::Unknown, "not tried without a sandbox", "")];
+        return vec![MachineFinding::new("kernel", Rating::Unknown, "not tried without a sandbox", "")];
     };
     let mut made = Vec::new();
     let mut findings = Vec::new();
@@ -90,34 +90,34 @@ pub fn kernel(tried: &OpResult<Tried>, basics: &[Need]) -> Vec<Finding> {
             Some(Refused { lacks: Lacks::Tool, .. }) => {}
             Some(Refused { words, .. }) => {
                 let (verdict, means) = match need.of {
-                    Kind::Link => (Verdict::Failure, "There is hardly a lab without them."),
-                    _ if need.is_ipv6() => (Verdict::Note, "Recipes that make IPv6 rules fail."),
-                    _ => (Verdict::Warning, "Recipes that make such rules fail."),
+                    NeedKind::Link => (Rating::Failure, "There is hardly a lab without them."),
+                    _ if need.is_ipv6() => (Rating::Note, "Recipes that make IPv6 rules fail."),
+                    _ => (Rating::Warning, "Recipes that make such rules fail."),
                 };
                 let found = format!("cannot make {}: {words}", need.what);
-                findings.push(Finding::new("kernel", verdict, found, means).mend(module(need)));
+                findings.push(MachineFinding::new("kernel", verdict, found, means).mend(module(need)));
             }
         }
     }
     if !made.is_empty() {
-        findings.insert(0, Finding::ok("kernel", format!("makes {}", made.join(", "))));
+        findings.insert(0, MachineFinding::ok("kernel", format!("makes {}", made.join(", "))));
     }
     findings
 }
 
 /// The command that loads what an attempt needs, where that is known.
-pub fn module(need: &Need) -> Option<String> {
+pub fn module(need: &Requirement) -> Option<String> {
     need.module.map(|module| format!("sudo modprobe {module}"))
 }
 
 /// Which iptables there is for a family.
-pub fn tool(tool: &Tool, manager: Option<&'static str>) -> Finding {
+pub fn tool(tool: &Tool, manager: Option<&'static str>) -> MachineFinding {
     let check = tool.family.iptables();
     if tool.backends.is_empty() {
-        let verdict = if tool.family == Family::V4 { Verdict::Warning } else { Verdict::Note };
+        let verdict = if tool.family == Family::V4 { Rating::Warning } else { Rating::Note };
         let found = format!("{check} is not installed");
         let means = "Firewall and NAT rules need it: forward, masquerade, dnat, snat, vip.";
-        return Finding::new(check, verdict, found, means).mend(install(manager, "iptables"));
+        return MachineFinding::new(check, verdict, found, means).mend(install(manager, "iptables"));
     }
     let version = tool.version.as_deref().unwrap_or("of an unknown version");
     let mut found = match tool.default {
@@ -135,9 +135,9 @@ pub fn tool(tool: &Tool, manager: Option<&'static str>) -> Finding {
                      is in other tables.";
         let select = format!("sudo update-alternatives --set {check} /usr/sbin/{check}-nft");
         let mend = (manager == Some("apt-get")).then_some(select);
-        return Finding::new(check, Verdict::Note, found, means).mend(mend);
+        return MachineFinding::new(check, Rating::Note, found, means).mend(mend);
     }
-    Finding::ok(check, found)
+    MachineFinding::ok(check, found)
 }
 
 /// How people call the tables of a backend.
@@ -149,12 +149,12 @@ pub fn tables(backend: Backend) -> &'static str {
 }
 
 /// Whether labs can be kept.
-pub fn state(state: &OpResult<PathBuf>) -> Finding {
+pub fn state(state: &OpResult<PathBuf>) -> MachineFinding {
     match state {
-        Ok(folder) => Finding::ok("state", format!("labs are kept in {}", folder.display())),
+        Ok(folder) => MachineFinding::ok("state", format!("labs are kept in {}", folder.display())),
         Err(error) => {
             let help = error.0.help.clone().unwrap_or_default();
-            Finding::new("state", Verdict::Failure, &error.0.message, help)
+            MachineFinding::new("state", Rating::Failure, &error.0.message, help)
         }
     }
 }
@@ -178,18 +178,18 @@ pub fn install(manager: Option<&'static str>, program: &str) -> Option<String> {
 }
 
 /// All findings in one sentence.
-pub fn summary(findings: &[Finding], recipe: Option<&str>, host: bool) -> String {
+pub fn summary(findings: &[MachineFinding], recipe: Option<&str>, host: bool) -> String {
     let counted = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
     let mut what = recipe.map_or_else(|| "Labs ".to_owned(), |recipe| format!("`{recipe}` "));
     if host {
         what.push_str("with --host ");
     }
-    let can = if counted(Verdict::Failure) == 0 { "can run here" } else { "cannot run here" };
-    let counts = [(Verdict::Failure, "failure"), (Verdict::Warning, "warning"), (Verdict::Note, "note")];
+    let can = if counted(Rating::Failure) == 0 { "can run here" } else { "cannot run here" };
+    let counts = [(Rating::Failure, "failure"), (Rating::Warning, "warning"), (Rating::Note, "note")];
     let counts = counts.map(|(verdict, name)| (counted(verdict), name));
     let mut listed: Vec<String> =
         counts.iter().filter(|(number, _)| *number > 0).map(|(number, name)| count(*number, name)).collect();
-    let unknown = counted(Verdict::Unknown);
+    let unknown = counted(Rating::Unknown);
     listed.extend((unknown > 0).then(|| format!("{unknown} unknown")));
     if listed.is_empty() { format!("{what}{can}.") } else { format!("{what}{can}: {}.", listed.join(", ")) }
 }

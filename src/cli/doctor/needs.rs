@@ -1,6 +1,6 @@
 //! What a lab needs of the machine: of every lab, and of the one that a rehearsal has shown.
 
-use crate::export::{Deed, Step};
+use crate::export::{Step, StepKind};
 use crate::kernel::linux::trial::Attempt;
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 /// What kind of thing is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum NeedKind {
     /// A kind of interface.
     Link,
     /// A kind of rule.
@@ -32,9 +32,9 @@ pub enum Kind {
 
 /// One thing that is needed, and how to find out whether it is there.
 #[derive(Debug, Clone)]
-pub struct Need {
+pub struct Requirement {
     /// What kind of thing.
-    pub of: Kind,
+    pub of: NeedKind,
     /// What it is, for people.
     pub what: String,
     /// The same in a word or two.
@@ -47,9 +47,9 @@ pub struct Need {
     pub module: Option<&'static str>,
 }
 
-impl Need {
-    fn new(of: Kind, what: &str, attempt: Attempt) -> Need {
-        Need { of, what: what.to_owned(), brief: what.to_owned(), attempt, site: None, module: None }
+impl Requirement {
+    fn new(of: NeedKind, what: &str, attempt: Attempt) -> Requirement {
+        Requirement { of, what: what.to_owned(), brief: what.to_owned(), attempt, site: None, module: None }
     }
 
     /// Whether it is of IPv6 alone.
@@ -58,8 +58,8 @@ impl Need {
         matches!(&self.attempt, Attempt::Make(changes) if changes.iter().any(is_of_v6))
     }
 
-    fn at(self, site: &Site) -> Need {
-        Need { site: Some(site.clone()), ..self }
+    fn at(self, site: &Site) -> Requirement {
+        Requirement { site: Some(site.clone()), ..self }
     }
 }
 
@@ -88,7 +88,7 @@ pub enum Accepts {
 #[derive(Debug, Clone, Default)]
 pub struct Needs {
     /// What can be tried.
-    pub all: Vec<Need>,
+    pub all: Vec<Requirement>,
     /// Its subnets and addresses in the root namespace.
     pub nets: Vec<Net>,
     /// The interfaces that it makes in the root namespace.
@@ -106,9 +106,9 @@ pub struct Needs {
 }
 
 /// What every lab is made of.
-pub fn basics() -> OpResult<Vec<Need>> {
+pub fn basics() -> OpResult<Vec<Requirement>> {
     let near = IfName::new("try0")?;
-    let mut all: Vec<Need> =
+    let mut all: Vec<Requirement> =
         [LinkKind::VETH, LinkKind::BRIDGE].into_iter().map(|kind| link(NewLink::new(near.clone(), kind))).collect();
     for family in [Family::V4, Family::V6] {
         let rules = [
@@ -117,7 +117,7 @@ pub fn basics() -> OpResult<Vec<Need>> {
         ];
         all.extend(rules.map(|(table, hook, made)| {
             let need = rule((family, table), (hook.as_str(), &made), &BTreeSet::new());
-            Need { what: format!("{family} {} rules", table.as_str()), ..need }
+            Requirement { what: format!("{family} {} rules", table.as_str()), ..need }
         }));
     }
     Ok(all)
@@ -127,19 +127,19 @@ impl Needs {
     /// What these steps of a rehearsal need, and these programs.
     pub fn of(steps: &[Step], programs: &BTreeSet<String>) -> OpResult<Needs> {
         let mut needs = Needs::default();
-        let made = steps.iter().filter(|step| step.deed == Deed::Makes).map(|step| &step.record);
+        let made = steps.iter().filter(|step| step.kind == StepKind::Makes).map(|step| &step.record);
         let changes: Vec<(&Site, &Change)> = made.map(|record| (&record.site, &record.change)).collect();
         let own_chains: BTreeSet<&str> = changes.iter().flat_map(|(_, change)| chains(change)).collect();
         for (site, change) in &changes {
             needs.note(site, change, &own_chains)?;
         }
         for program in programs {
-            needs.add(Need::new(Kind::Program, program, Attempt::Find(program.clone())));
+            needs.add(Requirement::new(NeedKind::Program, program, Attempt::Find(program.clone())));
         }
         Ok(needs)
     }
 
-    fn add(&mut self, need: Need) {
+    fn add(&mut self, need: Requirement) {
         if !self.all.iter().any(|other| (other.of, &other.what) == (need.of, &need.what)) {
             self.all.push(need);
         }
@@ -166,7 +166,7 @@ impl Needs {
         if let Change::SetSysctl(SetSysctl { ns, key, value }) = change {
             self.turns_forwarding_on |= *ns == Ns::Host && key.ends_with("ip_forward") && value == "1";
             if of_interface(key).is_none() {
-                self.add(Need::new(Kind::Sysctl, key, Attempt::Set(key.clone())).at(site));
+                self.add(Requirement::new(NeedKind::Sysctl, key, Attempt::Set(key.clone())).at(site));
             }
         }
         if let Change::EditRules(EditRules { ns, family, table, edits, .. }) = change {
@@ -182,7 +182,7 @@ impl Needs {
         if let Some(process) = change.process() {
             let program = process.argv.first().filter(|program| is_findable(program, process.cwd.is_some()));
             if let Some(program) = program {
-                self.add(Need::new(Kind::Program, program, Attempt::Find(program.clone())).at(site));
+                self.add(Requirement::new(NeedKind::Program, program, Attempt::Find(program.clone())).at(site));
             }
         }
         Ok(())
@@ -217,11 +217,11 @@ pub fn is_findable(program: &str, elsewhere: bool) -> bool {
 }
 
 /// An interface of the root namespace, as one of its kind.
-fn link(new: NewLink) -> Need {
+fn link(new: NewLink) -> Requirement {
     let (kind, what) = (new.kind, new.describe());
     let link = NewLink { up: true, ..(kind.example)(new) };
     let attempt = Attempt::Make(vec![Change::AddLink(AddLink { ns: Ns::Host, link })]);
-    Need { module: Some(kind.module), ..Need::new(Kind::Link, &what, attempt) }
+    Requirement { module: Some(kind.module), ..Requirement::new(NeedKind::Link, &what, attempt) }
 }
 
 /// The chains that a change makes.
@@ -232,7 +232,7 @@ fn chains(change: &Change) -> impl Iterator<Item = &str> {
 
 /// A rule, as one of its kind: what such rules have in common is where they are, which matches and targets they use,
 /// and with which options.
-fn rule((family, table): (Family, Table), (chain, rule): (&str, &Rule), own_chains: &BTreeSet<&str>) -> Need {
+fn rule((family, table): (Family, Table), (chain, rule): (&str, &Rule), own_chains: &BTreeSet<&str>) -> Requirement {
     // A chain that is neither the kernel's nor the recipe's may be made by a command of its.
     let mut wanted: BTreeSet<&str> = Some(chain).filter(|chain| Hook::parse(chain).is_none()).into_iter().collect();
     let place = if wanted.is_empty() { chain } else { "CHAIN" };
@@ -260,5 +260,5 @@ fn rule((family, table): (Family, Table), (chain, rule): (&str, &Rule), own_chai
     let edits = made.chain([RuleEdit::append(chain, rule.clone())]).collect();
     let attempt = Attempt::Make(vec![Change::EditRules(EditRules::new(Ns::Host, family, table, edits))]);
     let brief = if family == Family::V6 { format!("IPv6 {}", brief.join(" ")) } else { brief.join(" ") };
-    Need { brief, ..Need::new(Kind::Rule, &what.join(" "), attempt) }
+    Requirement { brief, ..Requirement::new(NeedKind::Rule, &what.join(" "), attempt) }
 }

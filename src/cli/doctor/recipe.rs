@@ -1,8 +1,8 @@
 //! Judgement of a recipe: what it needs against what was tried, and its subnets against the machine's.
 
-use super::finding::{Finding, Verdict};
+use super::finding::{MachineFinding, Rating};
 use super::machine::{install, module};
-use super::needs::{Kind, Need, Needs, Net};
+use super::needs::{NeedKind, Needs, Net, Requirement};
 use crate::kernel::linux::machine::Network;
 use crate::lab::machine::{Lacks, Refused, Tried};
 use crate::model::route::Route;
@@ -12,32 +12,32 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The check of each kind of need, and what is said of those that are met.
-const KINDS: [(Kind, &str, &str); 4] = [
-    (Kind::Link, "recipe-links", "can be made"),
-    (Kind::Rule, "recipe-rules", "can be made"),
-    (Kind::Sysctl, "recipe-sysctls", "can be set"),
-    (Kind::Program, "recipe-programs", "are there"),
+const KINDS: [(NeedKind, &str, &str); 4] = [
+    (NeedKind::Link, "recipe-links", "can be made"),
+    (NeedKind::Rule, "recipe-rules", "can be made"),
+    (NeedKind::Sysctl, "recipe-sysctls", "can be set"),
+    (NeedKind::Program, "recipe-programs", "are there"),
 ];
 
 /// How the recipe's needs fared when they were tried: one finding for each that is not met, and one for each kind that
 /// is met.
-pub fn needs(needs: &Needs, tried: Option<&Tried>, manager: Option<&'static str>) -> Vec<Finding> {
+pub fn needs(needs: &Needs, tried: Option<&Tried>, manager: Option<&'static str>) -> Vec<MachineFinding> {
     let mut findings = Vec::new();
     for (of, check, are_met) in KINDS {
-        let all: Vec<(usize, &Need)> = needs.all.iter().enumerate().filter(|(_, need)| need.of == of).collect();
+        let all: Vec<(usize, &Requirement)> = needs.all.iter().enumerate().filter(|(_, need)| need.of == of).collect();
         if all.is_empty() {
             continue;
         }
         let Some(tried) = tried else {
-            findings.push(Finding::new(check, Verdict::Unknown, "not tried without a sandbox", ""));
+            findings.push(MachineFinding::new(check, Rating::Unknown, "not tried without a sandbox", ""));
             continue;
         };
-        let refused: Vec<(&Need, &Refused)> =
+        let refused: Vec<(&Requirement, &Refused)> =
             all.iter().filter_map(|(at, need)| Some((*need, tried.refused.get(*at)?.as_ref()?))).collect();
         if refused.is_empty() {
             let names = all.iter().map(|(_, need)| need.brief.as_str()).collect::<BTreeSet<_>>();
             let names = names.into_iter().collect::<Vec<_>>().join(", ");
-            findings.push(Finding::ok(check, format!("{are_met}: {names}")));
+            findings.push(MachineFinding::ok(check, format!("{are_met}: {names}")));
         }
         let mut lacking = BTreeSet::new();
         for (need, refused) in refused {
@@ -50,47 +50,48 @@ pub fn needs(needs: &Needs, tried: Option<&Tried>, manager: Option<&'static str>
     findings
 }
 
-fn unmet(check: &'static str, need: &Need, refused: &Refused, manager: Option<&'static str>) -> Finding {
-    let Need { what, site, .. } = need;
+fn unmet(check: &'static str, need: &Requirement, refused: &Refused, manager: Option<&'static str>) -> MachineFinding {
+    let Requirement { what, site, .. } = need;
     let Refused { words, lacks } = refused;
     let finding = match need.of {
-        Kind::Link => Finding::new(
+        NeedKind::Link => MachineFinding::new(
             check,
-            Verdict::Failure,
+            Rating::Failure,
             format!("the kernel does not make {what}: {words}"),
             "The recipe fails there.",
         )
         .mend(module(need)),
-        Kind::Rule if *lacks == Lacks::Tool => {
+        NeedKind::Rule if *lacks == Lacks::Tool => {
             let tool = what.split(' ').next().unwrap_or_default();
             let found = format!("{tool} is not installed, and the recipe makes rules with it");
-            Finding::new(check, Verdict::Failure, found, "The recipe fails there.").mend(install(manager, "iptables"))
+            MachineFinding::new(check, Rating::Failure, found, "The recipe fails there.")
+                .mend(install(manager, "iptables"))
         }
         // A command of the recipe may make the chain that a rule speaks of.
-        Kind::Rule if *lacks == Lacks::Chain => {
+        NeedKind::Rule if *lacks == Lacks::Chain => {
             let means = "The recipe fails there, unless one of its commands makes that.";
-            Finding::new(check, Verdict::Warning, format!("`{what}` is refused: {words}"), means)
+            MachineFinding::new(check, Rating::Warning, format!("`{what}` is refused: {words}"), means)
         }
-        Kind::Rule => Finding::new(
+        NeedKind::Rule => MachineFinding::new(
             check,
-            Verdict::Failure,
+            Rating::Failure,
             format!("`{what}` is refused: {words}"),
             "The recipe fails there. The kernel or iptables may lack a module.",
         ),
-        Kind::Sysctl => Finding::new(
+        NeedKind::Sysctl => MachineFinding::new(
             check,
-            Verdict::Failure,
+            Rating::Failure,
             format!("{what} cannot be set in a sandbox: {words}"),
             "The recipe fails there.",
         ),
         // A command of the recipe may make a file, but hardly one in a folder of programs.
-        Kind::Program if what.contains('/') => {
+        NeedKind::Program if what.contains('/') => {
             let means = "The recipe fails when it comes to run it, unless one of its commands makes it.";
-            Finding::new(check, Verdict::Warning, format!("there is no program {what}"), means)
+            MachineFinding::new(check, Rating::Warning, format!("there is no program {what}"), means)
         }
-        Kind::Program => {
+        NeedKind::Program => {
             let means = "The recipe fails when it comes to run it. Install it, or put its folder into PATH.";
-            Finding::new(check, Verdict::Failure, format!("there is no program `{what}`"), means)
+            MachineFinding::new(check, Rating::Failure, format!("there is no program `{what}`"), means)
         }
     };
     match site {
@@ -100,8 +101,8 @@ fn unmet(check: &'static str, need: &Need, refused: &Refused, manager: Option<&'
 }
 
 /// The machine's routes that the recipe's subnets overlap, and what has the names of what it makes.
-pub fn clashes(needs: &Needs, network: &Network, host: bool, recipe: &str) -> Vec<Finding> {
-    let verdict = if host { Verdict::Warning } else { Verdict::Note };
+pub fn clashes(needs: &Needs, network: &Network, host: bool, recipe: &str) -> Vec<MachineFinding> {
+    let verdict = if host { Rating::Warning } else { Rating::Note };
     // The lab itself may stand already: its own routes are no news.
     let is_its_own = |route: &Route| route.dev.as_ref().is_some_and(|dev| needs.links.contains(dev));
     let mut findings = Vec::new();
@@ -120,11 +121,11 @@ pub fn clashes(needs: &Needs, network: &Network, host: bool, recipe: &str) -> Ve
             let command = line(&["rhailab", "run", recipe]);
             format!("{command}{} -p {name}={other}", if host { " --host" } else { "" })
         });
-        findings.push(Finding::new("recipe-overlap", verdict, found, means).mend(mend).at(site));
+        findings.push(MachineFinding::new("recipe-overlap", verdict, found, means).mend(mend).at(site));
     }
     if findings.is_empty() && !needs.nets.is_empty() {
         let found = "none of its subnets and addresses overlaps a route of this machine";
-        findings.push(Finding::ok("recipe-overlap", found));
+        findings.push(MachineFinding::ok("recipe-overlap", found));
     }
     let taken: Vec<String> = (needs.links.iter().filter(|link| network.links.contains(link)).map(ToString::to_string))
         .chain(network.names.iter().map(ToString::to_string).filter(|name| needs.spaces.contains(name)))
@@ -133,7 +134,7 @@ pub fn clashes(needs: &Needs, network: &Network, host: bool, recipe: &str) -> Ve
         let found = format!("this machine has these already: {}", taken.join(", "));
         let means =
             "With --host the recipe fails where it makes them, unless they are of a lab that will be down by then.";
-        findings.push(Finding::new("recipe-names", Verdict::Warning, found, means));
+        findings.push(MachineFinding::new("recipe-names", Rating::Warning, found, means));
     }
     findings
 }

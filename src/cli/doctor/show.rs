@@ -1,6 +1,6 @@
 //! Findings for people: a line for each, and below it what it means and what mends it.
 
-use super::finding::{Finding, Verdict};
+use super::finding::{MachineFinding, Rating};
 use crate::output::place;
 use crate::output::style::{Ink, Style, wrap};
 
@@ -8,18 +8,18 @@ use crate::output::style::{Ink, Style, wrap};
 const VERDICT: usize = 7;
 
 /// The findings as text.
-pub fn text(findings: &[Finding], style: Style) -> String {
+pub fn text(findings: &[MachineFinding], style: Style) -> String {
     let name = findings.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
     findings.iter().map(|finding| entry(finding, name, style)).collect()
 }
 
-fn entry(finding: &Finding, name: usize, style: Style) -> String {
-    let Finding { check, verdict, found, means, mend, site } = finding;
+fn entry(finding: &MachineFinding, name: usize, style: Style) -> String {
+    let MachineFinding { check, verdict, found, means, mend, site } = finding;
     let ink = match verdict {
-        Verdict::Ok => Ink::Made,
-        Verdict::Note | Verdict::Unknown => Ink::Strong,
-        Verdict::Warning => Ink::Undone,
-        Verdict::Failure => Ink::Bad,
+        Rating::Ok => Ink::Made,
+        Rating::Note | Rating::Unknown => Ink::Strong,
+        Rating::Warning => Ink::Undone,
+        Rating::Failure => Ink::Bad,
     };
     let indent = 2 + VERDICT + 2 + name + 2;
     let width = style.width.saturating_sub(indent);
@@ -50,9 +50,9 @@ mod tests {
     fn a_finding_fits_the_terminal_and_its_command_stays_whole() {
         let mend = "sudo sysctl -w net.ipv4.conf.all.rp_filter=2 net.ipv4.ip_forward=1";
         let means = "With --host, a lab whose packets come and go by different ways loses them.";
-        let bad = Finding::new("rp-filter", Verdict::Note, "strict", means).mend(mend.to_owned());
+        let bad = MachineFinding::new("rp-filter", Rating::Note, "strict", means).mend(mend.to_owned());
         let style = Style { color: false, width: 50, is_terminal: true, unicode: true };
-        let text = text(&[Finding::ok("state", "labs are kept in /var/lib/rhailab"), bad], style);
+        let text = text(&[MachineFinding::ok("state", "labs are kept in /var/lib/rhailab"), bad], style);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "  ok       state      labs are kept in");
         assert_eq!(lines[1], "                      /var/lib/rhailab");

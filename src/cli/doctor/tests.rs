@@ -3,16 +3,16 @@
 mod host;
 mod recipe;
 
-use super::finding::{Finding, Verdict};
+use super::finding::{MachineFinding, Rating};
 use super::machine;
 use super::needs::{Needs, basics};
-use crate::export::{Deed, Step};
+use crate::export::{Step, StepKind};
 use crate::kernel::Errno;
 use crate::kernel::linux::machine::Network;
 use crate::kernel::linux::netfilter::Backend;
-use crate::kernel::linux::netfilter::census::Tool;
+use crate::kernel::linux::netfilter::inventory::Tool;
 use crate::lab::Record;
-use crate::lab::machine::{Facts, Lacks, Refused, Tried};
+use crate::lab::machine::{Lacks, MachineFacts, Refused, Tried};
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
 use crate::model::error::{OpError, Site};
@@ -21,15 +21,15 @@ use crate::model::identity::Identity;
 use crate::model::names::{IfName, Ns, NsName};
 use crate::model::route::Route;
 use crate::model::rules::{EditRules, RuleEdit, Table};
-use crate::sandbox::{Grants, Settings};
+use crate::sandbox::{Grants, UserNsSettings};
 use std::collections::BTreeSet;
 
-fn facts() -> Facts {
-    Facts {
+fn facts() -> MachineFacts {
+    MachineFacts {
         is_root: false,
         login: Some("me".into()),
         sandbox: Ok(Tried { own_users: true, ids: [65_537, 65_537], refused: Vec::new() }),
-        settings: Settings { program: "/usr/bin/rhailab".into(), ..Settings::default() },
+        settings: UserNsSettings { program: "/usr/bin/rhailab".into(), ..UserNsSettings::default() },
         grants: Grants { ranges: [Some((100_000, 65_536)); 2], missing: Vec::new(), free: 165_536 },
         tools: Ok(vec![tool(Family::V4), tool(Family::V6)]),
         network: Ok(network()),
@@ -86,7 +86,7 @@ fn needs(changes: Vec<Change>) -> Needs {
     let steps = (1..).zip(changes).map(|(line, change)| {
         let site = Site { source: "r.rhai".into(), line, col: 1 };
         let record = Record { n: line.into(), site, change, identity: Identity::Spec };
-        Step { record, deed: Deed::Makes }
+        Step { record, kind: StepKind::Makes }
     });
     Needs::of(&steps.collect::<Vec<_>>(), &BTreeSet::new()).unwrap()
 }
@@ -100,12 +100,12 @@ fn web() -> Ns {
 }
 
 #[track_caller]
-fn is(finding: &Finding, verdict: Verdict, found: &str, mend: Option<&str>) {
+fn is(finding: &MachineFinding, verdict: Rating, found: &str, mend: Option<&str>) {
     assert_eq!(finding.verdict, verdict, "{finding:?}");
     assert!(finding.found.contains(found), "no {found:?} in {finding:?}");
     assert_eq!(finding.mend.first().map(String::as_str), mend, "{finding:?}");
     // What is not as it should be says what that means.
-    assert!(matches!(verdict, Verdict::Ok | Verdict::Unknown) || !finding.means.is_empty(), "{finding:?}");
+    assert!(matches!(verdict, Rating::Ok | Rating::Unknown) || !finding.means.is_empty(), "{finding:?}");
 }
 
 fn errno(errno: Errno) -> OpError {
@@ -117,65 +117,65 @@ fn errno(errno: Errno) -> OpError {
 #[test]
 fn a_sandbox_is_there_or_the_setting_that_forbids_it_is_named() {
     let plain = facts().settings;
-    is(&machine::sandbox(&facts().sandbox, &plain), Verdict::Ok, "can be made", None);
-    let zero = Settings { zero: Some("user.max_user_namespaces".into()), ..plain.clone() };
+    is(&machine::sandbox(&facts().sandbox, &plain), Rating::Ok, "can be made", None);
+    let zero = UserNsSettings { zero: Some("user.max_user_namespaces".into()), ..plain.clone() };
     let finding = machine::sandbox(&Err(errno(Errno::ENOSPC)), &zero);
-    is(&finding, Verdict::Failure, "cannot be made", Some("sudo sysctl -w user.max_user_namespaces=10000"));
+    is(&finding, Rating::Failure, "cannot be made", Some("sudo sysctl -w user.max_user_namespaces=10000"));
     assert!(finding.means.contains("user.max_user_namespaces is 0"), "{finding:?}");
-    let debian = Settings { unprivileged: Some("0".into()), ..plain.clone() };
+    let debian = UserNsSettings { unprivileged: Some("0".into()), ..plain.clone() };
     let mend = "sudo sysctl -w kernel.unprivileged_userns_clone=1";
-    is(&machine::sandbox(&Err(errno(Errno::EPERM)), &debian), Verdict::Failure, "cannot be made", Some(mend));
-    let ubuntu = Settings { apparmor: Some("1".into()), ..plain.clone() };
+    is(&machine::sandbox(&Err(errno(Errno::EPERM)), &debian), Rating::Failure, "cannot be made", Some(mend));
+    let ubuntu = UserNsSettings { apparmor: Some("1".into()), ..plain.clone() };
     let finding = machine::sandbox(&Err(errno(Errno::EACCES)), &ubuntu);
     assert!(finding.mend[0].contains("apparmor_parser") && finding.means.contains("AppArmor"), "{finding:?}");
     // What no command mends is explained all the same.
-    let docker = Settings { filtered: true, ..plain.clone() };
+    let docker = UserNsSettings { filtered: true, ..plain.clone() };
     for (settings, errno) in [(&docker, Errno::EPERM), (&plain, Errno::EPERM), (&plain, Errno::EINVAL)] {
-        is(&machine::sandbox(&Err(self::errno(errno)), settings), Verdict::Failure, "cannot be made", None);
+        is(&machine::sandbox(&Err(self::errno(errno)), settings), Rating::Failure, "cannot be made", None);
     }
 }
 
 #[test]
 fn root_is_told_what_keeps_others_from_making_sandboxes() {
     let tried = Tried { own_users: false, ids: [1, 1], refused: Vec::new() };
-    let root = Facts { is_root: true, sandbox: Ok(tried), ..facts() };
+    let root = MachineFacts { is_root: true, sandbox: Ok(tried), ..facts() };
     assert_eq!(machine::users(&root), None);
     assert_eq!(machine::users(&facts()), None);
     for (settings, found, mend) in [
         (
-            Settings { unprivileged: Some("0".into()), ..root.settings.clone() },
+            UserNsSettings { unprivileged: Some("0".into()), ..root.settings.clone() },
             "only root may",
             "kernel.unprivileged_userns_clone=1",
         ),
         (
-            Settings { zero: Some("user.max_user_namespaces".into()), ..root.settings.clone() },
+            UserNsSettings { zero: Some("user.max_user_namespaces".into()), ..root.settings.clone() },
             "is 0",
             "user.max_user_namespaces=10000",
         ),
     ] {
-        let finding = machine::users(&Facts { settings, ..root.clone() }).unwrap();
-        is(&finding, Verdict::Note, found, Some(&format!("sudo sysctl -w {mend}")));
+        let finding = machine::users(&MachineFacts { settings, ..root.clone() }).unwrap();
+        is(&finding, Rating::Note, found, Some(&format!("sudo sysctl -w {mend}")));
     }
 }
 
 #[test]
 fn a_lab_with_one_user_only_is_told_what_gives_it_more() {
-    is(&machine::ids(&facts()), Verdict::Ok, "65537 users", None);
+    is(&machine::ids(&facts()), Rating::Ok, "65537 users", None);
     let without = |grants| {
         let tried = Tried { own_users: true, ids: [1, 1], refused: Vec::new() };
-        machine::ids(&Facts { sandbox: Ok(tried), grants, ..facts() })
+        machine::ids(&MachineFacts { sandbox: Ok(tried), grants, ..facts() })
     };
     let none = Grants { ranges: [None, Some((1, 2))], ..facts().grants };
     let mend = "sudo usermod --add-subuids 165536-231071 --add-subgids 165536-231071 me";
-    is(&without(none), Verdict::Note, "grants no ids", Some(mend));
+    is(&without(none), Rating::Note, "grants no ids", Some(mend));
     let missing = Grants { missing: vec!["newuidmap"], ..facts().grants };
-    is(&without(missing), Verdict::Note, "newuidmap is not installed", Some("sudo apt-get install uidmap"));
+    is(&without(missing), Rating::Note, "newuidmap is not installed", Some("sudo apt-get install uidmap"));
     let finding = without(facts().grants);
-    assert!(finding.verdict == Verdict::Note && finding.mend[0].contains("chmod u+s"), "{finding:?}");
-    let root = Facts { sandbox: Ok(Tried::default()), ..facts() };
-    is(&machine::ids(&root), Verdict::Ok, "not needed", None);
-    let failed = Facts { sandbox: Err(errno(Errno::EPERM)), ..facts() };
-    is(&machine::ids(&failed), Verdict::Unknown, "not tried", None);
+    assert!(finding.verdict == Rating::Note && finding.mend[0].contains("chmod u+s"), "{finding:?}");
+    let root = MachineFacts { sandbox: Ok(Tried::default()), ..facts() };
+    is(&machine::ids(&root), Rating::Ok, "not needed", None);
+    let failed = MachineFacts { sandbox: Err(errno(Errno::EPERM)), ..facts() };
+    is(&machine::ids(&failed), Rating::Unknown, "not tried", None);
 }
 
 #[test]
@@ -189,32 +189,32 @@ fn what_the_kernel_refuses_to_every_lab_is_told_with_its_words() {
         machine::kernel(&Ok(Tried { refused: all, ..Tried::default() }), &basics)
     };
     let good = judge(&[], Lacks::Other);
-    is(&good[0], Verdict::Ok, "veth pairs, bridges, IPv4 filter rules, IPv4 nat rules, IPv6", None);
+    is(&good[0], Rating::Ok, "veth pairs, bridges, IPv4 filter rules, IPv4 nat rules, IPv6", None);
     assert_eq!(good.len(), 1);
     let bad = judge(&[1, 3, 5], Lacks::Other);
-    is(&bad[0], Verdict::Ok, "makes veth pairs, IPv4 filter rules, IPv6 filter rules", None);
-    is(&bad[1], Verdict::Failure, "bridges: no such thing", Some("sudo modprobe bridge"));
-    is(&bad[2], Verdict::Warning, "IPv4 nat rules: no such thing", None);
-    is(&bad[3], Verdict::Note, "IPv6 nat rules: no such thing", None);
+    is(&bad[0], Rating::Ok, "makes veth pairs, IPv4 filter rules, IPv6 filter rules", None);
+    is(&bad[1], Rating::Failure, "bridges: no such thing", Some("sudo modprobe bridge"));
+    is(&bad[2], Rating::Warning, "IPv4 nat rules: no such thing", None);
+    is(&bad[3], Rating::Note, "IPv6 nat rules: no such thing", None);
     // A tool that is missing is told of once, by its own check.
     assert_eq!(judge(&[2, 3, 4, 5], Lacks::Tool).len(), 1);
-    is(&machine::kernel(&Err(errno(Errno::EPERM)), &basics)[0], Verdict::Unknown, "not tried", None);
+    is(&machine::kernel(&Err(errno(Errno::EPERM)), &basics)[0], Rating::Unknown, "not tried", None);
 }
 
 #[test]
 fn an_iptables_is_told_by_its_backends() {
-    is(&machine::tool(&tool(Family::V4), None), Verdict::Ok, "1.8.9, writes nf_tables by default", None);
+    is(&machine::tool(&tool(Family::V4), None), Rating::Ok, "1.8.9, writes nf_tables by default", None);
     let both = vec![Backend::Nft, Backend::Legacy];
     let two = Tool { backends: both.clone(), ..tool(Family::V4) };
-    is(&machine::tool(&two, None), Verdict::Ok, "can write the legacy tables too", None);
+    is(&machine::tool(&two, None), Rating::Ok, "can write the legacy tables too", None);
     let legacy = Tool { default: Some(Backend::Legacy), backends: both, ..tool(Family::V6) };
     let mend = "sudo update-alternatives --set ip6tables /usr/sbin/ip6tables-nft";
-    is(&machine::tool(&legacy, Some("apt-get")), Verdict::Note, "writes the legacy tables by default", Some(mend));
-    is(&machine::tool(&legacy, Some("dnf")), Verdict::Note, "can write nf_tables too", None);
+    is(&machine::tool(&legacy, Some("apt-get")), Rating::Note, "writes the legacy tables by default", Some(mend));
+    is(&machine::tool(&legacy, Some("dnf")), Rating::Note, "can write nf_tables too", None);
     let only = Tool { backends: vec![Backend::Legacy], ..legacy.clone() };
-    is(&machine::tool(&only, None), Verdict::Ok, "writes the legacy tables by default", None);
+    is(&machine::tool(&only, None), Rating::Ok, "writes the legacy tables by default", None);
     let nameless = Tool { default: None, program: None, ..tool(Family::V4) };
-    is(&machine::tool(&nameless, None), Verdict::Ok, "only by the name", None);
+    is(&machine::tool(&nameless, None), Rating::Ok, "only by the name", None);
     let none = |family| Tool { default: None, program: None, backends: Vec::new(), ..tool(family) };
     for (manager, mend) in [
         ("apt-get", "sudo apt-get install iptables"),
@@ -223,26 +223,26 @@ fn an_iptables_is_told_by_its_backends() {
         ("apk", "sudo apk add iptables"),
     ] {
         let finding = machine::tool(&none(Family::V4), Some(manager));
-        is(&finding, Verdict::Warning, "iptables is not installed", Some(mend));
+        is(&finding, Rating::Warning, "iptables is not installed", Some(mend));
     }
-    is(&machine::tool(&none(Family::V6), None), Verdict::Note, "ip6tables is not installed", None);
+    is(&machine::tool(&none(Family::V6), None), Rating::Note, "ip6tables is not installed", None);
 }
 
 #[test]
 fn labs_that_cannot_be_kept_are_a_failure() {
-    is(&machine::state(&facts().state), Verdict::Ok, "/state/labs", None);
+    is(&machine::state(&facts().state), Rating::Ok, "/state/labs", None);
     let error = OpError::new("state::open", "/state cannot hold it.").help("Set RHAILAB_STATE_DIR.");
-    is(&machine::state(&Err(error)), Verdict::Failure, "/state cannot hold it.", None);
+    is(&machine::state(&Err(error)), Rating::Failure, "/state cannot hold it.", None);
 }
 
 #[test]
 fn the_summary_counts_what_is_not_as_it_should_be() {
-    let of = |verdicts: &[Verdict], recipe, host| {
-        let findings: Vec<Finding> = verdicts.iter().map(|v| Finding::new("x", *v, "", "")).collect();
+    let of = |verdicts: &[Rating], recipe, host| {
+        let findings: Vec<MachineFinding> = verdicts.iter().map(|v| MachineFinding::new("x", *v, "", "")).collect();
         machine::summary(&findings, recipe, host)
     };
-    assert_eq!(of(&[Verdict::Ok], None, false), "Labs can run here.");
-    let all = [Verdict::Note, Verdict::Failure, Verdict::Warning, Verdict::Unknown, Verdict::Warning];
+    assert_eq!(of(&[Rating::Ok], None, false), "Labs can run here.");
+    let all = [Rating::Note, Rating::Failure, Rating::Warning, Rating::Unknown, Rating::Warning];
     assert_eq!(
         of(&all, Some("r.rhai"), true),
         "`r.rhai` with --host cannot run here: 1 failure, 2 warnings, 1 note, 1 unknown."

@@ -1,6 +1,6 @@
 //! What is said of the trials.
 
-use super::{How, Made, Outcome};
+use super::{How, MadeChange, TrialOutcome};
 use crate::cli::args::OutputArgs;
 use crate::model::error::OpResult;
 use crate::output::Printing;
@@ -18,12 +18,12 @@ const COMMAND: usize = 60;
 
 /// Tells of trials as they come, or sums them up at the end.
 #[derive(Debug)]
-pub struct Report {
+pub struct ProofReport {
     output: OutputArgs,
     out: Style,
     err: Style,
     started: Instant,
-    made: Vec<Made>,
+    made: Vec<MadeChange>,
     total: usize,
     done: usize,
     /// What each trial left, by change and manner.
@@ -44,28 +44,28 @@ enum Line<'a> {
     End { changes: usize, trials: usize, leaks: usize, milliseconds: u64 },
 }
 
-impl Report {
+impl ProofReport {
     /// One that speaks as the user asked.
-    pub fn new(output: OutputArgs, printing: Printing) -> Report {
+    pub fn new(output: OutputArgs, printing: Printing) -> ProofReport {
         let (out, err) = (printing.stdout(), printing.stderr());
         let (made, leaks) = (Vec::new(), BTreeMap::new());
-        Report { output, out, err, started: Instant::now(), made, total: 0, done: 0, leaks }
+        ProofReport { output, out, err, started: Instant::now(), made, total: 0, done: 0, leaks }
     }
 
     /// The recipe fails by itself, so that it can be tried only as far as it goes.
-    pub fn failed(outcome: &Outcome) {
+    pub fn failed(outcome: &TrialOutcome) {
         write_err(&outcome.said);
         write_err("The recipe fails by itself. What can be proved is that nothing is left of the changes before that.");
     }
 
     /// The trials begin.
-    pub fn begin(&mut self, made: &[Made], trials: usize) {
+    pub fn begin(&mut self, made: &[MadeChange], trials: usize) {
         self.made = made.to_vec();
         self.total = trials + 1;
     }
 
     /// A trial is over.
-    pub fn trial(&mut self, how: How, after: u64, outcome: &Outcome) -> OpResult<()> {
+    pub fn trial(&mut self, how: How, after: u64, outcome: &TrialOutcome) -> OpResult<()> {
         self.done += 1;
         let column = match how {
             How::Whole => Column::Whole,
@@ -121,7 +121,7 @@ impl Report {
 
     fn text(&self, leaking: usize, seconds: f64) -> String {
         let mut table = new_table(["AFTER", "CHANGE", "LINE", "ERROR", "KILL -9"]);
-        for Made { n, place, command } in &self.made {
+        for MadeChange { n, place, command } in &self.made {
             let verdict = |column| match self.leaks.get(&(*n, column)) {
                 None => "not tried".to_owned(),
                 Some(leaks) if leaks.is_empty() => "clean".to_owned(),

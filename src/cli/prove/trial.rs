@@ -1,18 +1,18 @@
 //! One trial, in the sandbox that is made for it.
 
-use super::{Made, Outcome};
+use super::{MadeChange, TrialOutcome};
 use crate::cli::Ended;
 use crate::cli::args::RecipeArgs;
 use crate::kernel::linux::LinuxKernel;
 use crate::kernel::linux::footprint;
 use crate::lab::registry::Registry;
-use crate::lab::state::State;
+use crate::lab::state_dirs::StateDirs;
 use crate::model::error::{OpError, OpResult, io_words};
 use crate::model::names::LabName;
 use crate::output::Printing;
 use crate::output::fail;
 use crate::output::write_out;
-use crate::sandbox::{self, Exit, Spec};
+use crate::sandbox::{self, Exit, SandboxSpec};
 use crate::session::machine;
 use clap::Args;
 use serde_json::Value;
@@ -42,7 +42,7 @@ pub struct TrialArgs {
 
 /// `prove-trial`: prints the outcome as JSON.
 pub fn trial(args: &TrialArgs, printing: Printing) -> Ended {
-    let outcome = sandbox::enter(&Spec::default(), |_| {
+    let outcome = sandbox::enter(&SandboxSpec::default(), |_| {
         let code = match inside(args) {
             Ok(outcome) => {
                 write_out(&serde_json::to_string(&outcome).unwrap_or_default());
@@ -58,13 +58,13 @@ pub fn trial(args: &TrialArgs, printing: Printing) -> Ended {
     })
 }
 
-fn inside(args: &TrialArgs) -> OpResult<Outcome> {
-    let registry = Registry::at(State::at(Path::new(STATE)))?;
+fn inside(args: &TrialArgs) -> OpResult<TrialOutcome> {
+    let registry = Registry::at(StateDirs::at(Path::new(STATE)))?;
     let mut kernel = machine::linux_kernel(&LabName::new("prove")?, &registry)?;
     // The first look makes what looking makes.
     footprint(&mut kernel)?;
     let before = footprint(&mut kernel)?;
-    let mut words: Vec<OsString> = vec!["run".into(), "--host".into(), "--no-guardian".into(), "--json".into()];
+    let mut words: Vec<OsString> = vec!["run".into(), "--host".into(), "--no-guard".into(), "--json".into()];
     if let Some(after) = args.break_after {
         words.extend(["--break-after".into(), after.to_string().into()]);
     }
@@ -85,7 +85,7 @@ fn inside(args: &TrialArgs) -> OpResult<Outcome> {
         }
         std::thread::sleep(Duration::from_millis(10));
     };
-    Ok(Outcome { made, leaks, code: run.status.code(), said })
+    Ok(TrialOutcome { made, leaks, code: run.status.code(), said })
 }
 
 fn footprint(kernel: &mut LinuxKernel) -> OpResult<BTreeSet<String>> {
@@ -101,12 +101,12 @@ fn rhailab(words: &[OsString]) -> OpResult<Output> {
 }
 
 /// The changes that a run has made, and what it complained of, from its events.
-fn read(events: &str) -> (Vec<Made>, String) {
+fn read(events: &str) -> (Vec<MadeChange>, String) {
     let (mut made, mut said) = (Vec::new(), String::new());
     for event in events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         match event["event"].as_str() {
-            Some("made" | "altered") if event["already"] != true => made.push(Made {
+            Some("made" | "altered") if event["already"] != true => made.push(MadeChange {
                 n: event["step"].as_u64().or(event["n"].as_u64()).unwrap_or_default(),
                 place: format!("{}:{}", text(&event["site"]["source"]), event["site"]["line"]),
                 command: text(&event["commands"][0]),

@@ -6,7 +6,7 @@ use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::view::View;
-use crate::kernel::{Done, Entry, Observed, Refusal, Undone};
+use crate::kernel::{ChangeRef, Done, Observed, Refusal, Undone};
 use crate::model::addr::AddAddr;
 use crate::model::identity::Identity;
 use crate::model::kind::Kind;
@@ -137,11 +137,11 @@ impl Real for AddAddr {
         Ok(Identity::Spec)
     }
 
-    fn apply(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<()> {
+    fn apply(&self, kernel: &mut LinuxKernel, _entry: ChangeRef<'_>) -> Done<()> {
         apply(&kernel.spaces, &self.ns, &self.link, self.addr)
     }
 
-    fn undo(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<Undone> {
+    fn undo(&self, kernel: &mut LinuxKernel, _entry: ChangeRef<'_>) -> Done<Undone> {
         kernel.undo_in(&self.ns, || undo(&self.link, self.addr))
     }
 

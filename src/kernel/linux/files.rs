@@ -5,7 +5,7 @@
 use crate::kernel::linux::real::Real;
 use crate::kernel::linux::view::View;
 use crate::kernel::linux::{LinuxKernel, unprepared};
-use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
+use crate::kernel::{ChangeRef, Done, Observed, Refusal, Undone, Why};
 use crate::model::file::WriteFile;
 use crate::model::identity::Identity;
 use nix::errno::Errno;
@@ -192,13 +192,13 @@ impl Real for WriteFile {
         kernel.files.prepare(&self.path)
     }
 
-    fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()> {
+    fn apply(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<()> {
         let Identity::File { made_dirs } = entry.identity else { return unprepared(entry.change) };
         kernel.files.defer(entry.n, &self.path, &self.text, made_dirs);
         Ok(())
     }
 
-    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
+    fn undo(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<Undone> {
         let Identity::File { made_dirs } = entry.identity else { return unprepared(entry.change) };
         kernel.files.undo(&self.path, &self.text, made_dirs)
     }

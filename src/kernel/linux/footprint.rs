@@ -1,7 +1,7 @@
 //! Everything on this machine that a lab could change, as lines of text to be compared before and after.
 
 use super::LinuxKernel;
-use super::netfilter::census;
+use super::netfilter::inventory;
 use super::netns;
 use super::process::procfs;
 use crate::kernel::{Done, Refusal};
@@ -37,7 +37,7 @@ pub fn take(kernel: &mut LinuxKernel, etc_netns: &Path) -> Done<BTreeSet<String>
         for rule in snapshot.rules {
             add(format!("rule {rule}"));
         }
-        for line in kernel.spaces.within(&ns, census::outline)? {
+        for line in kernel.spaces.within(&ns, inventory::outline)? {
             add(line);
         }
     }

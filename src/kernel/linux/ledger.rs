@@ -41,7 +41,7 @@ pub struct Locked<'a> {
 
 /// What is on record about one sysctl.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct SysctlRecord {
     /// The boot it belongs to.
     boot_id: String,
     /// Its value before the first lab set it.
@@ -75,17 +75,17 @@ impl Ledger {
 
 impl Locked<'_> {
     /// What is on record about a sysctl of the network namespace with this cookie; nothing of labs that are gone.
-    pub fn entry(&self, netns: u64, path: &Path) -> Done<Option<Entry>> {
+    pub fn entry(&self, netns: u64, path: &Path) -> Done<Option<SysctlRecord>> {
         let entry = self.read(&self.file(netns, path)).map_err(|refusal| refusal.because(Cause::Ledger))?;
         Ok(entry.filter(|entry| entry.boot_id == boot_id() && !entry.labs.is_empty()))
     }
 
-    fn read(&self, file: &Path) -> Done<Option<Entry>> {
+    fn read(&self, file: &Path) -> Done<Option<SysctlRecord>> {
         let text = match fs::read(file) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             text => text.map_err(|e| Refusal::io(format!("read {}", file.display()), &e))?,
         };
-        let entry = serde_json::from_slice::<Entry>(&text);
+        let entry = serde_json::from_slice::<SysctlRecord>(&text);
         let mut entry = entry.map_err(|e| Refusal::new(Why::Protocol, file.display().to_string(), e.to_string()))?;
         // A lab without a journal is gone as well: nobody knows what it would put back.
         entry.labs.retain(|lab, _| self.ledger.labs.join(lab.as_str()).join(JOURNAL).exists());
@@ -93,7 +93,7 @@ impl Locked<'_> {
     }
 
     /// Writes what is on record; nothing is left where no lab is.
-    pub fn write(&self, netns: u64, path: &Path, entry: &Entry) -> Done<()> {
+    pub fn write(&self, netns: u64, path: &Path, entry: &SysctlRecord) -> Done<()> {
         let file = self.file(netns, path);
         let done = if entry.labs.is_empty() {
             fs::remove_file(&file)
@@ -109,7 +109,7 @@ impl Locked<'_> {
     }
 
     /// The sysctls of the network namespace with this cookie that are on record for labs which are all gone: their files under `/proc/sys`, with the labs' value and the one from before.
-    pub fn orphans(&self, netns: u64) -> Done<Vec<(PathBuf, Entry)>> {
+    pub fn orphans(&self, netns: u64) -> Done<Vec<(PathBuf, SysctlRecord)>> {
         let dir = &self.ledger.dir;
         let entries = fs::read_dir(dir).map_err(|e| Refusal::io(format!("read {}", dir.display()), &e))?;
         let mut orphans = Vec::new();
@@ -164,11 +164,11 @@ fn subnets(file: &Path) -> Done<Vec<IpNet>> {
     }
 }
 
-impl Entry {
+impl SysctlRecord {
     /// The first entry for a sysctl that has this value now, and those that change with it theirs.
-    pub fn new(first: &str, along: Vec<(String, String)>) -> Entry {
+    pub fn new(first: &str, along: Vec<(String, String)>) -> SysctlRecord {
         let (first, value) = (first.to_owned(), String::new());
-        Entry { boot_id: boot_id(), first, value, along, labs: BTreeMap::new() }
+        SysctlRecord { boot_id: boot_id(), first, value, along, labs: BTreeMap::new() }
     }
 
     /// The labs that have set it besides `me`.

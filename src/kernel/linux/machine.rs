@@ -1,6 +1,6 @@
 //! What the calling thread's network namespace is like, as far as a lab that acts in it cares: facts, without judgement.
 
-use super::netfilter::census::{self, Drop, Held};
+use super::netfilter::inventory::{self, Drop, Held};
 use super::spaces::Spaces;
 use super::{netns, observe, sysctl};
 use crate::kernel::Done;
@@ -44,7 +44,7 @@ pub const SYSCTLS: [&str; 5] = [
 ];
 
 fn tables(spaces: &Spaces) -> Result<Vec<Held>, Unread> {
-    match census::held(spaces) {
+    match inventory::held(spaces) {
         Ok(held) => held.ok_or(Unread::Denied),
         Err(refusal) => Err(Unread::Failed(refusal.to_string())),
     }
@@ -58,7 +58,7 @@ pub fn network() -> Done<Network> {
     let value = |key: &'static str| Some((key, sysctl::read(&spaces, &Ns::Host, key).ok()?));
     Ok(Network {
         tables: tables(&spaces),
-        drops: census::drops()?,
+        drops: inventory::drops()?,
         links: seen.links.into_iter().filter_map(|link| IfName::new(&link.name).ok()).collect(),
         routes: seen.routes,
         names: netns::list()?,

@@ -7,7 +7,7 @@
 
 use crate::kernel::linux::conntrack::{self, Addressee};
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::{Done, Entry, Errand, Refusal, Undone, Why};
+use crate::kernel::{ChangeRef, Done, Refusal, Task, Undone, Why};
 use crate::model::change::Change;
 use crate::model::family::Family;
 use crate::model::identity::Identity;
@@ -18,12 +18,12 @@ use crate::model::tag::Tag;
 use std::collections::BTreeSet;
 
 mod backend;
-pub mod census;
 mod change;
 mod child;
 mod choice;
 mod command;
 mod deferred;
+pub mod inventory;
 mod make;
 mod nft;
 mod policy;
@@ -47,7 +47,7 @@ use choice::Choice;
 use deferred::Deferred;
 use nft::{Also, Channel, Sent};
 use pool::Pool;
-use restore::{Block, Fault};
+use restore::{RestoreBlock, RestoreError};
 use sockets::Sockets;
 use undo::Item;
 
@@ -101,7 +101,7 @@ impl Netfilter {
     }
 
     /// What finds that out on another thread, in the lab's root namespace.
-    pub fn expect(&self) -> Errand {
+    pub fn expect(&self) -> Task {
         self.choice.expect()
     }
 
@@ -123,7 +123,7 @@ impl Netfilter {
     }
 
     /// Undoes `EditRules` changes, newest first. The answers are in the same order.
-    pub fn undo_all(&mut self, spaces: &Spaces, entries: &[Entry<'_>]) -> Vec<Done<Undone>> {
+    pub fn undo_all(&mut self, spaces: &Spaces, entries: &[ChangeRef<'_>]) -> Vec<Done<Undone>> {
         let mut answers: Vec<Done<Undone>> = vec![Ok(Undone::AlreadyGone); entries.len()];
         let mut groups: Vec<Group<'_>> = Vec::new();
         for (at, entry) in entries.iter().enumerate() {
@@ -215,16 +215,16 @@ impl Netfilter {
         &mut self,
         spaces: &Spaces,
         target: &Target,
-        blocks: &[Block<'_>],
+        blocks: &[RestoreBlock<'_>],
         (patience, also): (Patience, Also),
-    ) -> Result<(), (usize, Fault)> {
+    ) -> Result<(), (usize, RestoreError)> {
         let is_nft = target.backend == Backend::Nft;
         if is_nft {
             match self.talk(spaces, &target.ns, |channel| Ok(nft::commit(channel, target.family, blocks, also))) {
                 Ok(Sent::Made) => return Ok(()),
                 Ok(Sent::NotMade) => {}
-                Ok(Sent::Unknown(refusal)) => return Err((0, Fault::Lost(refusal))),
-                Err(refusal) => return Err((0, Fault::NotAsked(refusal))),
+                Ok(Sent::Unknown(refusal)) => return Err((0, RestoreError::Lost(refusal))),
+                Err(refusal) => return Err((0, RestoreError::NotAsked(refusal))),
             }
             if self.tidies {
                 // Without it iptables makes the same, only that nobody knows later whose it is.

@@ -5,7 +5,7 @@ use crate::kernel::linux::netns_pool::NetnsPool;
 use crate::kernel::linux::netns_setup::{LOOPBACK, set_up};
 use crate::kernel::linux::spaces::{self, Fresh, NETNS_DIR, Spaces};
 use crate::kernel::linux::sysctl::Preset;
-use crate::kernel::{Done, Errand, Refusal, Undone, Why};
+use crate::kernel::{Done, Refusal, Task, Undone, Why};
 use crate::model::identity::Identity;
 use crate::model::names::{LabName, Ns, NsName};
 use nix::errno::Errno;
@@ -54,10 +54,10 @@ impl Unnamed {
     }
 
     /// Calls this when no more is made ahead.
-    pub fn afterwards(&self, errand: Errand) {
+    pub fn afterwards(&self, task: Task) {
         match &self.pool {
-            Some(pool) => pool.afterwards(errand),
-            None => errand(),
+            Some(pool) => pool.afterwards(task),
+            None => task(),
         }
     }
 

@@ -7,7 +7,7 @@
 use super::netns_setup::set_up;
 use super::spaces::{Fresh, Spaces};
 use super::sysctl::Preset;
-use crate::kernel::Errand;
+use crate::kernel::Task;
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
@@ -41,7 +41,7 @@ struct Inside {
     /// No more will be made.
     is_over: bool,
     /// What is done then.
-    errands: Vec<Errand>,
+    tasks: Vec<Task>,
 }
 
 impl Inside {
@@ -84,14 +84,14 @@ impl Shared {
             self.inside().ready.push_back(fresh);
             self.changed.notify_all();
         }
-        let errands = {
+        let tasks = {
             let mut inside = self.inside();
             inside.is_over = true;
-            mem::take(&mut inside.errands)
+            mem::take(&mut inside.tasks)
         };
         self.changed.notify_all();
-        for errand in errands {
-            errand();
+        for task in tasks {
+            task();
         }
     }
 }
@@ -123,13 +123,13 @@ impl NetnsPool {
     }
 
     /// Has this done where they are made, when no more will be.
-    pub fn afterwards(&self, errand: Errand) {
+    pub fn afterwards(&self, task: Task) {
         let mut inside = self.shared.inside();
         if inside.is_over {
             drop(inside);
-            errand();
+            task();
         } else {
-            inside.errands.push(errand);
+            inside.tasks.push(task);
         }
     }
 

@@ -9,12 +9,12 @@
 //! cannot become somebody else's. So nobody else in this process may reap with `waitpid(-1)`.
 
 mod child;
+mod enter;
 mod exec;
 pub mod guard;
 pub(super) mod launch;
 pub mod pidfd;
 pub mod procfs;
-mod room;
 mod stop;
 pub mod strays;
 mod strings;
@@ -24,18 +24,18 @@ use crate::kernel::linux::marks::random;
 use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::view::View;
-use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
+use crate::kernel::{ChangeRef, Done, Observed, Refusal, Undone, Why};
 use crate::model::identity::Identity;
 use crate::model::names::Ns;
 use crate::model::observe::{Command, Output, ProcState, ending};
 use crate::model::process::{NewProcess, Start};
 pub use child::exit;
-use launch::{Child, Program, Relation, exit_status};
+use enter::EnterNetns;
+use launch::{Launched, Program, Relation, exit_status};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
-use room::Room;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -59,7 +59,7 @@ pub struct Processes {
 /// A child that waits to be released. Dropping it kills it.
 #[derive(Debug)]
 struct Held {
-    child: Child,
+    child: Launched,
     log: Log,
 }
 
@@ -112,7 +112,7 @@ impl Processes {
         Ok(&self.secret)
     }
 
-    fn hold(&self, spaces: &Spaces, ns: &Ns, process: &NewProcess, mark: &str, log: File) -> Done<(Child, u64)> {
+    fn hold(&self, spaces: &Spaces, ns: &Ns, process: &NewProcess, mark: &str, log: File) -> Done<(Launched, u64)> {
         let mut env = process.env.clone();
         env.push((strays::VARIABLE.to_owned(), mark.into()));
         let copy = log.try_clone().map_err(|e| Refusal::io("dup", &e))?;
@@ -123,7 +123,7 @@ impl Processes {
             held: true,
         };
         let program = Program { argv: &process.argv, env: &env, cwd: process.cwd.as_deref() };
-        let child = Child::start(&ns.to_string(), self.room(spaces, ns)?, &program, relation)?;
+        let child = Launched::start(&ns.to_string(), self.room(spaces, ns)?, &program, relation)?;
         let found = procfs::stat(child.pid().as_raw())?;
         let found = found.ok_or_else(|| Refusal::errno("read /proc", Errno::ESRCH as i32))?;
         Ok((child, found.start))
@@ -210,8 +210,8 @@ impl Processes {
         exec::interactive(&ns.to_string(), self.room(spaces, ns)?, argv)
     }
 
-    fn room(&self, spaces: &Spaces, ns: &Ns) -> Done<Option<Room>> {
-        Room::open(spaces, ns, &self.etc_netns)
+    fn room(&self, spaces: &Spaces, ns: &Ns) -> Done<Option<EnterNetns>> {
+        EnterNetns::open(spaces, ns, &self.etc_netns)
     }
 }
 
@@ -290,17 +290,17 @@ impl Real for Start {
         kernel.processes.prepare(&kernel.spaces, n, &self.ns, &self.process)
     }
 
-    fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()> {
+    fn apply(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<()> {
         kernel.spaces.leave();
         kernel.netfilter.leave();
         kernel.processes.release(entry.n)
     }
 
-    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
+    fn undo(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<Undone> {
         kernel.processes.undo(entry.identity)
     }
 
-    fn undo_all(&self, kernel: &mut LinuxKernel, entries: &[Entry<'_>]) -> Option<Vec<Done<Undone>>> {
+    fn undo_all(&self, kernel: &mut LinuxKernel, entries: &[ChangeRef<'_>]) -> Option<Vec<Done<Undone>>> {
         let are_processes = entries.iter().all(|entry| entry.change.process().is_some());
         let processes: Vec<&Identity> = entries.iter().map(|entry| entry.identity).collect();
         are_processes.then(|| kernel.processes.undo_all(&processes))

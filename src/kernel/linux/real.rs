@@ -3,7 +3,7 @@
 use super::ours::Ours;
 use super::view::View;
 use super::{LinuxKernel, unprepared};
-use crate::kernel::{Done, Entry, Observed, Undone};
+use crate::kernel::{ChangeRef, Done, Observed, Undone};
 use crate::model::identity::Identity;
 use crate::model::kind::Kind;
 
@@ -13,18 +13,18 @@ pub(super) trait Real: Kind {
     fn prepare(&self, kernel: &mut LinuxKernel, n: u64) -> Done<Identity>;
 
     /// Makes the change. When it fails, nothing of it is left.
-    fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()>;
+    fn apply(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<()>;
 
     /// Makes the change of one before it of the same kind, which stands, in place. When it fails, that stands as it was.
-    fn alter(&self, _kernel: &mut LinuxKernel, before: Entry<'_>) -> Done<()> {
+    fn alter(&self, _kernel: &mut LinuxKernel, before: ChangeRef<'_>) -> Done<()> {
         unprepared(before.change)
     }
 
     /// Undoes the change if its object is still provably ours.
-    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone>;
+    fn undo(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<Undone>;
 
     /// Undoes several changes at once, in the order given, if they are all of this kind and one call can do for many.
-    fn undo_all(&self, _kernel: &mut LinuxKernel, _entries: &[Entry<'_>]) -> Option<Vec<Done<Undone>>> {
+    fn undo_all(&self, _kernel: &mut LinuxKernel, _entries: &[ChangeRef<'_>]) -> Option<Vec<Done<Undone>>> {
         None
     }
 

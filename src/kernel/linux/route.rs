@@ -6,12 +6,12 @@ use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::view::View;
-use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
+use crate::kernel::{ChangeRef, Done, Observed, Refusal, Undone, Why};
+use crate::model::forwarding::{Ask, Way};
 use crate::model::identity::Identity;
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::RouteAnswer;
-use crate::model::route::{AddRoute, Fate, Hop, IPV6_METRIC, ROUTE_PROTOCOL, Route, Scope};
-use crate::model::terrain::{Ask, Way};
+use crate::model::route::{AddRoute, IPV6_METRIC, ROUTE_PROTOCOL, Route, RouteHop, RouteKind, Scope};
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use nix::errno::Errno;
@@ -158,11 +158,11 @@ fn is_forwarding(route: &RouteMessage) -> bool {
 }
 
 /// What a route does with packets that it does not forward.
-fn fate(route: &RouteMessage) -> Option<Fate> {
+fn fate(route: &RouteMessage) -> Option<RouteKind> {
     match route.header.kind {
-        RouteType::BlackHole => Some(Fate::Blackhole),
-        RouteType::Unreachable => Some(Fate::Unreachable),
-        RouteType::Prohibit => Some(Fate::Prohibit),
+        RouteType::BlackHole => Some(RouteKind::Blackhole),
+        RouteType::Unreachable => Some(RouteKind::Unreachable),
+        RouteType::Prohibit => Some(RouteKind::Prohibit),
         _ => None,
     }
 }
@@ -186,9 +186,9 @@ fn message(socket: &Socket, route: &Route) -> Done<RouteMessage> {
     };
     if let Some(fate) = route.fate {
         builder = builder.kind(match fate {
-            Fate::Blackhole => RouteType::BlackHole,
-            Fate::Unreachable => RouteType::Unreachable,
-            Fate::Prohibit => RouteType::Prohibit,
+            RouteKind::Blackhole => RouteType::BlackHole,
+            RouteKind::Unreachable => RouteType::Unreachable,
+            RouteKind::Prohibit => RouteType::Prohibit,
         });
     }
     if let Some(table) = route.table {
@@ -214,7 +214,7 @@ fn message(socket: &Socket, route: &Route) -> Done<RouteMessage> {
     Ok(builder.build())
 }
 
-fn next_hop(socket: &Socket, hop: &Hop) -> Done<RouteNextHop> {
+fn next_hop(socket: &Socket, hop: &RouteHop) -> Done<RouteNextHop> {
     let mut next = RouteNextHop::default();
     next.attributes.push(RouteAttribute::Gateway(hop.via.into()));
     // `rtnh_hops` is the weight less one (linux/rtnetlink.h).
@@ -233,7 +233,7 @@ struct Parts {
     metric: Option<u32>,
     table: u32,
     length: u8,
-    fate: Option<Fate>,
+    fate: Option<RouteKind>,
     src: Option<IpAddr>,
     /// The next hops, if there are several.
     hops: Vec<NextHop>,
@@ -304,7 +304,7 @@ fn seen(socket: &Socket, message: &RouteMessage) -> Done<Option<Route>> {
     let metric = metric.filter(|metric| is_v4 || *metric != IPV6_METRIC);
     let hop = |(via, index, weight): &NextHop| {
         let dev = device(socket, Some(*index))?;
-        Ok(via.map(|via| Hop { via, dev, weight: u16::from(*weight) + 1 }))
+        Ok(via.map(|via| RouteHop { via, dev, weight: u16::from(*weight) + 1 }))
     };
     let hops = hops.iter().filter_map(|next| hop(next).transpose()).collect::<Done<_>>()?;
     let table = Some(table).filter(|table| *table != u32::from(RouteHeader::RT_TABLE_MAIN));
@@ -337,11 +337,11 @@ impl Real for AddRoute {
         Ok(Identity::Spec)
     }
 
-    fn apply(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<()> {
+    fn apply(&self, kernel: &mut LinuxKernel, _entry: ChangeRef<'_>) -> Done<()> {
         apply(&kernel.spaces, &self.ns, &self.route)
     }
 
-    fn undo(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<Undone> {
+    fn undo(&self, kernel: &mut LinuxKernel, _entry: ChangeRef<'_>) -> Done<Undone> {
         kernel.undo_in(&self.ns, || undo(&self.route))
     }
 
@@ -350,7 +350,7 @@ impl Real for AddRoute {
         let routes = &view.network(&self.ns)?.routes;
         let is_it = |route: &&Route| {
             let dev = wanted.dev.is_none() || route.dev == wanted.dev;
-            let same = |(there, wanted): (&Hop, &Hop)| {
+            let same = |(there, wanted): (&RouteHop, &RouteHop)| {
                 (there.via, there.weight) == (wanted.via, wanted.weight)
                     && (wanted.dev.is_none() || there.dev == wanted.dev)
             };

@@ -11,7 +11,7 @@ use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::view::View;
 use crate::kernel::linux::{LinuxKernel, unprepared};
-use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
+use crate::kernel::{ChangeRef, Done, Observed, Refusal, Undone, Why};
 use crate::model::identity::Identity;
 use crate::model::names::Ns;
 use crate::model::sysctl::SetSysctl;
@@ -139,11 +139,11 @@ impl Real for SetSysctl {
         prepare(&kernel.spaces, kernel.shared(&self.ns), &self.ns, &self.key, &self.value)
     }
 
-    fn apply(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<()> {
+    fn apply(&self, kernel: &mut LinuxKernel, _entry: ChangeRef<'_>) -> Done<()> {
         apply(&kernel.spaces, kernel.shared(&self.ns), &self.ns, &self.key, &self.value)
     }
 
-    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
+    fn undo(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<Undone> {
         let Identity::WasText(was) = entry.identity else { return unprepared(entry.change) };
         kernel.undo_in(&self.ns, || undo(kernel.shared(&self.ns), &self.key, &self.value, was))
     }

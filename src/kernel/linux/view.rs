@@ -5,7 +5,7 @@ use crate::kernel::{Done, Kernel, Observed, Refusal};
 use crate::model::link_set::{HAIRPIN, LINK_LOCAL};
 use crate::model::names::{IfName, Ns};
 use crate::model::observe::{LinkInfo, LinkRef, Snapshot};
-use crate::model::rule::saved::Line;
+use crate::model::rule::saved::SavedLine;
 use crate::model::subject::{ADDRESS, Fact, LINK, LOWER, LinkAt, MAC, MASTER, MTU, PEER, UP};
 use nix::errno::Errno;
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ pub(super) struct View<'a> {
     /// The kernel, for what is read one by one.
     pub(super) kernel: &'a mut LinuxKernel,
     networks: HashMap<Ns, Snapshot>,
-    rules: HashMap<Ns, Vec<Line>>,
+    rules: HashMap<Ns, Vec<SavedLine>>,
 }
 
 impl<'a> View<'a> {
@@ -33,12 +33,12 @@ impl<'a> View<'a> {
     }
 
     /// The lines of its tables of rules.
-    pub(super) fn rules(&mut self, ns: &Ns) -> Done<&[Line]> {
+    pub(super) fn rules(&mut self, ns: &Ns) -> Done<&[SavedLine]> {
         match self.rules.entry(ns.clone()) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(place) => {
                 let saved = self.kernel.snapshot(ns)?.rules;
-                Ok(place.insert(saved.iter().filter_map(|line| Line::read(line)).collect()))
+                Ok(place.insert(saved.iter().filter_map(|line| SavedLine::read(line)).collect()))
             }
         }
     }

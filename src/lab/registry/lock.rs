@@ -1,7 +1,7 @@
 //! A lab's folder in the hands of who works on it.
 
 use super::{LabDir, LabInfo, Registry};
-use crate::lab::state::failed;
+use crate::lab::state_dirs::failed;
 use crate::model::error::{Class, OpError, OpResult};
 use crate::model::names::LabName;
 use std::fs::{self, DirBuilder, File};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::kernel::Entry;
+use crate::kernel::ChangeRef;
 use crate::kernel::fake::FakeKernel;
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
@@ -157,7 +157,7 @@ fn what_was_dropped_is_found_where_it_is_now_and_put_back() {
     commit(&mut lab, set("br1", LinkSet::Mtu(1300)));
     assert_eq!(lab.dropped(), BTreeSet::new());
     let address = addr("br1", "10.0.0.1/24");
-    lab.kernel.undo(Entry { n: 3, change: &address, identity: &Identity::Spec }).unwrap();
+    lab.kernel.undo(ChangeRef { n: 3, change: &address, identity: &Identity::Spec }).unwrap();
     lab.kernel.apply(90, &set("br1", LinkSet::Up(false)), &Identity::Spec).unwrap();
     lab.kernel.apply(91, &set("br1", LinkSet::Mtu(1500)), &Identity::Spec).unwrap();
     assert_eq!(lab.dropped(), [1, 3, 5].into());

@@ -4,8 +4,8 @@
 //! long as many changes, so it goes on beside other work.
 
 use super::failed;
-use crate::kernel::Errand;
-use crate::lab::state::own_dir;
+use crate::kernel::Task;
+use crate::lab::state_dirs::own_dir;
 use crate::model::error::OpResult;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -58,7 +58,7 @@ impl Durable {
     }
 
     /// Says that there will be intents. The answer is what makes the file meanwhile, whenever it is called.
-    pub fn expect(&mut self) -> OpResult<Errand> {
+    pub fn expect(&mut self) -> OpResult<Task> {
         self.find_folder()?;
         // Who calls it late must not keep the clerk waiting for it.
         let lines = self.clerk().map(|clerk| Arc::downgrade(&clerk.lines));
@@ -232,9 +232,9 @@ mod tests {
         assert_eq!(std::fs::read_to_string(path).unwrap(), "start\n");
 
         let (_dir, path, mut late) = durable();
-        let errand = late.expect().unwrap();
+        let task = late.expect().unwrap();
         drop(late);
-        errand();
+        task();
         assert!(!path.exists());
     }
 }

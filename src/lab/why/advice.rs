@@ -15,6 +15,7 @@ use crate::model::addr::AddAddr;
 use crate::model::change::Change;
 use crate::model::error::Site;
 use crate::model::family::Family;
+use crate::model::forwarding::{Ask, Way};
 use crate::model::identity::Identity;
 use crate::model::kind::Kind;
 use crate::model::kinds::policy::SetPolicy;
@@ -26,7 +27,6 @@ use crate::model::route::{AddRoute, Route};
 use crate::model::subject::{MTU, Subject};
 use crate::model::sysctl::SetSysctl;
 use crate::model::tag::Tag;
-use crate::model::terrain::{Ask, Way};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -114,7 +114,7 @@ impl Walk<'_> {
     /// The kind of a route that is there to refuse what it is for (ip-route(8)), if that is the route to an address. It
     /// tells by its error whatever comes from there; a packet that comes in can be refused with the same for its source.
     fn refusing_route(&mut self, ns: &Ns, to: IpAddr) -> Option<&'static str> {
-        let refusal = self.ground.way(ns, &Ask { to, from: None, by: None }).err()?;
+        let refusal = self.facts.way(ns, &Ask { to, from: None, by: None }).err()?;
         let kinds = [(Errno::EACCES, "prohibit"), (Errno::EINVAL, "blackhole"), (Errno::EHOSTUNREACH, "unreachable")];
         kinds.into_iter().find(|(errno, _)| refusal.is(*errno)).map(|(_, kind)| kind)
     }
@@ -141,7 +141,7 @@ impl Walk<'_> {
             }
         }
         let knows = |walk: &mut Self, place: &Place| {
-            walk.ground
+            walk.facts
                 .way(&place.0, &Ask { to, from: None, by: None })
                 .is_ok_and(|way| way.local || way.dev != Some(place.1))
         };
@@ -166,12 +166,12 @@ impl Walk<'_> {
     fn path_filters(&mut self, ns: &Ns, by: u32) -> Vec<String> {
         let name = self.name(&(ns.clone(), by));
         let keys = ["all", &name].map(|dev| format!("net.ipv4.conf.{}.rp_filter", dev.replace('.', "/")));
-        let is_on = |walk: &mut Self, key: &String| walk.ground.setting(ns, key).is_ok_and(|value| value.trim() != "0");
+        let is_on = |walk: &mut Self, key: &String| walk.facts.setting(ns, key).is_ok_and(|value| value.trim() != "0");
         keys.into_iter().filter(|key| is_on(self, key)).collect()
     }
 
     fn filtered_by_path(&mut self, ns: &Ns, packet: &Packet, by: u32, keys: &[String]) -> End {
-        let back = self.ground.way(ns, &Ask { to: packet.src.ip(), from: None, by: None }).ok();
+        let back = self.facts.way(ns, &Ask { to: packet.src.ip(), from: None, by: None }).ok();
         let back = match back.and_then(|way| way.dev) {
             Some(dev) => format!("the way back is by {}", self.name(&(ns.clone(), dev))),
             None => "there is no way back".to_owned(),

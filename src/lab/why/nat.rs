@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 /// A translation that was made on the way there, and is taken back on the way back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Nat {
+pub struct Translated {
     /// Where.
     pub ns: Ns,
     /// What the packet was before.

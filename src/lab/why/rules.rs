@@ -1,9 +1,9 @@
 //! The rules on the way, namespace by namespace.
 
 use super::end::End;
-use super::nat::Nat;
+use super::nat::Translated;
 use super::packet::Packet;
-use super::tables::{self, Fate, Translation};
+use super::tables::{self, RuleOutcome, Translation};
 use super::walk::Walk;
 use crate::model::names::Ns;
 use std::net::IpAddr;
@@ -12,31 +12,31 @@ impl Walk<'_> {
     /// The tables of a namespace, read once.
     fn tables(&mut self, ns: &Ns, v6: bool) -> Result<(), End> {
         if !self.tables.contains_key(&(ns.clone(), v6)) {
-            let tables = self.ground.rules(ns, v6)?;
+            let tables = self.facts.rules(ns, v6)?;
             self.tables.insert((ns.clone(), v6), tables);
         }
         Ok(())
     }
 
-    fn fate(&mut self, ns: &Ns, table: &str, chain: &str, packet: &Packet) -> Result<Fate, End> {
+    fn fate(&mut self, ns: &Ns, table: &str, chain: &str, packet: &Packet) -> Result<RuleOutcome, End> {
         let v6 = packet.dst.is_ipv6();
         self.tables(ns, v6)?;
         for saved in self.tables.get(&(ns.clone(), v6)).into_iter().flatten() {
             let fate = tables::pass(saved, table, chain, packet, &mut self.unclear);
-            if fate != Fate::Accepted {
+            if fate != RuleOutcome::Accepted {
                 return Ok(fate);
             }
         }
-        Ok(Fate::Accepted)
+        Ok(RuleOutcome::Accepted)
     }
 
     /// Whether a chain of these tables lets a packet pass; the stop, if not.
     pub fn filter(&mut self, ns: &Ns, tables: &[&str], chain: &str, packet: &Packet) -> Result<(), End> {
         for table in tables {
             match self.fate(ns, table, chain, packet)? {
-                Fate::Dropped(blame) => return Err(self.dropped(ns, packet, chain, blame, "dropped")),
-                Fate::Rejected(blame) => return Err(self.dropped(ns, packet, chain, blame, "rejected")),
-                Fate::Accepted | Fate::Translated(..) => {}
+                RuleOutcome::Dropped(blame) => return Err(self.dropped(ns, packet, chain, blame, "dropped")),
+                RuleOutcome::Rejected(blame) => return Err(self.dropped(ns, packet, chain, blame, "rejected")),
+                RuleOutcome::Accepted | RuleOutcome::Translated(..) => {}
             }
         }
         Ok(())
@@ -45,8 +45,8 @@ impl Walk<'_> {
     /// What would drop a packet in a chain, if anything does.
     pub fn is_dropped(&mut self, ns: &Ns, chain: &str, packet: &Packet) -> Result<Option<super::Blame>, End> {
         match self.fate(ns, "filter", chain, packet)? {
-            Fate::Dropped(blame) | Fate::Rejected(blame) => Ok(Some(blame)),
-            Fate::Accepted | Fate::Translated(..) => Ok(None),
+            RuleOutcome::Dropped(blame) | RuleOutcome::Rejected(blame) => Ok(Some(blame)),
+            RuleOutcome::Accepted | RuleOutcome::Translated(..) => Ok(None),
         }
     }
 
@@ -56,7 +56,9 @@ impl Walk<'_> {
         if packet.answers {
             return Ok(false);
         }
-        let Fate::Translated(translation, blame) = self.fate(ns, "nat", chain, packet)? else { return Ok(false) };
+        let RuleOutcome::Translated(translation, blame) = self.fate(ns, "nat", chain, packet)? else {
+            return Ok(false);
+        };
         let before = (packet.src, packet.dst);
         let is_destination = match translation {
             Translation::To(ip, port) => {
@@ -85,7 +87,7 @@ impl Walk<'_> {
         };
         self.hop(ns, packet, format!("{chain} replaces the {what} {from} by {to}"), site);
         if is_destination {
-            let mut others = self.ground.tracked(ns, before.1, packet.carried)?;
+            let mut others = self.facts.tracked(ns, before.1, packet.carried)?;
             others.retain(|other| *other != packet.dst);
             if let Some(other) = others.first() {
                 let count = others.len();
@@ -94,7 +96,7 @@ impl Walk<'_> {
                 self.hop(ns, packet, what, None);
             }
         }
-        self.nats.push(Nat {
+        self.nats.push(Translated {
             ns: ns.clone(),
             before,
             after: (packet.src, packet.dst),

@@ -1,13 +1,13 @@
 //! Who is on a link: everything that a frame reaches through veth pairs and bridges.
 
+use crate::model::forwarding::NetnsLinks;
 use crate::model::names::Ns;
 use crate::model::observe::LinkInfo;
-use crate::model::terrain::Terrain;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 /// The interfaces of all namespaces.
-pub type Map = BTreeMap<Ns, Terrain>;
+pub type Map = BTreeMap<Ns, NetnsLinks>;
 
 /// An interface: its namespace and its index there.
 pub type Place = (Ns, u32);

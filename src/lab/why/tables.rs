@@ -4,7 +4,7 @@
 use super::packet::Packet;
 use crate::model::proto::Proto;
 use crate::model::rule::saved::{Saved, SavedRule, SavedTable};
-use crate::model::rule::{Condition, Match, Nat, NatKind, Ports, State, Target};
+use crate::model::rule::{Condition, ConnState, Match, Nat, NatKind, Ports, Target};
 use crate::model::tag::Tag;
 use std::net::IpAddr;
 
@@ -38,7 +38,7 @@ impl Blame {
 
 /// What became of a packet in a chain.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Fate {
+pub enum RuleOutcome {
     /// It may go on.
     Accepted,
     /// It is dropped without a word.
@@ -70,7 +70,7 @@ enum Verdict {
 enum Step {
     Next,
     Return,
-    Decided(Fate),
+    Decided(RuleOutcome),
 }
 
 /// How deep chains may call each other; the kernel's own limit is of that size.
@@ -78,16 +78,16 @@ const DEPTH: usize = 64;
 
 /// What a built-in chain of a table does to a packet. Rules whose conditions cannot be told count as if they were not there,
 /// and are added to `unclear`.
-pub fn pass(saved: &Saved, table: &str, chain: &str, packet: &Packet, unclear: &mut Vec<String>) -> Fate {
-    let Some(rules) = saved.table(table) else { return Fate::Accepted };
+pub fn pass(saved: &Saved, table: &str, chain: &str, packet: &Packet, unclear: &mut Vec<String>) -> RuleOutcome {
+    let Some(rules) = saved.table(table) else { return RuleOutcome::Accepted };
     if let Step::Decided(fate) = walk(rules, table, chain, packet, unclear, 0) {
         return fate;
     }
     match rules.chain(chain).and_then(|chain| Some((chain.policy.as_deref()?, chain.packets))) {
         Some(("DROP", packets)) => {
-            Fate::Dropped(Blame { table: table.to_owned(), chain: chain.to_owned(), rule: None, packets })
+            RuleOutcome::Dropped(Blame { table: table.to_owned(), chain: chain.to_owned(), rule: None, packets })
         }
-        _ => Fate::Accepted,
+        _ => RuleOutcome::Accepted,
     }
 }
 
@@ -124,13 +124,13 @@ fn walk(
             packets: rule.packets,
         };
         match &rule.spec.target {
-            Some(Target::Accept) => return Step::Decided(Fate::Accepted),
-            Some(Target::Drop) => return Step::Decided(Fate::Dropped(blame())),
-            Some(Target::Reject(_)) => return Step::Decided(Fate::Rejected(blame())),
+            Some(Target::Accept) => return Step::Decided(RuleOutcome::Accepted),
+            Some(Target::Drop) => return Step::Decided(RuleOutcome::Dropped(blame())),
+            Some(Target::Reject(_)) => return Step::Decided(RuleOutcome::Rejected(blame())),
             Some(Target::Return) => return Step::Return,
             Some(Target::Nat(nat)) => {
                 if let Some(translation) = translation(nat) {
-                    return Step::Decided(Fate::Translated(translation, blame()));
+                    return Step::Decided(RuleOutcome::Translated(translation, blame()));
                 }
             }
             Some(Target::Jump(name)) => {
@@ -194,8 +194,8 @@ fn meets(of: &Match, packet: &Packet) -> Option<bool> {
         Match::DestinationPort(ports) => within(ports, packet.dst.port()),
         Match::AnyPort(ports) => within(ports, packet.dst.port()) || within(ports, packet.src.port()),
         Match::State(states) => {
-            let now = if packet.answers { State::Established } else { State::New };
-            states.contains(&now) || (states.contains(&State::Dnat) && packet.original.is_some())
+            let now = if packet.answers { ConnState::Established } else { ConnState::New };
+            states.contains(&now) || (states.contains(&ConnState::Dnat) && packet.original.is_some())
         }
         Match::OriginalDestination(net) => net.contains(&original.ip()),
         Match::OriginalPort(ports) => ports.contains(&original.port()),

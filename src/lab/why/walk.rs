@@ -2,16 +2,16 @@
 
 use super::Hop;
 use super::end::{End, Hole, stop_at, stopped};
-use super::nat::Nat;
+use super::nat::Translated;
 use super::packet::Packet;
 use super::segment::{Map, Place, interface, segment};
-use crate::kernel::{Ground, Refusal};
+use crate::kernel::{PacketFacts, Refusal};
 use crate::lab::Made;
 use crate::model::error::Site;
+use crate::model::forwarding::{Ask, Way};
 use crate::model::names::Ns;
 use crate::model::question::{Carried, Question};
 use crate::model::rule::saved::Saved;
-use crate::model::terrain::{Ask, Way};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -20,11 +20,11 @@ const LONGEST: usize = 32;
 
 /// A walk in progress.
 pub struct Walk<'a> {
-    pub(super) ground: &'a mut dyn Ground,
+    pub(super) facts: &'a mut dyn PacketFacts,
     pub(super) made: &'a Made,
     pub(super) map: Map,
     pub(super) tables: BTreeMap<(Ns, bool), Vec<Saved>>,
-    pub(super) nats: Vec<Nat>,
+    pub(super) nats: Vec<Translated>,
     /// What was met so far.
     pub hops: Vec<Hop>,
     /// Rules whose conditions could not be told.
@@ -38,10 +38,10 @@ pub struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Reads the interfaces of all namespaces.
-    pub fn new(ground: &'a mut dyn Ground, made: &'a Made) -> Result<Walk<'a>, Refusal> {
-        let map = ground.terrain()?.into_iter().collect();
+    pub fn new(facts: &'a mut dyn PacketFacts, made: &'a Made) -> Result<Walk<'a>, Refusal> {
+        let map = facts.all_links()?.into_iter().collect();
         Ok(Walk {
-            ground,
+            facts,
             made,
             map,
             tables: BTreeMap::new(),
@@ -113,7 +113,7 @@ impl<'a> Walk<'a> {
 
     /// Where a packet goes from a namespace; the stop, if nowhere.
     fn way(&mut self, ns: &Ns, packet: &Packet, ask: Ask) -> Result<Way, End> {
-        self.ground.way(ns, &ask).map_err(|refusal| self.no_way(ns, packet, ask.by, &refusal))
+        self.facts.way(ns, &ask).map_err(|refusal| self.no_way(ns, packet, ask.by, &refusal))
     }
 
     /// Notes where a packet goes from a namespace.
@@ -171,7 +171,7 @@ impl<'a> Walk<'a> {
     /// Rules may see what a bridge passes on (`bridge-nf-call-iptables`).
     fn bridged(&mut self, (ns, bridge): &Place, packet: &Packet) -> Result<(), End> {
         let key = if packet.dst.is_ipv4() { "ip" } else { "ip6" };
-        let called = self.ground.setting(ns, &format!("net.bridge.bridge-nf-call-{key}tables"));
+        let called = self.facts.setting(ns, &format!("net.bridge.bridge-nf-call-{key}tables"));
         // Where there is no such sysctl, no rule sees them.
         if !called.is_ok_and(|value| value.trim() == "1") {
             return Ok(());
@@ -220,7 +220,7 @@ impl<'a> Walk<'a> {
         } else {
             "net.ipv6.conf.all.forwarding".to_owned()
         };
-        Ok(self.ground.setting(ns, &key)?.trim() != "0")
+        Ok(self.facts.setting(ns, &key)?.trim() != "0")
     }
 
     /// Notes where a router cannot pass on large packets, and a rule keeps it from saying so.

@@ -1,6 +1,6 @@
 //! iptables' words as rules.
 
-use super::{Condition, Match, Nat, NatKind, Ports, Spec, State, Target};
+use super::{Condition, ConnState, Match, Nat, NatKind, Ports, RuleSpec, Target};
 use crate::model::proto::Proto;
 use ipnet::IpNet;
 use std::iter::Peekable;
@@ -8,9 +8,15 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 /// What words mean. What is not known stays in its words, each option with what follows it.
-pub(super) fn spec<'a>(words: impl Iterator<Item = &'a str>) -> Spec {
-    let mut reader =
-        Reader { rest: words.peekable(), spec: Spec::default(), not: None, module: "", unsaid: None, open: Open::No };
+pub(super) fn spec<'a>(words: impl Iterator<Item = &'a str>) -> RuleSpec {
+    let mut reader = Reader {
+        rest: words.peekable(),
+        spec: RuleSpec::default(),
+        not: None,
+        module: "",
+        unsaid: None,
+        open: Open::No,
+    };
     while let Some(word) = reader.rest.next() {
         reader.word(word);
     }
@@ -31,7 +37,7 @@ enum Open {
 
 struct Reader<'a, I: Iterator<Item = &'a str>> {
     rest: Peekable<I>,
-    spec: Spec,
+    spec: RuleSpec,
     /// The `!` before the next option.
     not: Option<&'a str>,
     /// The module that was named last.
@@ -212,7 +218,7 @@ fn add(target: &mut Target, words: Vec<String>) {
         Target::Raw(known) => known.extend(words),
         Target::Accept | Target::Drop | Target::Return | Target::Reject(_) | Target::Jump(_) | Target::Goto(_) => {
             // Its words begin with the option that names it.
-            let mut known = Spec { conditions: Vec::new(), target: Some(target.clone()) }.words().split_off(1);
+            let mut known = RuleSpec { conditions: Vec::new(), target: Some(target.clone()) }.words().split_off(1);
             known.extend(words);
             *target = Target::Raw(known);
         }
@@ -250,8 +256,8 @@ fn list(word: &str) -> Option<Vec<Ports>> {
     word.split(',').map(ports).collect()
 }
 
-fn states(word: &str) -> Option<Vec<State>> {
-    let state = |word: &str| State::ALL.iter().find(|(_, name)| *name == word).map(|(state, _)| *state);
+fn states(word: &str) -> Option<Vec<ConnState>> {
+    let state = |word: &str| ConnState::ALL.iter().find(|(_, name)| *name == word).map(|(state, _)| *state);
     word.split(',').map(state).collect()
 }
 

@@ -1,6 +1,6 @@
 //! What iptables-save(8) prints, with or without counters.
 
-use super::{Match, Rule, Spec, split};
+use super::{Match, Rule, RuleSpec, split};
 use crate::model::tag::Tag;
 use std::collections::HashMap;
 
@@ -43,7 +43,7 @@ pub struct SavedRule {
     /// The line without its counters and its `-A `.
     pub text: String,
     /// What it means, our tags aside.
-    pub spec: Spec,
+    pub spec: RuleSpec,
     /// The tags that it carries.
     pub tags: Vec<Tag>,
     /// How many packets it has met.
@@ -55,7 +55,7 @@ impl SavedRule {
     fn read(text: &str, packets: u64) -> Option<SavedRule> {
         let words = split(text);
         let (chain, words) = words.split_first()?;
-        let mut spec = Spec::read(words);
+        let mut spec = RuleSpec::read(words);
         let mut tags = Vec::new();
         spec.conditions.retain(|condition| {
             let tag = if let Match::Comment(text) = &condition.of { Tag::parse(text) } else { None };
@@ -185,20 +185,20 @@ impl Saved {
 
 /// A line of a namespace's rules, as [`Saved::lines`] has them.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Line {
+pub enum SavedLine {
     /// A chain.
     Chain(SavedChain),
     /// A rule.
     Rule(SavedRule),
 }
 
-impl Line {
+impl SavedLine {
     /// The chain or rule in a line, whatever family and table stand before it.
-    pub fn read(line: &str) -> Option<Line> {
+    pub fn read(line: &str) -> Option<SavedLine> {
         let is_start = |(at, _): &(usize, char)| line[*at..].starts_with(':') || line[*at..].starts_with("-A ");
         let (at, _) = line.char_indices().find(is_start)?;
         let line = &line[at..];
-        line.strip_prefix(':').and_then(chain).map(Line::Chain).or_else(|| rule(line).map(Line::Rule))
+        line.strip_prefix(':').and_then(chain).map(SavedLine::Chain).or_else(|| rule(line).map(SavedLine::Rule))
     }
 }
 
@@ -259,12 +259,13 @@ mod tests {
 
     #[test]
     fn a_line_is_read_behind_its_table() {
-        let Some(Line::Rule(rule)) = Line::read("4 *nat -A OUT -m comment --comment rhailab:x:1 -j VIP") else {
+        let Some(SavedLine::Rule(rule)) = SavedLine::read("4 *nat -A OUT -m comment --comment rhailab:x:1 -j VIP")
+        else {
             panic!()
         };
         assert_eq!((rule.tags, rule.spec.chain()), (vec![tag("rhailab:x:1")], Some("VIP")));
-        assert!(matches!(Line::read("6 *nat :VIP -"), Some(Line::Chain(chain)) if chain.name == "VIP"));
-        assert_eq!(Line::read("4 *nat"), None);
+        assert!(matches!(SavedLine::read("6 *nat :VIP -"), Some(SavedLine::Chain(chain)) if chain.name == "VIP"));
+        assert_eq!(SavedLine::read("4 *nat"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From types to words and back.
 
-use super::{Condition, Match, Nat, NatKind, Rule, Spec, State, Target, split};
+use super::{Condition, ConnState, Match, Nat, NatKind, Rule, RuleSpec, Target, split};
 use crate::model::proto::Proto;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::{collection, option};
@@ -10,8 +10,8 @@ fn words(text: &str) -> Vec<String> {
     split(text)
 }
 
-fn spec(text: &str) -> Spec {
-    Spec::read(&words(text))
+fn spec(text: &str) -> RuleSpec {
+    RuleSpec::read(&words(text))
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_rule_has_the_words_that_people_write() {
         ),
         (
             Rule::new(
-                [Match::State(vec![State::Dnat]), Match::OriginalDestination(vip.into())],
+                [Match::State(vec![ConnState::Dnat]), Match::OriginalDestination(vip.into())],
                 Target::snat("fd00::1".parse().unwrap()),
             ),
             "--match conntrack --ctstate DNAT --ctorigdst 10.9.0.1 --jump SNAT --to-source fd00::1",
@@ -161,7 +161,7 @@ fn of() -> impl Strategy<Value = Match> {
         ports().prop_map(Match::SourcePort),
         ports().prop_map(Match::DestinationPort),
         ports().prop_map(Match::AnyPort),
-        collection::vec(prop_oneof![Just(State::New), Just(State::Dnat), Just(State::Related)], 1..3)
+        collection::vec(prop_oneof![Just(ConnState::New), Just(ConnState::Dnat), Just(ConnState::Related)], 1..3)
             .prop_map(Match::State),
         net().prop_map(Match::OriginalDestination),
         any::<(u16, u16)>().prop_map(|(low, high)| Match::OriginalPort(low..=high)),
@@ -204,8 +204,8 @@ proptest! {
         target in option::of(target()),
     ) {
         let conditions = conditions.into_iter().map(|(not, of)| Condition { not, of }).collect();
-        let spec = Spec { conditions, target };
-        assert_eq!(Spec::read(&spec.words()), spec, "{:?}", spec.words());
+        let spec = RuleSpec { conditions, target };
+        assert_eq!(RuleSpec::read(&spec.words()), spec, "{:?}", spec.words());
     }
 
     /// Whatever somebody writes is kept.

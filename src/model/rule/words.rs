@@ -1,6 +1,6 @@
 //! Rules in iptables' words.
 
-use super::{Condition, Match, Nat, NatKind, Ports, Spec, State, Target};
+use super::{Condition, ConnState, Match, Nat, NatKind, Ports, RuleSpec, Target};
 use crate::model::proto::Proto;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ pub(super) fn share(share: f64) -> String {
 }
 
 /// The words of a rule: iptables' long options, and every match's module named.
-pub(super) fn spec(spec: &Spec) -> Vec<String> {
+pub(super) fn spec(spec: &RuleSpec) -> Vec<String> {
     let mut writer = Writer { words: Vec::new(), proto: None, module: "" };
     for condition in &spec.conditions {
         writer.condition(condition);
@@ -162,8 +162,8 @@ fn dashed<T: PartialEq + ToString>(range: &std::ops::RangeInclusive<T>) -> Strin
     if low == high { low.to_string() } else { format!("{}-{}", low.to_string(), high.to_string()) }
 }
 
-fn state_names(states: &[State]) -> String {
-    let name = |state: &State| State::ALL.iter().find(|(other, _)| other == state).map_or("", |(_, name)| name);
+fn state_names(states: &[ConnState]) -> String {
+    let name = |state: &ConnState| ConnState::ALL.iter().find(|(other, _)| other == state).map_or("", |(_, name)| name);
     states.iter().map(name).collect::<Vec<_>>().join(",")
 }
 

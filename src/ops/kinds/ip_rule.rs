@@ -6,7 +6,7 @@ use crate::model::family::Family;
 use crate::model::kinds::ip_rule::{AddIpRule, FwMark, IP_RULE};
 use crate::model::names::{IfName, Ns};
 use crate::ops::args::Call;
-use crate::ops::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use crate::ops::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use crate::ops::errors::{ROUTE_TABLE, UNDO_REFUSED};
 use crate::ops::rules::same_family;
 use crate::ops::value::{LinkHandle, Rules, Value};
@@ -22,13 +22,13 @@ pub const DEFS: &[FnDef] = &[FnDef {
     name: "ip_rule",
     kind: Kind::InNs,
     params: &[
-        Param {
+        FnParam {
             name: "table",
             ty: Ty::Int,
             default: None,
             doc: "the number of the table that the packets are looked up in; 254 is the main table",
         },
-        Param {
+        FnParam {
             name: "options",
             ty: Ty::Options(&[
                 Opt { name: "from", ty: Ty::Subnet, default: "all", doc: "their source addresses" },
@@ -71,7 +71,7 @@ marked.del();"#,
         ROUTE_TABLE,
         UNDO_REFUSED,
     ],
-    run: Run::Op(ip_rule),
+    run: Action::Op(ip_rule),
 }];
 
 fn ip_rule(call: &mut Call<'_>) -> OpResult<Value> {

@@ -7,7 +7,7 @@ use crate::model::hook::Hook;
 use crate::model::kinds::policy::{Policy, SetPolicy};
 use crate::model::rules::Table;
 use crate::ops::args::Call;
-use crate::ops::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use crate::ops::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use crate::ops::errors::{IPTABLES_FAILED, IPTABLES_MISSING, UNDO_REFUSED};
 use crate::ops::value::{Rules, Value};
 use std::rc::Rc;
@@ -20,9 +20,9 @@ pub const DEFS: &[FnDef] = &[FnDef {
     name: "policy",
     kind: Kind::InNs,
     params: &[
-        Param { name: "chain", ty: Ty::Str, default: None, doc: "a built-in chain: `INPUT`, `FORWARD` or `OUTPUT`" },
-        Param { name: "policy", ty: Ty::Str, default: None, doc: "`ACCEPT` or `DROP`" },
-        Param {
+        FnParam { name: "chain", ty: Ty::Str, default: None, doc: "a built-in chain: `INPUT`, `FORWARD` or `OUTPUT`" },
+        FnParam { name: "policy", ty: Ty::Str, default: None, doc: "`ACCEPT` or `DROP`" },
+        FnParam {
             name: "options",
             ty: Ty::Options(&[
                 Opt { name: "family", ty: Ty::Str, default: "\"v4\"", doc: "`v4`, `v6` or `both`" },
@@ -57,7 +57,7 @@ netns("web").policy("INPUT", "DROP");"#,
         IPTABLES_FAILED,
         UNDO_REFUSED,
     ],
-    run: Run::Op(policy),
+    run: Action::Op(policy),
 }];
 
 fn policy(call: &mut Call<'_>) -> OpResult<Value> {

@@ -6,7 +6,7 @@ use crate::model::link::kinds::vxlan::names;
 use crate::model::link::{AddLink, Attr, LinkKind, NewLink};
 use crate::model::names::IfName;
 use crate::ops::args::Call;
-use crate::ops::def::{Error, FnDef, Kind, Opt, Param, Run, Ty};
+use crate::ops::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
 use crate::ops::errors::{LINK_EXISTS, LINK_KIND, LINK_MTU, LINK_REFUSED, LINK_UNKNOWN};
 use crate::ops::link::mtu_option;
 use crate::ops::rules::same_family;
@@ -24,8 +24,8 @@ pub const DEFS: &[FnDef] = &[FnDef {
     name: "vxlan",
     kind: Kind::InNs,
     params: &[
-        Param { name: "name", ty: Ty::IfName, default: None, doc: "the new interface's name" },
-        Param {
+        FnParam { name: "name", ty: Ty::IfName, default: None, doc: "the new interface's name" },
+        FnParam {
             name: "options",
             ty: Ty::Options(&[
                 Opt { name: "id", ty: Ty::Int, default: "1", doc: "the network's number, 0 to 16777215" },
@@ -74,7 +74,7 @@ a.ping("10.7.0.2");"#,
         Error { code: "vxlan::ends", when: "`remote` and `group` are both given, or are not what they should be" },
         Error { code: "nat::family", when: "the addresses are of two IP versions" },
     ],
-    run: Run::Op(vxlan),
+    run: Action::Op(vxlan),
 }];
 
 fn vxlan(call: &mut Call<'_>) -> OpResult<Value> {

@@ -23,22 +23,22 @@ impl Repl<'_> {
     /// Has the lab stay when the prompt ends.
     pub(super) fn keep(&mut self, name: &str) -> Result<(), Failure> {
         let name = LabName::new(name).map_err(OpError::from).map_err(OpError::usage)?;
-        if self.scene.info.kept {
-            let message = format!("The lab is kept already, as `{}`.", self.scene.name());
+        if self.registered.info.kept {
+            let message = format!("The lab is kept already, as `{}`.", self.registered.name());
             return Err(usage(message, "It stays when you leave.").into());
         }
         self.lab.borrow_mut().settle().map_err(|error| self.failure(error))?;
-        let lost = if name == *self.scene.name() {
+        let lost = if name == *self.registered.name() {
             Vec::new()
-        } else if self.scene.info.mode == Mode::Sandbox {
+        } else if self.registered.info.mode == Mode::Sandbox {
             self.rename(&name)?;
             Vec::new()
         } else {
             self.make_again_as(&name)?
         };
         self.lab.borrow_mut().keep()?;
-        self.scene.info.kept = true;
-        self.scene.write()?;
+        self.registered.info.kept = true;
+        self.registered.write()?;
         self.note(&format!("The lab stays as `{name}` when you leave."));
         if lost.is_empty() {
             return Ok(());
@@ -50,12 +50,12 @@ impl Repl<'_> {
     }
 
     fn rename(&mut self, name: &LabName) -> OpResult<()> {
-        let old = self.scene.dir();
-        let Some(lock) = self.scene.lock else { return Ok(()) };
-        let lock = lock.rename(&self.scene.registry, name)?;
+        let old = self.registered.dir();
+        let Some(lock) = self.registered.lock else { return Ok(()) };
+        let lock = lock.rename(&self.registered.registry, name)?;
         let new = lock.dir().clone();
-        self.scene.renamed = Some(lock);
-        self.scene.info.name = name.clone();
+        self.registered.renamed = Some(lock);
+        self.registered.info.name = name.clone();
         let records: Vec<Record> = self.lab.borrow().records().cloned().collect();
         let records = records.into_iter().map(|record| moved(record, &old.logs(), &new.logs())).collect();
         let journal = new.journal();
@@ -76,9 +76,9 @@ impl Repl<'_> {
 
     /// Undoes everything and makes it again under another name; what could not be made again.
     fn make_again_as(&mut self, name: &LabName) -> OpResult<Vec<String>> {
-        let lock = self.scene.registry.create(name)?;
+        let lock = self.registered.registry.create(name)?;
         let dir: LabDir = lock.dir().clone();
-        lock.write(&crate::lab::registry::LabInfo { name: name.clone(), ..self.scene.info.clone() })?;
+        lock.write(&crate::lab::registry::LabInfo { name: name.clone(), ..self.registered.info.clone() })?;
         let journal = Journal::create(&dir.journal(), name, &self.recipe_name(), dir.durable(Mode::Host).as_deref())?;
         let kernel = machine::kernel(name, &dir, Mode::Host, true)?;
         let records: Vec<Record> = self.lab.borrow().records().cloned().collect();
@@ -88,25 +88,25 @@ impl Repl<'_> {
             return Err(leftover_error(&left));
         }
         let mut lab = Lab::new(name.clone(), kernel, Some(journal));
-        lab.know(Neighbours::new(dir, self.scene.info.root));
+        lab.know(Neighbours::new(dir, self.registered.info.root));
         let lost = lab.remake(&records).iter().map(Leftover::describe_lost).collect();
         self.take(lab);
-        self.scene.info.name = name.clone();
-        self.scene.renamed = Some(lock);
+        self.registered.info.name = name.clone();
+        self.registered.renamed = Some(lock);
         self.prompt.borrow_mut().renew(None);
         Ok(lost)
     }
 
     /// Goes on with another lab in the place of the one before.
     fn take(&self, mut lab: Lab) {
-        lab.deny(&self.manner.deny);
+        lab.deny(&self.options.deny);
         let sink: SharedSink = Rc::clone(&self.progress) as SharedSink;
         listen(&mut lab, &sink);
         self.lab.replace(lab);
     }
 
     fn recipe_name(&self) -> String {
-        self.scene.info.recipe.display().to_string()
+        self.registered.info.recipe.display().to_string()
     }
 }
 

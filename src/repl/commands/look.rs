@@ -53,7 +53,7 @@ impl Repl<'_> {
     pub(super) fn list_all(&self) -> Result<(), Failure> {
         let text = (|| {
             self.lab.borrow_mut().settle()?;
-            let mut kernel = self.scene.kernel()?;
+            let mut kernel = self.registered.kernel()?;
             let lab = self.lab.borrow();
             let standing = survey(&mut *kernel, lab.made());
             stands(lab.made(), &standing, &mut *kernel, self.style())

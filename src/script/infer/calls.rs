@@ -5,7 +5,7 @@ use crate::kernel::fake::FakeKernel;
 use crate::lab::Lab;
 use crate::model::error::{OpResult, Site};
 use crate::model::names::{LabName, Ns};
-use crate::ops::{self, FnDef, Kind, Run, Value, values};
+use crate::ops::{self, Action, FnDef, Kind, Value, values};
 use crate::script::convert::{any, give};
 use crate::script::register::bind;
 use crate::script::syntax::{Call, Function};
@@ -95,7 +95,7 @@ impl Facts<'_> {
 /// Runs a function that only calculates.
 pub(super) fn run(def: &'static FnDef, this: Option<&Dynamic>, args: &[Dynamic]) -> OpResult<Option<Dynamic>> {
     let only_calculates = values::DEFS.iter().any(|pure| (pure.name, pure.kind) == (def.name, def.kind));
-    let (true, Run::Op(run)) = (only_calculates, &def.run) else { return Ok(None) };
+    let (true, Action::Op(run)) = (only_calculates, &def.run) else { return Ok(None) };
     let args = bind(def, args, &Ns::Host)?;
     let this = this.and_then(any).unwrap_or(Value::Unit);
     let mut lab = Lab::new(LabName::new("check")?, Box::new(FakeKernel::new()), None);

@@ -1,7 +1,7 @@
 //! Findings about a recipe.
 
-use super::super::finding::Verdict;
-use super::super::needs::{Kind, Needs};
+use super::super::finding::Rating;
+use super::super::needs::{NeedKind, Needs};
 use super::super::recipe::{clashes, needs as fared};
 use super::{address, is, link, needs, network, route, web, words};
 use crate::kernel::linux::machine::Network;
@@ -54,17 +54,17 @@ fn recipe_changes() -> Vec<Change> {
 #[test]
 fn a_recipe_needs_one_of_each_kind_and_what_its_rules_speak_of() {
     let needs = needs(recipe_changes());
-    let all: Vec<(Kind, &str)> = needs.all.iter().map(|need| (need.of, need.what.as_str())).collect();
+    let all: Vec<(NeedKind, &str)> = needs.all.iter().map(|need| (need.of, need.what.as_str())).collect();
     let dnat = "iptables -t nat -A CHAIN -d … -p tcp -m tcp --dport … -j DNAT --to-destination …";
     assert_eq!(
         all,
         [
-            (Kind::Link, "bridges with the spanning tree protocol"),
-            (Kind::Link, "veth pairs"),
-            (Kind::Rule, dnat),
-            (Kind::Rule, "iptables -t nat -A PREROUTING --jump …"),
-            (Kind::Sysctl, "net.ipv4.tcp_ecn"),
-            (Kind::Program, "server"),
+            (NeedKind::Link, "bridges with the spanning tree protocol"),
+            (NeedKind::Link, "veth pairs"),
+            (NeedKind::Rule, dnat),
+            (NeedKind::Rule, "iptables -t nat -A PREROUTING --jump …"),
+            (NeedKind::Sysctl, "net.ipv4.tcp_ecn"),
+            (NeedKind::Program, "server"),
         ]
     );
     // A rule brings the chains with it that it is in and that it jumps to, and what is needed is tried in one namespace.
@@ -90,10 +90,10 @@ fn what_a_recipe_needs_and_does_not_get_is_told_with_its_line() {
         |refused: Vec<Option<Refused>>| fared(&needs, Some(&Tried { refused, ..Tried::default() }), Some("apt-get"));
     let good = judge(vec![None; 6]);
     assert_eq!(good.len(), 4);
-    is(&good[0], Verdict::Ok, "can be made: bridges with the spanning tree protocol, veth pairs", None);
-    is(&good[1], Verdict::Ok, "can be made: nat chain, nat tcp DNAT", None);
-    is(&good[2], Verdict::Ok, "can be set: net.ipv4.tcp_ecn", None);
-    is(&good[3], Verdict::Ok, "are there: server", None);
+    is(&good[0], Rating::Ok, "can be made: bridges with the spanning tree protocol, veth pairs", None);
+    is(&good[1], Rating::Ok, "can be made: nat chain, nat tcp DNAT", None);
+    is(&good[2], Rating::Ok, "can be set: net.ipv4.tcp_ecn", None);
+    is(&good[3], Rating::Ok, "are there: server", None);
     let lacking = |lacks, words: &str| Some(Refused { words: words.into(), lacks });
     let no = |words| lacking(Lacks::Other, words);
     let bad = judge(vec![
@@ -105,18 +105,18 @@ fn what_a_recipe_needs_and_does_not_get_is_told_with_its_line() {
         no("no such file or directory"),
     ]);
     assert_eq!(bad.len(), 5);
-    is(&bad[0], Verdict::Failure, "spanning tree protocol: operation not supported", Some("sudo modprobe bridge"));
-    is(&bad[1], Verdict::Failure, "refused: Extension DNAT is missing", None);
-    is(&bad[2], Verdict::Warning, "refused: Chain 'X' does not exist", None);
-    is(&bad[3], Verdict::Failure, "net.ipv4.tcp_ecn cannot be set", None);
-    is(&bad[4], Verdict::Failure, "no program `server`", None);
+    is(&bad[0], Rating::Failure, "spanning tree protocol: operation not supported", Some("sudo modprobe bridge"));
+    is(&bad[1], Rating::Failure, "refused: Extension DNAT is missing", None);
+    is(&bad[2], Rating::Warning, "refused: Chain 'X' does not exist", None);
+    is(&bad[3], Rating::Failure, "net.ipv4.tcp_ecn cannot be set", None);
+    is(&bad[4], Rating::Failure, "no program `server`", None);
     let lines: Vec<u32> = bad.iter().map(|finding| finding.site.as_ref().unwrap().line).collect();
     assert_eq!(lines, [2, 7, 7, 8, 10]);
     let tool = lacking(Lacks::Tool, "not installed");
     let without = judge(vec![None, None, tool.clone(), tool, None, None]);
     assert_eq!(without.len(), 4, "once");
-    is(&without[1], Verdict::Failure, "not installed", Some("sudo apt-get install iptables"));
-    assert!(fared(&needs, None, None).iter().all(|finding| finding.verdict == Verdict::Unknown));
+    is(&without[1], Rating::Failure, "not installed", Some("sudo apt-get install iptables"));
+    assert!(fared(&needs, None, None).iter().all(|finding| finding.verdict == Rating::Unknown));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_program_of_a_path_may_be_made_by_the_recipe_itself() {
     let needs = Needs::of(&[], &["/opt/tool".to_owned()].into()).unwrap();
     let refused = vec![Some(Refused { words: "no such file or directory".into(), lacks: Lacks::Other })];
     let found = fared(&needs, Some(&Tried { refused, ..Tried::default() }), None);
-    is(&found[0], Verdict::Warning, "no program /opt/tool", None);
+    is(&found[0], Rating::Warning, "no program /opt/tool", None);
 }
 
 #[test]
@@ -132,21 +132,21 @@ fn a_subnet_that_the_machine_has_a_route_to_is_told_and_another_proposed() {
     let params = vec![("lan".to_owned(), "10.0.0.0/24".to_owned())];
     let needs = Needs { params, ..needs(recipe_changes()) };
     let clashing = |routes, host| clashes(&needs, &Network { routes, ..network() }, host, "r.rhai");
-    is(&clashing(network().routes, true)[0], Verdict::Ok, "none of its subnets", None);
+    is(&clashing(network().routes, true)[0], Rating::Ok, "none of its subnets", None);
     let vpn = vec![route("10.0.0.0/8", Some("192.0.2.9"), "tun0"), route("0.0.0.0/0", None, "eth0")];
     let found = clashing(vpn.clone(), true);
     let mend = Some("rhailab run r.rhai --host -p lan=172.16.0.0/24");
-    is(&found[0], Verdict::Warning, "10.0.0.0/24 overlaps this machine's route to 10.0.0.0/8 via 192.0.2.9", mend);
-    is(&found[1], Verdict::Warning, "10.9.9.9/32 overlaps", None);
+    is(&found[0], Rating::Warning, "10.0.0.0/24 overlaps this machine's route to 10.0.0.0/8 via 192.0.2.9", mend);
+    is(&found[1], Rating::Warning, "10.9.9.9/32 overlaps", None);
     let mend = Some("rhailab run r.rhai -p lan=172.16.0.0/24");
-    is(&clashing(vpn, false)[0], Verdict::Note, "overlaps", mend);
+    is(&clashing(vpn, false)[0], Rating::Note, "overlaps", mend);
     let narrow = vec![route("10.0.0.128/25", None, "docker0"), route("10.64.0.0/16", None, "x")];
     let found = clashing(narrow, true);
     let mend = "rhailab run r.rhai --host -p lan=10.65.0.0/24";
-    is(&found[0], Verdict::Warning, "to 10.0.0.128/25 by docker0", Some(mend));
+    is(&found[0], Rating::Warning, "to 10.0.0.128/25 by docker0", Some(mend));
     assert_eq!(found[0].site.as_ref().unwrap().line, 5);
     // The route of the recipe's own bridge, where its lab is up.
-    is(&clashing(vec![route("10.0.0.0/24", None, "br0")], true)[0], Verdict::Ok, "none", None);
+    is(&clashing(vec![route("10.0.0.0/24", None, "br0")], true)[0], Rating::Ok, "none", None);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn names_that_are_taken_are_told_to_labs_on_the_machine() {
     let names = vec![NsName::new("web").unwrap(), NsName::new("other").unwrap()];
     let taken = Network { links: vec![link("br0"), link("eth0")], names, ..network() };
     let found = clashes(&needs, &taken, true, "r.rhai");
-    is(found.last().unwrap(), Verdict::Warning, "already: br0, web", None);
+    is(found.last().unwrap(), Rating::Warning, "already: br0, web", None);
     let checks = |network, host| clashes(&needs, network, host, "r.rhai").len();
     assert_eq!((checks(&taken, false), checks(&network(), true)), (1, 1));
 }

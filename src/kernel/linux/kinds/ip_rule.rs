@@ -4,7 +4,7 @@ use crate::kernel::linux::LinuxKernel;
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::real::Real;
 use crate::kernel::linux::view::View;
-use crate::kernel::{Done, Entry, Errno, Observed, Undone};
+use crate::kernel::{ChangeRef, Done, Errno, Observed, Undone};
 use crate::model::family::Family;
 use crate::model::identity::Identity;
 use crate::model::kinds::ip_rule::AddIpRule;
@@ -20,12 +20,12 @@ impl Real for AddIpRule {
         Ok(Identity::Spec)
     }
 
-    fn apply(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<()> {
+    fn apply(&self, kernel: &mut LinuxKernel, _entry: ChangeRef<'_>) -> Done<()> {
         let request = RouteNetlinkMessage::NewRule(message(self));
         kernel.spaces.talk(&self.ns, |socket| socket.act(request, NLM_F_CREATE | NLM_F_EXCL))
     }
 
-    fn undo(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<Undone> {
+    fn undo(&self, kernel: &mut LinuxKernel, _entry: ChangeRef<'_>) -> Done<Undone> {
         kernel.undo_in(&self.ns, || {
             let mut socket = Socket::open()?;
             // Without a protocol number it is somebody else's.

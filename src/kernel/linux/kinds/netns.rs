@@ -4,7 +4,7 @@ use crate::kernel::linux::ours::Ours;
 use crate::kernel::linux::real::Real;
 use crate::kernel::linux::view::View;
 use crate::kernel::linux::{LinuxKernel, netns, unprepared};
-use crate::kernel::{Done, Entry, Observed, Undone};
+use crate::kernel::{ChangeRef, Done, Observed, Undone};
 use crate::model::identity::Identity;
 use crate::model::netns::AddNetns;
 
@@ -13,11 +13,11 @@ impl Real for AddNetns {
         kernel.unnamed.prepare(&kernel.spaces, n, &self.name, &self.sysctls)
     }
 
-    fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()> {
+    fn apply(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<()> {
         kernel.unnamed.apply(&kernel.spaces, entry.n, &self.name)
     }
 
-    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
+    fn undo(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<Undone> {
         let Identity::Netns { cookie } = entry.identity else { return unprepared(entry.change) };
         kernel.netfilter.close(&self.made());
         netns::undo(&kernel.spaces, &self.name, *cookie)

@@ -4,7 +4,7 @@ use crate::kernel::linux::netfilter::{Backend, BuiltIn};
 use crate::kernel::linux::real::Real;
 use crate::kernel::linux::view::View;
 use crate::kernel::linux::{LinuxKernel, unprepared};
-use crate::kernel::{Done, Entry, Observed, Undone};
+use crate::kernel::{ChangeRef, Done, Observed, Undone};
 use crate::model::identity::Identity;
 use crate::model::kinds::policy::{SetPolicy, before};
 
@@ -16,7 +16,7 @@ impl Real for SetPolicy {
         Ok(if is_so { Identity::Already } else { Identity::WasText(format!("{was} {}", backend.as_str())) })
     }
 
-    fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()> {
+    fn apply(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<()> {
         let backend = match before(entry.identity) {
             Some((_, backend)) => Backend::parse(backend),
             // One that is put in place again.
@@ -26,7 +26,7 @@ impl Real for SetPolicy {
         kernel.netfilter.set_policy(&kernel.spaces, chain(self, backend), self.policy.as_str())
     }
 
-    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
+    fn undo(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<Undone> {
         let was = before(entry.identity).and_then(|(was, backend)| Some((was, Backend::parse(backend)?)));
         let Some((was, backend)) = was else { return unprepared(entry.change) };
         // Another namespace of that name has chains of its own.

@@ -1,6 +1,6 @@
 //! Making an interface, in one request.
 
-use crate::kernel::linux::link::delete::Made;
+use crate::kernel::linux::link::delete::MadeLink;
 use crate::kernel::linux::link::{delete, encoders, ioctl};
 use crate::kernel::linux::marks::Marks;
 use crate::kernel::linux::ours::Ours;
@@ -8,7 +8,7 @@ use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::view::View;
 use crate::kernel::linux::{LinuxKernel, unprepared};
-use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
+use crate::kernel::{ChangeRef, Done, Observed, Refusal, Undone, Why};
 use crate::model::identity::Identity;
 use crate::model::kind::Kind;
 use crate::model::link::{AddLink, Lower, NewLink};
@@ -83,19 +83,20 @@ impl Real for AddLink {
         prepare(&kernel.spaces, &mut kernel.marks, &self.ns, &self.link)
     }
 
-    fn apply(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<()> {
+    fn apply(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<()> {
         apply(&kernel.spaces, &self.ns, &self.link, entry.identity)
     }
 
-    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
-        match Made::of(&entry, &kernel.ours) {
+    fn undo(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<Undone> {
+        match MadeLink::of(&entry, &kernel.ours) {
             Some(made) => delete::undo(&kernel.spaces, &made, kernel.ours.destinations()),
             None => unprepared(entry.change),
         }
     }
 
-    fn undo_all(&self, kernel: &mut LinuxKernel, entries: &[Entry<'_>]) -> Option<Vec<Done<Undone>>> {
-        let links = entries.iter().map(|entry| Made::of(entry, &kernel.ours)).collect::<Option<Vec<Made<'_>>>>()?;
+    fn undo_all(&self, kernel: &mut LinuxKernel, entries: &[ChangeRef<'_>]) -> Option<Vec<Done<Undone>>> {
+        let links =
+            entries.iter().map(|entry| MadeLink::of(entry, &kernel.ours)).collect::<Option<Vec<MadeLink<'_>>>>()?;
         Some(delete::undo_all(&kernel.spaces, &links, kernel.ours.destinations()))
     }
 

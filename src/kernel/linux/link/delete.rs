@@ -6,7 +6,7 @@ use crate::kernel::linux::marks::Marks;
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::ours::Ours;
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::{Done, Entry, Undone};
+use crate::kernel::{ChangeRef, Done, Undone};
 use crate::model::change::Change;
 use crate::model::identity::Identity;
 use crate::model::link::AddLink;
@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// An interface that we made: where, and what must still be true of it.
 #[derive(Debug)]
-pub struct Made<'a> {
+pub struct MadeLink<'a> {
     ns: &'a Ns,
     cookie: u64,
     name: &'a IfName,
@@ -31,14 +31,14 @@ pub struct Made<'a> {
     peer: Option<(&'a Ns, Vec<Mac>)>,
 }
 
-impl<'a> Made<'a> {
+impl<'a> MadeLink<'a> {
     /// The interface of an entry; none if the entry is about something else.
-    pub fn of(entry: &Entry<'a>, ours: &Ours) -> Option<Made<'a>> {
+    pub fn of(entry: &ChangeRef<'a>, ours: &Ours) -> Option<MadeLink<'a>> {
         let Change::AddLink(AddLink { ns, link }) = entry.change else { return None };
         let Identity::Link { cookie, mac, peer, group } = entry.identity else { return None };
         let kind = link.kind.name;
         let peer = link.peer.as_ref().and_then(|far| peer.map(|mac| (&far.ns, ours.macs(mac))));
-        Some(Made { ns, cookie: *cookie, name: &link.name, kind, macs: ours.macs(*mac), group: *group, peer })
+        Some(MadeLink { ns, cookie: *cookie, name: &link.name, kind, macs: ours.macs(*mac), group: *group, peer })
     }
 
     /// Whether what bears our name is ours: one of the marks may have been changed.
@@ -71,7 +71,7 @@ enum Fate {
 }
 
 /// Deletes an interface that we made, wherever it is among its birthplace, its peer's and these other namespaces.
-pub fn undo(spaces: &Spaces, made: &Made<'_>, elsewhere: &BTreeSet<Ns>) -> Done<Undone> {
+pub fn undo(spaces: &Spaces, made: &MadeLink<'_>, elsewhere: &BTreeSet<Ns>) -> Done<Undone> {
     let fate = spaces.within_same(made.ns, Some(made.cookie), || delete_near(made))?;
     if fate == Some(Fate::Deleted) {
         return Ok(Undone::Yes);
@@ -92,7 +92,7 @@ pub fn undo(spaces: &Spaces, made: &Made<'_>, elsewhere: &BTreeSet<Ns>) -> Done<
     })
 }
 
-fn delete_near(made: &Made<'_>) -> Done<Fate> {
+fn delete_near(made: &MadeLink<'_>) -> Done<Fate> {
     let mut socket = Socket::open()?;
     let named = link::find(&mut socket, made.name)?;
     if let Some(seen) = named.as_ref().filter(|seen| made.is(seen)) {
@@ -105,7 +105,7 @@ fn delete_near(made: &Made<'_>) -> Done<Fate> {
 }
 
 /// Deletes what bears our marks, under whatever name.
-fn delete_marked(socket: &mut Socket, made: &Made<'_>, macs: &[Mac]) -> Done<Fate> {
+fn delete_marked(socket: &mut Socket, made: &MadeLink<'_>, macs: &[Mac]) -> Done<Fate> {
     match link::list(socket)?.iter().find(|seen| made.is_renamed(seen, macs)) {
         Some(seen) => delete(socket, seen),
         None => Ok(Fate::Absent),
@@ -123,7 +123,7 @@ fn delete(socket: &mut Socket, seen: &LinkInfo) -> Done<Fate> {
 
 /// Deletes many interfaces that we made: by one request those that have an end where it should be in one
 /// namespace, and the others one by one.
-pub fn undo_all(spaces: &Spaces, all: &[Made<'_>], elsewhere: &BTreeSet<Ns>) -> Vec<Done<Undone>> {
+pub fn undo_all(spaces: &Spaces, all: &[MadeLink<'_>], elsewhere: &BTreeSet<Ns>) -> Vec<Done<Undone>> {
     let swept = match common_place(all) {
         Some((place, cookie)) => spaces.within_same(place, cookie, || sweep(place, all)),
         None => Ok(None),
@@ -135,10 +135,10 @@ pub fn undo_all(spaces: &Spaces, all: &[Made<'_>], elsewhere: &BTreeSet<Ns>) -> 
 }
 
 /// The namespace where all have an end, with its cookie where it is known. One alone is not worth a sweep.
-fn common_place<'a>(all: &[Made<'a>]) -> Option<(&'a Ns, Option<u64>)> {
+fn common_place<'a>(all: &[MadeLink<'a>]) -> Option<(&'a Ns, Option<u64>)> {
     let [first, _, ..] = all else { return None };
-    let peer_ns = |made: &Made<'a>| made.peer.as_ref().map(|(ns, _)| *ns);
-    let is_at = |made: &Made<'a>, place: &Ns| made.ns == place || peer_ns(made) == Some(place);
+    let peer_ns = |made: &MadeLink<'a>| made.peer.as_ref().map(|(ns, _)| *ns);
+    let is_at = |made: &MadeLink<'a>, place: &Ns| made.ns == place || peer_ns(made) == Some(place);
     let mut places = [Some(first.ns), peer_ns(first)].into_iter().flatten();
     let place = places.find(|place| all.iter().all(|made| is_at(made, place)))?;
     let mut cookies = all.iter().filter(|made| made.ns == place).map(|made| made.cookie);
@@ -147,20 +147,21 @@ fn common_place<'a>(all: &[Made<'a>]) -> Option<(&'a Ns, Option<u64>)> {
 }
 
 /// Deletes by one request what has an end in the calling thread's namespace, `place`, and says which those were.
-fn sweep(place: &Ns, all: &[Made<'_>]) -> Done<HashSet<usize>> {
+fn sweep(place: &Ns, all: &[MadeLink<'_>]) -> Done<HashSet<usize>> {
     let mut socket = Socket::open()?;
     let links = link::list(&mut socket)?;
     let by_name: HashMap<&str, &LinkInfo> = links.iter().map(|seen| (seen.name.as_str(), seen)).collect();
     let by_mac: HashMap<Mac, &LinkInfo> = links.iter().filter_map(|seen| Some((seen.mac?, seen))).collect();
-    let marked = |made: &Made<'_>, macs: &[Mac]| {
+    let marked = |made: &MadeLink<'_>, macs: &[Mac]| {
         macs.iter().filter_map(|mac| by_mac.get(mac)).find(|seen| made.is_renamed(seen, macs)).copied()
     };
-    let near = |made: &Made<'_>| {
+    let near = |made: &MadeLink<'_>| {
         let named = by_name.get(made.name.as_str()).filter(|seen| made.is(seen)).copied();
         named.or_else(|| marked(made, &made.macs)).filter(|_| made.ns == place)
     };
-    let far =
-        |made: &Made<'_>| made.peer.as_ref().filter(|(ns, _)| *ns == place).and_then(|(_, macs)| marked(made, macs));
+    let far = |made: &MadeLink<'_>| {
+        made.peer.as_ref().filter(|(ns, _)| *ns == place).and_then(|(_, macs)| marked(made, macs))
+    };
     let found: Vec<(usize, &LinkInfo)> =
         all.iter().enumerate().filter_map(|(at, made)| Some((at, near(made).or_else(|| far(made))?))).collect();
     let Some((_, first)) = found.first() else { return Ok(HashSet::new()) };

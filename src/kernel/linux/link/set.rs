@@ -7,7 +7,7 @@ use crate::kernel::linux::real::Real;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::linux::view::View;
 use crate::kernel::linux::{LinuxKernel, unprepared};
-use crate::kernel::{Done, Entry, Observed, Refusal, Undone, Why};
+use crate::kernel::{ChangeRef, Done, Observed, Refusal, Undone, Why};
 use crate::model::identity::Identity;
 use crate::model::kind::Kind;
 use crate::model::link_attr::SetLink;
@@ -133,11 +133,11 @@ impl Real for SetLink {
         prepare(&kernel.spaces, &self.ns, &self.link, &self.set)
     }
 
-    fn apply(&self, kernel: &mut LinuxKernel, _entry: Entry<'_>) -> Done<()> {
+    fn apply(&self, kernel: &mut LinuxKernel, _entry: ChangeRef<'_>) -> Done<()> {
         apply(&kernel.spaces, &self.ns, &self.link, &self.set)
     }
 
-    fn undo(&self, kernel: &mut LinuxKernel, entry: Entry<'_>) -> Done<Undone> {
+    fn undo(&self, kernel: &mut LinuxKernel, entry: ChangeRef<'_>) -> Done<Undone> {
         let Identity::Was(was) = entry.identity else { return unprepared(entry.change) };
         undo(&kernel.spaces, &kernel.ours, self, was)
     }

@@ -65,9 +65,9 @@ pub(super) struct Ended {
 /// A running tool. Dropped, it is killed: between two blocks it has nothing left to do, and in the middle of one it must
 /// not go on.
 #[derive(Debug)]
-pub(super) struct Child {
+pub(super) struct ToolProcess {
     request: String,
-    process: launch::Child,
+    process: launch::Launched,
     stdin: Option<OwnedFd>,
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
@@ -75,10 +75,10 @@ pub(super) struct Child {
     complained: Vec<u8>,
 }
 
-impl Child {
+impl ToolProcess {
     /// Starts a tool in the calling thread's network namespace. It dies with that thread: a tool that waits for the
     /// xtables lock would else go on and edit the table later.
-    pub(super) fn start(program: &Path, args: &[&str]) -> Done<Child> {
+    pub(super) fn start(program: &Path, args: &[&str]) -> Done<ToolProcess> {
         let request = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
         let name = program.to_string_lossy();
         let words: Vec<String> = [&*name].iter().chain(args).map(|word| (*word).to_owned()).collect();
@@ -90,12 +90,12 @@ impl Child {
         let relation =
             Relation { stdio: Some([input, output, error]), own_session: true, outlives_us: false, held: false };
         let program = Program { argv: &words, env: &env, cwd: Some(Path::new("/")) };
-        let process = launch::Child::start("", None, &program, relation)?;
+        let process = launch::Launched::start("", None, &program, relation)?;
         process.started().map_err(|refusal| {
             if refusal.is(Errno::ENOENT) { Refusal::new(Why::NoTool, request.as_str(), "") } else { refusal }
         })?;
         let (stdin, stdout, stderr) = (Some(stdin), Some(stdout), Some(stderr));
-        Ok(Child { request, process, stdin, stdout, stderr, said: Vec::new(), complained: Vec::new() })
+        Ok(ToolProcess { request, process, stdin, stdout, stderr, said: Vec::new(), complained: Vec::new() })
     }
 
     /// Ends its standard input.
@@ -192,7 +192,7 @@ fn read_some(pipe: &mut Option<OwnedFd>, into: &mut Vec<u8>) {
 
 /// Runs a tool to its end in the calling thread's network namespace.
 pub(super) fn run(program: &Path, args: &[&str]) -> Done<Ended> {
-    let mut child = Child::start(program, args)?;
+    let mut child = ToolProcess::start(program, args)?;
     child.ask(&[], &[], Patience::reading())?;
     Ok(child.ended())
 }

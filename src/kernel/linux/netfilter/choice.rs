@@ -3,7 +3,7 @@
 use super::backend::{Backend, Role, Tools};
 use super::read;
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::{Done, Errand};
+use crate::kernel::{Done, Task};
 use crate::model::family::Family;
 use crate::model::names::Ns;
 use std::sync::{Arc, OnceLock};
@@ -35,7 +35,7 @@ impl Choice {
 
     /// What chooses it on another thread, in the lab's root namespace. Nobody waits for it, and an error is left to whoever
     /// asks, and meets it too.
-    pub(super) fn expect(&self) -> Errand {
+    pub(super) fn expect(&self) -> Task {
         let ahead = Arc::clone(&self.ahead);
         Box::new(move || {
             let mut tools = Tools::default();

@@ -16,7 +16,7 @@ const FAMILY_WORDS: [&str; 4] = ["-4", "-6", "--ipv4", "--ipv6"];
 
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Command {
+pub(super) enum IptablesCommand {
     /// Make a chain.
     NewChain(String),
     /// Delete a chain that nothing uses.
@@ -54,29 +54,31 @@ impl Marked {
     }
 }
 
-impl Command {
+impl IptablesCommand {
     /// What does an edit for the change marked `tag`.
-    pub(super) fn of(edit: &RuleEdit, tag: &Tag) -> Command {
+    pub(super) fn of(edit: &RuleEdit, tag: &Tag) -> IptablesCommand {
         match edit {
-            RuleEdit::NewChain(chain) => Command::NewChain(chain.to_string()),
-            RuleEdit::Append { chain, rule } => Command::Append(Marked::new(chain, tag, rule)),
-            RuleEdit::Insert { chain, at, rule } => Command::Insert(*at, Marked::new(chain, tag, rule)),
+            RuleEdit::NewChain(chain) => IptablesCommand::NewChain(chain.to_string()),
+            RuleEdit::Append { chain, rule } => IptablesCommand::Append(Marked::new(chain, tag, rule)),
+            RuleEdit::Insert { chain, at, rule } => IptablesCommand::Insert(*at, Marked::new(chain, tag, rule)),
         }
     }
 
     /// What deletes the rule that an edit added, if it added one.
-    pub(super) fn against(edit: &RuleEdit, tag: &Tag) -> Option<Command> {
-        edit.added().map(|(chain, rule)| Command::Delete(Marked::new(chain, tag, rule)))
+    pub(super) fn against(edit: &RuleEdit, tag: &Tag) -> Option<IptablesCommand> {
+        edit.added().map(|(chain, rule)| IptablesCommand::Delete(Marked::new(chain, tag, rule)))
     }
 
     /// The line of `iptables-restore` that says so.
     pub(super) fn line(&self) -> String {
         let (mut words, marked) = match self {
-            Command::NewChain(chain) => return format!("-N {chain}"),
-            Command::DeleteChain(chain) => return format!("-X {chain}"),
-            Command::Append(marked) => (vec!["-A".to_owned(), quote(&marked.chain)], marked),
-            Command::Insert(at, marked) => (vec!["-I".to_owned(), quote(&marked.chain), at.to_string()], marked),
-            Command::Delete(marked) => (vec!["-D".to_owned(), quote(&marked.chain)], marked),
+            IptablesCommand::NewChain(chain) => return format!("-N {chain}"),
+            IptablesCommand::DeleteChain(chain) => return format!("-X {chain}"),
+            IptablesCommand::Append(marked) => (vec!["-A".to_owned(), quote(&marked.chain)], marked),
+            IptablesCommand::Insert(at, marked) => {
+                (vec!["-I".to_owned(), quote(&marked.chain), at.to_string()], marked)
+            }
+            IptablesCommand::Delete(marked) => (vec!["-D".to_owned(), quote(&marked.chain)], marked),
         };
         words.extend(marked.words().iter().map(|word| quote(word)));
         words.join(" ")
@@ -84,7 +86,9 @@ impl Command {
 
     /// Whether a line can say so.
     pub(super) fn check(&self) -> Done<()> {
-        let (Command::Append(marked) | Command::Insert(_, marked) | Command::Delete(marked)) = self else {
+        let (IptablesCommand::Append(marked) | IptablesCommand::Insert(_, marked) | IptablesCommand::Delete(marked)) =
+            self
+        else {
             // A name that was checked when it was made.
             return Ok(());
         };
@@ -126,8 +130,9 @@ mod tests {
     #[test]
     fn what_would_end_the_line_or_skip_it_is_refused() {
         let tag = Tag::parse("rhailab:x:1").unwrap();
-        let check =
-            |chain: &str, word: &str| Command::of(&RuleEdit::append(chain, vec![word.to_owned()].into()), &tag).check();
+        let check = |chain: &str, word: &str| {
+            IptablesCommand::of(&RuleEdit::append(chain, vec![word.to_owned()].into()), &tag).check()
+        };
         for word in ["a\nb", "a\0b", "-6", "--ipv4", &"x".repeat(LINE_MAX)] {
             assert!(check("INPUT", word).is_err(), "{word:?}");
         }

@@ -1,8 +1,8 @@
 //! Changes that are made later, together.
 
 use super::Target;
-use super::command::Command;
-use super::restore::Block;
+use super::command::IptablesCommand;
+use super::restore::RestoreBlock;
 use super::undo::Item;
 use crate::model::rules::{RuleEdit, Table};
 use crate::model::tag::Tag;
@@ -25,14 +25,14 @@ impl Deferred {
 
 /// Deferred changes of one table, and their commands in order.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(super) struct DeferredBatch {
     pub(super) table: Table,
     pub(super) changes: Vec<Deferred>,
-    pub(super) commands: Vec<Command>,
+    pub(super) commands: Vec<IptablesCommand>,
 }
 
-impl Batch {
-    pub(super) fn block(&self) -> Block<'_> {
-        Block { table: self.table, commands: &self.commands }
+impl DeferredBatch {
+    pub(super) fn block(&self) -> RestoreBlock<'_> {
+        RestoreBlock { table: self.table, commands: &self.commands }
     }
 }

@@ -1,14 +1,14 @@
 //! Making changes, at once ([`Netfilter::apply`]) or together with others ([`Netfilter::defer`], [`Netfilter::flush`]).
 
 use super::child::Patience;
-use super::command::{Command, asked};
-use super::deferred::{Batch, Deferred};
+use super::command::{IptablesCommand, asked};
+use super::deferred::{Deferred, DeferredBatch};
 use super::nft::Also;
-use super::restore::{Block, Fault};
+use super::restore::{RestoreBlock, RestoreError};
 use super::undo::Item;
 use super::{Netfilter, Target, marks, no_rules};
 use crate::kernel::linux::spaces::Spaces;
-use crate::kernel::{Done, Entry, Refusal, Why};
+use crate::kernel::{ChangeRef, Done, Refusal, Why};
 use crate::model::change::Change;
 use crate::model::family::Family;
 use crate::model::identity::Identity;
@@ -17,7 +17,7 @@ use crate::model::rules::{EditRules, RuleEdit, Table};
 impl Netfilter {
     /// Makes a change of one that stands, in one moment: rules that both have stay as they are. What is put off as yet is
     /// altered before it is made.
-    pub fn alter(&mut self, spaces: &Spaces, before: Entry<'_>, to: &EditRules) -> Done<()> {
+    pub fn alter(&mut self, spaces: &Spaces, before: ChangeRef<'_>, to: &EditRules) -> Done<()> {
         let Change::EditRules(from) = before.change else { return Err(no_rules()) };
         let (tag, backend) = marks(before.identity)?;
         let target = Target { ns: to.ns.clone(), family: to.family, backend };
@@ -28,20 +28,21 @@ impl Netfilter {
         }
         self.flush_target(spaces, &target);
         let (going, coming) = from.swap(to);
-        let delete = going.iter().filter_map(|edit| Command::against(edit, &tag));
-        let commands: Vec<Command> = delete.chain(coming.iter().map(|edit| Command::of(edit, &tag))).collect();
+        let delete = going.iter().filter_map(|edit| IptablesCommand::against(edit, &tag));
+        let commands: Vec<IptablesCommand> =
+            delete.chain(coming.iter().map(|edit| IptablesCommand::of(edit, &tag))).collect();
         if commands.is_empty() {
             return Ok(());
         }
-        let block = Block { table: to.table, commands: &commands };
+        let block = RestoreBlock { table: to.table, commands: &commands };
         let how = (Patience::making(commands.len()), Also::Nothing);
         match self.commit_all(spaces, &target, &[block], how).map_err(|(_, fault)| fault) {
             Ok(()) => Ok(()),
-            Err(Fault::Refused { at, status, words }) => {
+            Err(RestoreError::Refused { at, status, words }) => {
                 let steps: Vec<&RuleEdit> = going.iter().chain(&coming).copied().collect();
                 Err(refusal((to.family, to.table), &steps, at, status, words))
             }
-            Err(Fault::NotAsked(refusal) | Fault::Lost(refusal)) => Err(refusal),
+            Err(RestoreError::NotAsked(refusal) | RestoreError::Lost(refusal)) => Err(refusal),
         }
     }
 
@@ -75,21 +76,28 @@ impl Netfilter {
     /// Makes one change.
     fn make(&mut self, spaces: &Spaces, target: &Target, table: Table, item: &Item<'_>) -> Done<()> {
         let commands = item.commands();
-        let block = Block { table, commands: &commands };
+        let block = RestoreBlock { table, commands: &commands };
         let how = (Patience::making(commands.len()), Also::Nothing);
         let committed = self.commit_all(spaces, target, &[block], how);
         committed.map_err(|(_, fault)| self.blame(spaces, target, table, item, fault))
     }
 
     /// Why one change was not made. Nothing is left of it.
-    fn blame(&mut self, spaces: &Spaces, target: &Target, table: Table, item: &Item<'_>, fault: Fault) -> Refusal {
+    fn blame(
+        &mut self,
+        spaces: &Spaces,
+        target: &Target,
+        table: Table,
+        item: &Item<'_>,
+        fault: RestoreError,
+    ) -> Refusal {
         match fault {
-            Fault::Refused { at, status, words } => {
+            RestoreError::Refused { at, status, words } => {
                 let edits: Vec<&RuleEdit> = item.edits.iter().collect();
                 refusal((target.family, table), &edits, at, status, words)
             }
-            Fault::NotAsked(refusal) => refusal,
-            Fault::Lost(refusal) => self.take_back(spaces, target, table, std::slice::from_ref(item), refusal),
+            RestoreError::NotAsked(refusal) => refusal,
+            RestoreError::Lost(refusal) => self.take_back(spaces, target, table, std::slice::from_ref(item), refusal),
         }
     }
 
@@ -116,13 +124,13 @@ impl Netfilter {
         for (table, _) in Table::ALL {
             let changes: Vec<Deferred> =
                 self.deferred.extract_if(.., |d| d.target == *target && d.table == table).collect();
-            let commands: Vec<Command> = changes.iter().flat_map(|change| change.item().commands()).collect();
+            let commands: Vec<IptablesCommand> = changes.iter().flat_map(|change| change.item().commands()).collect();
             if !commands.is_empty() {
-                batches.push(Batch { table, changes, commands });
+                batches.push(DeferredBatch { table, changes, commands });
             }
         }
         while !batches.is_empty() {
-            let blocks: Vec<Block<'_>> = batches.iter().map(Batch::block).collect();
+            let blocks: Vec<RestoreBlock<'_>> = batches.iter().map(DeferredBatch::block).collect();
             let patience = Patience::making(batches.iter().map(|batch| batch.commands.len()).sum());
             match self.commit_all(spaces, target, &blocks, (patience, Also::Nothing)) {
                 Ok(()) => return,
@@ -137,9 +145,9 @@ impl Netfilter {
     }
 
     /// Makes the changes of a batch that failed as a whole one by one, as far as they can be made.
-    fn retry(&mut self, spaces: &Spaces, target: &Target, batch: &Batch, fault: Fault) {
-        let Batch { table, changes, .. } = batch;
-        if let Fault::Lost(refusal) = fault {
+    fn retry(&mut self, spaces: &Spaces, target: &Target, batch: &DeferredBatch, fault: RestoreError) {
+        let DeferredBatch { table, changes, .. } = batch;
+        if let RestoreError::Lost(refusal) = fault {
             let items: Vec<Item<'_>> = changes.iter().rev().map(Deferred::item).collect();
             let refusal = self.take_back(spaces, target, *table, &items, refusal);
             self.failed.extend(changes.iter().map(|change| (change.n, refusal.clone())));
@@ -161,7 +169,7 @@ impl Netfilter {
 
 /// Whether lines can say all of a change.
 fn check(item: &Item<'_>) -> Done<()> {
-    item.commands().iter().try_for_each(Command::check)
+    item.commands().iter().try_for_each(IptablesCommand::check)
 }
 
 /// A refused change, blaming the edit that was refused.

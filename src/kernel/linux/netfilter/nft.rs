@@ -5,8 +5,8 @@
 //! left to `iptables-restore`, which also has the words for an error; so this may say no to anything, as long as nothing
 //! was done then.
 
-use super::command::Command;
-use super::restore::Block;
+use super::command::IptablesCommand;
+use super::restore::RestoreBlock;
 use crate::kernel::linux::nfnetlink::{self, Batch, BatchFault, NFTABLES, Nfnetlink, attribute, nest, put};
 use crate::kernel::{Done, Refusal, Why};
 use crate::model::family::Family;
@@ -74,7 +74,7 @@ pub(super) enum Sent {
 /// Commits blocks, all of them or none. Where rules were deleted in the namespace less than a grace period ago (some 10 ms),
 /// adding one waits for the rest of it: the kernel lets what iptables' modules keep of the old ones go first
 /// (`nft_compat_wait_for_destructors`).
-pub(super) fn commit(channel: &mut Channel, family: Family, blocks: &[Block<'_>], also: Also) -> Sent {
+pub(super) fn commit(channel: &mut Channel, family: Family, blocks: &[RestoreBlock<'_>], also: Also) -> Sent {
     let Some(steps) = steps(family, blocks) else { return Sent::NotMade };
     let is_small = steps.iter().map(|(_, steps)| steps.len()).sum::<usize>() <= handles::MOST;
     transact(channel, family, |tables| {
@@ -90,12 +90,12 @@ pub(super) fn commit(channel: &mut Channel, family: Family, blocks: &[Block<'_>]
 
 /// Makes the tables and base chains that the commands are about, where they are missing, for iptables to find: what it makes
 /// itself has no mark. Where that fails, so will iptables.
-pub(super) fn prepare(channel: &mut Channel, family: Family, blocks: &[Block<'_>]) -> Sent {
+pub(super) fn prepare(channel: &mut Channel, family: Family, blocks: &[RestoreBlock<'_>]) -> Sent {
     transact(channel, family, |tables| {
-        for Block { table, commands } in blocks {
+        for RestoreBlock { table, commands } in blocks {
             let mut known = HashSet::new();
             for command in *commands {
-                let (Command::Append(marked) | Command::Insert(_, marked)) = command else { continue };
+                let (IptablesCommand::Append(marked) | IptablesCommand::Insert(_, marked)) = command else { continue };
                 if let Some(base) = Base::of(*table, &marked.chain)
                     && known.insert(&marked.chain)
                     && !tables.has_chain(*table, &marked.chain)?
@@ -149,8 +149,8 @@ fn number(family: Family) -> u8 {
     if family == Family::V4 { nfnetlink::IPV4 } else { nfnetlink::IPV6 }
 }
 
-fn steps<'a>(family: Family, blocks: &[Block<'a>]) -> Option<Vec<(Table, Vec<Step<'a>>)>> {
-    let block = |block: &Block<'a>| {
+fn steps<'a>(family: Family, blocks: &[RestoreBlock<'a>]) -> Option<Vec<(Table, Vec<Step<'a>>)>> {
+    let block = |block: &RestoreBlock<'a>| {
         let steps = block.commands.iter().map(|command| encode::step(family, block.table, command));
         Some((block.table, steps.collect::<Option<Vec<Step<'a>>>>()?))
     };

@@ -3,7 +3,7 @@
 use super::Target;
 use super::backend::{Role, Tools};
 use super::child::Patience;
-use super::restore::{Block, Fault, Restore};
+use super::restore::{Restore, RestoreBlock, RestoreError};
 use super::sockets::inode;
 use crate::kernel::Done;
 use crate::kernel::linux::spaces::Spaces;
@@ -56,10 +56,10 @@ impl Pool {
         &mut self,
         (spaces, tools): (&Spaces, &mut Tools),
         target: &Target,
-        blocks: &[Block<'_>],
+        blocks: &[RestoreBlock<'_>],
         patience: Patience,
-    ) -> Result<(), (usize, Fault)> {
-        let restore = self.restore(spaces, tools, target).map_err(|refusal| (0, Fault::NotAsked(refusal)))?;
+    ) -> Result<(), (usize, RestoreError)> {
+        let restore = self.restore(spaces, tools, target).map_err(|refusal| (0, RestoreError::NotAsked(refusal)))?;
         let committed = restore.commit(blocks, patience);
         if committed.is_err() {
             self.forget(target);

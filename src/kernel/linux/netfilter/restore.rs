@@ -5,8 +5,8 @@
 //! ("flush stdout after every verbose log", made for Android's netd, which works the same way) it does not
 //! buffer them. A block costs 0.1 ms this way; a process for each costs 1.5 to 4 ms.
 
-use super::child::{Child, Patience};
-use super::command::Command;
+use super::child::{Patience, ToolProcess};
+use super::command::IptablesCommand;
 use super::words;
 use crate::kernel::{Done, Refusal, Why};
 use crate::model::rules::Table;
@@ -25,7 +25,7 @@ pub fn restores_started() -> u64 {
 
 /// Why a block was not committed.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum RestoreError {
     /// iptables or the kernel refused it; nothing of it is left.
     Refused {
         /// The line to blame, as an index, where it is one.
@@ -43,17 +43,17 @@ pub(super) enum Fault {
 
 /// Commands for one table, which are committed all or none.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Block<'a> {
+pub(super) struct RestoreBlock<'a> {
     /// The table.
     pub(super) table: Table,
     /// The commands, a line each.
-    pub(super) commands: &'a [Command],
+    pub(super) commands: &'a [IptablesCommand],
 }
 
-/// The process. Of no use after a [`Fault`].
+/// The process. Of no use after a [`RestoreError`].
 #[derive(Debug)]
 pub(super) struct Restore {
-    child: Child,
+    child: ToolProcess,
     lines: u64,
     blocks: u64,
 }
@@ -62,7 +62,7 @@ impl Restore {
     /// Starts one in the calling thread's network namespace.
     pub(super) fn start(program: &Path) -> Done<Restore> {
         // `-w`: the legacy tools share one lock; the others take none and ignore this.
-        let child = Child::start(program, &["--noflush", "-w", "5", "-v"])?;
+        let child = ToolProcess::start(program, &["--noflush", "-w", "5", "-v"])?;
         STARTED.set(STARTED.get() + 1);
         Ok(Restore { child, lines: 0, blocks: 0 })
     }
@@ -79,11 +79,15 @@ impl Restore {
 
     /// Commits blocks in order, in one go. A fault comes with the place of the block that it struck: those before it
     /// are committed, and those after it were not asked for.
-    pub(super) fn commit(&mut self, blocks: &[Block<'_>], patience: Patience) -> Result<(), (usize, Fault)> {
+    pub(super) fn commit(
+        &mut self,
+        blocks: &[RestoreBlock<'_>],
+        patience: Patience,
+    ) -> Result<(), (usize, RestoreError)> {
         let mut input = String::new();
         let mut echoes = Vec::with_capacity(blocks.len());
         let mut first_lines = Vec::with_capacity(blocks.len());
-        for Block { table, commands } in blocks {
+        for RestoreBlock { table, commands } in blocks {
             self.blocks += 1;
             first_lines.push(self.lines + 2);
             self.lines += u64::try_from(commands.len()).unwrap_or(u64::MAX).saturating_add(3);
@@ -107,17 +111,17 @@ impl Restore {
             if refusal.why == Why::Timeout {
                 refusal.words.push_str("iptables before 1.8.5 keeps its answers to itself");
             }
-            return Err((struck, Fault::Lost(refusal)));
+            return Err((struck, RestoreError::Lost(refusal)));
         }
         let ended = self.child.ended();
         let blamed = words::blamed_line(&ended.stderr);
         if blamed.is_none() && !(1..128).contains(&ended.status) {
             let words = format!("it ended without an answer; {}", words::clean(&ended.stderr));
-            return Err((struck, Fault::Lost(Refusal::new(Why::Tool(ended.status), "iptables-restore", words))));
+            return Err((struck, RestoreError::Lost(Refusal::new(Why::Tool(ended.status), "iptables-restore", words))));
         }
         let first = first_lines.get(struck).copied().unwrap_or_default();
         let count = blocks.get(struck).map_or(0, |block| block.commands.len());
         let at = blamed.and_then(|line| usize::try_from(line.checked_sub(first)?).ok()).filter(|at| *at < count);
-        Err((struck, Fault::Refused { at, status: ended.status, words: words::clean(&ended.stderr) }))
+        Err((struck, RestoreError::Refused { at, status: ended.status, words: words::clean(&ended.stderr) }))
     }
 }

@@ -1,10 +1,10 @@
 //! Taking changes back.
 
 use super::child::Patience;
-use super::command::Command;
+use super::command::IptablesCommand;
 use super::nft::Also;
-use super::restore::{Block, Fault};
-use super::undo::{self, Item, Plan, Scene, Spelling};
+use super::restore::{RestoreBlock, RestoreError};
+use super::undo::{self, Item, RulePlan, Scene, Spelling};
 use super::{Netfilter, Target, read};
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
@@ -78,21 +78,21 @@ impl Netfilter {
         }
     }
 
-    fn carry_out(&mut self, spaces: &Spaces, target: &Target, table: Table, plan: &Plan) -> Done<()> {
+    fn carry_out(&mut self, spaces: &Spaces, target: &Target, table: Table, plan: &RulePlan) -> Done<()> {
         if plan.commands.is_empty() {
             return Ok(());
         }
-        let block = Block { table, commands: &plan.commands };
+        let block = RestoreBlock { table, commands: &plan.commands };
         let also = if self.tidies { Also::Sweep } else { Also::Nothing };
         let how = (Patience::undoing(plan.commands.len()), also);
         match self.commit_all(spaces, target, &[block], how).map_err(|(_, fault)| fault) {
             Ok(()) => Ok(()),
-            Err(Fault::Refused { at, status, words }) => {
-                let line = at.and_then(|at| plan.commands.get(at)).map(Command::line).unwrap_or_default();
+            Err(RestoreError::Refused { at, status, words }) => {
+                let line = at.and_then(|at| plan.commands.get(at)).map(IptablesCommand::line).unwrap_or_default();
                 let request = format!("{} -t {} {line}", target.family.iptables(), table.as_str());
                 Err(Refusal::new(Why::Tool(status), request.trim_end(), words))
             }
-            Err(Fault::NotAsked(refusal) | Fault::Lost(refusal)) => Err(refusal),
+            Err(RestoreError::NotAsked(refusal) | RestoreError::Lost(refusal)) => Err(refusal),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! proof that it is ours, and the kernel refuses to delete a chain that is in use, so nothing has to be read
 //! before. Where that is refused, [`plan`] looks at what there is.
 
-use super::command::{Command, Marked};
+use super::command::{IptablesCommand, Marked};
 use crate::kernel::{Done, Refusal, Undone, Why};
 use crate::model::names::ChainName;
 use crate::model::rule::saved::{Saved, SavedRule, SavedTable};
@@ -24,8 +24,8 @@ pub(super) struct Item<'a> {
 
 impl Item<'_> {
     /// What makes it.
-    pub(super) fn commands(&self) -> Vec<Command> {
-        self.edits.iter().map(|edit| Command::of(edit, &self.tag)).collect()
+    pub(super) fn commands(&self) -> Vec<IptablesCommand> {
+        self.edits.iter().map(|edit| IptablesCommand::of(edit, &self.tag)).collect()
     }
 }
 
@@ -55,25 +55,26 @@ pub(super) struct Scene<'a> {
 
 /// What takes changes back, and what becomes of each when it is committed.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(super) struct RulePlan {
     /// One block.
-    pub(super) commands: Vec<Command>,
+    pub(super) commands: Vec<IptablesCommand>,
     /// One for each change, in order.
     pub(super) outcomes: Vec<Done<Undone>>,
 }
 
 /// The plan for changes of one table, newest first, that all still stand. It is refused as a whole where one does not.
-pub(super) fn presumed(items: &[Item<'_>]) -> Plan {
+pub(super) fn presumed(items: &[Item<'_>]) -> RulePlan {
     let edits = || items.iter().flat_map(|item| item.edits.iter().map(move |edit| (edit, &item.tag)));
-    let mut commands: Vec<Command> = edits().filter_map(|(edit, tag)| Command::against(edit, tag)).collect();
+    let mut commands: Vec<IptablesCommand> =
+        edits().filter_map(|(edit, tag)| IptablesCommand::against(edit, tag)).collect();
     // A chain can go only when every rule that uses it has gone, whichever change made it.
-    commands.extend(edits().filter_map(|(edit, _)| Some(Command::DeleteChain(edit.new_chain()?.to_string()))));
-    Plan { commands, outcomes: vec![Ok(Undone::Yes); items.len()] }
+    commands.extend(edits().filter_map(|(edit, _)| Some(IptablesCommand::DeleteChain(edit.new_chain()?.to_string()))));
+    RulePlan { commands, outcomes: vec![Ok(Undone::Yes); items.len()] }
 }
 
 /// Plans how to take changes back, newest first.
-pub(super) fn plan(items: &[Item<'_>], scene: Scene<'_>) -> Plan {
-    let mut plan = Plan::default();
+pub(super) fn plan(items: &[Item<'_>], scene: Scene<'_>) -> RulePlan {
+    let mut plan = RulePlan::default();
     let Some(table) = scene.now.table(scene.table.as_str()) else {
         let quoted = format!("`{}'", scene.table.as_str());
         let outcome = match scene.now.unreadable.iter().find(|words| words.contains(&quoted)) {
@@ -88,7 +89,7 @@ pub(super) fn plan(items: &[Item<'_>], scene: Scene<'_>) -> Plan {
     for item in items {
         let ours = table.tagged(&item.tag);
         if scene.spelling == Spelling::Recipe && is_complete(item.edits, table, ours) {
-            plan.commands.extend(item.edits.iter().filter_map(|edit| Command::against(edit, &item.tag)));
+            plan.commands.extend(item.edits.iter().filter_map(|edit| IptablesCommand::against(edit, &item.tag)));
         } else {
             plan.commands.extend(ours.iter().map(|at| as_saved(&table.rules[*at])));
         }
@@ -106,7 +107,7 @@ pub(super) fn plan(items: &[Item<'_>], scene: Scene<'_>) -> Plan {
                 *outcome = Undone::NotOurs(reason);
                 continue;
             }
-            plan.commands.push(Command::DeleteChain(chain.to_owned()));
+            plan.commands.push(IptablesCommand::DeleteChain(chain.to_owned()));
             if *outcome == Undone::AlreadyGone {
                 *outcome = Undone::Yes;
             }
@@ -116,9 +117,9 @@ pub(super) fn plan(items: &[Item<'_>], scene: Scene<'_>) -> Plan {
 }
 
 /// Deletes a rule in the words of `iptables-save`, its tag among them.
-fn as_saved(rule: &SavedRule) -> Command {
+fn as_saved(rule: &SavedRule) -> IptablesCommand {
     let words = split(&rule.text).split_off(1);
-    Command::Delete(Marked { chain: rule.chain.clone(), tag: None, rule: Rule::Raw(words) })
+    IptablesCommand::Delete(Marked { chain: rule.chain.clone(), tag: None, rule: Rule::Raw(words) })
 }
 
 /// Whether the rules that carry the tag are as many as the change added, chain by chain.

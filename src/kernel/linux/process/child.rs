@@ -3,7 +3,7 @@
 //! Another thread of ours may have held a lock at the fork, so only async-signal-safe calls are allowed here
 //! (signal-safety(7)): system calls on what the parent prepared, no allocation, no panic.
 
-use super::room::{Hurdle, Room};
+use super::enter::{EnterNetns, Hurdle};
 use super::strings::Strings;
 use nix::errno::Errno;
 use nix::libc;
@@ -14,7 +14,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
 /// A child's life until exec, prepared by the parent.
-pub struct Plan {
+pub struct LaunchPlan {
     /// The files to try to execute, in order.
     pub candidates: Strings,
     /// The arguments, the program's name first.
@@ -24,7 +24,7 @@ pub struct Plan {
     /// The working folder; ours where none.
     pub cwd: Option<CString>,
     /// The namespace to enter; ours where none.
-    pub room: Option<Room>,
+    pub room: Option<EnterNetns>,
     /// Standard input, output and error; ours where none.
     pub stdio: Option<[OwnedFd; 3]>,
     /// Whether to lead a session of its own, away from our terminal and its signals.
@@ -35,7 +35,7 @@ pub struct Plan {
 
 /// The parent's side of the child, as descriptors that the child inherited.
 pub struct Ties<'fd> {
-    /// Where a [`Failure`] is written; closed by a successful exec.
+    /// Where a [`ChildFailure`] is written; closed by a successful exec.
     pub status: BorrowedFd<'fd>,
     /// What releases the child: a byte. End of file means that the parent is gone.
     pub gate: Option<BorrowedFd<'fd>>,
@@ -48,7 +48,7 @@ pub struct Ties<'fd> {
 /// The steps that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Step {
+pub enum ChildStep {
     /// Signals, standard streams, session.
     Basics,
     /// Entering the network namespace.
@@ -63,36 +63,36 @@ pub enum Step {
 
 /// A failed step with its error number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failure {
+pub struct ChildFailure {
     /// Which step.
-    pub step: Step,
+    pub step: ChildStep,
     /// Why.
     pub errno: Errno,
 }
 
-impl Failure {
+impl ChildFailure {
     /// How many bytes it takes in the status pipe, less than what a pipe writes at once.
     pub const SIZE: usize = 5;
 
-    fn to_bytes(self) -> [u8; Failure::SIZE] {
+    fn to_bytes(self) -> [u8; ChildFailure::SIZE] {
         let [a, b, c, d] = (self.errno as i32).to_ne_bytes();
         [self.step as u8, a, b, c, d]
     }
 
     /// The failure that the child wrote.
-    pub fn from_bytes([step, a, b, c, d]: [u8; Failure::SIZE]) -> Option<Failure> {
-        let step = [Step::Basics, Step::Net, Step::Mounts, Step::Folder, Step::Exec]
+    pub fn from_bytes([step, a, b, c, d]: [u8; ChildFailure::SIZE]) -> Option<ChildFailure> {
+        let step = [ChildStep::Basics, ChildStep::Net, ChildStep::Mounts, ChildStep::Folder, ChildStep::Exec]
             .into_iter()
             .find(|known| *known as u8 == step)?;
-        Some(Failure { step, errno: Errno::from_raw(i32::from_ne_bytes([a, b, c, d])) })
+        Some(ChildFailure { step, errno: Errno::from_raw(i32::from_ne_bytes([a, b, c, d])) })
     }
 }
 
-fn basics(errno: Errno) -> Failure {
-    Failure { step: Step::Basics, errno }
+fn basics(errno: Errno) -> ChildFailure {
+    ChildFailure { step: ChildStep::Basics, errno }
 }
 
-impl Plan {
+impl LaunchPlan {
     /// Carries it out in the forked child, where every signal is blocked.
     pub fn run(&self, ties: &Ties<'_>) -> ! {
         let failure = self.prepare(ties).err().unwrap_or_else(|| self.exec());
@@ -101,7 +101,7 @@ impl Plan {
         exit(127)
     }
 
-    fn prepare(&self, ties: &Ties<'_>) -> Result<(), Failure> {
+    fn prepare(&self, ties: &Ties<'_>) -> Result<(), ChildFailure> {
         if let Some([input, output, error]) = &self.stdio {
             unistd::dup2_stdin(input).map_err(basics)?;
             unistd::dup2_stdout(output).map_err(basics)?;
@@ -121,14 +121,14 @@ impl Plan {
         if let Some(room) = &self.room {
             room.enter().map_err(|(hurdle, errno)| {
                 let step = match hurdle {
-                    Hurdle::Net => Step::Net,
-                    Hurdle::Mounts => Step::Mounts,
+                    Hurdle::Net => ChildStep::Net,
+                    Hurdle::Mounts => ChildStep::Mounts,
                 };
-                Failure { step, errno }
+                ChildFailure { step, errno }
             })?;
         }
         if let Some(cwd) = &self.cwd {
-            unistd::chdir(cwd.as_c_str()).map_err(|errno| Failure { step: Step::Folder, errno })?;
+            unistd::chdir(cwd.as_c_str()).map_err(|errno| ChildFailure { step: ChildStep::Folder, errno })?;
         }
         SigSet::empty().thread_set_mask().map_err(basics)?;
         if let Some(gate) = ties.gate {
@@ -150,7 +150,7 @@ impl Plan {
 
     /// Becomes the program; returns only what kept it from that, as execvp(3) would report it. A script without
     /// `#!` is refused and not handed to a shell.
-    fn exec(&self) -> Failure {
+    fn exec(&self) -> ChildFailure {
         let mut worst = Errno::ENOENT;
         for file in self.candidates.iter() {
             #[allow(unsafe_code)]
@@ -164,10 +164,10 @@ impl Plan {
                     worst = Errno::EACCES;
                 }
                 Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES => {}
-                errno => return Failure { step: Step::Exec, errno },
+                errno => return ChildFailure { step: ChildStep::Exec, errno },
             }
         }
-        Failure { step: Step::Exec, errno: worst }
+        ChildFailure { step: ChildStep::Exec, errno: worst }
     }
 }
 
@@ -218,8 +218,8 @@ mod tests {
 
     #[test]
     fn a_failure_survives_the_pipe() {
-        let failure = Failure { step: Step::Folder, errno: Errno::ENOTDIR };
-        assert_eq!(Failure::from_bytes(failure.to_bytes()), Some(failure));
-        assert_eq!(Failure::from_bytes([99, 0, 0, 0, 0]), None);
+        let failure = ChildFailure { step: ChildStep::Folder, errno: Errno::ENOTDIR };
+        assert_eq!(ChildFailure::from_bytes(failure.to_bytes()), Some(failure));
+        assert_eq!(ChildFailure::from_bytes([99, 0, 0, 0, 0]), None);
     }
 }

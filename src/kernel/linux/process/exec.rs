@@ -1,8 +1,8 @@
 //! Commands that run to their end: captured, or on our terminal.
 
-use super::launch::{Child, Program, Relation, pipe};
+use super::enter::EnterNetns;
+use super::launch::{Launched, Program, Relation, pipe};
 use super::null;
-use super::room::Room;
 use super::stop::GRACE;
 use super::strings::reveal;
 use crate::kernel::interrupt::{self, is_ready};
@@ -29,7 +29,7 @@ const DRAIN: Duration = Duration::from_millis(100);
 const STOPPED: Duration = Duration::from_millis(200);
 
 /// Runs a command and captures what it prints.
-pub fn capture(ns: &str, room: Option<Room>, command: &Command) -> Done<Output> {
+pub fn capture(ns: &str, room: Option<EnterNetns>, command: &Command) -> Done<Output> {
     let begin = Instant::now();
     let (input, feed) = match &command.stdin {
         None => (null()?, None),
@@ -43,7 +43,7 @@ pub fn capture(ns: &str, room: Option<Room>, command: &Command) -> Done<Output> 
     let ((stdout, out), (stderr, err)) = (pipe()?, pipe()?);
     let relation = Relation { stdio: Some([input, out, err]), own_session: true, outlives_us: false, held: false };
     let program = Program { argv: &command.argv, env: &command.env, cwd: command.cwd.as_deref() };
-    let mut child = Child::start(ns, room, &program, relation)?;
+    let mut child = Launched::start(ns, room, &program, relation)?;
     let mut running = Running {
         feed,
         stdout: Stream::new(stdout),
@@ -95,7 +95,7 @@ enum Stage {
 
 impl Running<'_> {
     /// Feeds and reads until the child has ended.
-    fn watch(&mut self, child: &Child) -> Done<()> {
+    fn watch(&mut self, child: &Launched) -> Done<()> {
         loop {
             // First of all, because a command that prints without end is always ready.
             if self.limit.is_some_and(|limit| Instant::now() >= limit) {
@@ -117,7 +117,7 @@ impl Running<'_> {
         Ok(())
     }
 
-    fn hasten(&mut self, child: &Child) {
+    fn hasten(&mut self, child: &Launched) {
         self.timed_out = true;
         (self.stage, self.limit) = match self.stage {
             Stage::Running => {
@@ -132,7 +132,7 @@ impl Running<'_> {
     }
 
     /// Waits for something to do, does it, and says whether the child has ended.
-    fn turn(&mut self, child: Option<&Child>, limit: Option<Instant>) -> Done<bool> {
+    fn turn(&mut self, child: Option<&Launched>, limit: Option<Instant>) -> Done<bool> {
         let watched = [
             child.map(|child| PollFd::new(child.fd().as_fd(), PollFlags::POLLIN)),
             self.feed.as_ref().map(|feed| PollFd::new(feed.fd.as_fd(), PollFlags::POLLOUT)),
@@ -221,10 +221,10 @@ impl Stream {
 }
 
 /// Runs a command on our terminal and returns its exit status.
-pub fn interactive(ns: &str, room: Option<Room>, argv: &[String]) -> Done<i32> {
+pub fn interactive(ns: &str, room: Option<EnterNetns>, argv: &[String]) -> Done<i32> {
     let _terminal = Terminal::lend()?;
     let relation = Relation { stdio: None, own_session: false, outlives_us: false, held: false };
-    let mut child = Child::start(ns, room, &Program { argv, env: &[], cwd: None }, relation)?;
+    let mut child = Launched::start(ns, room, &Program { argv, env: &[], cwd: None }, relation)?;
     child.started()?;
     if let Err(refusal) = attend(&child) {
         // Not killed: an editor may want to save first. It may take its time, for if we are killed it dies too.
@@ -237,7 +237,7 @@ pub fn interactive(ns: &str, room: Option<Room>, argv: &[String]) -> Done<i32> {
 
 /// Waits until it has ended. Ctrl-Z would stop it for good: in a sandbox there is no shell that could let it go on, and
 /// we are pid 1, which does not stop. So it goes on at once.
-fn attend(child: &Child) -> Done<()> {
+fn attend(child: &Launched) -> Done<()> {
     while !interrupt::wait_readable(child.fd(), Some(Instant::now() + STOPPED))? {
         if child.is_stopped() {
             // It is in our process group, as is what it has started.

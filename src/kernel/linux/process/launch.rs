@@ -4,9 +4,9 @@
 //! A copy of our memory would take a millisecond, and another one for the pages that are copied when we go on. Only a
 //! child that has to wait for us is forked.
 
-use super::child::{Failure, Plan, Step, Ties};
+use super::child::{ChildFailure, ChildStep, LaunchPlan, Ties};
+use super::enter::EnterNetns;
 use super::pidfd::PidFd;
-use super::room::Room;
 use super::strings::{Strings, c_string, candidates, env_strings, environment};
 use crate::kernel::{Cause, Done, Refusal, interrupt};
 use crate::model::secret::Text;
@@ -45,13 +45,13 @@ pub struct Relation {
     pub own_session: bool,
     /// Whether it lives on when we die.
     pub outlives_us: bool,
-    /// Whether it waits for [`Child::release`] before it becomes the program.
+    /// Whether it waits for [`Launched::release`] before it becomes the program.
     pub held: bool,
 }
 
-/// A child of ours. Dropping it kills and reaps it, unless it was [let go](Child::let_go).
+/// A child of ours. Dropping it kills and reaps it, unless it was [let go](Launched::let_go).
 #[derive(Debug)]
-pub struct Child {
+pub struct Launched {
     pid: Pid,
     fd: PidFd,
     status: OwnedFd,
@@ -69,9 +69,9 @@ struct Names {
     cwd: String,
 }
 
-impl Child {
+impl Launched {
     /// Starts a child that enters the room and becomes the program.
-    pub fn start(ns: &str, room: Option<Room>, program: &Program<'_>, relation: Relation) -> Done<Child> {
+    pub fn start(ns: &str, room: Option<EnterNetns>, program: &Program<'_>, relation: Relation) -> Done<Launched> {
         let Some(name) = program.argv.first() else {
             return Err(Refusal::errno("exec of an empty command", Errno::EINVAL as i32).because(Cause::Exec));
         };
@@ -79,7 +79,7 @@ impl Child {
         let names = Names { program: name.clone(), ns: ns.to_owned(), cwd };
         let env = environment(program.env)?;
         let held = relation.held;
-        let plan = Plan {
+        let plan = LaunchPlan {
             candidates: candidates(name, env.get(OsStr::new("PATH")).map(OsString::as_os_str))?,
             argv: Strings::new(program.argv.iter().map(c_string).collect::<Done<_>>()?),
             env: env_strings(&env)?,
@@ -89,16 +89,16 @@ impl Child {
             own_session: relation.own_session,
             outlives_us: relation.outlives_us,
         };
-        Child::run(&plan, held, names)
+        Launched::run(&plan, held, names)
     }
 
-    fn run(plan: &Plan, held: bool, names: Names) -> Done<Child> {
+    fn run(plan: &LaunchPlan, held: bool, names: Names) -> Done<Launched> {
         let refuse = |errno: Errno| Refusal::errno("sigprocmask", errno as i32);
         let (status, status_in_child) = pipe()?;
         let (gate_in_child, gate) = if held { Some(pipe()?) } else { None }.unzip();
         let mut keep: Vec<_> = [Some(status_in_child.as_raw_fd())]
             .into_iter()
-            .chain([gate_in_child.as_ref().map(AsRawFd::as_raw_fd), plan.room.as_ref().map(Room::fd)])
+            .chain([gate_in_child.as_ref().map(AsRawFd::as_raw_fd), plan.room.as_ref().map(EnterNetns::fd)])
             .flatten()
             .collect();
         keep.sort_unstable();
@@ -114,7 +114,7 @@ impl Child {
         mask.thread_set_mask().map_err(refuse)?;
         let pid = pid.map_err(|errno| Refusal::errno("fork", errno as i32))?;
         match PidFd::open(pid.as_raw()) {
-            Ok(fd) => Ok(Child { pid, fd, status, held, gate, names, reaped: false }),
+            Ok(fd) => Ok(Launched { pid, fd, status, held, gate, names, reaped: false }),
             Err(errno) => {
                 // Out of descriptors, and without one the child cannot be supervised.
                 let _ = nix::sys::signal::kill(pid, Signal::SIGKILL);
@@ -144,28 +144,28 @@ impl Child {
 
     /// Waits until it has become the program, or says what kept it from that. Only a held child makes us wait.
     pub fn started(&self) -> Done<()> {
-        let mut bytes = [0; Failure::SIZE];
+        let mut bytes = [0; ChildFailure::SIZE];
         if self.held {
             interrupt::wait_readable(&self.status, None)?;
         }
         // A pipe hands over so few bytes at once or not at all.
         match unistd::read(&self.status, &mut bytes).map_err(|e| Refusal::errno("read a pipe", e as i32))? {
             0 => Ok(()),
-            _ => Err(self.explain(Failure::from_bytes(bytes))),
+            _ => Err(self.explain(ChildFailure::from_bytes(bytes))),
         }
     }
 
-    fn explain(&self, failure: Option<Failure>) -> Refusal {
+    fn explain(&self, failure: Option<ChildFailure>) -> Refusal {
         let Names { program, ns, cwd } = &self.names;
-        let Some(Failure { step, errno }) = failure else {
+        let Some(ChildFailure { step, errno }) = failure else {
             return Refusal::new(crate::kernel::Why::Protocol, format!("exec {program}"), "its status is garbled");
         };
         let (request, cause) = match step {
-            Step::Basics => (format!("set up {program}"), Cause::Unknown),
-            Step::Net => (format!("setns {ns}"), Cause::Unknown),
-            Step::Mounts => (format!("unshare the mounts of {ns}"), Cause::Unknown),
-            Step::Folder => (format!("chdir {cwd}"), Cause::Folder(cwd.clone())),
-            Step::Exec => (format!("exec {program}"), Cause::Exec),
+            ChildStep::Basics => (format!("set up {program}"), Cause::Unknown),
+            ChildStep::Net => (format!("setns {ns}"), Cause::Unknown),
+            ChildStep::Mounts => (format!("unshare the mounts of {ns}"), Cause::Unknown),
+            ChildStep::Folder => (format!("chdir {cwd}"), Cause::Folder(cwd.clone())),
+            ChildStep::Exec => (format!("exec {program}"), Cause::Exec),
         };
         Refusal::errno(request, errno as i32).because(cause)
     }
@@ -203,7 +203,7 @@ impl Child {
     }
 }
 
-impl Drop for Child {
+impl Drop for Launched {
     fn drop(&mut self) {
         if self.reaped {
             return;
@@ -216,9 +216,9 @@ impl Drop for Child {
 }
 
 /// A child with a copy of our memory.
-fn copied(plan: &Plan, ties: &Ties<'_>) -> nix::Result<Pid> {
+fn copied(plan: &LaunchPlan, ties: &Ties<'_>) -> nix::Result<Pid> {
     #[allow(unsafe_code)]
-    // SAFETY: `Plan::run` makes only async-signal-safe calls and never returns.
+    // SAFETY: `LaunchPlan::run` makes only async-signal-safe calls and never returns.
     match unsafe { fork() }? {
         ForkResult::Child => plan.run(ties),
         ForkResult::Parent { child } => Ok(child),
@@ -226,7 +226,7 @@ fn copied(plan: &Plan, ties: &Ties<'_>) -> nix::Result<Pid> {
 }
 
 /// A child that has our memory until it becomes its program or ends. We wait for that.
-fn borrowed(plan: &Plan, ties: &Ties<'_>) -> nix::Result<Pid> {
+fn borrowed(plan: &LaunchPlan, ties: &Ties<'_>) -> nix::Result<Pid> {
     let mut stack = vec![0; STACK];
     let child = Box::new(|| -> isize { plan.run(ties) });
     let flags = CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;

@@ -1,7 +1,7 @@
 //! Setting sysctls of a namespace that other labs use too: see [`ledger`](crate::kernel::linux::ledger).
 
 use super::{get, path, put, same};
-use crate::kernel::linux::ledger::{Entry, Ledger};
+use crate::kernel::linux::ledger::{Ledger, SysctlRecord};
 use crate::kernel::linux::netconf::unusual_forwarding;
 use crate::kernel::linux::nfnetlink::{IPV4, IPV6};
 use crate::kernel::linux::spaces;
@@ -33,7 +33,7 @@ pub fn apply(ledger: &Ledger, netns: u64, key: &str, value: &str) -> Done<()> {
     let now = get(&path)?;
     let mut entry = match ledger.entry(netns, &path)? {
         Some(entry) => entry,
-        None => Entry::new(&now, along(&path, &now)?),
+        None => SysctlRecord::new(&now, along(&path, &now)?),
     };
     if let Some(refusal) = entry.conflict(ledger.me(), key).filter(|_| !same(&entry.value, value)) {
         return Err(refusal);

@@ -8,12 +8,12 @@ use crate::lab::why::walk::Walk;
 use crate::lab::why::{Stop, maker};
 use crate::model::addr::AddAddr;
 use crate::model::change::Change;
+use crate::model::forwarding::Way;
 use crate::model::kind::Kind;
 use crate::model::names::Ns;
 use crate::model::observe::LinkInfo;
 use crate::model::route::AddRoute;
 use crate::model::subject::UP;
-use crate::model::terrain::Way;
 use ipnet::IpNet;
 
 impl Walk<'_> {

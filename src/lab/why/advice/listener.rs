@@ -15,14 +15,14 @@ impl Walk<'_> {
         if packet.carried == Carried::Echo {
             let key =
                 if packet.dst.is_ipv4() { "net.ipv4.icmp_echo_ignore_all" } else { "net.ipv6.icmp.echo_ignore_all" };
-            if self.ground.setting(ns, key).is_ok_and(|value| value.trim() == "1") {
+            if self.facts.setting(ns, key).is_ok_and(|value| value.trim() == "1") {
                 let stop = stop_at("no_echo", ns, packet, format!("it answers no pings ({key} is 1)"));
                 let missing = Some(format!("{}.sysctl(\"{key}\", 0);", at(ns)));
                 return Err(stopped(Stop { missing, ..stop }));
             }
             return Ok(());
         }
-        let listeners = self.ground.listeners(ns, packet.carried)?;
+        let listeners = self.facts.listeners(ns, packet.carried)?;
         let takes = |listener: &&SocketAddr| {
             listener.port() == packet.dst.port()
                 && (listener.ip() == packet.dst.ip()

@@ -11,7 +11,7 @@ fn packet() -> Packet {
     packet
 }
 
-fn fate(rules: &str, policy: &str) -> Fate {
+fn fate(rules: &str, policy: &str) -> RuleOutcome {
     let text = format!("*filter\n:FORWARD {policy} [7:420]\n:OWN - [0:0]\n:DEEP - [0:0]\n{rules}COMMIT\n");
     pass(&Saved::parse(&text), "filter", "FORWARD", &packet(), &mut Vec::new())
 }
@@ -19,10 +19,10 @@ fn fate(rules: &str, policy: &str) -> Fate {
 #[test]
 fn a_policy_decides_what_no_rule_does() {
     let policy = Blame { table: "filter".into(), chain: "FORWARD".into(), rule: None, packets: 7 };
-    assert_eq!(fate("", "DROP"), Fate::Dropped(policy.clone()));
-    assert_eq!(fate("", "ACCEPT"), Fate::Accepted);
-    assert_eq!(fate("[0:0] -A FORWARD -i eth0 -j ACCEPT\n", "DROP"), Fate::Accepted);
-    assert_eq!(fate("[0:0] -A FORWARD -i eth1 -j ACCEPT\n", "DROP"), Fate::Dropped(policy));
+    assert_eq!(fate("", "DROP"), RuleOutcome::Dropped(policy.clone()));
+    assert_eq!(fate("", "ACCEPT"), RuleOutcome::Accepted);
+    assert_eq!(fate("[0:0] -A FORWARD -i eth0 -j ACCEPT\n", "DROP"), RuleOutcome::Accepted);
+    assert_eq!(fate("[0:0] -A FORWARD -i eth1 -j ACCEPT\n", "DROP"), RuleOutcome::Dropped(policy));
 }
 
 #[test]
@@ -50,7 +50,8 @@ fn each_condition_is_met_or_not() {
         // Unless something else says no anyhow, which is no matter of doubt.
         ("-m owner --uid-owner 7 -i eth9", false),
     ] {
-        let dropped = matches!(fate(&format!("[1:60] -A FORWARD {conditions} -j DROP\n"), "ACCEPT"), Fate::Dropped(_));
+        let dropped =
+            matches!(fate(&format!("[1:60] -A FORWARD {conditions} -j DROP\n"), "ACCEPT"), RuleOutcome::Dropped(_));
         assert_eq!(dropped, is_met, "{conditions}");
     }
 }
@@ -59,18 +60,18 @@ fn each_condition_is_met_or_not() {
 fn what_cannot_be_told_is_said() {
     let text = "*filter\n[0:0] -A FORWARD -m owner --uid-owner 7 -j DROP\n[0:0] -A FORWARD -m owner --uid-owner 7 -i eth9 -j DROP\n";
     let mut unclear = Vec::new();
-    assert_eq!(pass(&Saved::parse(text), "filter", "FORWARD", &packet(), &mut unclear), Fate::Accepted);
+    assert_eq!(pass(&Saved::parse(text), "filter", "FORWARD", &packet(), &mut unclear), RuleOutcome::Accepted);
     assert_eq!(unclear, ["-A FORWARD -m owner --uid-owner 7 -j DROP"]);
 }
 
 #[test]
 fn chains_are_entered_and_left() {
     let rules = "[0:0] -A FORWARD -j OWN\n[0:0] -A FORWARD -j ACCEPT\n[0:0] -A OWN -s 10.0.1.5/32 -j RETURN\n[0:0] -A OWN -j DROP\n";
-    assert_eq!(fate(rules, "DROP"), Fate::Accepted);
+    assert_eq!(fate(rules, "DROP"), RuleOutcome::Accepted);
     let rules = "[0:0] -A FORWARD -g OWN\n[0:0] -A FORWARD -j ACCEPT\n[0:0] -A OWN -i eth9 -j ACCEPT\n";
-    assert!(matches!(fate(rules, "DROP"), Fate::Dropped(Blame { rule: None, .. })), "goto does not come back");
+    assert!(matches!(fate(rules, "DROP"), RuleOutcome::Dropped(Blame { rule: None, .. })), "goto does not come back");
     let rules = "[0:0] -A FORWARD -j OWN\n[0:0] -A OWN -j DEEP\n[0:0] -A DEEP -j OWN\n";
-    assert_eq!(fate(rules, "ACCEPT"), Fate::Accepted, "a circle ends");
+    assert_eq!(fate(rules, "ACCEPT"), RuleOutcome::Accepted, "a circle ends");
 }
 
 #[test]
@@ -78,7 +79,7 @@ fn translations_are_read() {
     let nat = |target: &str| {
         let text = format!("*nat\n[3:180] -A PREROUTING -m comment --comment rhailab:x:4 -j {target}\n");
         match pass(&Saved::parse(&text), "nat", "PREROUTING", &packet(), &mut Vec::new()) {
-            Fate::Translated(translation, blame) => {
+            RuleOutcome::Translated(translation, blame) => {
                 assert_eq!((blame.packets, blame.tag()), (3, Tag::parse("rhailab:x:4").as_ref()));
                 assert!(!blame.describe().contains("comment"), "{}", blame.describe());
                 Some(translation)

@@ -1,11 +1,11 @@
 //! Rules as what iptables-nft(8) asks of the kernel: those that a lab is made of. For the others there is iptables itself.
 
 use super::expressions::{Expressions, Meta, Verdict, text};
-use crate::kernel::linux::netfilter::command::{Command, Marked};
+use crate::kernel::linux::netfilter::command::{IptablesCommand, Marked};
 use crate::model::family::Family;
 use crate::model::hook::Hook;
 use crate::model::proto::Proto;
-use crate::model::rule::{Match, Nat, NatKind, Ports, State, Target};
+use crate::model::rule::{ConnState, Match, Nat, NatKind, Ports, Target};
 use crate::model::rules::Table;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -33,16 +33,16 @@ pub(super) struct Encoded<'a> {
 }
 
 /// What a command asks of a table; none if it has something that is not known here, or asks for what iptables refuses.
-pub(super) fn step(family: Family, table: Table, command: &Command) -> Option<Step<'_>> {
+pub(super) fn step(family: Family, table: Table, command: &IptablesCommand) -> Option<Step<'_>> {
     let rule = |marked| rule((family, table), marked);
     match command {
-        Command::NewChain(chain) => Some(Step::NewChain(chain)),
-        Command::DeleteChain(chain) => Some(Step::DeleteChain(chain)),
-        Command::Append(marked) => rule(marked).map(Step::Append),
-        Command::Insert(1, marked) => rule(marked).map(Step::Insert),
+        IptablesCommand::NewChain(chain) => Some(Step::NewChain(chain)),
+        IptablesCommand::DeleteChain(chain) => Some(Step::DeleteChain(chain)),
+        IptablesCommand::Append(marked) => rule(marked).map(Step::Append),
+        IptablesCommand::Insert(1, marked) => rule(marked).map(Step::Insert),
         // Which place that is depends on others, whom iptables looks at.
-        Command::Insert(..) => None,
-        Command::Delete(marked) => rule(marked).map(Step::Delete),
+        IptablesCommand::Insert(..) => None,
+        IptablesCommand::Delete(marked) => rule(marked).map(Step::Delete),
     }
 }
 
@@ -83,7 +83,7 @@ fn rule((family, table): (Family, Table), marked: &Marked) -> Option<Encoded<'_>
                 set(&mut draft.port, port)?;
                 draft.matches.matching(proto.as_str(), 0, &ports(proto, port));
             }
-            Match::State(states) if states == &[State::Dnat] => {
+            Match::State(states) if states == &[ConnState::Dnat] => {
                 let Some(Match::OriginalDestination(to)) = matches.next() else { return None };
                 let to = (to.prefix_len() == to.max_prefix_len()).then(|| of_family(family, to))??;
                 draft.matches.matching("conntrack", 3, &translated(to.addr()));

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::{Item, Plan, Scene, Spelling, plan, presumed};
+use super::{Item, RulePlan, Scene, Spelling, plan, presumed};
 use crate::kernel::Undone;
-use crate::kernel::linux::netfilter::command::Command;
+use crate::kernel::linux::netfilter::command::IptablesCommand;
 use crate::model::names::ChainName;
 use crate::model::rule::Rule;
 use crate::model::rule::saved::Saved;
@@ -43,8 +43,8 @@ fn taken<'a>(items: &[(&str, &'a [RuleEdit])]) -> Vec<Item<'a>> {
     items.iter().map(|(text, edits)| Item { edits, tag: tag(text) }).collect()
 }
 
-fn lines(plan: &Plan) -> Vec<String> {
-    plan.commands.iter().map(Command::line).collect()
+fn lines(plan: &RulePlan) -> Vec<String> {
+    plan.commands.iter().map(IptablesCommand::line).collect()
 }
 
 fn planned(items: &[(&str, &[RuleEdit])], saved: &Saved) -> (Vec<String>, Vec<Undone>) {

@@ -22,28 +22,28 @@ use std::path::{Path, PathBuf};
 
 /// The two places.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
+pub struct StateDirs {
     /// What is of no use after a reboot.
     pub run: PathBuf,
     /// What must outlive one, and what may become large.
     pub disk: PathBuf,
 }
 
-impl State {
+impl StateDirs {
     /// One folder for both.
-    pub fn at(dir: &Path) -> State {
-        State { run: dir.to_owned(), disk: dir.to_owned() }
+    pub fn at(dir: &Path) -> StateDirs {
+        StateDirs { run: dir.to_owned(), disk: dir.to_owned() }
     }
 
     /// `RHAILAB_STATE_DIR`; else `/run/rhailab` and `/var/lib/rhailab` for root, and the user's state folder for others (the
     /// XDG base directory specification).
-    pub fn of_user() -> OpResult<State> {
+    pub fn of_user() -> OpResult<StateDirs> {
         let from = |name: &str| std::env::var_os(name).map(PathBuf::from);
         if let Some(dir) = from("RHAILAB_STATE_DIR") {
-            return if dir.is_absolute() { Ok(State::at(&dir)) } else { Err(relative(&dir)) };
+            return if dir.is_absolute() { Ok(StateDirs::at(&dir)) } else { Err(relative(&dir)) };
         }
         if euid() == 0 {
-            return Ok(State { run: Path::new("/run").join(RUN), disk: "/var/lib/rhailab".into() });
+            return Ok(StateDirs { run: Path::new("/run").join(RUN), disk: "/var/lib/rhailab".into() });
         }
         // The specification says that a relative path is to be ignored.
         let state = from("XDG_STATE_HOME").filter(|dir| dir.is_absolute());
@@ -51,7 +51,7 @@ impl State {
             let home = from("HOME").filter(|home| home.is_absolute()).or_else(|| users::home(euid()));
             Some(home?.join(".local/state"))
         });
-        state.map(|dir| State::at(&dir.join("rhailab"))).ok_or_else(|| {
+        state.map(|dir| StateDirs::at(&dir.join("rhailab"))).ok_or_else(|| {
             OpError::new("state::home", "There is no home folder to keep the labs' state in.")
                 .help("Set RHAILAB_STATE_DIR to a folder of yours.")
                 .class(Class::Machine)

@@ -1,16 +1,16 @@
 //! Questions about the way of a packet.
 
 use super::Done;
+use crate::model::forwarding::{Ask, NetnsLinks, Way};
 use crate::model::names::Ns;
 use crate::model::question::Carried;
 use crate::model::rule::saved::Saved;
-use crate::model::terrain::{Ask, Terrain, Way};
 use std::net::{IpAddr, SocketAddr};
 
 /// Who can be asked for these facts.
-pub trait Ground {
+pub trait PacketFacts {
     /// The lab's root namespace and all that have names, with their interfaces.
-    fn terrain(&mut self) -> Done<Vec<(Ns, Terrain)>>;
+    fn all_links(&mut self) -> Done<Vec<(Ns, NetnsLinks)>>;
 
     /// Where a packet would go. The refusal is the kernel's reason: `ENETUNREACH` where there is no route, `EXDEV` where
     /// the reverse path filter drops it, `EHOSTUNREACH` where it is not forwarded.

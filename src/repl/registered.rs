@@ -2,7 +2,7 @@
 
 use crate::kernel::Kernel;
 use crate::lab::registry::{LabDir, LabInfo, LabLock, Mode, Registry};
-use crate::lab::state::own_dir;
+use crate::lab::state_dirs::own_dir;
 use crate::model::error::OpResult;
 use crate::model::names::{LabName, Ns};
 use crate::output::style::{Ink, Style};
@@ -14,7 +14,7 @@ const HISTORY: &str = "repl_history";
 
 /// A prompt's lab on record.
 #[derive(Debug)]
-pub struct Scene<'s> {
+pub struct RegisteredLab<'s> {
     /// Its folder, taken by us; none of a lab that was there before.
     pub(super) lock: Option<&'s LabLock>,
     /// Its folder under another name, if it was given one.
@@ -24,7 +24,7 @@ pub struct Scene<'s> {
     /// Where the labs are.
     pub(super) registry: Registry,
     /// Whether a lab that stays is to be taken down now.
-    doomed: bool,
+    is_going_down: bool,
 }
 
 /// What becomes of the lab.
@@ -41,16 +41,16 @@ pub enum Ending {
         code: i32,
     },
     /// It is another process's to take down.
-    Doomed {
+    DownElsewhere {
         /// The exit code.
         code: i32,
     },
 }
 
-impl<'s> Scene<'s> {
-    /// The scene of a lab that is made for the prompt, whose folder we have taken, or of one that was there before.
-    pub fn new(registry: Registry, info: LabInfo, lock: Option<&'s LabLock>) -> Scene<'s> {
-        Scene { lock, renamed: None, info, registry, doomed: false }
+impl<'s> RegisteredLab<'s> {
+    /// A lab that is made for the prompt, whose folder we have taken, or one that was there before.
+    pub fn new(registry: Registry, info: LabInfo, lock: Option<&'s LabLock>) -> RegisteredLab<'s> {
+        RegisteredLab { lock, renamed: None, info, registry, is_going_down: false }
     }
 
     /// The lab's name.
@@ -70,22 +70,22 @@ impl<'s> Scene<'s> {
 
     /// Whether it stays when the prompt ends.
     pub(super) fn stays(&self) -> bool {
-        self.info.kept && !self.doomed
+        self.info.kept && !self.is_going_down
     }
 
     /// Has a lab taken down that would stay.
-    pub(super) fn doom(&mut self) {
-        self.doomed = true;
+    pub(super) fn take_down(&mut self) {
+        self.is_going_down = true;
     }
 
     /// Has a lab taken down that the prompt has made.
-    pub(super) fn doom_own(&mut self) {
-        self.doomed |= !self.is_attached();
+    pub(super) fn take_down_own(&mut self) {
+        self.is_going_down |= !self.is_attached();
     }
 
     /// Whether it is taken down by ending its holder, which is not this process.
-    pub(super) fn is_doomed_elsewhere(&self) -> bool {
-        self.doomed && self.is_attached() && self.info.mode == Mode::Sandbox
+    pub(super) fn is_taken_down_elsewhere(&self) -> bool {
+        self.is_going_down && self.is_attached() && self.info.mode == Mode::Sandbox
     }
 
     /// Whether what cannot be undone falls with the sandbox.
@@ -141,8 +141,8 @@ impl<'s> Scene<'s> {
         if self.stays() {
             return Ending::Stays { code };
         }
-        if self.is_doomed_elsewhere() {
-            return Ending::Doomed { code };
+        if self.is_taken_down_elsewhere() {
+            return Ending::DownElsewhere { code };
         }
         if let Some(lock) = self.renamed {
             // Our own files, which nobody looks for any more; `recover` removes them, too.

@@ -3,8 +3,8 @@
 use super::lock::gone;
 use super::{FILE, FILES, LOGS, LabDir, LabInfo, Mode, Registry};
 use crate::kernel::linux::boot::boot_id;
-use crate::lab::journal::Start;
-use crate::lab::state::{failed, own_dir};
+use crate::lab::journal::Header;
+use crate::lab::state_dirs::{failed, own_dir};
 use crate::lab::store;
 use crate::model::error::OpResult;
 use crate::model::names::LabName;
@@ -19,7 +19,7 @@ const BOOT: &str = "boot";
 impl Registry {
     /// Makes a lab again of each that had files on the disk, one whose process is gone, so that it is seen and recovered,
     /// and removes the logs of the others; once in each boot.
-    pub(super) fn revive_after_reboot(&self, run: &Path) -> OpResult<()> {
+    pub(super) fn restore_after_reboot(&self, run: &Path) -> OpResult<()> {
         let marker = run.join(BOOT);
         if fs::read(&marker).is_ok_and(|boot| boot == boot_id().as_bytes()) {
             return Ok(());
@@ -27,7 +27,7 @@ impl Registry {
         for name in self.on_disk(FILES)? {
             let name = name.strip_suffix(FILE).and_then(|name| name.strip_suffix('.')).map(LabName::new);
             if let Some(Ok(name)) = name {
-                self.dir(&name).revive()?;
+                self.dir(&name).restore()?;
             }
         }
         for name in self.on_disk(LOGS)?.iter().filter_map(|name| LabName::new(name).ok()) {
@@ -59,7 +59,7 @@ impl Registry {
 
 impl LabDir {
     /// Makes the lab again of what outlived a reboot, unless it is there.
-    pub(super) fn revive(&self) -> OpResult<()> {
+    pub(super) fn restore(&self) -> OpResult<()> {
         own_dir(&self.path)?;
         // Whoever works on it has found it.
         let Some(lock) = self.try_lock()? else { return Ok(()) };
@@ -77,7 +77,7 @@ impl LabDir {
     }
 
     /// What is known of a lab whose `lab.json` was lost.
-    fn card_again(&self, file: &Path, start: Option<Start>) -> LabInfo {
+    fn card_again(&self, file: &Path, start: Option<Header>) -> LabInfo {
         let recipe = start.as_ref().map_or("", |start| &start.recipe);
         let mut info = LabInfo::new(&self.name, Mode::Host, Path::new(recipe), Vec::new());
         if let Ok(written) = fs::metadata(file).and_then(|about| about.modified()) {

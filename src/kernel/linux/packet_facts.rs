@@ -4,15 +4,15 @@ use crate::kernel::linux::link;
 use crate::kernel::linux::netlink::Socket;
 use crate::kernel::linux::spaces::{self, Spaces};
 use crate::kernel::linux::{LinuxKernel, addr, conntrack, netns, observe, route, sysctl};
-use crate::kernel::{Done, Errno, Ground, Refusal};
+use crate::kernel::{Done, Errno, PacketFacts, Refusal};
 use crate::model::family::Family;
+use crate::model::forwarding::{Ask, NetnsLinks, Way};
 use crate::model::mac::Mac;
 use crate::model::names::Ns;
 use crate::model::observe::{LinkInfo, LinkRef};
 use crate::model::proto::Proto;
 use crate::model::question::Carried;
 use crate::model::rule::saved::Saved;
-use crate::model::terrain::{Ask, Terrain, Way};
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -21,8 +21,8 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 
-impl Ground for LinuxKernel {
-    fn terrain(&mut self) -> Done<Vec<(Ns, Terrain)>> {
+impl PacketFacts for LinuxKernel {
+    fn all_links(&mut self) -> Done<Vec<(Ns, NetnsLinks)>> {
         let mut all = Vec::new();
         for ns in [Ns::Host].into_iter().chain(netns::list()?.into_iter().map(Ns::Named)) {
             let read = |socket: &mut Socket| Ok((link::list(socket)?, addr::list(socket, None)?));
@@ -47,7 +47,7 @@ impl Ground for LinuxKernel {
                 let link = observe::with_addrs(seen.clone(), addrs);
                 Ok(LinkInfo { peer: seen.peer.as_ref().map(|peer| here.place(peer)).transpose()?, ..link })
             });
-            Ok((ns.clone(), Terrain { links: links.collect::<Done<_>>()? }))
+            Ok((ns.clone(), NetnsLinks { links: links.collect::<Done<_>>()? }))
         };
         all.iter().map(terrain).collect()
     }

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 /// A namespace's interfaces.
 #[derive(Debug, Clone, Default)]
-pub struct Terrain {
+pub struct NetnsLinks {
     /// All of them, with the namespaces of their other ends.
     pub links: Vec<LinkInfo>,
 }
 
-impl Terrain {
+impl NetnsLinks {
     /// The interface with an index.
     pub fn link(&self, index: u32) -> Option<&LinkInfo> {
         self.links.iter().find(|link| link.index == index)

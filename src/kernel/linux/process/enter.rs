@@ -15,9 +15,9 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A namespace to be entered. Everything is opened and resolved by [`Room::open`]; [`Room::enter`] only makes
+/// A namespace to be entered. Everything is opened and resolved by [`EnterNetns::open`]; [`EnterNetns::enter`] only makes
 /// system calls.
-pub struct Room {
+pub struct EnterNetns {
     net: Arc<File>,
     binds: Vec<Bind>,
 }
@@ -41,16 +41,16 @@ pub enum Hurdle {
 
 const NONE: Option<&CStr> = None;
 
-impl Room {
+impl EnterNetns {
     /// What a child needs to enter `ns`; nothing for the lab's root namespace, where the caller is.
-    pub fn open(spaces: &Spaces, ns: &Ns, etc_netns: &Path) -> Done<Option<Room>> {
+    pub fn open(spaces: &Spaces, ns: &Ns, etc_netns: &Path) -> Done<Option<EnterNetns>> {
         let Some(name) = ns.name() else { return Ok(None) };
         let net = spaces.open(ns)?;
         let binds = binds(&etc_netns.join(name.as_str()), Path::new("/etc"))?;
-        Ok(Some(Room { net, binds }))
+        Ok(Some(EnterNetns { net, binds }))
     }
 
-    /// The descriptor that [`Room::enter`] needs.
+    /// The descriptor that [`EnterNetns::enter`] needs.
     pub fn fd(&self) -> RawFd {
         self.net.as_raw_fd()
     }

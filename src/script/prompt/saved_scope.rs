@@ -7,7 +7,7 @@ use rhai::{Dynamic, Scope};
 /// Everything that an entry can change besides the lab. Values that several variables share, and what handles know of
 /// what they stand for, are as they were when it is brought back.
 #[derive(Clone)]
-pub struct Moment {
+pub struct SavedScope {
     scope: Scope<'static>,
     pub(super) defined: Defined,
     /// Variables that closures have captured, with what was in them.
@@ -15,10 +15,10 @@ pub struct Moment {
     links: Vec<(LinkHandle, LinkPlace)>,
 }
 
-impl Moment {
-    pub(super) fn of(scope: &Scope<'static>, defined: &Defined) -> Moment {
+impl SavedScope {
+    pub(super) fn of(scope: &Scope<'static>, defined: &Defined) -> SavedScope {
         let mut moment =
-            Moment { scope: scope.clone(), defined: defined.clone(), shared: Vec::new(), links: Vec::new() };
+            SavedScope { scope: scope.clone(), defined: defined.clone(), shared: Vec::new(), links: Vec::new() };
         for (_, _, value) in scope.iter_raw() {
             moment.note(value);
         }
@@ -54,12 +54,12 @@ impl Moment {
     }
 
     /// Whether variables or functions are others than at another time, the last value that was shown aside.
-    pub fn differs(&self, other: &Moment) -> bool {
-        let variables = |moment: &Moment| -> Vec<String> {
+    pub fn differs(&self, other: &SavedScope) -> bool {
+        let variables = |moment: &SavedScope| -> Vec<String> {
             let all = moment.scope.iter_raw().filter(|(name, _, _)| *name != super::LAST);
             all.map(|(name, is_constant, value)| format!("{name} {is_constant} {value:?}")).collect()
         };
-        let names = |moment: &Moment| -> Vec<String> { moment.defined.modules.keys().cloned().collect() };
+        let names = |moment: &SavedScope| -> Vec<String> { moment.defined.modules.keys().cloned().collect() };
         self.defined.functions.len() != other.defined.functions.len()
             || names(self) != names(other)
             || variables(self) != variables(other)
