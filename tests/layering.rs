@@ -29,6 +29,7 @@ const PINS: &[(&[&str], &[&str])] = &[
     (&["rustyline"], &["src/repl"]),
     (&["nix"], &["src/kernel", "src/sandbox", "src/model/refusal.rs"]),
     (&["rtnetlink", "netlink_packet_core", "netlink_packet_route", "netlink_sys"], &["src/kernel", "src/sandbox"]),
+    (&["httparse"], &["src/kernel"]),
     (&["lsp_server", "lsp_types"], &["src/lsp"]),
     (&["clap_complete", "clap_mangen"], &["src/cli"]),
 ];

@@ -1,7 +1,12 @@
 //! Reading an HTTP/1.1 response piece by piece (RFC 9112).
 
+use httparse::{EMPTY_HEADER, Error, Status};
+
 /// The longest head, and the longest line of a chunked body.
 const HEAD_LIMIT: usize = 64 << 10;
+
+/// The most header fields.
+const FIELD_LIMIT: usize = 1000;
 
 /// The longest body.
 const BODY_LIMIT: usize = 16 << 20;
@@ -67,8 +72,8 @@ impl Response {
     fn step(&mut self) -> Parsed<bool> {
         match self.stage {
             Stage::Head => {
-                let Some(head) = self.take_head()? else { return Ok(false) };
-                self.stage = self.read_head(&head)?;
+                let Some(next) = self.take_head()? else { return Ok(false) };
+                self.stage = next;
             }
             Stage::Length(left) => {
                 let taken = self.take_body(left)?;
@@ -106,30 +111,54 @@ impl Response {
         Ok(true)
     }
 
-    /// Takes the lines up to an empty one.
-    fn take_head(&mut self) -> Parsed<Option<String>> {
-        // A lone line feed ends a line too (RFC 9112, section 2.2).
-        let ends = [&b"\n\r\n"[..], b"\n\n"];
-        let end = ends.iter().filter_map(|end| find(&self.pending, end).map(|at| at + end.len())).min();
-        match end {
-            Some(end) if end <= HEAD_LIMIT => Ok(Some(self.take_text(end))),
-            None if self.pending.len() <= HEAD_LIMIT => Ok(None),
-            _ => Err(format!("the header fields are longer than {HEAD_LIMIT} bytes")),
+    /// Takes status line and header fields, and says what follows them.
+    fn take_head(&mut self) -> Parsed<Option<Stage>> {
+        let mut fields = vec![EMPTY_HEADER; FIELD_LIMIT];
+        let mut head = httparse::Response::new(&mut fields);
+        let parsed = head.parse(&self.pending);
+        let read = head.headers.iter().take_while(|field| !field.name.is_empty());
+        let length = match parsed {
+            Ok(Status::Complete(length)) if length <= HEAD_LIMIT => length,
+            Ok(Status::Partial) if self.pending.len() <= HEAD_LIMIT => return Ok(None),
+            Ok(_) => return Err(format!("the header fields are longer than {HEAD_LIMIT} bytes")),
+            Err(Error::TooManyHeaders) => return Err(format!("there are more than {FIELD_LIMIT} header fields")),
+            Err(_) => return self.misread(head.reason.map_or(0, |_| 1 + read.count())),
+        };
+        let Some(status @ 100..) = head.code else { return self.misread(0) };
+        let text = |value| String::from_utf8_lossy(value).into_owned();
+        self.headers = read.map(|field| (field.name.to_owned(), text(field.value))).collect();
+        self.status = status;
+        self.pending.drain(..length);
+        Ok(Some(match status {
+            // An interim response: the real one follows.
+            ..200 => Stage::Head,
+            204 | 304 => Stage::Finished,
+            _ => self.framing()?,
+        }))
+    }
+
+    /// Shows the line of the head that makes no sense, once all of it has come.
+    fn misread(&self, number: usize) -> Parsed<Option<Stage>> {
+        let head = String::from_utf8_lossy(&self.pending);
+        let line = head.trim_start_matches(['\r', '\n']).split_inclusive('\n').nth(number).unwrap_or_default();
+        if !line.ends_with('\n') && self.pending.len() <= HEAD_LIMIT {
+            return Ok(None);
         }
+        let shown: String = line.trim_end().chars().take(80).collect();
+        let what = if number == 0 { "HTTP/1 status line" } else { "header field" };
+        Err(format!("this is no {what}: {shown:?}"))
     }
 
     /// Takes a line, and drops its end.
     fn take_line(&mut self) -> Parsed<Option<String>> {
-        match find(&self.pending, b"\n") {
-            Some(end) if end < HEAD_LIMIT => Ok(Some(self.take_text(end + 1).trim_end().to_owned())),
+        match self.pending.iter().position(|byte| *byte == b'\n') {
+            Some(end) if end < HEAD_LIMIT => {
+                let line: Vec<u8> = self.pending.drain(..=end).collect();
+                Ok(Some(String::from_utf8_lossy(&line).trim_end().to_owned()))
+            }
             None if self.pending.len() <= HEAD_LIMIT => Ok(None),
             _ => Err(format!("a line between chunks is longer than {HEAD_LIMIT} bytes")),
         }
-    }
-
-    fn take_text(&mut self, count: usize) -> String {
-        let bytes: Vec<u8> = self.pending.drain(..count).collect();
-        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Moves up to `limit` pending bytes to the body, and says how many.
@@ -140,18 +169,6 @@ impl Response {
         }
         self.body.extend(self.pending.drain(..count));
         Ok(count)
-    }
-
-    fn read_head(&mut self, head: &str) -> Parsed<Stage> {
-        let mut lines = head.lines();
-        self.status = status(lines.next().unwrap_or_default())?;
-        self.headers = lines.take_while(|line| !line.is_empty()).map(field).collect::<Parsed<_>>()?;
-        match self.status {
-            // An interim response: the real one follows.
-            100..=199 => Ok(Stage::Head),
-            204 | 304 => Ok(Stage::Finished),
-            _ => self.framing(),
-        }
     }
 
     /// How the end of the body is found (RFC 9112, section 6.3).
@@ -180,31 +197,9 @@ impl Response {
     }
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
-}
-
 /// A number without a sign, which `parse` would allow.
 fn digits(text: &str, radix: u32) -> Option<usize> {
     if text.starts_with('+') { None } else { usize::from_str_radix(text, radix).ok() }
-}
-
-fn status(line: &str) -> Parsed<u16> {
-    let code = line.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)).filter(|code| code.len() == 3);
-    let code = code.and_then(|code| code.parse().ok()).filter(|code| (100..1000).contains(code));
-    code.ok_or_else(|| {
-        let shown: String = line.chars().take(80).collect();
-        format!("this is no HTTP/1 status line: {shown:?}")
-    })
-}
-
-fn field(line: &str) -> Parsed<(String, String)> {
-    match line.split_once(':') {
-        Some((name, value)) if !name.is_empty() && !name.contains(char::is_whitespace) => {
-            Ok((name.to_owned(), value.trim().to_owned()))
-        }
-        _ => Err(format!("this is no header field: {line:?}")),
-    }
 }
 
 fn chunk_size(line: &str) -> Parsed<usize> {
@@ -277,8 +272,11 @@ mod tests {
             ("", "without an answer"),
             ("HTTP/1.1 200 OK\r\nA: 1\r\n", "in the middle of the header fields"),
             ("SSH-2.0-OpenSSH\r\n\r\n", "no HTTP/1 status line: \"SSH-2.0-OpenSSH\""),
+            ("220 mail.example ESMTP\r\n", "no HTTP/1 status line: \"220 mail.example ESMTP\""),
             ("HTTP/1.1 20 OK\r\n\r\n", "no HTTP/1 status line"),
+            ("HTTP/1.1 099 OK\r\n\r\n", "no HTTP/1 status line"),
             ("HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "no header field: \"no colon\""),
+            ("HTTP/1.1 200 OK\r\nA: 1\r\nB : 2\r\n", "no header field: \"B : 2\""),
             ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", "after 5 bytes"),
             ("HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello", "`+5` is no number"),
             ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nhe", "two different content lengths"),
@@ -297,6 +295,8 @@ mod tests {
         let mut response = Response::default();
         response.feed(b"HTTP/1.1 200 OK\r\n").unwrap();
         assert!(response.feed(&vec![b'a'; HEAD_LIMIT]).unwrap_err().contains("header fields are longer"));
+        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: 1\r\n".repeat(FIELD_LIMIT + 1));
+        assert!(Response::default().feed(many.as_bytes()).unwrap_err().contains("more than 1000 header fields"));
         let mut response = Response::default();
         response.feed(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
         let error = (0..=16).find_map(|_| response.feed(&vec![b'a'; 1 << 20]).err());

@@ -1,10 +1,14 @@
 //! One request and its response, as bytes.
 
 use super::Service;
+use httparse::{EMPTY_HEADER, Error, Request, Status};
 use std::net::IpAddr;
 
 /// The longest request.
 const LIMIT: usize = 16 << 10;
+
+/// The most header fields.
+const FIELDS: usize = 128;
 
 /// What became of a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,22 +20,15 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Answers a request, once it has come as far as the end of its header fields.
+    /// Answers a request, once it has come as far as the end of its header fields, or as what makes no sense.
     pub fn of(service: &Service, client: IpAddr, request: &[u8]) -> Option<Exchange> {
-        // A lone line feed ends a line too (RFC 9112, section 2.2).
-        let is_complete =
-            request.windows(2).any(|end| end == b"\n\n") || request.windows(3).any(|end| end == b"\n\r\n");
-        if !is_complete && request.len() <= LIMIT {
-            return None;
-        }
-        let line = String::from_utf8_lossy(request.split(|byte| *byte == b'\n').next().unwrap_or_default());
-        let words: Vec<&str> = line.trim_end().split(' ').collect();
-        let (method, path, status) = match words[..] {
-            _ if !is_complete => ("-", "-", "431 Request Header Fields Too Large"),
-            ["GET" | "HEAD", path, version] if is_target(path) && is_http(version) => (words[0], path, "200 OK"),
-            [method, path, version] if is_token(method) && is_target(path) && is_http(version) => {
-                (method, path, "405 Method Not Allowed")
-            }
+        let mut fields = [EMPTY_HEADER; FIELDS];
+        let mut head = Request::new(&mut fields);
+        let (method, path, status) = match (head.parse(request), head.method, head.path) {
+            (Ok(Status::Partial), ..) if request.len() <= LIMIT => return None,
+            (Ok(Status::Partial) | Err(Error::TooManyHeaders), ..) => ("-", "-", "431 Request Header Fields Too Large"),
+            (Ok(_), Some(method @ ("GET" | "HEAD")), Some(path)) if is_target(path) => (method, path, "200 OK"),
+            (Ok(_), Some(method), Some(path)) if is_target(path) => (method, path, "405 Method Not Allowed"),
             _ => ("-", "-", "400 Bad Request"),
         };
         let body = if status == "200 OK" { service.answer(client, ("path", path)) } else { format!("{status}\n") };
@@ -51,14 +48,6 @@ impl Exchange {
 /// A path, or `*`; nothing that could break a line of the log.
 fn is_target(text: &str) -> bool {
     (text.starts_with('/') || text == "*" || text.starts_with("http://")) && text.chars().all(|c| c.is_ascii_graphic())
-}
-
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-}
-
-fn is_http(version: &str) -> bool {
-    matches!(version, "HTTP/1.0" | "HTTP/1.1")
 }
 
 #[cfg(test)]
@@ -91,6 +80,8 @@ mod tests {
         assert_eq!(ask("GET / HTTP/1.1\r\nHost: web\r\n"), None);
         let (log, _) = ask(&format!("GET / HTTP/1.1\r\nA: {}", "a".repeat(LIMIT))).unwrap();
         assert_eq!(log, "10.0.0.2 - - 431");
+        let (log, _) = ask(&format!("GET / HTTP/1.1\r\n{}\r\n", "A: 1\r\n".repeat(FIELDS + 1))).unwrap();
+        assert_eq!(log, "10.0.0.2 - - 431");
     }
 
     #[test]
@@ -100,6 +91,7 @@ mod tests {
             ("GET /\u{1b}[2J HTTP/1.1", "10.0.0.2 - - 400"),
             ("GET / HTTP/2", "10.0.0.2 - - 400"),
             ("GET  / HTTP/1.1", "10.0.0.2 - - 400"),
+            ("GET / HTTP/1.1\r\nHost : web", "10.0.0.2 - - 400"),
             ("\0", "10.0.0.2 - - 400"),
         ] {
             assert_eq!(ask(&format!("{line}\r\n\r\n")).unwrap().0, log);
