@@ -2,11 +2,10 @@
 //! same form.
 
 use crate::kernel::{Done, Refusal, Why};
-use netlink_packet_core::{NLA_TYPE_MASK, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NlasIterator};
 use netlink_sys::{Socket, SocketAddr, constants::NETLINK_NETFILTER};
 use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
-use std::iter;
 
 /// `NFNL_SUBSYS_CTNETLINK`: connection tracking.
 pub(super) const CTNETLINK: u8 = 1;
@@ -48,13 +47,11 @@ pub(super) fn is_unsupported(refusal: &Refusal) -> bool {
 }
 
 /// The attributes in a run of bytes, each with its kind and value; what is malformed ends it.
-pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    iter::from_fn(move || {
-        let length = usize::from(u16::from_ne_bytes(bytes.get(..2)?.try_into().ok()?));
-        let kind = u16::from_ne_bytes(bytes.get(2..4)?.try_into().ok()?);
-        let value = bytes.get(ATTRIBUTE..length)?;
-        bytes = bytes.get(length.next_multiple_of(ATTRIBUTE)..).unwrap_or_default();
-        Some((kind & NLA_TYPE_MASK, value))
+pub(super) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    NlasIterator::new(bytes).map_while(|found| {
+        let found = found.ok()?;
+        let (kind, length) = (found.kind(), usize::from(found.length()));
+        Some((kind, found.into_inner().get(ATTRIBUTE..length)?))
     })
 }
 
