@@ -4,6 +4,7 @@ use super::position::Lines;
 use crate::script::page::Page;
 use lsp_types::{TextDocumentContentChangeEvent, Uri};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -70,20 +71,9 @@ impl Documents {
 
 /// The file that a URI names; none for what is in no file.
 pub fn path_of(uri: &Uri) -> Option<PathBuf> {
-    let rest = uri.as_str().strip_prefix("file://")?;
-    // After the host, which is empty or this machine.
-    let encoded = &rest[rest.find('/')?..];
-    let mut bytes = Vec::new();
-    let mut all = encoded.bytes();
-    while let Some(byte) = all.next() {
-        if byte == b'%' {
-            let digits = [all.next()?, all.next()?];
-            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    Some(std::ffi::OsString::from_vec(bytes).into())
+    // Its host is empty or this machine.
+    let path = uri.scheme().filter(|scheme| scheme.eq_lowercase("file")).map(|_| uri.path())?;
+    path.is_absolute().then(|| OsString::from_vec(path.as_estr().decode().into_bytes().into_owned()).into())
 }
 
 /// The URI of a file (RFC 8089); none for a path that is not absolute.
@@ -109,6 +99,8 @@ mod tests {
         assert_eq!(uri_of(Path::new("/a b")).unwrap().as_str(), "file:///a%20b");
         let path = |text: &str| path_of(&Uri::from_str(text).unwrap());
         assert_eq!(path("file://localhost/a%C3%A9"), Some(PathBuf::from("/aé")));
+        assert_eq!(path("FILE:/%FF/b%2fc"), Some(OsString::from_vec(b"/\xff/b/c".to_vec()).into()));
+        assert_eq!(path("file:"), None);
         assert_eq!(path("untitled:Untitled-1"), None);
         assert_eq!(uri_of(Path::new("a")), None);
     }
