@@ -24,7 +24,6 @@ pub mod linux;
 pub mod memory;
 mod packet_facts;
 pub mod read;
-pub mod terminal;
 pub mod users;
 
 /// A result of a kernel call.

@@ -30,6 +30,7 @@ const PINS: &[(&[&str], &[&str])] = &[
     (&["nix"], &["src/kernel", "src/sandbox", "src/model/refusal.rs"]),
     (&["rtnetlink", "netlink_packet_core", "netlink_packet_route", "netlink_sys"], &["src/kernel", "src/sandbox"]),
     (&["httparse"], &["src/kernel"]),
+    (&["terminal_size"], &["src/output"]),
     (&["lsp_server", "lsp_types"], &["src/lsp"]),
     (&["clap_complete", "clap_mangen"], &["src/cli"]),
 ];

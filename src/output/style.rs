@@ -1,10 +1,10 @@
 //! Colours and widths of what is printed.
 
-use crate::kernel::terminal::columns;
 use clap::ColorChoice;
 use clap::builder::styling::{AnsiColor, Style as Ansi};
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
+use terminal_size::terminal_size_of;
 
 /// The width of what is printed where there is no terminal.
 const DEFAULT_WIDTH: usize = 100;
@@ -59,7 +59,8 @@ impl Style {
                 is_terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
             }
         };
-        Style { color, width: columns(stream).unwrap_or(DEFAULT_WIDTH), is_terminal, unicode: speaks_utf8() }
+        let width = terminal_size_of(stream).map_or(DEFAULT_WIDTH, |(width, _)| width.0.into());
+        Style { color, width, is_terminal, unicode: speaks_utf8() }
     }
 
     /// `text` in its colour.
