@@ -25,6 +25,25 @@ fn the_reference_is_that_of_the_functions() {
 }
 
 #[test]
+fn every_dependency_has_a_line_that_says_what_for() {
+    let manifest: toml::Table = toml::from_str(&read("Cargo.toml")).unwrap();
+    let names = |section: &str| manifest[section].as_table().unwrap().keys().cloned().collect::<BTreeSet<String>>();
+    let design = read("docs/design.md");
+    let (_, table) = design.split_once("| crate | what for |\n| --- | --- |\n").unwrap();
+    let rows: Vec<(String, bool)> = table
+        .lines()
+        .map_while(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | "))
+        .map(|(name, what)| (name.to_owned(), what.starts_with("tests: ")))
+        .collect();
+    for (section, is_for_tests) in [("dependencies", false), ("dev-dependencies", true)] {
+        let listed: Vec<&String> = rows.iter().filter(|row| row.1 == is_for_tests).map(|(name, _)| name).collect();
+        let depended = names(section);
+        let depended: Vec<&String> = depended.iter().collect();
+        assert_eq!(listed, depended, "the table in docs/design.md, from a to z, and [{section}] in Cargo.toml");
+    }
+}
+
+#[test]
 fn the_commands_that_take_json_are_those_in_its_documentation() {
     let home = Home::new(User::Me);
     let documented = read("docs/json.md");
