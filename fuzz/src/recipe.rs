@@ -3,7 +3,7 @@
 
 use crate::fakes::Watched;
 use rhailab::diagnostics::{ReportStyle, render, to_json};
-use rhailab::export::{self, StepKind, Step};
+use rhailab::export::{self, Step, StepKind};
 use rhailab::kernel::fake::FakeKernel;
 use rhailab::lab::{Event, Lab};
 use rhailab::model::error::OpResult;
