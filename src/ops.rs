@@ -33,7 +33,7 @@ mod vip;
 pub mod why;
 
 pub use args::{Args, Call, FromValue};
-pub use def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+pub use def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 pub use errors::ANY;
 use std::sync::LazyLock;
 pub use value::{Endpoint, LinkHandle, LinkPlace, Process, Rules, Shared, Value, Vip};

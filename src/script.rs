@@ -39,7 +39,7 @@ use crate::kernel::interrupt;
 use crate::lab::Lab;
 use crate::model::error::{OpError, OpResult, Site};
 use crate::model::names::Ns;
-use check::Program;
+use check::CheckedRecipe;
 pub use check::{Finding, Severity};
 use compile::{Compiled, compile_after};
 use context::Context;
@@ -299,7 +299,13 @@ impl Session {
         let (vocabulary, nothing) = (self.vocabulary(), Live::default());
         let live = earlier.map_or(&nothing, |earlier| earlier.live);
         let (library, sources) = (&self.cx.library, &self.cx.sources);
-        findings.extend(check::check(&Program { units: &units, library, sources, vocabulary: &vocabulary, live }));
+        findings.extend(check::check(&CheckedRecipe {
+            units: &units,
+            library,
+            sources,
+            vocabulary: &vocabulary,
+            live,
+        }));
         Examined { recipe: Some(recipe), findings }
     }
 

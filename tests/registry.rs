@@ -9,7 +9,7 @@ mod source;
 
 use recipes::{Shown, examples, fences, files, on_big_stack};
 use rhailab::kernel::fake::FakeKernel;
-use rhailab::ops::{self, Kind};
+use rhailab::ops::{self, FnKind};
 use std::collections::BTreeSet;
 
 /// What is run in memory, with a failure at every change: all but the benchmark's recipes, which are large and made
@@ -87,9 +87,9 @@ fn every_function_is_documented_once() {
     for def in ops::all() {
         let title = def.signature();
         let on = match def.kind {
-            Kind::Free => String::new(),
-            Kind::InNs => "netns".to_owned(),
-            Kind::Method(ty) | Kind::Property(ty) => ty.name(),
+            FnKind::Free => String::new(),
+            FnKind::InNs => "netns".to_owned(),
+            FnKind::Method(ty) | FnKind::Property(ty) => ty.name(),
         };
         let count = (def.required()..=def.params.len()).map(|count| (on.clone(), def.name, count));
         for form in count {

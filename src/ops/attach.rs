@@ -1,7 +1,7 @@
 //! The conveniences that make a link, its addresses and a route in one call.
 
 use super::args::Call;
-use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use super::errors::{
     ADDR_EXISTS, ADDR_REFUSED, LINK_BUSY, LINK_EXISTS, LINK_KIND, LINK_MTU, LINK_NO_BRIDGE, LINK_REFUSED,
     LINK_SAME_NAME, LINK_UNKNOWN, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_REFUSED,
@@ -24,7 +24,7 @@ use ipnet::IpNet;
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "attach",
-        kind: Kind::Method(Ty::Ns),
+        kind: FnKind::Method(Ty::Ns),
         params: &[
             FnParam { name: "bridge", ty: Ty::Link, default: None, doc: "the bridge" },
             FnParam { name: "address", ty: Ty::IfAddr, default: None, doc: "the namespace's address on it" },
@@ -74,7 +74,7 @@ web.ping("10.0.0.1");"#,
     },
     FnDef {
         name: "link",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[
             FnParam { name: "a", ty: Ty::Ns, default: None, doc: "one namespace" },
             FnParam { name: "b", ty: Ty::Ns, default: None, doc: "the other" },

@@ -9,7 +9,7 @@ pub struct FnDef {
     /// Its name.
     pub name: &'static str,
     /// What it is called on.
-    pub kind: Kind,
+    pub kind: FnKind,
     /// Its parameters, required ones first; a trailing [`Ty::Options`] takes the options map.
     pub params: &'static [FnParam],
     /// What it returns.
@@ -28,7 +28,7 @@ pub struct FnDef {
 
 /// What a function is called on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FnKind {
     /// A free function only.
     Free,
     /// A method of a namespace, and a free function that means the same on `host()`.
@@ -218,11 +218,11 @@ impl FnDef {
     /// The signature as the documentation shows it: `ns.attach(bridge, address, options?) -> link`.
     pub fn signature(&self) -> String {
         let receiver = match self.kind {
-            Kind::Free => String::new(),
-            Kind::InNs => "[netns.]".into(),
-            Kind::Method(ty) | Kind::Property(ty) => format!("{}.", ty.name().replace(' ', "_")),
+            FnKind::Free => String::new(),
+            FnKind::InNs => "[netns.]".into(),
+            FnKind::Method(ty) | FnKind::Property(ty) => format!("{}.", ty.name().replace(' ', "_")),
         };
-        if let Kind::Property(_) = self.kind {
+        if let FnKind::Property(_) = self.kind {
             return format!("{receiver}{} -> {}", self.name, self.returns.name());
         }
         let params: Vec<String> = self

@@ -1,7 +1,7 @@
 //! Commands that run to their end.
 
 use super::args::{Call, internal};
-use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use super::errors::{
     EXEC_CWD, EXEC_EMPTY, EXEC_ENV, EXEC_INTERPRETER, EXEC_NOT_EXECUTABLE, EXEC_NOT_FOUND, EXEC_REFUSED,
 };
@@ -33,7 +33,7 @@ const SLOW: Error = Error { code: "exec::timeout", when: "it takes longer than `
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "exec",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "command", ty: Ty::Argv, default: None, doc: "the program and its arguments" },
             FnParam { name: "options", ty: Ty::Options(EXEC), default: Some("none"), doc: "" },
@@ -58,7 +58,7 @@ assert_eq(out.stdout, "hello\n");"#,
     },
     FnDef {
         name: "sh",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "script", ty: Ty::Str, default: None, doc: "the text for `sh -c`" },
             FnParam { name: "options", ty: Ty::Options(EXEC), default: Some("none"), doc: "" },
@@ -81,7 +81,7 @@ assert_eq(out.stdout, "hello\n");"#,
     },
     FnDef {
         name: "status",
-        kind: Kind::Property(Ty::Output),
+        kind: FnKind::Property(Ty::Output),
         params: &[],
         returns: Ty::Int,
         summary: "The command's exit status.",
@@ -92,7 +92,7 @@ assert_eq(out.stdout, "hello\n");"#,
     },
     FnDef {
         name: "stdout",
-        kind: Kind::Property(Ty::Output),
+        kind: FnKind::Property(Ty::Output),
         params: &[],
         returns: Ty::Str,
         summary: "What the command printed to standard output.",
@@ -103,7 +103,7 @@ assert_eq(out.stdout, "hello\n");"#,
     },
     FnDef {
         name: "stderr",
-        kind: Kind::Property(Ty::Output),
+        kind: FnKind::Property(Ty::Output),
         params: &[],
         returns: Ty::Str,
         summary: "What the command printed to standard error.",
@@ -114,7 +114,7 @@ assert_eq(out.stdout, "hello\n");"#,
     },
     FnDef {
         name: "time",
-        kind: Kind::Property(Ty::Output),
+        kind: FnKind::Property(Ty::Output),
         params: &[],
         returns: Ty::Duration,
         summary: "How long the command ran.",

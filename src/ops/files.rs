@@ -1,7 +1,7 @@
 //! What a namespace knows: its files under `/etc/netns` and its sysctls.
 
 use super::args::Call;
-use super::def::{Action, Error, FnDef, FnParam, Kind, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Ty};
 use super::errors::{SYSCTL_DENIED, SYSCTL_HELD, SYSCTL_REFUSED, SYSCTL_UNKNOWN, SYSCTL_UNRECORDED, SYSCTL_VALUE};
 use super::value::Value;
 use crate::model::change::Change;
@@ -21,7 +21,7 @@ const HOST: Error = Error { code: "files::host", when: "called on the lab's root
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "dns",
-        kind: Kind::Method(Ty::Ns),
+        kind: FnKind::Method(Ty::Ns),
         params: &[FnParam { name: "servers", ty: Ty::List(&Ty::Ip), default: None, doc: "the name servers, in order" }],
         returns: Ty::Ns,
         summary: "Sets the namespace's name servers, and returns the namespace.",
@@ -33,7 +33,7 @@ print(web.exec(["cat", "/etc/resolv.conf"]).stdout);"#,
     },
     FnDef {
         name: "hosts",
-        kind: Kind::Method(Ty::Ns),
+        kind: FnKind::Method(Ty::Ns),
         params: &[FnParam { name: "names", ty: Ty::Map, default: None, doc: "addresses by name" }],
         returns: Ty::Ns,
         summary: "Sets the namespace's own host names, and returns the namespace.",
@@ -50,7 +50,7 @@ print(web.exec(["cat", "/etc/resolv.conf"]).stdout);"#,
     },
     FnDef {
         name: "sysctl",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam {
                 name: "key",

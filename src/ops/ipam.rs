@@ -1,6 +1,6 @@
 //! Subnets that are chosen rather than given.
 
-use super::{Action, Call, Error, FnDef, FnParam, Kind, Opt, Ty, Value};
+use super::{Action, Call, Error, FnDef, FnKind, FnParam, Opt, Ty, Value};
 use crate::model::error::{OpError, OpResult};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::Ipv4Addr;
@@ -11,7 +11,7 @@ const POOL: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 208, 0, 0), 12);
 /// The family.
 pub const DEFS: &[FnDef] = &[FnDef {
     name: "free_subnet",
-    kind: Kind::Free,
+    kind: FnKind::Free,
     params: &[
         FnParam { name: "prefix", ty: Ty::Int, default: Some("24"), doc: "its prefix length" },
         FnParam {

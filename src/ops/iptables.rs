@@ -1,7 +1,7 @@
 //! iptables' own words, as an escape from the functions of this language.
 
 use super::args::Call;
-use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use super::errors::{IPTABLES_EXISTS, IPTABLES_FAILED, IPTABLES_MISSING, IPTABLES_REFUSED};
 use super::rules::commit;
 use super::value::Value;
@@ -14,7 +14,7 @@ use crate::model::rules::{RuleEdit, Table, bad_chain};
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[FnDef {
     name: "iptables",
-    kind: Kind::InNs,
+    kind: FnKind::InNs,
     params: &[
         FnParam {
             name: "rule",

@@ -1,7 +1,7 @@
 //! Interfaces: making and finding them.
 
 use super::args::Call;
-use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use super::errors::{LINK_EXISTS, LINK_KIND, LINK_MTU, LINK_REFUSED, LINK_SAME_NAME, LINK_UNKNOWN, UNDO_REFUSED};
 use super::value::{LinkHandle, Value};
 use crate::model::change::Change;
@@ -16,7 +16,7 @@ const MAC: Opt = Opt { name: "mac", ty: Ty::Mac, default: "a random local one", 
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "veth",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "name", ty: Ty::IfName, default: None, doc: "the end in this namespace" },
             FnParam { name: "peer", ty: Ty::IfName, default: None, doc: "the other end" },
@@ -41,7 +41,7 @@ host().ping("10.0.0.2");"#,
     },
     FnDef {
         name: "bridge",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "name", ty: Ty::IfName, default: None, doc: "the new bridge's name" },
             FnParam {
@@ -66,7 +66,7 @@ web.attach(br, "10.0.0.2/24");"#,
     },
     FnDef {
         name: "iface",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[FnParam { name: "name", ty: Ty::Link, default: None, doc: "its name" }],
         returns: Ty::Link,
         summary: "Looks an interface up by its name.",
@@ -77,7 +77,7 @@ web.attach(br, "10.0.0.2/24");"#,
     },
     FnDef {
         name: "del",
-        kind: Kind::Method(Ty::Link),
+        kind: FnKind::Method(Ty::Link),
         params: &[],
         returns: Ty::Unit,
         summary: "Removes an interface that the recipe made, with what the recipe put on it.",
@@ -88,7 +88,7 @@ web.attach(br, "10.0.0.2/24");"#,
     },
     FnDef {
         name: "name",
-        kind: Kind::Property(Ty::Link),
+        kind: FnKind::Property(Ty::Link),
         params: &[],
         returns: Ty::Str,
         summary: "The interface's name.",
@@ -99,7 +99,7 @@ web.attach(br, "10.0.0.2/24");"#,
     },
     FnDef {
         name: "ns",
-        kind: Kind::Property(Ty::Link),
+        kind: FnKind::Property(Ty::Link),
         params: &[],
         returns: Ty::Ns,
         summary: "The namespace that the interface is in.",
@@ -110,7 +110,7 @@ web.attach(br, "10.0.0.2/24");"#,
     },
     FnDef {
         name: "a",
-        kind: Kind::Property(Ty::Pair),
+        kind: FnKind::Property(Ty::Pair),
         params: &[],
         returns: Ty::Link,
         summary: "The pair's first end.",
@@ -121,7 +121,7 @@ web.attach(br, "10.0.0.2/24");"#,
     },
     FnDef {
         name: "b",
-        kind: Kind::Property(Ty::Pair),
+        kind: FnKind::Property(Ty::Pair),
         params: &[],
         returns: Ty::Link,
         summary: "The pair's other end.",

@@ -1,7 +1,7 @@
 //! What can be set on an interface.
 
 use super::args::{Call, internal};
-use super::def::{Action, Error, FnDef, FnParam, Kind, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Ty};
 use super::errors::{
     ADDR_EXISTS, ADDR_REFUSED, LINK_BUSY, LINK_EXISTS, LINK_MTU, LINK_NO_BRIDGE, LINK_REFUSED, LINK_UNKNOWN,
     UNDO_REFUSED,
@@ -23,7 +23,7 @@ use std::net::IpAddr;
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "addr",
-        kind: Kind::Method(Ty::Link),
+        kind: FnKind::Method(Ty::Link),
         params: &[FnParam {
             name: "address",
             ty: Ty::IfAddr,
@@ -39,7 +39,7 @@ pub const DEFS: &[FnDef] = &[
     },
     FnDef {
         name: "del_addr",
-        kind: Kind::Method(Ty::Link),
+        kind: FnKind::Method(Ty::Link),
         params: &[FnParam {
             name: "address",
             ty: Ty::IfAddr,
@@ -56,7 +56,7 @@ br.del_addr("10.0.0.1/24");"#,
     },
     FnDef {
         name: "up",
-        kind: Kind::Method(Ty::Link),
+        kind: FnKind::Method(Ty::Link),
         params: &[],
         returns: Ty::Link,
         summary: "Brings the interface up, and returns it.",
@@ -67,7 +67,7 @@ br.del_addr("10.0.0.1/24");"#,
     },
     FnDef {
         name: "down",
-        kind: Kind::Method(Ty::Link),
+        kind: FnKind::Method(Ty::Link),
         params: &[],
         returns: Ty::Link,
         summary: "Takes the interface down, and returns it.",
@@ -78,7 +78,7 @@ br.del_addr("10.0.0.1/24");"#,
     },
     FnDef {
         name: "mtu",
-        kind: Kind::Method(Ty::Link),
+        kind: FnKind::Method(Ty::Link),
         params: &[FnParam { name: "bytes", ty: Ty::Int, default: None, doc: "the MTU in bytes" }],
         returns: Ty::Link,
         summary: "Sets the interface's MTU, and returns the interface.",
@@ -92,7 +92,7 @@ br.del_addr("10.0.0.1/24");"#,
     },
     FnDef {
         name: "mac",
-        kind: Kind::Method(Ty::Link),
+        kind: FnKind::Method(Ty::Link),
         params: &[FnParam { name: "address", ty: Ty::Mac, default: None, doc: "the hardware address" }],
         returns: Ty::Link,
         summary: "Sets the interface's hardware address, and returns the interface.",
@@ -106,7 +106,7 @@ br.del_addr("10.0.0.1/24");"#,
     },
     FnDef {
         name: "master",
-        kind: Kind::Method(Ty::Link),
+        kind: FnKind::Method(Ty::Link),
         params: &[FnParam { name: "bridge", ty: Ty::Link, default: None, doc: "a bridge in the same namespace" }],
         returns: Ty::Link,
         summary: "Makes the interface a port of a bridge, and returns the interface.",
@@ -125,7 +125,7 @@ veth("veth_web", "eth0", web).a.master(br).up();"#,
     },
     FnDef {
         name: "no_master",
-        kind: Kind::Method(Ty::Link),
+        kind: FnKind::Method(Ty::Link),
         params: &[],
         returns: Ty::Link,
         summary: "Takes the interface out of its bridge, and returns the interface.",
@@ -138,7 +138,7 @@ pair.a.master(br).no_master();"#,
     },
     FnDef {
         name: "hairpin",
-        kind: Kind::Method(Ty::Link),
+        kind: FnKind::Method(Ty::Link),
         params: &[FnParam { name: "on", ty: Ty::Bool, default: Some("true"), doc: "whether it may" }],
         returns: Ty::Link,
         summary: "Lets a bridge port send frames back out of the port they came in by, and returns the port.",
@@ -160,7 +160,7 @@ veth("a", "b").a.master(br).hairpin();"#,
     },
     FnDef {
         name: "link_local",
-        kind: Kind::Method(Ty::Link),
+        kind: FnKind::Method(Ty::Link),
         params: &[FnParam { name: "on", ty: Ty::Bool, default: Some("true"), doc: "whether it gets one" }],
         returns: Ty::Link,
         summary: "Lets the interface make its IPv6 link-local address when it comes up, and returns the interface.",
@@ -174,7 +174,7 @@ veth("a", "b").a.master(br).hairpin();"#,
     },
     FnDef {
         name: "rename",
-        kind: Kind::Method(Ty::Link),
+        kind: FnKind::Method(Ty::Link),
         params: &[FnParam { name: "name", ty: Ty::IfName, default: None, doc: "the new name" }],
         returns: Ty::Link,
         summary: "Renames the interface, and returns it.",
@@ -185,7 +185,7 @@ veth("a", "b").a.master(br).hairpin();"#,
     },
     FnDef {
         name: "move_to",
-        kind: Kind::Method(Ty::Link),
+        kind: FnKind::Method(Ty::Link),
         params: &[FnParam { name: "ns", ty: Ty::Ns, default: None, doc: "where to" }],
         returns: Ty::Link,
         summary: "Moves the interface to another namespace, and returns it.",
@@ -197,7 +197,7 @@ veth("a", "b").b.move_to(web).addr("10.0.0.2/24").up();"#,
     },
     FnDef {
         name: "addrs",
-        kind: Kind::Property(Ty::Link),
+        kind: FnKind::Property(Ty::Link),
         params: &[],
         returns: Ty::List(&Ty::IfAddr),
         summary: "The addresses that the interface has, read from the kernel.",

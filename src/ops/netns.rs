@@ -1,7 +1,7 @@
 //! Namespaces: the lab's root and its own.
 
 use super::args::Call;
-use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use super::errors::UNDO_REFUSED;
 use super::value::Value;
 use crate::model::baseline::baseline;
@@ -15,7 +15,7 @@ use crate::model::netns::AddNetns;
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "host",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[],
         returns: Ty::Ns,
         summary: "Returns the lab's root namespace, which plays the host.",
@@ -26,7 +26,7 @@ pub const DEFS: &[FnDef] = &[
     },
     FnDef {
         name: "netns",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[
             FnParam { name: "name", ty: Ty::NsName, default: None, doc: "the new namespace's name" },
             FnParam {
@@ -55,7 +55,7 @@ web.exec(["true"]);"#,
     },
     FnDef {
         name: "ns",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[FnParam { name: "name", ty: Ty::Ns, default: None, doc: "its name, or `\"host\"`" }],
         returns: Ty::Ns,
         summary: "Looks a namespace up by its name.",
@@ -68,7 +68,7 @@ print(address("web"));"#,
     },
     FnDef {
         name: "name",
-        kind: Kind::Property(Ty::Ns),
+        kind: FnKind::Property(Ty::Ns),
         params: &[],
         returns: Ty::Str,
         summary: "The namespace's name; `\"host\"` for the lab's root.",
@@ -80,7 +80,7 @@ assert_eq(web.name, "web");"#,
     },
     FnDef {
         name: "del",
-        kind: Kind::Method(Ty::Ns),
+        kind: FnKind::Method(Ty::Ns),
         params: &[],
         returns: Ty::Unit,
         summary: "Removes a namespace that the recipe made, with everything in it.",

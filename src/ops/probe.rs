@@ -1,7 +1,7 @@
 //! Questions put to the network with real packets, without any tool on the machine.
 
 use super::args::{Call, internal};
-use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use super::value::{Endpoint, Value};
 use crate::kernel::{Cause, Errno, Refusal, Why};
 use crate::lab::{Record, STOPPED, stopped};
@@ -26,7 +26,7 @@ const FAILED: Error =
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "ping",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "to", ty: Ty::Ip, default: None, doc: "whom to ask" },
             FnParam {
@@ -60,7 +60,7 @@ print(web.ping("127.0.0.1").time);"#,
     },
     FnDef {
         name: "tcp_connect",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "to", ty: Ty::Endpoint, default: None, doc: "where to" },
             FnParam { name: "options", ty: Ty::Options(&[TIMEOUT]), default: Some("none"), doc: "" },
@@ -76,7 +76,7 @@ web.tcp_connect("127.0.0.1:8080");"#,
     },
     FnDef {
         name: "udp_ask",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "to", ty: Ty::Endpoint, default: None, doc: "where to" },
             FnParam { name: "text", ty: Ty::Str, default: Some("empty"), doc: "what to send" },
@@ -93,7 +93,7 @@ assert_eq(dns.udp_ask("127.0.0.1:5353", "ping").text, "pong");"#,
     },
     FnDef {
         name: "http_get",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam {
                 name: "url",
@@ -121,7 +121,7 @@ assert_eq(web.http_get("http://127.0.0.1:8080/").status, 200);"#,
     },
     FnDef {
         name: "sleep",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[FnParam { name: "time", ty: Ty::Duration, default: None, doc: "how long" }],
         returns: Ty::Unit,
         summary: "Waits.",
@@ -136,7 +136,7 @@ assert_eq(web.http_get("http://127.0.0.1:8080/").status, 200);"#,
     },
     FnDef {
         name: "time",
-        kind: Kind::Property(Ty::Reply),
+        kind: FnKind::Property(Ty::Reply),
         params: &[],
         returns: Ty::Duration,
         summary: "From the first packet to the answer.",
@@ -147,7 +147,7 @@ assert_eq(web.http_get("http://127.0.0.1:8080/").status, 200);"#,
     },
     FnDef {
         name: "status",
-        kind: Kind::Property(Ty::Reply),
+        kind: FnKind::Property(Ty::Reply),
         params: &[],
         returns: Ty::Int,
         summary: "The HTTP status; 0 where it was no HTTP request.",
@@ -159,7 +159,7 @@ assert_eq(http_get("http://127.0.0.1:8080/").status, 200);"#,
     },
     FnDef {
         name: "body",
-        kind: Kind::Property(Ty::Reply),
+        kind: FnKind::Property(Ty::Reply),
         params: &[],
         returns: Ty::Str,
         summary: "The body of an HTTP answer.",
@@ -171,7 +171,7 @@ assert_eq(http_get("http://127.0.0.1:8080/").body, "hello");"#,
     },
     FnDef {
         name: "text",
-        kind: Kind::Property(Ty::Reply),
+        kind: FnKind::Property(Ty::Reply),
         params: &[],
         returns: Ty::Str,
         summary: "What came back: the datagram, the HTTP body, or the connection's own address.",
@@ -183,7 +183,7 @@ assert_eq(udp_ask("127.0.0.1:5353").text, "pong");"#,
     },
     FnDef {
         name: "headers",
-        kind: Kind::Property(Ty::Reply),
+        kind: FnKind::Property(Ty::Reply),
         params: &[],
         returns: Ty::Map,
         summary: "The header fields of an HTTP answer, names in lower case.",

@@ -1,7 +1,7 @@
 //! Processes that live as long as the lab.
 
 use super::args::{Call, internal};
-use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use super::errors::{
     EXEC_CWD, EXEC_EMPTY, EXEC_ENV, EXEC_INTERPRETER, EXEC_NOT_EXECUTABLE, EXEC_NOT_FOUND, EXEC_REFUSED,
 };
@@ -27,7 +27,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "start",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "command", ty: Ty::Argv, default: None, doc: "the program and its arguments" },
             FnParam {
@@ -63,7 +63,7 @@ server.kill();"#,
     },
     FnDef {
         name: "wait_tcp",
-        kind: Kind::Method(Ty::Process),
+        kind: FnKind::Method(Ty::Process),
         params: &[
             FnParam { name: "port", ty: Ty::Port, default: None, doc: "a port on the namespace's own loopback" },
             FnParam { name: "timeout", ty: Ty::Duration, default: Some("10 s"), doc: "how long to wait" },
@@ -78,7 +78,7 @@ web.http_serve(8080).wait_tcp(8080);"#,
     },
     FnDef {
         name: "wait_log",
-        kind: Kind::Method(Ty::Process),
+        kind: FnKind::Method(Ty::Process),
         params: &[
             FnParam { name: "text", ty: Ty::Str, default: None, doc: "what to look for" },
             FnParam { name: "timeout", ty: Ty::Duration, default: Some("10 s"), doc: "how long to wait" },
@@ -92,7 +92,7 @@ web.http_serve(8080).wait_tcp(8080);"#,
     },
     FnDef {
         name: "wait",
-        kind: Kind::Method(Ty::Process),
+        kind: FnKind::Method(Ty::Process),
         params: &[FnParam { name: "timeout", ty: Ty::Duration, default: Some("for ever"), doc: "how long to wait" }],
         returns: Ty::Int,
         summary: "Waits until the process ends, and returns its exit status.",
@@ -103,7 +103,7 @@ web.http_serve(8080).wait_tcp(8080);"#,
     },
     FnDef {
         name: "kill",
-        kind: Kind::Method(Ty::Process),
+        kind: FnKind::Method(Ty::Process),
         params: &[FnParam { name: "signal", ty: Ty::Int, default: Some("15 (SIGTERM)"), doc: "the signal's number" }],
         returns: Ty::Process,
         summary: "Sends the process a signal, and returns it.",
@@ -116,7 +116,7 @@ assert_eq(p.wait(), 143);"#,
     },
     FnDef {
         name: "name",
-        kind: Kind::Property(Ty::Process),
+        kind: FnKind::Property(Ty::Process),
         params: &[],
         returns: Ty::Str,
         summary: "The process's name in logs.",
@@ -127,7 +127,7 @@ assert_eq(p.wait(), 143);"#,
     },
     FnDef {
         name: "pid",
-        kind: Kind::Property(Ty::Process),
+        kind: FnKind::Property(Ty::Process),
         params: &[],
         returns: Ty::Int,
         summary: "The process's number, as the lab sees it.",
@@ -138,7 +138,7 @@ assert_eq(p.wait(), 143);"#,
     },
     FnDef {
         name: "running",
-        kind: Kind::Property(Ty::Process),
+        kind: FnKind::Property(Ty::Process),
         params: &[],
         returns: Ty::Bool,
         summary: "Whether the process runs.",
@@ -152,7 +152,7 @@ assert_eq(p.wait(), 143);"#,
     },
     FnDef {
         name: "log",
-        kind: Kind::Property(Ty::Process),
+        kind: FnKind::Property(Ty::Process),
         params: &[],
         returns: Ty::Str,
         summary: "What the process has printed so far.",

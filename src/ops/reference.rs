@@ -1,6 +1,6 @@
 //! The documentation of the language, made from the definitions.
 
-use super::{ANY, Error, FnDef, FnParam, Kind, Opt, Ty, all, families};
+use super::{ANY, Error, FnDef, FnKind, FnParam, Opt, Ty, all, families};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -47,10 +47,10 @@ pub fn summary() -> String {
 /// What a program can read of a function.
 pub fn json(def: &FnDef) -> Value {
     let (on, kind) = match def.kind {
-        Kind::Free => (None, "function"),
-        Kind::InNs => (Some(Ty::Ns.name()), "function"),
-        Kind::Method(ty) => (Some(ty.name()), "method"),
-        Kind::Property(ty) => (Some(ty.name()), "property"),
+        FnKind::Free => (None, "function"),
+        FnKind::InNs => (Some(Ty::Ns.name()), "function"),
+        FnKind::Method(ty) => (Some(ty.name()), "method"),
+        FnKind::Property(ty) => (Some(ty.name()), "property"),
     };
     let options = def.params.iter().find_map(|param| match param.ty {
         Ty::Options(options) => Some(options),

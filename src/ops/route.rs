@@ -1,7 +1,7 @@
 //! Routes, and the conveniences that make a link, an address and a route in one call.
 
 use super::args::Call;
-use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use super::errors::{
     LINK_UNKNOWN, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_METRIC, ROUTE_REFUSED, ROUTE_TABLE, UNDO_REFUSED,
 };
@@ -26,7 +26,7 @@ const TYPES: &str = "what becomes of packets instead: `\"blackhole\"`, `\"unreac
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "route",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "to", ty: Ty::Dest, default: None, doc: "a subnet, an address, or `\"default\"`" },
             FnParam { name: "via", ty: Ty::Ip, default: Some("on link"), doc: "the gateway" },
@@ -85,7 +85,7 @@ route("10.4.0.0/16", #{ type: "blackhole" });"#,
     },
     FnDef {
         name: "del_route",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam {
                 name: "to",

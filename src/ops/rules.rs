@@ -1,7 +1,7 @@
 //! Forwarding and address translation.
 
 use super::args::{Call, internal};
-use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use super::errors::{
     IPTABLES_FAILED, IPTABLES_MISSING, IPTABLES_REFUSED, NAT_FAMILY, SYSCTL_DENIED, SYSCTL_HELD, SYSCTL_REFUSED,
     SYSCTL_UNKNOWN, SYSCTL_UNRECORDED, SYSCTL_VALUE, UNDO_REFUSED,
@@ -32,7 +32,7 @@ const LINKS: Opt = Opt {
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "ip_forward",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "on", ty: Ty::Bool, default: Some("true"), doc: "whether to forward" },
             FnParam { name: "options", ty: Ty::Options(&[LINKS, IPV6]), default: Some("none"), doc: "" },
@@ -59,7 +59,7 @@ ip_forward(true, #{ links: [lan, wan] });"#,
     },
     FnDef {
         name: "forward",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "link", ty: Ty::Link, default: None, doc: "an interface or bridge" },
             FnParam { name: "other", ty: Ty::Link, default: Some("any"), doc: "only between the two, both ways" },
@@ -88,7 +88,7 @@ forward(br);"#,
     },
     FnDef {
         name: "masquerade",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam {
                 name: "what",
@@ -120,7 +120,7 @@ forward(br);"#,
     },
     FnDef {
         name: "dnat",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "from", ty: Ty::Endpoint, default: None, doc: "where clients connect to" },
             FnParam { name: "to", ty: Ty::Endpoint, default: None, doc: "where the connection goes" },
@@ -153,7 +153,7 @@ forward(br);"#,
     },
     FnDef {
         name: "snat",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "source", ty: Ty::Subnet, default: None, doc: "whose packets" },
             FnParam { name: "to", ty: Ty::Ip, default: None, doc: "the address they get" },
@@ -178,7 +178,7 @@ forward(br);"#,
     },
     FnDef {
         name: "del",
-        kind: Kind::Method(Ty::Rules),
+        kind: FnKind::Method(Ty::Rules),
         params: &[],
         returns: Ty::Unit,
         summary: "Deletes these rules again.",

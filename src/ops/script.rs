@@ -1,13 +1,13 @@
 //! Functions of the script itself: parameters, waiting, assertions, help, and the errors it catches.
 
-use super::{Action, Call, Error, FnDef, FnParam, Kind, Ty, Value};
+use super::{Action, Call, Error, FnDef, FnKind, FnParam, Ty, Value};
 use crate::model::error::{Fault, OpResult};
 
 /// The family.
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "param",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[
             FnParam { name: "name", ty: Ty::Str, default: None, doc: "the name, as `-p NAME=VALUE` gives it" },
             FnParam {
@@ -38,7 +38,7 @@ print(`${n} hosts in ${lan}`);"#,
     },
     FnDef {
         name: "wait_until",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[
             FnParam { name: "timeout", ty: Ty::Duration, default: None, doc: "how long to wait at the most" },
             FnParam {
@@ -64,7 +64,7 @@ assert_eq(n, 3);"#,
     },
     FnDef {
         name: "assert",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[
             FnParam { name: "condition", ty: Ty::Bool, default: None, doc: "what must be true" },
             FnParam {
@@ -84,7 +84,7 @@ assert(lan.contains("10.0.0.7"), "the server is outside its network");"#,
     },
     FnDef {
         name: "assert_eq",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[
             FnParam { name: "a", ty: Ty::Any, default: None, doc: "one value" },
             FnParam { name: "b", ty: Ty::Any, default: None, doc: "the other" },
@@ -100,7 +100,7 @@ assert(lan.contains("10.0.0.7"), "the server is outside its network");"#,
     },
     FnDef {
         name: "help",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[FnParam {
             name: "name",
             ty: Ty::Str,
@@ -168,7 +168,7 @@ const fn property(
 ) -> FnDef {
     FnDef {
         name,
-        kind: Kind::Property(Ty::Error),
+        kind: FnKind::Property(Ty::Error),
         params: &[],
         returns,
         summary,

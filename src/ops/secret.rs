@@ -1,6 +1,6 @@
 //! Text that is never shown.
 
-use super::{Action, Call, Error, FnDef, FnParam, Kind, Opt, Ty, Value};
+use super::{Action, Call, Error, FnDef, FnKind, FnParam, Opt, Ty, Value};
 use crate::kernel::read::whole;
 use crate::model::error::{OpError, OpResult, io_words};
 use crate::model::secret::{Secret, Source};
@@ -14,7 +14,7 @@ const LONGEST: usize = 128 << 10;
 /// The family.
 pub const DEFS: &[FnDef] = &[FnDef {
     name: "secret",
-    kind: Kind::Free,
+    kind: FnKind::Free,
     params: &[
         FnParam { name: "name", ty: Ty::Str, default: None, doc: "how placeholders and errors call it: `api_token`" },
         FnParam {

@@ -1,7 +1,7 @@
 //! The servers that are built in, so that a lab needs none on the machine.
 
 use super::args::Call;
-use super::def::{Action, Error, FnDef, FnParam, Kind, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Ty};
 use super::errors::EXEC_REFUSED;
 use super::process::{DIED, PATIENCE, launch, log_of, started, wait_for};
 use super::value::{Process, Value};
@@ -18,7 +18,7 @@ const SILENT: Error = Error { code: "process::timeout", when: "it does not liste
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "http_serve",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "port", ty: Ty::Port, default: None, doc: "the TCP port" },
             FnParam {
@@ -39,7 +39,7 @@ assert_eq(web.http_get("http://127.0.0.1:8080/").body, "hello from 127.0.0.1");"
     },
     FnDef {
         name: "udp_serve",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "port", ty: Ty::Port, default: None, doc: "the UDP port" },
             FnParam {

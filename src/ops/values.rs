@@ -1,6 +1,6 @@
 //! Values with units: subnets, addresses, times, rates. They touch no kernel.
 
-use super::{Action, Call, Endpoint, Error, FnDef, FnParam, Kind, Ty, Value};
+use super::{Action, Call, Endpoint, Error, FnDef, FnKind, FnParam, Ty, Value};
 use crate::model::error::{OpError, OpResult};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,7 +12,7 @@ const OUTSIDE: Error = Error { code: "subnet::outside", when: "there is no such 
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "subnet",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[FnParam {
             name: "text",
             ty: Ty::Subnet,
@@ -31,7 +31,7 @@ assert("10.0.0.7" in lan);"#,
     },
     FnDef {
         name: "ip",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[FnParam {
             name: "text",
             ty: Ty::Ip,
@@ -50,7 +50,7 @@ assert("10.0.0.7" in lan);"#,
     },
     FnDef {
         name: "duration",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[FnParam { name: "text", ty: Ty::Duration, default: None, doc: "the time with its unit, or seconds" }],
         returns: Ty::Duration,
         summary: "Makes a time.",
@@ -62,7 +62,7 @@ assert(duration("5ms") < duration("1s"));"#,
     },
     FnDef {
         name: "rate",
-        kind: Kind::Free,
+        kind: FnKind::Free,
         params: &[FnParam {
             name: "text",
             ty: Ty::Rate,
@@ -78,7 +78,7 @@ assert(duration("5ms") < duration("1s"));"#,
     },
     FnDef {
         name: "host",
-        kind: Kind::Method(Ty::Subnet),
+        kind: FnKind::Method(Ty::Subnet),
         params: &[FnParam {
             name: "number",
             ty: Ty::Int,
@@ -95,7 +95,7 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");"#,
     },
     FnDef {
         name: "contains",
-        kind: Kind::Method(Ty::Subnet),
+        kind: FnKind::Method(Ty::Subnet),
         params: &[FnParam { name: "address", ty: Ty::Ip, default: None, doc: "the address" }],
         returns: Ty::Bool,
         summary: "Says whether an address is in the subnet.",
@@ -109,7 +109,7 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");"#,
     },
     FnDef {
         name: "subnet",
-        kind: Kind::Method(Ty::Subnet),
+        kind: FnKind::Method(Ty::Subnet),
         params: &[
             FnParam { name: "prefix", ty: Ty::Int, default: None, doc: "the length of the smaller subnets' prefix" },
             FnParam { name: "number", ty: Ty::Int, default: None, doc: "which of them, counted from 0" },
@@ -164,7 +164,7 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");"#,
     ),
     FnDef {
         name: "plus",
-        kind: Kind::Method(Ty::Ip),
+        kind: FnKind::Method(Ty::Ip),
         params: &[FnParam {
             name: "number",
             ty: Ty::Int,
@@ -180,7 +180,7 @@ assert_eq(subnet("fd00::/64").host(1), "fd00::1/64");"#,
     },
     FnDef {
         name: "port",
-        kind: Kind::Method(Ty::Ip),
+        kind: FnKind::Method(Ty::Ip),
         params: &[FnParam { name: "port", ty: Ty::Port, default: None, doc: "the port" }],
         returns: Ty::Endpoint,
         summary: "Returns the address and the port in one, as virtual IPs, probes and URLs take them.",
@@ -260,7 +260,7 @@ const fn value_property(
 ) -> FnDef {
     FnDef {
         name,
-        kind: Kind::Property(of),
+        kind: FnKind::Property(of),
         params: &[],
         returns,
         summary,

@@ -1,7 +1,7 @@
 //! Virtual IPs: an address that no interface carries and that points at one or more backends.
 
 use super::args::{Call, internal};
-use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use super::errors::{
     IPTABLES_EXISTS, IPTABLES_FAILED, IPTABLES_MISSING, IPTABLES_REFUSED, LINK_BUSY, LINK_REFUSED, LINK_UNKNOWN,
     NAT_FAMILY, ROUTE_DOWN, ROUTE_EXISTS, ROUTE_GATEWAY, ROUTE_REFUSED, UNDO_REFUSED,
@@ -41,7 +41,7 @@ const GONE: Error = Error { code: "vip::gone", when: "the virtual IP was deleted
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "vip",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam {
                 name: "endpoint",
@@ -105,7 +105,7 @@ http_get("http://10.100.100.100:8080/");"#,
     },
     FnDef {
         name: "retarget",
-        kind: Kind::Method(Ty::Vip),
+        kind: FnKind::Method(Ty::Vip),
         params: &[
             FnParam { name: "backends", ty: BACKENDS, default: None, doc: "where connections go from now on" },
             FnParam {
@@ -143,7 +143,7 @@ v.retarget(["10.0.0.12:8080", "10.0.0.13:8080"]);"#,
     },
     FnDef {
         name: "del",
-        kind: Kind::Method(Ty::Vip),
+        kind: FnKind::Method(Ty::Vip),
         params: &[],
         returns: Ty::Unit,
         summary: "Removes the virtual IP.",
@@ -156,7 +156,7 @@ v.del();"#,
     },
     FnDef {
         name: "backends",
-        kind: Kind::Property(Ty::Vip),
+        kind: FnKind::Property(Ty::Vip),
         params: &[],
         returns: Ty::List(&Ty::Str),
         summary: "Where connections go now.",
@@ -172,7 +172,7 @@ assert_eq(v.backends, ["10.0.0.11:8080"]);"#,
     },
     FnDef {
         name: "name",
-        kind: Kind::Property(Ty::Vip),
+        kind: FnKind::Property(Ty::Vip),
         params: &[],
         returns: Ty::Str,
         summary: "Its name in the lab, which is that of its chain.",
@@ -184,7 +184,7 @@ assert_eq(vip("10.100.100.100:8080", ["10.0.0.11:8080"]).name, "VIP-10.100.100.1
     },
     FnDef {
         name: "vips",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[],
         returns: Ty::List(&Ty::Vip),
         summary: "The virtual IPs of the lab in a namespace, oldest first.",
@@ -197,7 +197,7 @@ for v in vips() { print(`${v.endpoint}: ${v.backends}`) }"#,
     },
     FnDef {
         name: "vip_of",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[FnParam {
             name: "which",
             ty: Ty::Str,
@@ -216,7 +216,7 @@ switch_to("10.0.0.12:8080");"#,
     },
     FnDef {
         name: "endpoint",
-        kind: Kind::Property(Ty::Vip),
+        kind: FnKind::Property(Ty::Vip),
         params: &[],
         returns: Ty::Str,
         summary: "The address and port that clients use.",

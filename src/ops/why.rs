@@ -1,7 +1,7 @@
 //! Why a packet does not arrive.
 
 use super::args::{Call, internal};
-use super::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use super::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use super::value::Value;
 use crate::lab::why::{Stop, Trace};
 use crate::model::error::{OpError, OpResult};
@@ -14,7 +14,7 @@ use std::rc::Rc;
 pub const DEFS: &[FnDef] = &[
     FnDef {
         name: "why",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam {
                 name: "to",
@@ -49,7 +49,7 @@ assert(trace.ok, trace.text);"#,
     },
     FnDef {
         name: "ok",
-        kind: Kind::Property(Ty::Trace),
+        kind: FnKind::Property(Ty::Trace),
         params: &[],
         returns: Ty::Bool,
         summary: "Whether packets arrive and answers come back.",
@@ -60,7 +60,7 @@ assert(trace.ok, trace.text);"#,
     },
     FnDef {
         name: "text",
-        kind: Kind::Property(Ty::Trace),
+        kind: FnKind::Property(Ty::Trace),
         params: &[],
         returns: Ty::Str,
         summary: "The whole way, hop by hop, and what stops it.",
@@ -71,7 +71,7 @@ assert(trace.ok, trace.text);"#,
     },
     FnDef {
         name: "ns",
-        kind: Kind::Property(Ty::Trace),
+        kind: FnKind::Property(Ty::Trace),
         params: &[],
         returns: Ty::Str,
         summary: "The name of the namespace where it stops; `()` if nothing stops it.",
@@ -82,7 +82,7 @@ assert(trace.ok, trace.text);"#,
     },
     FnDef {
         name: "code",
-        kind: Kind::Property(Ty::Trace),
+        kind: FnKind::Property(Ty::Trace),
         params: &[],
         returns: Ty::Str,
         summary: "What stops it, as a stable name: `no_route`, `refusing_route`, `gateway`, `mask`, `nobody`, `link_down`, `forwarding`, `rp_filter`, `rule`, `listener`, `hairpin`, `mtu`, `loop`, `neighbour`, `link_local`, `martian`, `no_echo`; `()` if nothing does.",
@@ -93,7 +93,7 @@ assert(trace.ok, trace.text);"#,
     },
     FnDef {
         name: "reason",
-        kind: Kind::Property(Ty::Trace),
+        kind: FnKind::Property(Ty::Trace),
         params: &[],
         returns: Ty::Str,
         summary: "What stops it, in words; `()` if nothing does.",
@@ -104,7 +104,7 @@ assert(trace.ok, trace.text);"#,
     },
     FnDef {
         name: "missing",
-        kind: Kind::Property(Ty::Trace),
+        kind: FnKind::Property(Ty::Trace),
         params: &[],
         returns: Ty::Str,
         summary: "The line of a recipe that would let it pass; `()` where that cannot be told.",

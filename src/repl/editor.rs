@@ -10,7 +10,7 @@ use crate::script::complete::{CandidateKind, complete};
 use crate::script::describe::signatures;
 use crate::script::page::{Live, Page};
 use crate::script::prompt::Prompt;
-use crate::script::scan::{Kind, scan};
+use crate::script::scan::{TokenKind, scan};
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
@@ -262,7 +262,7 @@ impl Hinter for Help {
 /// Whether a secret may be written out in an entry, so that it must not be in the file.
 fn may_tell_secret(entry: &str) -> bool {
     let tokens = scan(entry).tokens;
-    let has = |name: &str| tokens.iter().any(|token| token.kind == Kind::Name && token.text(entry) == name);
+    let has = |name: &str| tokens.iter().any(|token| token.kind == TokenKind::Name && token.text(entry) == name);
     has("secret") && has("text")
 }
 

@@ -14,11 +14,11 @@ use crate::lab::Lab;
 use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::model::names::Ns;
 use crate::script::prompt::LAST;
-use crate::script::scan::{Kind, scan};
+use crate::script::scan::{TokenKind, scan};
 use crate::script::syntax::{Statement, StatementKind, parse};
 use crate::script::{Config, Session};
 use crate::session::Failure;
-use calls::Rules;
+use calls::RuleCalls;
 use outline::outline;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -91,9 +91,9 @@ impl Repl<'_> {
             return Ok((text, MadeOf::Entries));
         }
         let of = |rules| format!("{head}{}", calls::calls(lab.records(), rules));
-        let Some(wanted) = wanted else { return Ok((of(Rules::Objects), MadeOf::Untried)) };
+        let Some(wanted) = wanted else { return Ok((of(RuleCalls::Objects), MadeOf::Untried)) };
         let mut other = BTreeSet::new();
-        for rules in [Rules::Objects, Rules::Raw] {
+        for rules in [RuleCalls::Objects, RuleCalls::Raw] {
             let text = of(rules);
             other = built(&lab, path, &text).unwrap_or_default();
             if other == wanted {
@@ -142,7 +142,7 @@ fn entries(groups: &[Group]) -> String {
 
 /// Whether a text has that name in it.
 fn names(text: &str, name: &str) -> bool {
-    scan(text).tokens.iter().any(|token| token.kind == Kind::Name && token.text(text) == name)
+    scan(text).tokens.iter().any(|token| token.kind == TokenKind::Name && token.text(text) == name)
 }
 
 /// An entry that keeps its value, as the prompt does, for those that follow.
@@ -160,7 +160,7 @@ fn kept(entry: &str) -> String {
 /// An entry that another one can follow.
 fn ended(entry: &str) -> String {
     let tokens = scan(entry).tokens;
-    let last = tokens.iter().rev().find(|token| !matches!(token.kind, Kind::Comment | Kind::Doc));
+    let last = tokens.iter().rev().find(|token| !matches!(token.kind, TokenKind::Comment | TokenKind::Doc));
     match last {
         Some(last) if last.text(entry) != ";" => {
             let (code, rest) = entry.split_at(last.at.end);

@@ -74,7 +74,7 @@ impl Finding {
 }
 
 /// What all checks of a recipe go by.
-pub struct Program<'p> {
+pub struct CheckedRecipe<'p> {
     /// Its texts: modules first, what they import before them.
     pub units: &'p [Unit],
     /// Where modules are.
@@ -87,7 +87,7 @@ pub struct Program<'p> {
     pub live: &'p Live,
 }
 
-impl Program<'_> {
+impl CheckedRecipe<'_> {
     /// Whether a text has a method for values of a type of its choice, with so many arguments where that matters. Whoever
     /// imports it has it without the module's name.
     fn has_method(&self, name: &str, arguments: Option<usize>) -> bool {
@@ -119,7 +119,7 @@ impl Program<'_> {
 }
 
 /// Everything wrong with a recipe's texts, in the order of the texts and their lines.
-pub fn check(program: &Program<'_>) -> Vec<Finding> {
+pub fn check(program: &CheckedRecipe<'_>) -> Vec<Finding> {
     let forgiven = forgiven(program);
     let text_of = |source: &str| program.sources.text(source).unwrap_or_else(|| "".into());
     let (mut all, keys) = (Vec::new(), OnceCell::new());
@@ -165,7 +165,7 @@ pub fn check(program: &Program<'_>) -> Vec<Finding> {
 
 /// A text that is being checked.
 struct Checked<'c> {
-    program: &'c Program<'c>,
+    program: &'c CheckedRecipe<'c>,
     compiled: &'c Compiled,
     text: &'c str,
     facts: &'c Facts<'c>,
@@ -235,7 +235,7 @@ fn caught(tree: &super::syntax::Tree) -> Vec<Range<usize>> {
 }
 
 /// The functions that are called where errors are caught, and those that these call.
-fn forgiven(program: &Program<'_>) -> BTreeSet<String> {
+fn forgiven(program: &CheckedRecipe<'_>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut calls: Vec<(Option<&str>, &str)> = Vec::new();
     for unit in program.units {
@@ -268,7 +268,7 @@ fn forgiven(program: &Program<'_>) -> BTreeSet<String> {
 
 /// What is known of the modules that a text imports.
 struct Known<'p> {
-    program: &'p Program<'p>,
+    program: &'p CheckedRecipe<'p>,
     importer: &'p str,
     /// The text that is being checked.
     text: &'p str,

@@ -68,16 +68,16 @@ impl Compiled {
 }
 
 /// A compiled text, as far as it could be, with what is wrong with it.
-pub type Attempt = (Option<Compiled>, Vec<OpError>);
+pub type Compilation = (Option<Compiled>, Vec<OpError>);
 
 /// Compiles a text and remembers it under `id`. Variables that are not declared are all told; after another mistake
 /// in its syntax nothing more is known of a text.
-pub fn compile(engine: &Engine, sources: &Sources, id: &str, text: &str) -> Attempt {
+pub fn compile(engine: &Engine, sources: &Sources, id: &str, text: &str) -> Compilation {
     compile_after(engine, sources, id, text, &Scope::new())
 }
 
 /// As [`compile`], of a text that knows variables which it does not declare.
-pub fn compile_after(engine: &Engine, sources: &Sources, id: &str, text: &str, known: &Scope<'static>) -> Attempt {
+pub fn compile_after(engine: &Engine, sources: &Sources, id: &str, text: &str, known: &Scope<'static>) -> Compilation {
     let source = sources.add(id, text);
     let mut errors = Vec::new();
     let mut missing = known.clone();

@@ -5,7 +5,7 @@
 
 use super::stdlib;
 use super::syntax::parse;
-use crate::ops::{self, FnDef, Kind, Ty};
+use crate::ops::{self, FnDef, FnKind, Ty};
 
 /// The files, by name: one for the language, and one for each module of the standard library.
 pub fn files() -> Vec<(String, String)> {
@@ -22,9 +22,9 @@ fn language() -> String {
     let mut out = String::from("module static;\n");
     for def in ops::all() {
         let this = match def.kind {
-            Kind::Free => vec![None],
-            Kind::InNs => vec![None, Some(Ty::Ns)],
-            Kind::Method(ty) | Kind::Property(ty) => vec![Some(ty)],
+            FnKind::Free => vec![None],
+            FnKind::InNs => vec![None, Some(Ty::Ns)],
+            FnKind::Method(ty) | FnKind::Property(ty) => vec![Some(ty)],
         };
         for this in this {
             for count in def.required()..=def.params.len() {
@@ -69,7 +69,7 @@ fn declaration(def: &FnDef, this: Option<Ty>, count: usize) -> String {
     let this = this.map(|ty| format!("this_{}: {}", plain(ty), name(ty)));
     let params = def.params.iter().take(count).map(|param| format!("{}: {}", param.name, takes(param.ty)));
     let params: Vec<String> = this.into_iter().chain(params).collect();
-    let get = if let Kind::Property(_) = def.kind { "get " } else { "" };
+    let get = if let FnKind::Property(_) = def.kind { "get " } else { "" };
     format!("fn {get}{}({}) -> {};\n", def.name, params.join(", "), name(def.returns))
 }
 

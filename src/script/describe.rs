@@ -9,7 +9,7 @@ use super::bindings::{Binding, BindingKind};
 use super::infer::{Facts, Meant};
 use super::page::{Around, Page, module_path, with_facts};
 use super::syntax::{Call, Expr, ExprKind, Function, Ident};
-use crate::ops::{self, FnDef, Kind, Opt, Ty};
+use crate::ops::{self, FnDef, FnKind, Opt, Ty};
 pub use signature::{Signature, Signatures, signatures};
 use std::ops::Range;
 pub use symbols::{Symbol, SymbolKind, symbols};
@@ -211,7 +211,7 @@ fn in_expr<'m>(
         ExprKind::Property { on, name } if is_at(name) => {
             let shape = facts.of(on).shape;
             let defs: Vec<&FnDef> = super::infer::methods_named(&name.name, &shape).collect();
-            let any = || ops::all().filter(|def| def.name == name.name && matches!(def.kind, Kind::Property(_)));
+            let any = || ops::all().filter(|def| def.name == name.name && matches!(def.kind, FnKind::Property(_)));
             let defs = if defs.is_empty() && !shape.is_handle() { any().collect() } else { defs };
             (!defs.is_empty()).then(|| (name.at.clone(), Meaning::Defs(defs)))
         }
@@ -276,12 +276,12 @@ pub(super) fn defs(facts: &Facts<'_>, call: &Call) -> Vec<&'static FnDef> {
     if let Some(meant) = facts.meant(call) {
         return vec![meant.def];
     }
-    let named = || ops::all().filter(|def| def.name == call.name.name && !matches!(def.kind, Kind::Property(_)));
+    let named = || ops::all().filter(|def| def.name == call.name.name && !matches!(def.kind, FnKind::Property(_)));
     let Some(on) = &call.on else {
-        let free: Vec<&FnDef> = named().filter(|def| matches!(def.kind, Kind::Free | Kind::InNs)).collect();
+        let free: Vec<&FnDef> = named().filter(|def| matches!(def.kind, FnKind::Free | FnKind::InNs)).collect();
         return if free.is_empty() { named().collect() } else { free };
     };
     let shape = facts.of(on).shape;
     let of_type: Vec<&FnDef> = super::infer::methods_named(&call.name.name, &shape).collect();
-    if of_type.is_empty() { named().filter(|def| def.kind != Kind::Free).collect() } else { of_type }
+    if of_type.is_empty() { named().filter(|def| def.kind != FnKind::Free).collect() } else { of_type }
 }

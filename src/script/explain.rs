@@ -14,7 +14,7 @@ use super::spans::call_at;
 use super::vocabulary::Vocabulary;
 use crate::lab::{STOPPED, stopped};
 use crate::model::error::{OpError, Site, closest};
-use crate::ops::{self, Kind};
+use crate::ops::{self, FnKind};
 use functions::{a, nice_type};
 pub use mark::locate;
 use mark::{Part, mark};
@@ -272,13 +272,13 @@ fn unknown_property(words: &str) -> OpError {
 
 /// A property that values of a type do not have.
 pub fn property(name: &str, ty: &str) -> OpError {
-    let of_type = |kind: Kind| match kind {
-        Kind::Property(of) => of.name() == ty,
+    let of_type = |kind: FnKind| match kind {
+        FnKind::Property(of) => of.name() == ty,
         _ => false,
     };
     let error = OpError::new("script::unknown_property", format!("There is no property `{name}` of {}.", a(ty)));
     let properties: Vec<&str> = ops::all().filter(|def| of_type(def.kind)).map(|def| def.name).collect();
-    let is_method = ops::named(name).any(|def| !matches!(def.kind, Kind::Property(_)));
+    let is_method = ops::named(name).any(|def| !matches!(def.kind, FnKind::Property(_)));
     match closest(name, properties.iter().copied()) {
         _ if is_method => error.help(format!("`{name}` is a method: write `.{name}(…)`.")),
         Some(near) => error.help(format!("Did you mean `{near}`?")),

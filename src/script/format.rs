@@ -5,7 +5,7 @@
 
 mod strings;
 
-use super::scan::{Kind, Token, scan};
+use super::scan::{Token, TokenKind, scan};
 use std::ops::Range;
 use strings::{Continued, continued};
 
@@ -114,7 +114,7 @@ impl<'t> Layout<'t> {
         let shebang = if text.starts_with("#!") { text.find('\n').unwrap_or(text.len()) } else { 0 };
         let mut all = scan.tokens;
         all.retain(|token| token.at.start >= shebang);
-        if scan.unfinished || all.iter().any(|token| token.kind == Kind::Unclosed) || !match_up(&all, text) {
+        if scan.unfinished || all.iter().any(|token| token.kind == TokenKind::Unclosed) || !match_up(&all, text) {
             return None;
         }
         let continued = continued(&all, text);
@@ -160,7 +160,7 @@ impl<'t> Layout<'t> {
     fn kept(&self, line: &Range<usize>) -> &'t str {
         let content = &self.text[line.clone()];
         let before = self.tokens.partition_point(|token| token.at.end < line.end);
-        let is_doc = |token: &Token| token.kind == Kind::Doc && token.at.end == line.end;
+        let is_doc = |token: &Token| token.kind == TokenKind::Doc && token.at.end == line.end;
         let in_string = self.continued.iter().any(|string| string.at.start < line.end && line.end < string.at.end);
         let is_part = in_string || self.is_within(line.end) || self.tokens.get(before).is_some_and(is_doc);
         if is_part { content } else { content.trim_end() }
@@ -174,7 +174,7 @@ impl<'t> Layout<'t> {
         }
         let closers = self.tokens[self.next..]
             .iter()
-            .take_while(|token| token.kind == Kind::Close && token.at.start < line.end)
+            .take_while(|token| token.kind == TokenKind::Close && token.at.start < line.end)
             .count();
         let inner = self.open.last().map_or(0, |open| open.level + 1);
         let level = match closers {
@@ -197,13 +197,13 @@ impl<'t> Layout<'t> {
         let word = token.text(self.text);
         let heading = self.open.last_mut().map_or(&mut self.heading, |open| &mut open.heading);
         match token.kind {
-            Kind::Open => {
+            TokenKind::Open => {
                 let block = if word == "{" { heading.take() } else { None };
                 self.open.push(Open { level: block.unwrap_or(*level), heading: None });
             }
-            Kind::Close => *level = self.open.pop().map_or(*level, |open| open.level.min(*level)),
-            Kind::Keyword if HEADINGS.contains(&word) => *heading = Some(*level),
-            Kind::Symbol if matches!(word, ";" | "," | "=>") => *heading = None,
+            TokenKind::Close => *level = self.open.pop().map_or(*level, |open| open.level.min(*level)),
+            TokenKind::Keyword if HEADINGS.contains(&word) => *heading = Some(*level),
+            TokenKind::Symbol if matches!(word, ";" | "," | "=>") => *heading = None,
             _ => {}
         }
         self.next += 1;
@@ -211,18 +211,18 @@ impl<'t> Layout<'t> {
 
     /// Whether the next code goes on with what the code before it has begun.
     fn goes_on(&self) -> bool {
-        let is_code = |token: &&Token| !matches!(token.kind, Kind::Comment | Kind::Doc);
+        let is_code = |token: &&Token| !matches!(token.kind, TokenKind::Comment | TokenKind::Doc);
         let before = self.tokens[..self.next].iter().rfind(is_code);
         let after = self.tokens[self.next..].iter().find(is_code);
         let (Some(before), Some(after)) = (before, after) else { return false };
         let (before_text, after_text) = (before.text(self.text), after.text(self.text));
-        if after.kind == Kind::Symbol && matches!(after_text, "." | "?." | "=>") {
+        if after.kind == TokenKind::Symbol && matches!(after_text, "." | "?." | "=>") {
             return true;
         }
-        let is_value = matches!(before.kind, Kind::Name | Kind::Number | Kind::Text | Kind::Char)
+        let is_value = matches!(before.kind, TokenKind::Name | TokenKind::Number | TokenKind::Text | TokenKind::Char)
             || matches!(before_text, ")" | "]" | "true" | "false" | "this");
-        let is_operator = after.kind == Kind::Symbol && GOING_ON.contains(&after_text);
-        (is_value && is_operator) || (before.kind == Kind::Symbol && UNFINISHED.contains(&before_text))
+        let is_operator = after.kind == TokenKind::Symbol && GOING_ON.contains(&after_text);
+        (is_value && is_operator) || (before.kind == TokenKind::Symbol && UNFINISHED.contains(&before_text))
     }
 }
 
@@ -231,12 +231,12 @@ fn match_up(tokens: &[Token], text: &str) -> bool {
     let mut open = Vec::new();
     for token in tokens {
         match token.kind {
-            Kind::Open => open.push(match token.text(text) {
+            TokenKind::Open => open.push(match token.text(text) {
                 "(" => ")",
                 "[" | "?[" => "]",
                 _ => "}",
             }),
-            Kind::Close if open.pop() != Some(token.text(text)) => return false,
+            TokenKind::Close if open.pop() != Some(token.text(text)) => return false,
             _ => {}
         }
     }
@@ -245,7 +245,7 @@ fn match_up(tokens: &[Token], text: &str) -> bool {
 
 /// The last token of the template that begins at one; any other token is its own last one.
 fn template_end(tokens: &[Token], start: usize, text: &str) -> usize {
-    let is_template = |token: &Token| token.kind == Kind::Text && token.text(text).starts_with('`');
+    let is_template = |token: &Token| token.kind == TokenKind::Text && token.text(text).starts_with('`');
     let mut at = start;
     if !tokens.get(at).is_some_and(is_template) {
         return start;
@@ -259,8 +259,8 @@ fn template_end(tokens: &[Token], start: usize, text: &str) -> usize {
         let mut depth = 0_usize;
         for (number, token) in tokens.iter().enumerate().skip(at + 1) {
             match token.kind {
-                Kind::Open => depth += 1,
-                Kind::Close => depth = depth.saturating_sub(1),
+                TokenKind::Open => depth += 1,
+                TokenKind::Close => depth = depth.saturating_sub(1),
                 _ => {}
             }
             if depth == 0 {
@@ -270,7 +270,7 @@ fn template_end(tokens: &[Token], start: usize, text: &str) -> usize {
         }
         // The text after the code, if there is any before the next code or the end.
         let end = tokens.get(at).map_or(0, |token| token.at.end);
-        if tokens.get(at + 1).is_some_and(|next| next.kind == Kind::Text && next.at.start == end) {
+        if tokens.get(at + 1).is_some_and(|next| next.kind == TokenKind::Text && next.at.start == end) {
             at += 1;
         }
     }

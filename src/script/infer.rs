@@ -11,7 +11,7 @@ mod worth;
 
 use super::bindings::{BindingKind, Bindings};
 use super::syntax::{Call, Expr, ExprKind, Function, Piece, Statement, StatementKind, Tree};
-use crate::ops::{Kind, Ty};
+use crate::ops::{FnKind, Ty};
 pub use calls::Meant;
 use harm::Harm;
 pub use operators::text as text_of;
@@ -251,7 +251,7 @@ impl<'t> Facts<'t> {
             let entry = entries.iter().find(|(key, _)| key == name);
             return entry.map(|(_, shape)| Worth::guess(shape.clone())).unwrap_or_default();
         }
-        let found = methods_named(name, &on.shape).find(|def| matches!(def.kind, Kind::Property(_)));
+        let found = methods_named(name, &on.shape).find(|def| matches!(def.kind, FnKind::Property(_)));
         let Some(def) = found else { return Worth::default() };
         let value = on.value.as_ref().and_then(|this| calls::run(def, Some(this), &[]).ok().flatten());
         // Some properties have nothing to give now and then.
@@ -288,7 +288,7 @@ impl<'t> Facts<'t> {
         };
         let shape = match (meant.def.name, call.args.get(1)) {
             // A parameter is of its default's type.
-            ("param", Some(default)) if meant.def.kind == Kind::Free => match &default.kind {
+            ("param", Some(default)) if meant.def.kind == FnKind::Free => match &default.kind {
                 ExprKind::Unit => Shape::Unknown,
                 _ => self.of(default).shape,
             },

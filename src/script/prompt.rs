@@ -11,7 +11,7 @@ use super::compile::Compiled;
 use super::context::{ENTRY, STDIN};
 use super::page::Live;
 use super::place::is_closure;
-use super::scan::{Kind, Token, offset, scan};
+use super::scan::{Token, TokenKind, offset, scan};
 use super::sources::Sources;
 use super::syntax::{ExprKind, StatementKind};
 use super::vocabulary::Vocabulary;
@@ -226,12 +226,13 @@ impl Prompt {
     pub fn is_complete(&self, text: &str) -> bool {
         let scanned = scan(text);
         let is = |kind| move |token: &&Token| token.kind == kind;
-        let depth = scanned.tokens.iter().filter(is(Kind::Open)).count();
-        let closed = scanned.tokens.iter().filter(is(Kind::Close)).count();
+        let depth = scanned.tokens.iter().filter(is(TokenKind::Open)).count();
+        let closed = scanned.tokens.iter().filter(is(TokenKind::Close)).count();
         if scanned.unfinished || depth > closed {
             return false;
         }
-        let Some(last) = scanned.tokens.iter().rev().find(|token| !matches!(token.kind, Kind::Comment | Kind::Doc))
+        let Some(last) =
+            scanned.tokens.iter().rev().find(|token| !matches!(token.kind, TokenKind::Comment | TokenKind::Doc))
         else {
             return true;
         };

@@ -12,7 +12,7 @@ use super::scan::offset;
 use super::spans::call_at;
 use crate::model::error::{OpError, OpResult};
 use crate::model::names::Ns;
-use crate::ops::{self, Action, Args, Call, FnDef, Kind, Ty, Value};
+use crate::ops::{self, Action, Args, Call, FnDef, FnKind, Ty, Value};
 use rhai::{Dynamic, Engine, NativeCallContext};
 use std::any::TypeId;
 use std::rc::Rc;
@@ -28,7 +28,7 @@ pub fn register(engine: &mut Engine, cx: &Rc<Context>) {
         }
     }
     // Rhai's own `sleep` cannot be interrupted, and Rhai prefers its exact types to our `Dynamic`.
-    for def in ops::named("sleep").filter(|def| def.kind == Kind::Free) {
+    for def in ops::named("sleep").filter(|def| def.kind == FnKind::Free) {
         for exact in [TypeId::of::<i64>(), TypeId::of::<f64>()] {
             register_form(engine, cx, def, None, &[exact]);
         }
@@ -38,9 +38,9 @@ pub fn register(engine: &mut Engine, cx: &Rc<Context>) {
 /// What a function can be called on; nothing for a free function.
 fn receivers(def: &FnDef) -> Vec<Option<Ty>> {
     match def.kind {
-        Kind::Free => vec![None],
-        Kind::InNs => vec![None, Some(Ty::Ns)],
-        Kind::Method(ty) | Kind::Property(ty) => vec![Some(ty)],
+        FnKind::Free => vec![None],
+        FnKind::InNs => vec![None, Some(Ty::Ns)],
+        FnKind::Method(ty) | FnKind::Property(ty) => vec![Some(ty)],
     }
 }
 
@@ -53,7 +53,7 @@ fn register_form(engine: &mut Engine, cx: &Rc<Context>, def: &'static FnDef, rec
         def.name
     );
     types.extend_from_slice(params);
-    let name = if let Kind::Property(_) = def.kind { format!("get${}", def.name) } else { def.name.to_string() };
+    let name = if let FnKind::Property(_) = def.kind { format!("get${}", def.name) } else { def.name.to_string() };
     let cx = Rc::clone(cx);
     engine.register_raw_fn(name, types, move |call: NativeCallContext<'_>, args: &mut [&mut Dynamic]| {
         let mut values = args.iter().map(|arg| arg.flatten_clone());
@@ -114,7 +114,7 @@ fn as_method(cx: &Context, call: &NativeCallContext<'_>, def: &FnDef, given: &[D
 fn receiver(def: &FnDef, this: Option<&Dynamic>, here: impl FnOnce() -> Ns) -> Value {
     match (this, def.kind) {
         (Some(this), _) => any(this).unwrap_or(Value::Unit),
-        (None, Kind::InNs) => Value::Ns(here()),
+        (None, FnKind::InNs) => Value::Ns(here()),
         (None, _) => Value::Unit,
     }
 }
@@ -167,7 +167,7 @@ mod tests {
 
     static ATTACH: FnDef = FnDef {
         name: "attach",
-        kind: Kind::InNs,
+        kind: FnKind::InNs,
         params: &[
             FnParam { name: "bridge", ty: Ty::Link, default: None, doc: "the bridge" },
             FnParam { name: "address", ty: Ty::IfAddr, default: Some("none"), doc: "its address" },

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenKind {
     /// The name of a variable, function or property.
     Name,
     /// A word of the language.
@@ -40,7 +40,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     /// What it is.
-    pub kind: Kind,
+    pub kind: TokenKind,
     /// Its bytes.
     pub at: Range<usize>,
 }
@@ -159,7 +159,7 @@ impl<'t> Scanner<'t> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn emit(&mut self, kind: Kind, start: usize) {
+    fn emit(&mut self, kind: TokenKind, start: usize) {
         if self.at > start {
             self.tokens.push(Token { kind, at: start..self.at });
         }
@@ -186,7 +186,7 @@ impl<'t> Scanner<'t> {
         } else if rest.starts_with("//") {
             self.skip(|c| c != '\n');
             let is_doc = (rest.starts_with("///") && !rest.starts_with("////")) || rest.starts_with("//!");
-            self.emit(if is_doc { Kind::Doc } else { Kind::Comment }, start);
+            self.emit(if is_doc { TokenKind::Doc } else { TokenKind::Comment }, start);
         } else if rest.starts_with("/*") {
             self.block_comment(start);
         } else if first.is_ascii_alphabetic() || first == '_' {
@@ -231,7 +231,7 @@ impl<'t> Scanner<'t> {
                 break;
             }
         }
-        self.emit(if is_doc { Kind::Doc } else { Kind::Comment }, start);
+        self.emit(if is_doc { TokenKind::Doc } else { TokenKind::Comment }, start);
     }
 
     fn number(&mut self, start: usize) {
@@ -242,7 +242,7 @@ impl<'t> Scanner<'t> {
             self.at += 1;
             self.skip(digits);
         }
-        self.emit(Kind::Number, start);
+        self.emit(TokenKind::Number, start);
     }
 
     /// `"…"`: ends on its line, unless a backslash ends the line.
@@ -252,9 +252,9 @@ impl<'t> Scanner<'t> {
             let rest = self.rest();
             if rest.is_empty() {
                 self.unfinished |= self.text[start..].ends_with("\\\n");
-                return self.emit(Kind::Unclosed, start);
+                return self.emit(TokenKind::Unclosed, start);
             } else if rest.starts_with('\n') {
-                return self.emit(Kind::Unclosed, start);
+                return self.emit(TokenKind::Unclosed, start);
             } else if rest.starts_with('\\') {
                 self.step();
                 // The end of a line has two characters where it was written on Windows.
@@ -264,7 +264,7 @@ impl<'t> Scanner<'t> {
                 self.at += 2;
             } else if rest.starts_with('"') {
                 self.at += 1;
-                return self.emit(Kind::Text, start);
+                return self.emit(TokenKind::Text, start);
             } else {
                 self.step();
             }
@@ -277,21 +277,21 @@ impl<'t> Scanner<'t> {
             let rest = self.rest();
             if rest.is_empty() {
                 self.unfinished = true;
-                return self.emit(Kind::Text, start);
+                return self.emit(TokenKind::Text, start);
             } else if rest.starts_with("``") {
                 self.at += 2;
             } else if rest.starts_with('`') {
                 self.at += 1;
                 self.modes.pop();
-                return self.emit(Kind::Text, start);
+                return self.emit(TokenKind::Text, start);
             } else if rest.starts_with("\\${") {
                 self.at += 3;
             } else if rest.starts_with("${") {
-                self.emit(Kind::Text, start);
+                self.emit(TokenKind::Text, start);
                 let open = self.at;
                 self.at += 2;
                 self.modes.push(Mode::Code { depth: 0 });
-                return self.emit(Kind::Open, open);
+                return self.emit(TokenKind::Open, open);
             } else {
                 self.step();
             }
@@ -309,17 +309,17 @@ impl<'t> Scanner<'t> {
             self.at = self.text.len();
             self.unfinished = true;
         }
-        self.emit(Kind::Text, start);
+        self.emit(TokenKind::Text, start);
     }
 
     fn character(&mut self, start: usize) {
         self.at += 1;
         loop {
             match self.rest().chars().next() {
-                None | Some('\n') => return self.emit(Kind::Unclosed, start),
+                None | Some('\n') => return self.emit(TokenKind::Unclosed, start),
                 Some('\'') => {
                     self.at += 1;
-                    return self.emit(Kind::Char, start);
+                    return self.emit(TokenKind::Char, start);
                 }
                 Some('\\') => {
                     self.step();
@@ -338,10 +338,10 @@ impl<'t> Scanner<'t> {
             if let Some(Mode::Code { depth }) = self.modes.last_mut() {
                 *depth += 1;
             }
-            self.emit(Kind::Open, start);
+            self.emit(TokenKind::Open, start);
         } else if matches!(first, ')' | ']' | '}') {
             self.at += 1;
-            self.emit(Kind::Close, start);
+            self.emit(TokenKind::Close, start);
             let nested = self.modes.len() > 1;
             match self.modes.last_mut() {
                 Some(Mode::Code { depth }) if *depth > 0 => *depth -= 1,
@@ -353,21 +353,21 @@ impl<'t> Scanner<'t> {
             }
         } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
             self.at += symbol.len();
-            self.emit(Kind::Symbol, start);
+            self.emit(TokenKind::Symbol, start);
         } else {
             self.step();
-            self.emit(if first.is_ascii_punctuation() { Kind::Symbol } else { Kind::Unknown }, start);
+            self.emit(if first.is_ascii_punctuation() { TokenKind::Symbol } else { TokenKind::Unknown }, start);
         }
     }
 }
 
-fn word_kind(word: &str) -> Kind {
+fn word_kind(word: &str) -> TokenKind {
     if KEYWORDS.contains(&word) {
-        Kind::Keyword
+        TokenKind::Keyword
     } else if RESERVED.contains(&word) {
-        Kind::Reserved
+        TokenKind::Reserved
     } else {
-        Kind::Name
+        TokenKind::Name
     }
 }
 

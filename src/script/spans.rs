@@ -1,6 +1,6 @@
 //! Which bytes make up a call: its name, receiver, arguments and option keys.
 
-use super::scan::{Kind, Token, scan};
+use super::scan::{Token, TokenKind, scan};
 use std::ops::Range;
 
 /// A call, property or word, in bytes.
@@ -46,16 +46,16 @@ pub fn call_at(text: &str, offset: usize) -> CallSpan {
         at += 1;
     }
     let (mut first, mut last) = (at, at);
-    while first >= 2 && code.is(first - 1, "::") && code.kind(first - 2) == Some(Kind::Name) {
+    while first >= 2 && code.is(first - 1, "::") && code.kind(first - 2) == Some(TokenKind::Name) {
         first -= 2;
     }
-    while code.is(last + 1, "::") && code.kind(last + 2) == Some(Kind::Name) {
+    while code.is(last + 1, "::") && code.kind(last + 2) == Some(TokenKind::Name) {
         last += 2;
     }
     let name = code.tokens[first].at.start..code.tokens[last].at.end;
     let mut call = name.clone();
     let mut args = Vec::new();
-    let is_word = matches!(code.kind(last), Some(Kind::Name | Kind::Keyword | Kind::Reserved));
+    let is_word = matches!(code.kind(last), Some(TokenKind::Name | TokenKind::Keyword | TokenKind::Reserved));
     let open = if code.is(last + 1, "!") { last + 2 } else { last + 1 };
     if is_word && code.is(open, "(") {
         let close = code.closing(open);
@@ -101,7 +101,7 @@ struct Code<'t> {
 impl<'t> Code<'t> {
     fn new(text: &'t str) -> Code<'t> {
         let mut tokens = scan(text).tokens;
-        tokens.retain(|token| !matches!(token.kind, Kind::Comment | Kind::Doc));
+        tokens.retain(|token| !matches!(token.kind, TokenKind::Comment | TokenKind::Doc));
         Code { text, tokens }
     }
 
@@ -113,7 +113,7 @@ impl<'t> Code<'t> {
         self.is(at, ".") || self.is(at, "?.")
     }
 
-    fn kind(&self, at: usize) -> Option<Kind> {
+    fn kind(&self, at: usize) -> Option<TokenKind> {
         self.tokens.get(at).map(|token| token.kind)
     }
 
@@ -122,8 +122,8 @@ impl<'t> Code<'t> {
         let mut depth = 0_usize;
         for (at, token) in self.tokens.iter().enumerate().skip(open) {
             match token.kind {
-                Kind::Open => depth += 1,
-                Kind::Close => depth = depth.checked_sub(1)?,
+                TokenKind::Open => depth += 1,
+                TokenKind::Close => depth = depth.checked_sub(1)?,
                 _ => {}
             }
             if depth == 0 {
@@ -138,8 +138,8 @@ impl<'t> Code<'t> {
         let mut depth = 0_usize;
         for at in (0..=close).rev() {
             match self.kind(at) {
-                Some(Kind::Close) => depth += 1,
-                Some(Kind::Open) => depth = depth.checked_sub(1)?,
+                Some(TokenKind::Close) => depth += 1,
+                Some(TokenKind::Open) => depth = depth.checked_sub(1)?,
                 _ => {}
             }
             if depth == 0 {
@@ -158,8 +158,8 @@ impl<'t> Code<'t> {
         for token in self.tokens.get(tokens).unwrap_or_default() {
             let text = token.text(self.text);
             match token.kind {
-                Kind::Open => depth += 1,
-                Kind::Close => depth = depth.saturating_sub(1),
+                TokenKind::Open => depth += 1,
+                TokenKind::Close => depth = depth.saturating_sub(1),
                 _ if depth > 0 => {}
                 _ if text == "," && !in_bars => {
                     parts.extend(part.take());
@@ -189,8 +189,8 @@ impl<'t> Code<'t> {
     /// Whether what ends here can be called or indexed. A block cannot: what follows it is the next statement.
     fn is_indexable(&self, at: usize) -> bool {
         match self.kind(at) {
-            Some(Kind::Name) => true,
-            Some(Kind::Close) => !self.is(at, "}") || self.opening(at).is_some_and(|open| self.is(open, "#{")),
+            Some(TokenKind::Name) => true,
+            Some(TokenKind::Close) => !self.is(at, "}") || self.opening(at).is_some_and(|open| self.is(open, "#{")),
             _ => false,
         }
     }
@@ -200,14 +200,19 @@ impl<'t> Code<'t> {
         let mut at = end.checked_sub(1)?;
         loop {
             match self.kind(at)? {
-                Kind::Close => {
+                TokenKind::Close => {
                     at = self.opening(at)?;
                     match at.checked_sub(1) {
                         Some(before) if self.is_indexable(before) => at = before,
                         _ => return Some(at),
                     }
                 }
-                Kind::Name | Kind::Keyword | Kind::Reserved | Kind::Text | Kind::Number | Kind::Char => {
+                TokenKind::Name
+                | TokenKind::Keyword
+                | TokenKind::Reserved
+                | TokenKind::Text
+                | TokenKind::Number
+                | TokenKind::Char => {
                     return Some(at);
                 }
                 _ => return None,

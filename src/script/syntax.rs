@@ -198,7 +198,7 @@ pub enum ExprKind {
     /// `[a, b]`.
     List(Vec<Expr>),
     /// `#{ key: value }`.
-    Map(Vec<Entry>),
+    Map(Vec<MapEntry>),
     /// `|a, b| …`.
     Closure {
         /// Its parameters.
@@ -279,7 +279,7 @@ pub struct Call {
 
 /// An entry of a map.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct MapEntry {
     /// Its key.
     pub key: Ident,
     /// Its value.

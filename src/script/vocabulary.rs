@@ -1,7 +1,7 @@
 //! What the engine can call, ours and Rhai's own: for checks and suggestions.
 
 use super::language::language;
-use crate::ops::{self, FnDef, Kind};
+use crate::ops::{self, FnDef, FnKind};
 use rhai::Engine;
 use std::any::TypeId;
 use std::cell::OnceCell;
@@ -177,10 +177,10 @@ fn is_form(def: &FnDef, count: usize) -> bool {
     let counts = def.required()..=def.params.len();
     let on_something = count.checked_sub(1).is_some_and(|rest| counts.contains(&rest));
     match def.kind {
-        Kind::Free => counts.contains(&count),
-        Kind::InNs => counts.contains(&count) || on_something,
-        Kind::Method(_) => on_something,
-        Kind::Property(_) => false,
+        FnKind::Free => counts.contains(&count),
+        FnKind::InNs => counts.contains(&count) || on_something,
+        FnKind::Method(_) => on_something,
+        FnKind::Property(_) => false,
     }
 }
 

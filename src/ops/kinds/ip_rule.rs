@@ -6,7 +6,7 @@ use crate::model::family::Family;
 use crate::model::kinds::ip_rule::{AddIpRule, FwMark, IP_RULE};
 use crate::model::names::{IfName, Ns};
 use crate::ops::args::Call;
-use crate::ops::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use crate::ops::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use crate::ops::errors::{ROUTE_TABLE, UNDO_REFUSED};
 use crate::ops::rules::same_family;
 use crate::ops::value::{LinkHandle, Rules, Value};
@@ -20,7 +20,7 @@ pub const TITLE: &str = "Policy routing";
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[FnDef {
     name: "ip_rule",
-    kind: Kind::InNs,
+    kind: FnKind::InNs,
     params: &[
         FnParam {
             name: "table",

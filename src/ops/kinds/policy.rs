@@ -7,7 +7,7 @@ use crate::model::hook::Hook;
 use crate::model::kinds::policy::{Policy, SetPolicy};
 use crate::model::rules::Table;
 use crate::ops::args::Call;
-use crate::ops::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use crate::ops::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use crate::ops::errors::{IPTABLES_FAILED, IPTABLES_MISSING, UNDO_REFUSED};
 use crate::ops::value::{Rules, Value};
 use std::rc::Rc;
@@ -18,7 +18,7 @@ pub const TITLE: &str = "Policies of chains";
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[FnDef {
     name: "policy",
-    kind: Kind::InNs,
+    kind: FnKind::InNs,
     params: &[
         FnParam { name: "chain", ty: Ty::Str, default: None, doc: "a built-in chain: `INPUT`, `FORWARD` or `OUTPUT`" },
         FnParam { name: "policy", ty: Ty::Str, default: None, doc: "`ACCEPT` or `DROP`" },

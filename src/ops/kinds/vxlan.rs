@@ -6,7 +6,7 @@ use crate::model::link::kinds::vxlan::names;
 use crate::model::link::{AddLink, Attr, LinkKind, NewLink};
 use crate::model::names::IfName;
 use crate::ops::args::Call;
-use crate::ops::def::{Action, Error, FnDef, FnParam, Kind, Opt, Ty};
+use crate::ops::def::{Action, Error, FnDef, FnKind, FnParam, Opt, Ty};
 use crate::ops::errors::{LINK_EXISTS, LINK_KIND, LINK_MTU, LINK_REFUSED, LINK_UNKNOWN};
 use crate::ops::link::mtu_option;
 use crate::ops::rules::same_family;
@@ -22,7 +22,7 @@ const PORT: u16 = 4789;
 /// The functions of this family.
 pub const DEFS: &[FnDef] = &[FnDef {
     name: "vxlan",
-    kind: Kind::InNs,
+    kind: FnKind::InNs,
     params: &[
         FnParam { name: "name", ty: Ty::IfName, default: None, doc: "the new interface's name" },
         FnParam {

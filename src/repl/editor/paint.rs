@@ -1,6 +1,6 @@
 //! The colours of what is being written.
 
-use crate::script::scan::{Kind, Token, scan};
+use crate::script::scan::{Token, TokenKind, scan};
 
 /// Escape sequences (ECMA-48, select graphic rendition).
 const KEYWORD: &str = "1;34";
@@ -43,13 +43,17 @@ pub fn line(line: &str, at: usize) -> String {
         let word = token.text(line);
         let is_called = tokens.get(number + 1).is_some_and(|next| next.text(line) == "(");
         let code = match token.kind {
-            Kind::Keyword => KEYWORD,
-            Kind::Reserved | Kind::Unclosed | Kind::Unknown => WRONG,
-            Kind::Text | Kind::Char => TEXT,
-            Kind::Number => NUMBER,
-            Kind::Comment | Kind::Doc => FAINT,
-            Kind::Name if is_called => CALL,
-            Kind::Open | Kind::Close if pair.is_some_and(|(open, close)| open == number || close == number) => MATCHED,
+            TokenKind::Keyword => KEYWORD,
+            TokenKind::Reserved | TokenKind::Unclosed | TokenKind::Unknown => WRONG,
+            TokenKind::Text | TokenKind::Char => TEXT,
+            TokenKind::Number => NUMBER,
+            TokenKind::Comment | TokenKind::Doc => FAINT,
+            TokenKind::Name if is_called => CALL,
+            TokenKind::Open | TokenKind::Close
+                if pair.is_some_and(|(open, close)| open == number || close == number) =>
+            {
+                MATCHED
+            }
             _ => "",
         };
         text.push_str(&if code.is_empty() { word.to_owned() } else { paint(code, word) });
@@ -65,8 +69,8 @@ fn pair(tokens: &[Token], at: usize) -> Option<(usize, usize)> {
     let mut found = None;
     for (number, token) in tokens.iter().enumerate() {
         match token.kind {
-            Kind::Open => open.push(number),
-            Kind::Close => {
+            TokenKind::Open => open.push(number),
+            TokenKind::Close => {
                 let Some(start) = open.pop() else { continue };
                 let is_at =
                     |number: usize| tokens.get(number).is_some_and(|token| token.at.start == at || token.at.end == at);

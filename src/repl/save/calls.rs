@@ -9,7 +9,7 @@ use crate::model::rules::EditRules;
 
 /// How rules are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rules {
+pub enum RuleCalls {
     /// By what they make: a virtual IP chooses anew which rules near clients need.
     Objects,
     /// As they are.
@@ -17,9 +17,9 @@ pub enum Rules {
 }
 
 /// A recipe of the changes, in the order in which they were made.
-pub fn calls<'a>(records: impl Iterator<Item = &'a Record>, rules: Rules) -> String {
+pub fn calls<'a>(records: impl Iterator<Item = &'a Record>, rules: RuleCalls) -> String {
     let records: Vec<&Record> = records.collect();
-    if rules == Rules::Raw {
+    if rules == RuleCalls::Raw {
         return text(records.iter().flat_map(|record| match &record.change {
             Change::EditRules(edits) => EditRules { object: None, ..edits.clone() }.calls(),
             change => change.calls(),
@@ -75,11 +75,11 @@ mod tests {
         let site = Site { source: "t".into(), line: 1, col: 1 };
         let record = |change| Record { n: 1, site: site.clone(), change, identity: Identity::Spec };
         let records = changes.map(record);
-        let text = calls(records.iter(), Rules::Objects);
+        let text = calls(records.iter(), RuleCalls::Objects);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], r#"vip("10.9.9.9:80", ["10.0.0.12:80"], #{ name: "WEB", hairpin: false });"#);
         assert!(lines.len() == 2 && lines[1].contains("10.9.9.8"), "{text}");
-        let raw = calls(records.iter(), Rules::Raw);
+        let raw = calls(records.iter(), RuleCalls::Raw);
         assert_eq!((raw.lines().count(), raw.matches("iptables(").count()), (3, 1), "{raw}");
     }
 }

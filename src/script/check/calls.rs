@@ -2,7 +2,7 @@
 //!
 //! They are those of Rhai's own tree, so nothing else is checked than what Rhai will call.
 
-use super::{Checked, Finding, Program};
+use super::{Checked, CheckedRecipe, Finding};
 use crate::model::error::{OpError, closest};
 use crate::script::builtins::NO_EXIT;
 use crate::script::compile::{CallSite, Compiled};
@@ -58,8 +58,8 @@ fn method(checked: &Checked<'_>, name: &str, on: &Worth) -> Option<bool> {
     }
 }
 
-fn mistake(call: &CallSite, compiled: &Compiled, program: &Program<'_>) -> Option<OpError> {
-    let Program { sources, vocabulary, .. } = *program;
+fn mistake(call: &CallSite, compiled: &Compiled, program: &CheckedRecipe<'_>) -> Option<OpError> {
+    let CheckedRecipe { sources, vocabulary, .. } = *program;
     if !call.path.is_empty() {
         return qualified(call, compiled, program);
     }
@@ -82,8 +82,8 @@ fn mistake(call: &CallSite, compiled: &Compiled, program: &Program<'_>) -> Optio
 }
 
 /// A call of a module's function.
-fn qualified(call: &CallSite, compiled: &Compiled, program: &Program<'_>) -> Option<OpError> {
-    let Program { library, sources, .. } = *program;
+fn qualified(call: &CallSite, compiled: &Compiled, program: &CheckedRecipe<'_>) -> Option<OpError> {
+    let CheckedRecipe { library, sources, .. } = *program;
     let mut module: Option<Rc<Compiled>> = None;
     for name in &call.path {
         let within = module.as_deref().unwrap_or(compiled);

@@ -2,7 +2,7 @@
 
 use super::{Checked, Finding};
 use crate::model::error::OpError;
-use crate::ops::Kind;
+use crate::ops::FnKind;
 use crate::script::bindings::BindingKind;
 use crate::script::convert::handles::{Addr, Handle};
 use crate::script::convert::text::ip;
@@ -15,7 +15,7 @@ pub fn mistakes(checked: &Checked<'_>) -> Vec<Finding> {
     checked.each_call(&mut |call, _| {
         if call.name.name == "attach"
             && let Some(meant) = checked.meant(call)
-            && meant.def.kind == Kind::Method(crate::ops::Ty::Ns)
+            && meant.def.kind == FnKind::Method(crate::ops::Ty::Ns)
         {
             found.extend(outside(checked, call).map(|error| Finding::of(error, meant.is_certain)));
         }

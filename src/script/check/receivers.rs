@@ -2,7 +2,7 @@
 
 use super::Checked;
 use crate::model::error::OpError;
-use crate::ops::{self, FnDef, Kind};
+use crate::ops::{self, FnDef, FnKind};
 use crate::script::explain::functions::{a, forms};
 use crate::script::explain::property;
 use crate::script::infer::{Shape, methods_named};
@@ -29,7 +29,7 @@ fn method(checked: &Checked<'_>, call: &Call) -> Option<OpError> {
     let on = checked.facts.of(call.on.as_ref()?);
     let shape = on.certain().filter(|shape| shape.is_handle())?;
     let takes = |def: &FnDef, count: usize| (def.required()..=def.params.len()).contains(&count);
-    let is_function = |def: &FnDef| matches!(def.kind, Kind::Free | Kind::InNs) && takes(def, count + 1);
+    let is_function = |def: &FnDef| matches!(def.kind, FnKind::Free | FnKind::InNs) && takes(def, count + 1);
     let own = &checked.compiled.functions;
     let can_be = own.contains_key(name)
         // A module may have a method of that name for this type.
@@ -69,7 +69,7 @@ fn method(checked: &Checked<'_>, call: &Call) -> Option<OpError> {
 }
 
 fn is_property(def: &FnDef) -> bool {
-    matches!(def.kind, Kind::Property(_))
+    matches!(def.kind, FnKind::Property(_))
 }
 
 fn missing_property(checked: &Checked<'_>, shape: &Shape, name: &Ident) -> Option<OpError> {

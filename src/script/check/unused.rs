@@ -2,7 +2,7 @@
 
 use super::Checked;
 use crate::model::error::OpError;
-use crate::ops::{self, Kind};
+use crate::ops::{self, FnKind};
 use crate::script::bindings::{Binding, BindingKind};
 use crate::script::syntax::{ExprKind, Function};
 use std::ops::Range;
@@ -73,9 +73,9 @@ fn hidden(checked: &Checked<'_>, function: &Function) -> Option<OpError> {
     let hides = ops::all().find(|def| {
         def.name == *name
             && match def.kind {
-                Kind::Free => (def.required()..=def.params.len()).contains(&count),
-                Kind::InNs => (def.required()..=def.params.len() + 1).contains(&count),
-                Kind::Method(_) | Kind::Property(_) => false,
+                FnKind::Free => (def.required()..=def.params.len()).contains(&count),
+                FnKind::InNs => (def.required()..=def.params.len() + 1).contains(&count),
+                FnKind::Method(_) | FnKind::Property(_) => false,
             }
     })?;
     let message = format!("The function `{name}` takes the place of the language's own.");

@@ -7,7 +7,7 @@ use crate::ops::{FnDef, Ty};
 use crate::script::convert::{Due, take, unknown_option};
 use crate::script::infer::Meant;
 use crate::script::register::by_signature;
-use crate::script::syntax::{Call, Entry, Expr, ExprKind};
+use crate::script::syntax::{Call, Expr, ExprKind, MapEntry};
 use std::ops::Range;
 
 /// Every argument of a text that its function will refuse; where it may be another function's, that is a guess.
@@ -55,10 +55,10 @@ impl Arguments<'_> {
     }
 
     /// What is wrong with the keys and values of a map of options.
-    fn options(&self, def: &FnDef, entries: &[Entry]) -> Vec<OpError> {
+    fn options(&self, def: &FnDef, entries: &[MapEntry]) -> Vec<OpError> {
         let mut errors = Vec::new();
         // A key whose text is not plain may be any.
-        for Entry { key, value } in entries.iter().filter(|entry| !entry.key.name.is_empty()) {
+        for MapEntry { key, value } in entries.iter().filter(|entry| !entry.key.name.is_empty()) {
             match def.options().iter().find(|option| option.name == key.name) {
                 None => {
                     let error = unknown_option(def.name, &key.name, def.options());

@@ -1,7 +1,7 @@
 //! What a place in a text asks for.
 
 use crate::script::page::Page;
-use crate::script::scan::{Kind, Token, scan};
+use crate::script::scan::{Token, TokenKind, scan};
 use crate::script::syntax::{Call, Expr, ExprKind};
 use std::ops::Range;
 
@@ -43,13 +43,13 @@ pub fn context(page: &Page, offset: usize) -> (Context<'_>, Range<usize>) {
     let is_at_end = offset == token.at.end;
     match token.kind {
         // A comment goes on to the end of its line; one in `/* */` is over behind its end.
-        Kind::Comment | Kind::Doc => {
+        TokenKind::Comment | TokenKind::Doc => {
             let is_over = is_at_end && token.text(text).starts_with("/*") && token.text(text).ends_with("*/");
             if is_over { (between(page, &tokens, Some(here), offset), offset..offset) } else { nothing }
         }
-        Kind::Text | Kind::Unclosed => {
+        TokenKind::Text | TokenKind::Unclosed => {
             let is_string = token.text(text).starts_with('"');
-            let is_over = is_at_end && token.kind == Kind::Text;
+            let is_over = is_at_end && token.kind == TokenKind::Text;
             if !is_string || is_over {
                 return nothing;
             }
@@ -58,8 +58,8 @@ pub fn context(page: &Page, offset: usize) -> (Context<'_>, Range<usize>) {
             let is_import = before.is_some_and(|before| before.text(text) == "import");
             if is_import { (Context::ImportPath, range) } else { (in_text(page, token.at.start), range) }
         }
-        Kind::Number | Kind::Char => nothing,
-        Kind::Name | Kind::Keyword | Kind::Reserved => {
+        TokenKind::Number | TokenKind::Char => nothing,
+        TokenKind::Name | TokenKind::Keyword | TokenKind::Reserved => {
             let before = here.checked_sub(1);
             (between(page, &tokens, before, token.at.start), token.at.start..offset)
         }
@@ -69,7 +69,7 @@ pub fn context(page: &Page, offset: usize) -> (Context<'_>, Range<usize>) {
 }
 
 fn code_before(tokens: &[Token], here: usize) -> Option<&Token> {
-    tokens.get(..here)?.iter().rfind(|token| !matches!(token.kind, Kind::Comment | Kind::Doc))
+    tokens.get(..here)?.iter().rfind(|token| !matches!(token.kind, TokenKind::Comment | TokenKind::Doc))
 }
 
 /// What can begin at `start`, after the token `before`.
@@ -80,11 +80,12 @@ fn between<'p>(page: &'p Page, tokens: &[Token], before: Option<usize>, start: u
     match token.text(text) {
         "." | "?." => Context::Member,
         "::" => {
-            let module = code_before(tokens, at).filter(|module| matches!(module.kind, Kind::Name | Kind::Keyword));
+            let module =
+                code_before(tokens, at).filter(|module| matches!(module.kind, TokenKind::Name | TokenKind::Keyword));
             module.map_or(Context::Nothing, |module| Context::InModule(module.text(text).to_owned()))
         }
         "import" => Context::Nothing,
-        word if NAMING.contains(&word) && token.kind == Kind::Keyword => Context::Nothing,
+        word if NAMING.contains(&word) && token.kind == TokenKind::Keyword => Context::Nothing,
         // Where nothing follows yet, what is open ends with the token.
         "#{" | "," => match key_of(page, token.at.end) {
             Key::OfOptions(call) => Context::Key(call),
@@ -95,9 +96,13 @@ fn between<'p>(page: &'p Page, tokens: &[Token], before: Option<usize>, start: u
         },
         "(" | "|" if is_parameter(page, start) => Context::Nothing,
         ";" | "{" | "}" | "=>" => Context::Expression { is_statement: true },
-        _ if token.kind == Kind::Keyword => Context::Expression { is_statement: false },
+        _ if token.kind == TokenKind::Keyword => Context::Expression { is_statement: false },
         // Two values cannot follow each other on one line; on the next, a statement begins.
-        _ if matches!(token.kind, Kind::Name | Kind::Close | Kind::Number | Kind::Text | Kind::Char) => {
+        _ if matches!(
+            token.kind,
+            TokenKind::Name | TokenKind::Close | TokenKind::Number | TokenKind::Text | TokenKind::Char
+        ) =>
+        {
             let is_next = text.get(token.at.end..start).is_some_and(|blank| blank.contains('\n'));
             if is_next { Context::Expression { is_statement: true } } else { Context::Nothing }
         }

@@ -1,7 +1,7 @@
 //! What there is to offer in each kind of place.
 
 use super::{Candidate, CandidateKind};
-use crate::ops::{self, FnDef, Kind, Ty};
+use crate::ops::{self, FnDef, FnKind, Ty};
 use crate::script::bindings::{Binding, BindingKind};
 use crate::script::describe::{documentation, option_documentation};
 use crate::script::infer::{Facts, Shape, methods_of};
@@ -62,7 +62,7 @@ impl Offers<'_> {
         if shape == Shape::Unknown {
             // It can be anything; what is offered once is enough, whatever it is a method of.
             let all: BTreeMap<&str, &FnDef> = ops::all()
-                .filter(|def| matches!(def.kind, Kind::Method(_) | Kind::Property(_) | Kind::InNs))
+                .filter(|def| matches!(def.kind, FnKind::Method(_) | FnKind::Property(_) | FnKind::InNs))
                 .map(|def| (def.name, def))
                 .collect();
             found.extend(all.into_values().map(of_def));
@@ -150,7 +150,7 @@ impl Offers<'_> {
         };
         found.extend(live.functions.iter().map(of_earlier));
         found.extend(self.facts.tree.functions.iter().map(of_function));
-        found.extend(ops::all().filter(|def| matches!(def.kind, Kind::Free | Kind::InNs)).map(of_def));
+        found.extend(ops::all().filter(|def| matches!(def.kind, FnKind::Free | FnKind::InNs)).map(of_def));
         found.extend(NATIVES.iter().map(|(name, doc)| Candidate {
             label: (*name).to_owned(),
             kind: CandidateKind::Function { takes: *name != "timestamp" },
@@ -198,7 +198,7 @@ fn of_function(function: &Function) -> Candidate {
 }
 
 fn of_def(def: &'static FnDef) -> Candidate {
-    let kind = if let Kind::Property(_) = def.kind {
+    let kind = if let FnKind::Property(_) = def.kind {
         CandidateKind::Property
     } else {
         CandidateKind::Function { takes: def.params.iter().any(|param| !matches!(param.ty, Ty::Options(_))) }

@@ -1,7 +1,7 @@
 //! How a call that is being written goes on.
 
 use super::{defs, documentation};
-use crate::ops::{FnDef, Kind, Ty};
+use crate::ops::{FnDef, FnKind, Ty};
 use crate::script::page::{Around, Page, module_path, with_facts};
 use crate::script::syntax::{Call, Function};
 use std::ops::Range;
@@ -64,8 +64,8 @@ fn of_function(function: &Function) -> Signature {
 
 fn of_def(def: &'static FnDef) -> Signature {
     let receiver = match def.kind {
-        Kind::Free | Kind::InNs => String::new(),
-        Kind::Method(ty) | Kind::Property(ty) => format!("{}.", ty.name().replace(' ', "_")),
+        FnKind::Free | FnKind::InNs => String::new(),
+        FnKind::Method(ty) | FnKind::Property(ty) => format!("{}.", ty.name().replace(' ', "_")),
     };
     let params = def.params.iter().map(|param| {
         let question = if param.default.is_some() { "?" } else { "" };

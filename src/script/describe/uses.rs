@@ -3,7 +3,7 @@
 use super::defs;
 use crate::script::infer::Facts;
 use crate::script::page::{Around, Page, with_facts};
-use crate::script::scan::{Kind, scan};
+use crate::script::scan::{TokenKind, scan};
 use crate::script::syntax::{Call, ExprKind, each};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -59,7 +59,7 @@ pub fn uses(page: &Page, offset: usize, around: &dyn Around) -> Option<Vec<Use>>
 pub fn rename(page: &Page, offset: usize, name: &str, around: &dyn Around) -> Result<Vec<Use>, String> {
     let all = targets(page, around);
     let (target, uses) = at(all.clone(), offset).ok_or("Only what this file declares can be renamed here.")?;
-    if !matches!(scan(name).tokens.as_slice(), [only] if only.kind == Kind::Name && only.at.len() == name.len()) {
+    if !matches!(scan(name).tokens.as_slice(), [only] if only.kind == TokenKind::Name && only.at.len() == name.len()) {
         return Err(format!("`{name}` is not a name that a variable or a function can have."));
     }
     let old = uses.first().map_or(0, |place| place.range.len());

@@ -2,9 +2,9 @@
 
 use super::mark::{Part, mark};
 use crate::model::error::{OpError, Site, closest};
-use crate::ops::{self, FnDef, Kind};
+use crate::ops::{self, FnDef, FnKind};
 use crate::script::place::is_closure;
-use crate::script::scan::{Kind as TokenKind, offset, scan};
+use crate::script::scan::{TokenKind, offset, scan};
 use crate::script::sources::Sources;
 use crate::script::spans::call_at;
 use crate::script::vocabulary::Vocabulary;
@@ -117,7 +117,7 @@ fn meant(near: Option<&str>) -> String {
 
 /// How a function can be called: ours, the script's own, and Rhai's.
 pub fn forms(name: &str, own: &[String], vocabulary: &Vocabulary<'_>) -> String {
-    let ours: Vec<&FnDef> = ops::named(name).filter(|def| !matches!(def.kind, Kind::Property(_))).collect();
+    let ours: Vec<&FnDef> = ops::named(name).filter(|def| !matches!(def.kind, FnKind::Property(_))).collect();
     let mut forms: Vec<String> = ours.iter().map(|def| def.signature()).collect();
     forms.extend(own.iter().filter(|form| form.split('(').next() == Some(name)).cloned());
     if ours.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::lab::STOPPED;
 use crate::model::error::{Mark, OpError, Site};
-use crate::ops::{self, Kind, Ty};
+use crate::ops::{self, FnKind, Ty};
 use crate::script::scan::offset;
 use crate::script::sources::Sources;
 use crate::script::spans::{CallSpan, call_at, keys};
@@ -59,7 +59,7 @@ fn argument(text: &str, span: &CallSpan, arg: &str) -> Option<(Range<usize>, &'s
         // `addr(link, "…")` is `link.addr("…")` written as a function: what it is called on comes first.
         let receiver_is_first = span.receiver.is_none()
             && span.args.len() > def.params.len()
-            && matches!(def.kind, Kind::Method(_) | Kind::InNs);
+            && matches!(def.kind, FnKind::Method(_) | FnKind::InNs);
         let range = span.args.get(place + usize::from(receiver_is_first));
         // Options may come before parameters that were left out.
         let options_are_last = matches!(def.params.get(place).map(|param| param.ty), Some(Ty::Options(_)));

@@ -4,7 +4,7 @@ use super::mark::{Part, mark};
 use crate::model::error::{Class, Mark, OpError, Site, closest};
 use crate::ops;
 use crate::script::place::site;
-use crate::script::scan::{KEYWORDS, Kind, RESERVED, Token, line_col, offset, scan};
+use crate::script::scan::{KEYWORDS, RESERVED, Token, TokenKind, line_col, offset, scan};
 use crate::script::sources::Sources;
 use rhai::{LexError, ParseError, ParseErrorType};
 use std::sync::Arc;
@@ -48,7 +48,8 @@ pub fn unclosed(text: &str, source: &Arc<str>) -> Option<OpError> {
 fn after_previous(text: &str, place: &Site, label: &str) -> Option<Mark> {
     let at = offset(text, place.line, place.col);
     let previous = scan(text).tokens.into_iter().rfind(|token| {
-        !matches!(token.kind, Kind::Comment | Kind::Doc) && (token.at.end <= at || at >= text.trim_end().len())
+        !matches!(token.kind, TokenKind::Comment | TokenKind::Doc)
+            && (token.at.end <= at || at >= text.trim_end().len())
     })?;
     Some(Mark { range: previous.at, label: label.to_string() })
 }
@@ -153,7 +154,7 @@ fn unknown_variable(name: &str, text: &str, place: &Site) -> (OpError, String) {
                 format!("The one declared on line {line} ends with its block.")
             }
         }
-        (None, _) if ops::named(name).any(|def| matches!(def.kind, ops::Kind::Free | ops::Kind::InNs)) => {
+        (None, _) if ops::named(name).any(|def| matches!(def.kind, ops::FnKind::Free | ops::FnKind::InNs)) => {
             format!("`{name}` is a function: call it with `{name}(…)`, or wrap it in a closure.")
         }
         (None, _) => match closest(name, names.iter().map(|(name, _)| *name).chain(KEYWORDS.iter().copied())) {
@@ -179,9 +180,9 @@ fn enclosing_function(tokens: &[Token], text: &str, at: usize) -> Option<usize> 
     let mut function = None;
     for token in tokens.iter().take_while(|token| token.at.start < at) {
         match token.kind {
-            Kind::Keyword if token.text(text) == "fn" => function = Some((token.at.start, depth)),
-            Kind::Open => depth += 1,
-            Kind::Close => {
+            TokenKind::Keyword if token.text(text) == "fn" => function = Some((token.at.start, depth)),
+            TokenKind::Open => depth += 1,
+            TokenKind::Close => {
                 depth = depth.saturating_sub(1);
                 // Functions stand at the top only: the bracket that closes a body is back at its depth.
                 if token.text(text) == "}" && function.is_some_and(|(_, outer)| depth == outer) {

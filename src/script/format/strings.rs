@@ -3,7 +3,7 @@
 //! Rhai takes white space from the beginning of that line, but not beyond the column at which the string began. So where
 //! the string's first line is moved, the lines that it goes on in have to be moved as far.
 
-use super::{Kind, Token};
+use super::{Token, TokenKind};
 use std::ops::Range;
 
 /// A string of several lines.
@@ -25,9 +25,9 @@ pub fn continued(tokens: &[Token], text: &str) -> Vec<Continued> {
         let word = token.text(text);
         let was_piece = std::mem::take(&mut is_piece);
         match token.kind {
-            Kind::Open => open.push(word == "${"),
-            Kind::Close => is_piece = open.pop() == Some(true),
-            Kind::Text if !was_piece && word.starts_with('"') && word.contains('\n') => {
+            TokenKind::Open => open.push(word == "${"),
+            TokenKind::Close => is_piece = open.pop() == Some(true),
+            TokenKind::Text if !was_piece && word.starts_with('"') && word.contains('\n') => {
                 found.push(Continued { at: token.at.clone(), is_odd: is_odd(word) });
             }
             _ => {}

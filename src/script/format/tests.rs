@@ -1,12 +1,12 @@
 use super::format;
-use crate::script::scan::{Kind, scan};
+use crate::script::scan::{TokenKind, scan};
 use proptest::{prop_assert_eq, proptest};
 
 /// The tokens of a text, comments without the white space at their ends.
 fn words(text: &str) -> Vec<String> {
     let scan = scan(text);
     let word = |token: &crate::script::scan::Token| match token.kind {
-        Kind::Comment => token.text(text).trim_end().to_owned(),
+        TokenKind::Comment => token.text(text).trim_end().to_owned(),
         _ => token.text(text).to_owned(),
     };
     scan.tokens.iter().map(word).collect()

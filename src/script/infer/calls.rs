@@ -5,7 +5,7 @@ use crate::kernel::fake::FakeKernel;
 use crate::lab::Lab;
 use crate::model::error::{OpResult, Site};
 use crate::model::names::{LabName, Ns};
-use crate::ops::{self, Action, FnDef, Kind, Value, values};
+use crate::ops::{self, Action, FnDef, FnKind, Value, values};
 use crate::script::convert::{any, give};
 use crate::script::register::bind;
 use crate::script::syntax::{Call, Function};
@@ -35,12 +35,13 @@ impl Facts<'_> {
             return None;
         }
         let takes = |def: &FnDef, count: usize| (def.required()..=def.params.len()).contains(&count);
-        let named = || ops::named(name).filter(|def| !matches!(def.kind, Kind::Property(_)));
+        let named = || ops::named(name).filter(|def| !matches!(def.kind, FnKind::Property(_)));
         let Some(on) = &call.on else {
-            let free = named().find(|def| matches!(def.kind, Kind::Free | Kind::InNs) && takes(def, count));
+            let free = named().find(|def| matches!(def.kind, FnKind::Free | FnKind::InNs) && takes(def, count));
             // `up(link)` is `link.up()`.
-            let is_method =
-                |def: &&FnDef| matches!(def.kind, Kind::Method(_) | Kind::InNs) && count > 0 && takes(def, count - 1);
+            let is_method = |def: &&FnDef| {
+                matches!(def.kind, FnKind::Method(_) | FnKind::InNs) && count > 0 && takes(def, count - 1)
+            };
             let is_certain = !self.elsewhere.is_native(name, count);
             let first = call.args.first().map(|arg| self.of(arg)).unwrap_or_default();
             return match first.certain() {
@@ -58,7 +59,7 @@ impl Facts<'_> {
             };
         };
         let on = self.of(on);
-        let is_method = |def: &&FnDef| matches!(def.kind, Kind::Method(_) | Kind::InNs) && takes(def, count);
+        let is_method = |def: &&FnDef| matches!(def.kind, FnKind::Method(_) | FnKind::InNs) && takes(def, count);
         if on.is_certain && on.shape != Shape::Unknown {
             return methods_named(name, &on.shape).find(is_method).map(|def| Meant {
                 def,
@@ -66,7 +67,7 @@ impl Facts<'_> {
                 receivers: Some(0),
             });
         }
-        let as_function = |def: &&FnDef| matches!(def.kind, Kind::Free | Kind::InNs) && takes(def, count + 1);
+        let as_function = |def: &&FnDef| matches!(def.kind, FnKind::Free | FnKind::InNs) && takes(def, count + 1);
         let mut all = named().filter(|def| is_method(def) || as_function(def));
         let (first, second) = (all.next()?, all.next());
         let is_only = second.is_none() && is_method(&first) && !self.elsewhere.is_native(name, count + 1);

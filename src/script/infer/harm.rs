@@ -1,7 +1,7 @@
 //! What may become of a variable's value where something is done to it in place.
 
 use super::{Facts, Shape, methods_named};
-use crate::ops::{self, Kind};
+use crate::ops::{self, FnKind};
 use crate::script::bindings::Touch;
 
 /// How much of what is known of a variable holds no longer.
@@ -68,7 +68,7 @@ impl Facts<'_> {
             return if is_ours { Harm::None } else { Harm::Value };
         }
         // Functions of the script, and ours, get copies.
-        let is_ours = ops::named(name).any(|def| !matches!(def.kind, Kind::Property(_)));
+        let is_ours = ops::named(name).any(|def| !matches!(def.kind, FnKind::Property(_)));
         match () {
             () if is_ours || self.tree.functions.iter().any(|function| function.name.name == name) => Harm::None,
             () if TAKING.contains(&name) => Harm::Type,

@@ -1,7 +1,7 @@
 //! Types, ours and Rhai's.
 
 use super::Worth;
-use crate::ops::{self, FnDef, Kind, Ty};
+use crate::ops::{self, FnDef, FnKind, Ty};
 
 /// The type of a value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,9 +107,9 @@ fn methods_among<D: Iterator<Item = &'static FnDef>>(
         _ => None,
     };
     defs.filter(move |def| match def.kind {
-        Kind::Method(of) | Kind::Property(of) => ty.is_some_and(|ty| Shape::of(of) == Shape::Is(ty)),
-        Kind::InNs => ty == Some(Ty::Ns),
-        Kind::Free => false,
+        FnKind::Method(of) | FnKind::Property(of) => ty.is_some_and(|ty| Shape::of(of) == Shape::Is(ty)),
+        FnKind::InNs => ty == Some(Ty::Ns),
+        FnKind::Free => false,
     })
 }
 

@@ -1,4 +1,4 @@
-use super::{Kind, line_col, offset, scan};
+use super::{TokenKind, line_col, offset, scan};
 use proptest::{prop_assert, proptest};
 
 fn words(text: &str) -> Vec<&str> {
@@ -19,14 +19,14 @@ fn strings_end_where_rhai_ends_them() {
     assert_eq!(words(r##"#"raw " \"# x"##), [r##"#"raw " \"#"##, "x"]);
     assert_eq!(words(r#""a\"b" "a""b" c"#), [r#""a\"b""#, r#""a""b""#, "c"]);
     let open = scan("let a = \"b;\nlet c");
-    assert_eq!(open.tokens.iter().filter(|token| token.kind == Kind::Unclosed).count(), 1);
+    assert_eq!(open.tokens.iter().filter(|token| token.kind == TokenKind::Unclosed).count(), 1);
     assert!(!open.unfinished, "a string that its line ends cannot be finished on the next");
 }
 
 #[test]
 fn comments_nest_and_docs_are_told_apart() {
-    let kinds: Vec<Kind> = scan("/* a /* b */ c */ /// d\n//! e\n// f").tokens.iter().map(|t| t.kind).collect();
-    assert_eq!(kinds, [Kind::Comment, Kind::Doc, Kind::Doc, Kind::Comment]);
+    let kinds: Vec<TokenKind> = scan("/* a /* b */ c */ /// d\n//! e\n// f").tokens.iter().map(|t| t.kind).collect();
+    assert_eq!(kinds, [TokenKind::Comment, TokenKind::Doc, TokenKind::Doc, TokenKind::Comment]);
     assert!(scan("/* a /* b */").unfinished);
 }
 

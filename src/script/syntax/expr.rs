@@ -1,8 +1,8 @@
 //! Expressions.
 
 use super::parse::Parser;
-use super::{Call, Entry, Expr, ExprKind, Ident, Piece, literal};
-use crate::script::scan::Kind;
+use super::{Call, Expr, ExprKind, Ident, MapEntry, Piece, literal};
+use crate::script::scan::TokenKind;
 
 /// How tightly a binary operator binds, as Rhai has it; nothing for what is none.
 fn precedence(word: &str) -> Option<u8> {
@@ -37,7 +37,7 @@ impl Parser<'_> {
 
     /// An expression that is a statement: one that ends with a block ends there.
     pub(super) fn statement_expr(&mut self) -> Expr {
-        if self.kind() == Some(Kind::Keyword) && matches!(self.word(), "if" | "switch") || self.is("{") {
+        if self.kind() == Some(TokenKind::Keyword) && matches!(self.word(), "if" | "switch") || self.is("{") {
             self.primary()
         } else {
             self.expr()
@@ -123,9 +123,9 @@ impl Parser<'_> {
     /// What follows the point after a value.
     fn member(&mut self, on: Expr, start: usize) -> Expr {
         let end = self.end();
-        let is_word = matches!(self.kind(), Some(Kind::Name | Kind::Reserved | Kind::Keyword));
+        let is_word = matches!(self.kind(), Some(TokenKind::Name | TokenKind::Reserved | TokenKind::Keyword));
         // A point that nothing follows yet is not continued by the next statement.
-        let is_next = self.kind() != Some(Kind::Name) && self.text[end..self.start()].contains('\n');
+        let is_next = self.kind() != Some(TokenKind::Name) && self.text[end..self.start()].contains('\n');
         let name = if is_word && !is_next {
             let name = Ident { name: self.word().to_owned(), at: self.start()..self.start() + self.word().len() };
             self.bump();
@@ -178,30 +178,30 @@ impl Parser<'_> {
         let start = self.start();
         let word = self.word();
         let kind = match (self.kind(), word) {
-            (Some(kind @ (Kind::Number | Kind::Char)), _) => return self.literal(kind),
-            (Some(kind @ Kind::Text), text) => {
+            (Some(kind @ (TokenKind::Number | TokenKind::Char)), _) => return self.literal(kind),
+            (Some(kind @ TokenKind::Text), text) => {
                 if text.starts_with('`') {
                     ExprKind::Template(self.template())
                 } else {
                     return self.literal(kind);
                 }
             }
-            (Some(Kind::Unclosed), _) => {
+            (Some(TokenKind::Unclosed), _) => {
                 self.bump();
                 ExprKind::Str(None)
             }
-            (Some(Kind::Name), _) | (Some(Kind::Keyword), "global") => return self.name(),
-            (Some(Kind::Keyword), "true" | "false") => {
+            (Some(TokenKind::Name), _) | (Some(TokenKind::Keyword), "global") => return self.name(),
+            (Some(TokenKind::Keyword), "true" | "false") => {
                 self.bump();
                 ExprKind::Bool(word == "true")
             }
-            (Some(Kind::Keyword), "this") => {
+            (Some(TokenKind::Keyword), "this") => {
                 self.bump();
                 ExprKind::This
             }
-            (Some(Kind::Keyword), "if") => self.if_else(),
-            (Some(Kind::Keyword), "switch") => self.switch(),
-            (Some(Kind::Keyword), "while" | "until" | "loop" | "do" | "for") => return self.arm(),
+            (Some(TokenKind::Keyword), "if") => self.if_else(),
+            (Some(TokenKind::Keyword), "switch") => self.switch(),
+            (Some(TokenKind::Keyword), "while" | "until" | "loop" | "do" | "for") => return self.arm(),
             (_, "(") => {
                 self.bump();
                 if self.eat(")") {
@@ -242,7 +242,7 @@ impl Parser<'_> {
         let mut modules = vec![next(self)];
         while self.eat("::") {
             let end = self.end();
-            let is_name = self.kind() == Some(Kind::Name) && !self.text[end..self.start()].contains('\n');
+            let is_name = self.kind() == Some(TokenKind::Name) && !self.text[end..self.start()].contains('\n');
             modules.push(if is_name { next(self) } else { Ident { name: String::new(), at: end..end } });
         }
         let name = modules.pop().unwrap_or_default();
@@ -266,7 +266,7 @@ impl Parser<'_> {
         loop {
             let end = self.peek(0).map_or(0, |token| token.at.end);
             let text = self.word();
-            if self.kind() == Some(Kind::Text) {
+            if self.kind() == Some(TokenKind::Text) {
                 self.bump();
                 let goes_on = self.is("${") && self.start() == end;
                 pieces.push(Piece::Text(literal::template(text, is_first, !goes_on)));
@@ -281,7 +281,7 @@ impl Parser<'_> {
             }
             pieces.push(Piece::Code(self.block_after(start)));
             let is_adjacent = self.start() == self.end();
-            if !is_adjacent || !(self.kind() == Some(Kind::Text) || self.is("${")) {
+            if !is_adjacent || !(self.kind() == Some(TokenKind::Text) || self.is("${")) {
                 return pieces;
             }
         }
@@ -292,23 +292,27 @@ impl Parser<'_> {
         let mut entries = Vec::new();
         while !self.is("}") && self.kind().is_some() && !self.is(";") && !self.is_starter() {
             let at = self.start()..self.peek(0).map_or(0, |token| token.at.end);
-            let is_key =
-                matches!(self.kind(), Some(Kind::Name | Kind::Text | Kind::Keyword | Kind::Reserved | Kind::Unclosed));
+            let is_key = matches!(
+                self.kind(),
+                Some(
+                    TokenKind::Name | TokenKind::Text | TokenKind::Keyword | TokenKind::Reserved | TokenKind::Unclosed
+                )
+            );
             if !is_key {
                 break;
             }
             let word = self.word();
             // A key may be written as any string that has no code in it.
             let name = match self.kind() {
-                Some(Kind::Text) if word.starts_with('`') => literal::template(word, true, true),
-                Some(Kind::Text) => literal::string(word).unwrap_or_default(),
+                Some(TokenKind::Text) if word.starts_with('`') => literal::template(word, true, true),
+                Some(TokenKind::Text) => literal::string(word).unwrap_or_default(),
                 _ => word.trim_matches('"').to_owned(),
             };
             let key = Ident { name, at };
             self.bump();
             let end = self.end();
             let value = if self.eat(":") { self.expr() } else { Expr::new(end..end, ExprKind::Missing) };
-            entries.push(Entry { key, value });
+            entries.push(MapEntry { key, value });
             if !self.eat(",") {
                 break;
             }

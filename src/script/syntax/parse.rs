@@ -1,7 +1,7 @@
 //! Statements.
 
 use super::{Block, Expr, ExprKind, Function, Ident, Statement, StatementKind, Tree, literal};
-use crate::script::scan::{Kind, Token, scan};
+use crate::script::scan::{Token, TokenKind, scan};
 use std::ops::Range;
 
 /// How deeply anything may be nested; what is deeper is passed over.
@@ -13,11 +13,11 @@ const STARTERS: &[&str] = &["let", "const", "fn", "private", "import", "export"]
 /// Makes a tree of a text.
 pub fn parse(text: &str) -> Tree {
     let all = scan(text).tokens;
-    let is_code = |token: &Token| !matches!(token.kind, Kind::Comment | Kind::Doc);
+    let is_code = |token: &Token| !matches!(token.kind, TokenKind::Comment | TokenKind::Doc);
     // A first line `#!…` is no code.
     let shebang = if text.starts_with("#!") { text.find('\n').unwrap_or(text.len()) } else { 0 };
     let tokens = all.iter().filter(|token| is_code(token) && token.at.start >= shebang).cloned().collect();
-    let docs = all.into_iter().filter(|token| token.kind == Kind::Doc).collect();
+    let docs = all.into_iter().filter(|token| token.kind == TokenKind::Doc).collect();
     let mut parser = Parser { text, tokens, docs, at: 0, depth: 0, functions: Vec::new() };
     let mut statements = Vec::new();
     while parser.at < parser.tokens.len() {
@@ -44,7 +44,7 @@ impl<'t> Parser<'t> {
         self.tokens.get(self.at + ahead)
     }
 
-    pub(super) fn kind(&self) -> Option<Kind> {
+    pub(super) fn kind(&self) -> Option<TokenKind> {
         self.peek(0).map(|token| token.kind)
     }
 
@@ -88,7 +88,7 @@ impl<'t> Parser<'t> {
 
     /// Whether the next token begins a statement and never an expression.
     pub(super) fn is_starter(&self) -> bool {
-        self.kind() == Some(Kind::Keyword) && STARTERS.contains(&self.word())
+        self.kind() == Some(TokenKind::Keyword) && STARTERS.contains(&self.word())
     }
 
     /// Runs `parse` one level deeper, unless that is too deep; then it goes past one token.
@@ -117,7 +117,7 @@ impl<'t> Parser<'t> {
 
     /// A name, or nothing where something else is there.
     pub(super) fn ident(&mut self) -> Option<Ident> {
-        let token = self.peek(0).filter(|token| token.kind == Kind::Name)?;
+        let token = self.peek(0).filter(|token| token.kind == TokenKind::Name)?;
         let ident = Ident { name: token.text(self.text).to_owned(), at: token.at.clone() };
         self.bump();
         Some(ident)
@@ -150,7 +150,7 @@ impl<'t> Parser<'t> {
     /// Statements up to a `}` or the end.
     fn statements(&mut self, statements: &mut Vec<Statement>) {
         while let Some(kind) = self.kind() {
-            if kind == Kind::Close {
+            if kind == TokenKind::Close {
                 return;
             }
             if self.eat(";") {
@@ -179,7 +179,7 @@ impl<'t> Parser<'t> {
     }
 
     fn statement_kind(&mut self) -> Option<StatementKind> {
-        let is_keyword = self.kind() == Some(Kind::Keyword);
+        let is_keyword = self.kind() == Some(TokenKind::Keyword);
         match self.word() {
             "let" | "const" if is_keyword => Some(self.declaration(false)),
             "fn" | "private" if is_keyword => {
@@ -283,7 +283,7 @@ impl<'t> Parser<'t> {
         }
         let mut name = self.ident_or_empty();
         // `fn Type.name(…)`, a method of a type, which may be written as a string.
-        if name.name.is_empty() && self.kind() == Some(Kind::Text) && self.word_at(1) == "." {
+        if name.name.is_empty() && self.kind() == Some(TokenKind::Text) && self.word_at(1) == "." {
             self.bump();
         }
         let is_method = self.is(".");
@@ -326,7 +326,7 @@ impl<'t> Parser<'t> {
     /// A statement where an expression is due, or an expression.
     pub(super) fn arm(&mut self) -> Expr {
         let start = self.start();
-        let is_statement = self.kind() == Some(Kind::Keyword)
+        let is_statement = self.kind() == Some(TokenKind::Keyword)
             && matches!(
                 self.word(),
                 "return"
@@ -356,16 +356,16 @@ impl<'t> Parser<'t> {
     }
 
     /// A number or a string.
-    pub(super) fn literal(&mut self, kind: Kind) -> Expr {
+    pub(super) fn literal(&mut self, kind: TokenKind) -> Expr {
         let (at, text) = (self.start()..self.peek(0).map_or(0, |token| token.at.end), self.word());
         self.bump();
         let value = match kind {
-            Kind::Number => match literal::number(text) {
+            TokenKind::Number => match literal::number(text) {
                 Some(literal::Number::Int(number)) => ExprKind::Int(number),
                 Some(literal::Number::Float(number)) => ExprKind::Float(number),
                 None => ExprKind::Missing,
             },
-            Kind::Char => ExprKind::Char,
+            TokenKind::Char => ExprKind::Char,
             _ => ExprKind::Str(literal::string(text)),
         };
         Expr::new(at, value)

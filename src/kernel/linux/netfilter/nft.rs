@@ -13,7 +13,7 @@ use crate::model::family::Family;
 use crate::model::hook::Hook;
 use crate::model::rules::Table;
 use base::{ACCEPT, Base};
-use encode::{Encoded, Step};
+use encode::{Encoded, EncodedCommand};
 use expressions::text;
 use handles::{Added, Handles};
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL};
@@ -149,10 +149,10 @@ fn number(family: Family) -> u8 {
     if family == Family::V4 { nfnetlink::IPV4 } else { nfnetlink::IPV6 }
 }
 
-fn steps<'a>(family: Family, blocks: &[RestoreBlock<'a>]) -> Option<Vec<(Table, Vec<Step<'a>>)>> {
+fn steps<'a>(family: Family, blocks: &[RestoreBlock<'a>]) -> Option<Vec<(Table, Vec<EncodedCommand<'a>>)>> {
     let block = |block: &RestoreBlock<'a>| {
         let steps = block.commands.iter().map(|command| encode::step(family, block.table, command));
-        Some((block.table, steps.collect::<Option<Vec<Step<'a>>>>()?))
+        Some((block.table, steps.collect::<Option<Vec<EncodedCommand<'a>>>>()?))
     };
     blocks.iter().map(block).collect()
 }
@@ -197,8 +197,8 @@ impl Tables<'_> {
     }
 
     /// Writes the messages for what is to be done in a table; false where something named in it is not there.
-    fn write(&mut self, table: Table, steps: &[Step<'_>], also: Also) -> Done<bool> {
-        let adds = steps.iter().any(|step| !matches!(step, Step::Delete(_) | Step::DeleteChain(_)));
+    fn write(&mut self, table: Table, steps: &[EncodedCommand<'_>], also: Also) -> Done<bool> {
+        let adds = steps.iter().any(|step| !matches!(step, EncodedCommand::Delete(_) | EncodedCommand::DeleteChain(_)));
         if adds {
             self.add_table(table);
         }
@@ -209,15 +209,15 @@ impl Tables<'_> {
         let mut chains = 0;
         for step in steps {
             match step {
-                Step::NewChain(chain) => {
+                EncodedCommand::NewChain(chain) => {
                     there.insert(chain);
                     self.say(NEW_CHAIN, NLM_F_CREATE | NLM_F_EXCL, table, |to| put(to, CHAIN_NAME, &text(chain)));
                 }
-                Step::DeleteChain(chain) => {
+                EncodedCommand::DeleteChain(chain) => {
                     self.delete_chain(table, chain);
                     chains += 1;
                 }
-                Step::Append(rule) | Step::Insert(rule) => {
+                EncodedCommand::Append(rule) | EncodedCommand::Insert(rule) => {
                     for chain in needed_chains(rule) {
                         if !there.contains(chain) && !self.has_chain(table, chain)? {
                             let Some(base) = Base::of(table, chain) else { return Ok(false) };
@@ -225,10 +225,10 @@ impl Tables<'_> {
                         }
                         there.insert(chain);
                     }
-                    let at_the_end = if matches!(step, Step::Append(_)) { NLM_F_APPEND } else { 0 };
+                    let at_the_end = if matches!(step, EncodedCommand::Append(_)) { NLM_F_APPEND } else { 0 };
                     self.add_rule(table, rule, NLM_F_CREATE | at_the_end);
                 }
-                Step::Delete(rule) => {
+                EncodedCommand::Delete(rule) => {
                     let handle = if let Some(handle) = self.remembered(table, rule)? {
                         handle
                     } else {

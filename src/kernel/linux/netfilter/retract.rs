@@ -4,7 +4,7 @@ use super::child::Patience;
 use super::command::IptablesCommand;
 use super::nft::Also;
 use super::restore::{RestoreBlock, RestoreError};
-use super::undo::{self, Item, RulePlan, Scene, Spelling};
+use super::undo::{self, Item, RulePlan, Ruleset, Spelling};
 use super::{Netfilter, Target, read};
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Done, Refusal, Undone, Why};
@@ -44,7 +44,7 @@ impl Netfilter {
             Ok(None) => return vec![Ok(Undone::AlreadyGone); items.len()],
             Err(refusal) => return vec![Err(refusal); items.len()],
         };
-        let scene = Scene { table, now: &before, before: &before, spelling: Spelling::Recipe };
+        let scene = Ruleset { table, now: &before, before: &before, spelling: Spelling::Recipe };
         let plan = undo::plan(items, scene);
         match self.carry_out(spaces, target, table, &plan) {
             Ok(()) => plan.outcomes,
@@ -53,11 +53,11 @@ impl Netfilter {
     }
 
     /// Takes one change back, looking again and naming its rules in both ways.
-    fn retract_one(&mut self, spaces: &Spaces, target: &Target, item: &Item<'_>, scene: Scene<'_>) -> Done<Undone> {
+    fn retract_one(&mut self, spaces: &Spaces, target: &Target, item: &Item<'_>, scene: Ruleset<'_>) -> Done<Undone> {
         let mut last = None;
         for spelling in [Spelling::Recipe, Spelling::Saved] {
             let Some(now) = self.look(spaces, target)? else { return Ok(Undone::AlreadyGone) };
-            let mut plan = undo::plan(std::slice::from_ref(item), Scene { now: &now, spelling, ..scene });
+            let mut plan = undo::plan(std::slice::from_ref(item), Ruleset { now: &now, spelling, ..scene });
             match self.carry_out(spaces, target, scene.table, &plan) {
                 Ok(()) => return plan.outcomes.remove(0),
                 Err(refusal) => last = Some(refusal),

@@ -42,7 +42,7 @@ pub(super) enum Spelling {
 
 /// What is to be known about the rules around.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scene<'a> {
+pub(super) struct Ruleset<'a> {
     /// The table that the changes edited.
     pub(super) table: Table,
     /// The rules as they are.
@@ -73,7 +73,7 @@ pub(super) fn presumed(items: &[Item<'_>]) -> RulePlan {
 }
 
 /// Plans how to take changes back, newest first.
-pub(super) fn plan(items: &[Item<'_>], scene: Scene<'_>) -> RulePlan {
+pub(super) fn plan(items: &[Item<'_>], scene: Ruleset<'_>) -> RulePlan {
     let mut plan = RulePlan::default();
     let Some(table) = scene.now.table(scene.table.as_str()) else {
         let quoted = format!("`{}'", scene.table.as_str());
@@ -136,7 +136,7 @@ fn why_keep(
     chain: &str,
     item: &Item<'_>,
     table: &SavedTable,
-    scene: Scene<'_>,
+    scene: Ruleset<'_>,
     deleted: &HashSet<usize>,
 ) -> Option<String> {
     // A chain carries no comment. Where the change put rules with it, they (or later ones of the same lab) tell

@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 
 /// What a command does.
 #[derive(Debug)]
-pub(super) enum Step<'a> {
+pub(super) enum EncodedCommand<'a> {
     NewChain(&'a str),
     DeleteChain(&'a str),
     Append(Encoded<'a>),
@@ -33,16 +33,16 @@ pub(super) struct Encoded<'a> {
 }
 
 /// What a command asks of a table; none if it has something that is not known here, or asks for what iptables refuses.
-pub(super) fn step(family: Family, table: Table, command: &IptablesCommand) -> Option<Step<'_>> {
+pub(super) fn step(family: Family, table: Table, command: &IptablesCommand) -> Option<EncodedCommand<'_>> {
     let rule = |marked| rule((family, table), marked);
     match command {
-        IptablesCommand::NewChain(chain) => Some(Step::NewChain(chain)),
-        IptablesCommand::DeleteChain(chain) => Some(Step::DeleteChain(chain)),
-        IptablesCommand::Append(marked) => rule(marked).map(Step::Append),
-        IptablesCommand::Insert(1, marked) => rule(marked).map(Step::Insert),
+        IptablesCommand::NewChain(chain) => Some(EncodedCommand::NewChain(chain)),
+        IptablesCommand::DeleteChain(chain) => Some(EncodedCommand::DeleteChain(chain)),
+        IptablesCommand::Append(marked) => rule(marked).map(EncodedCommand::Append),
+        IptablesCommand::Insert(1, marked) => rule(marked).map(EncodedCommand::Insert),
         // Which place that is depends on others, whom iptables looks at.
         IptablesCommand::Insert(..) => None,
-        IptablesCommand::Delete(marked) => rule(marked).map(Step::Delete),
+        IptablesCommand::Delete(marked) => rule(marked).map(EncodedCommand::Delete),
     }
 }
 

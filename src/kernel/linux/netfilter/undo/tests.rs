@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::{Item, RulePlan, Scene, Spelling, plan, presumed};
+use super::{Item, RulePlan, Ruleset, Spelling, plan, presumed};
 use crate::kernel::Undone;
 use crate::kernel::linux::netfilter::command::IptablesCommand;
 use crate::model::names::ChainName;
@@ -48,7 +48,7 @@ fn lines(plan: &RulePlan) -> Vec<String> {
 }
 
 fn planned(items: &[(&str, &[RuleEdit])], saved: &Saved) -> (Vec<String>, Vec<Undone>) {
-    let scene = Scene { table: Table::Nat, now: saved, before: saved, spelling: Spelling::Recipe };
+    let scene = Ruleset { table: Table::Nat, now: saved, before: saved, spelling: Spelling::Recipe };
     let plan = plan(&taken(items), scene);
     (lines(&plan), plan.outcomes.into_iter().map(Result::unwrap).collect())
 }
@@ -108,7 +108,7 @@ fn a_table_that_iptables_cannot_read_is_an_error() {
     let saved = Saved::parse("# Table `nat' is incompatible, use 'nft' tool.\n");
     let edits = vip();
     let item = Item { edits: &edits, tag: tag("rhailab:x:4") };
-    let scene = Scene { table: Table::Nat, now: &saved, before: &saved, spelling: Spelling::Recipe };
+    let scene = Ruleset { table: Table::Nat, now: &saved, before: &saved, spelling: Spelling::Recipe };
     assert!(plan(&[item], scene).outcomes[0].is_err());
 }
 
