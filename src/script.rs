@@ -278,7 +278,7 @@ impl Session {
         let (compiled, mut errors) = compile_after(&self.engine, sources, id, text, scope);
         let Some(compiled) = compiled.map(Rc::new) else { return (None, errors) };
         match earlier {
-            // The modules of earlier entries are still in use.
+            // Functions of earlier entries still use the modules that those imported, so the library keeps them.
             Some(_) => library.root_at(path),
             None => library.enter(path, &compiled),
         }

@@ -129,7 +129,7 @@ fn terminal(start: &Start) -> Terminal {
 /// A prompt with a new lab.
 fn begin(start: &Start, lock: LabLock) -> OpResult<i32> {
     let placement = Placement { mode: start.mode, is_guarded: true, terminal: terminal(start) };
-    // Of a lab on the machine that stays the exit code is told beside the way it ends.
+    // `Exit::Keep` has no exit code, but a prompt on the machine whose lab stays may end with one.
     let mut kept = 0;
     let exit = enter(placement, lock, |here| match at_prompt(start, here) {
         Ending::Stays { code } if stays(here) => {

@@ -75,7 +75,8 @@ pub fn plan(made: &Made, going: &BTreeSet<u64>) -> UnwindPlan {
             phases.entry(phase).or_default().push(n);
             continue;
         }
-        // Those with an end in one namespace are deleted together.
+        // Interfaces are grouped by a namespace that they have an end in: those of one group are deleted by one
+        // request.
         let goes = |home: &&Subject| state.goes_with(n, home, going).is_none();
         let ns = homes.iter().filter(goes).map(|home| &home.ns).min().cloned().unwrap_or(Ns::Host);
         match links.iter_mut().find(|(there, _)| *there == ns) {

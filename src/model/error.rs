@@ -240,7 +240,8 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        // A distance as long as the words means that they have no letter in common: `n` is no slip of `x`.
+        // A distance as long as the longer word means that the two share no letter, as with `n` and `x`: no
+        // misspelling.
         .filter(|(distance, candidate)| {
             *distance <= limit && *distance < length.max(candidate.chars().count()) && *candidate != word
         })

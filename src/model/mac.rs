@@ -29,7 +29,7 @@ impl std::str::FromStr for Mac {
         for byte in &mut bytes {
             *byte = parts
                 .next()
-                // A sign would pass for a digit.
+                // `from_str_radix` takes a sign, which is no part of an address.
                 .filter(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
                 .and_then(|part| u8::from_str_radix(part, 16).ok())
                 .ok_or("it is not six two-digit hexadecimal numbers joined by `:`")?;

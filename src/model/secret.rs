@@ -46,7 +46,7 @@ impl Drop for Hidden {
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.0).into_bytes();
         bytes.fill(0);
-        // Or the compiler would see that nobody reads them again.
+        // Nobody reads the bytes again, so without this the compiler may leave out the writes above.
         std::hint::black_box(&bytes);
     }
 }

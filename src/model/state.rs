@@ -267,7 +267,7 @@ impl State {
         while let Some(n) = waiting.pop() {
             if all.insert(n) {
                 let keys = self.changes.get(&n).map_or(&[][..], |entry| &entry.keys);
-                // Of what was set there is still the value before it.
+                // A subject that was given several values keeps the one before, so what depends on it stays.
                 let gone = keys.iter().filter(|key| self.values(key).len() == 1);
                 waiting.extend(gone.flat_map(|key| self.users_of(key)));
             }

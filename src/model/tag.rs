@@ -29,7 +29,7 @@ impl Tag {
         let (lab, n) = comment.strip_prefix(START)?.split_once(':')?;
         let (n, object) = n.split_once(':').map_or((n, None), |(n, object)| (n, Some(object)));
         let object = object.map(ChainName::new).transpose().ok()?;
-        // No other spelling of the number is ours.
+        // We write numbers without sign and leading zeros; a tag with another spelling is not ours.
         let n = n.parse::<u64>().ok().filter(|number| number.to_string() == n)?;
         Some(Tag { lab: LabName::new(lab).ok()?, n, object })
     }

@@ -64,7 +64,7 @@ impl Editor {
             is_question: false,
         }));
         if let Some(file) = &file {
-            // At the first time there is none.
+            // At the first start there is no history file yet.
             let _ = inner.load_history(file);
         }
         Ok(Editor { inner, file })
@@ -115,7 +115,7 @@ impl Editor {
     /// Keeps what was entered for the next time.
     pub fn remember(&mut self) {
         if let Some(file) = &self.file {
-            // That there is no history next time is no reason to end this time.
+            // A history that cannot be written is missing at the next start, which is no reason to end this prompt.
             let _ = self.inner.append_history(file);
         }
     }
@@ -254,7 +254,7 @@ impl Hinter for Help {
         let forms = signatures(&Page::new(line), at, &near)?;
         let form = forms.all.first()?;
         let more = if forms.all.len() > 1 { format!("  (+{})", forms.all.len() - 1) } else { String::new() };
-        // In one line with what is written, or it would be in the way.
+        // A hint of several lines would push the text that is being written around, so only the first form is shown.
         Some(format!("   {}{more}", form.label))
     }
 }

@@ -51,7 +51,7 @@ impl Repl<'_> {
         let result = self.prompt.borrow_mut().run(&entry);
         self.progress.borrow_mut().pause();
         if interrupt::pending() && self.options.is_interactive {
-            // The terminal shows Ctrl-C as `^C`, which is no beginning of a report.
+            // The terminal has echoed Ctrl-C as `^C`; the report begins on a line of its own.
             write_err("");
         }
         let result = result.and_then(|shown| self.progress.borrow().undelivered().map_or(Ok(shown), Err));

@@ -26,7 +26,7 @@ impl Repl<'_> {
             }
         }
         if self.options.is_interactive {
-            // Where somebody has seen the errors, they are no failure.
+            // At a terminal the user has seen the recipe's errors, so they do not decide the exit code.
             return self.at_terminal();
         }
         code.max(self.piped())
@@ -82,7 +82,7 @@ impl Repl<'_> {
                     "c" | "cancel" => return false,
                     _ => {}
                 },
-                // A second Ctrl-D means it.
+                // Ctrl-D at the question leaves, too.
                 None => return true,
             }
         }

@@ -83,7 +83,8 @@ impl Repl<'_> {
         let wanted = outline(lab.made());
         let text = format!("{head}{}", entries(self.history.groups()));
         let is_masked = lab.mask(&text) != text;
-        // A lab that was there before has more in it than what was entered.
+        // The entries may be less than the lab: one that was there before the prompt has changes that were not entered
+        // here.
         if let Some(wanted) = &wanted
             && !is_masked
             && built(&lab, path, &text).as_ref() == Some(wanted)

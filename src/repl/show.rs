@@ -26,7 +26,7 @@ impl Repl<'_> {
         let Some(value) = &shown.value else { return shown.text.clone() };
         let mut lab = self.lab.borrow_mut();
         self.value(&mut lab, value).unwrap_or_else(|error| {
-            // What it stands for may be gone; that is what there is to see, then.
+            // The object that the value names may be gone from the kernel; then the reason is shown beside the value.
             format!("{}   {}", shown.text, self.style().paint(Ink::Faint, &format!("# {error}")))
         })
     }

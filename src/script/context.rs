@@ -59,7 +59,7 @@ impl Context {
 
     /// Fails a function with an error of ours. An error that was raised before keeps the place where it was.
     pub fn raise<T>(&self, call: &NativeCallContext<'_>, mut error: OpError) -> Raised<T> {
-        // A program may have said what it was given.
+        // The message may quote the output of a program, and that a secret which the program was given.
         if let Ok(lab) = self.lab.try_borrow() {
             error = error.masked(&|text| lab.mask(text));
         }

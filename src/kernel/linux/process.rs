@@ -240,7 +240,7 @@ impl Log {
             .map_err(|e| Refusal::io(format!("mkdir {}", dir.display()), &e))?;
         let path = dir.join(format!("{name}.log"));
         let mut options = OpenOptions::new();
-        // Not through a link: the log must not be led to a file that is none.
+        // O_NOFOLLOW: a symbolic link in place of the log must not lead us to write into another file.
         options.append(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
         let opened = match options.clone().create_new(true).open(&path) {
             // Of an earlier process of that name, whose words must not be taken for this one's.

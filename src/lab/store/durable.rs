@@ -64,7 +64,7 @@ impl Durable {
         let lines = self.clerk().map(|clerk| Arc::downgrade(&clerk.lines));
         Ok(Box::new(move || {
             if let Some(lines) = lines.and_then(|lines| lines.upgrade()) {
-                // Nobody is there any more after an error, which is among the answers.
+                // The thread is gone after an error. The error is among its answers, so this one need not be told.
                 let _ = lines.send(Vec::new());
             }
         }))
@@ -191,7 +191,7 @@ impl Clerk {
     fn wait(self, given: usize) -> (usize, io::Result<()>) {
         let mut count = 0;
         while count < given {
-            // A thread that died has written nothing more.
+            // If the thread has died, what it has not answered for was not written.
             match self.answers.recv().unwrap_or_else(|_| Err(io::Error::other("it was broken off"))) {
                 Ok(more) => count += more,
                 Err(error) => return (count, Err(error)),

@@ -63,7 +63,7 @@ pub fn add_link(refusal: &Refusal, ns: &Ns, link: &NewLink, made: &dyn Known) ->
     let kind = link.kind.name;
     match refusal.number().map(Errno::from_raw) {
         Some(Errno::EEXIST) => {
-            // Of a veth, either end's name may be the one that is taken.
+            // The kernel does not say which name is taken; for a veth pair it may be that of either end.
             let far = link.peer.as_ref().map(|peer| (&peer.ns, &peer.name));
             let ends: Vec<(&Ns, &IfName)> = std::iter::once((ns, name)).chain(far).collect();
             let ours =

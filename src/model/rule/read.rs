@@ -217,7 +217,7 @@ fn add(target: &mut Target, words: Vec<String>) {
         Target::Nat(nat) => nat.more.extend(words),
         Target::Raw(known) => known.extend(words),
         Target::Accept | Target::Drop | Target::Return | Target::Reject(_) | Target::Jump(_) | Target::Goto(_) => {
-            // Its words begin with the option that names it.
+            // The first word is the option `-j` or `-g`, which is written again with the target.
             let mut known = RuleSpec { conditions: Vec::new(), target: Some(target.clone()) }.words().split_off(1);
             known.extend(words);
             *target = Target::Raw(known);

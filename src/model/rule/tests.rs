@@ -79,7 +79,7 @@ fn what_is_not_known_stays_in_its_words() {
             "-m recent --name x --rcheck --seconds 9 -i lo",
             vec![(false, raw("-m recent --name x --rcheck --seconds 9")), (false, Match::In("lo".into()))],
         ),
-        // Some modules mean something by themselves.
+        // Some modules match packets without any option of theirs.
         ("-m socket ! -i lo", vec![(true, Match::In("lo".into())), (false, raw("-m socket"))]),
         ("-m limit -j ACCEPT", vec![(false, raw("-m limit"))]),
         ("-p udp -m tcp -j ACCEPT", vec![(false, Match::Protocol(Proto::Udp)), (false, raw("-m tcp"))]),

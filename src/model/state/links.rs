@@ -40,7 +40,7 @@ impl State {
     /// Puts an interface where its last rename or move has led, and says whether it is in another namespace than before.
     pub(super) fn settle_place(&mut self, key: &Key) -> bool {
         let (NAME | PLACE, Home::Link(id)) = (key.what, &key.home) else { return false };
-        // One that is gone does not come back with the name that it had.
+        // An interface that is gone has no place: undoing its rename must not bring it back.
         let Some(was_in) = self.links.get(id).map(|(ns, _)| ns.clone()) else { return false };
         let Some(born) = self.born(*id) else { return false };
         let name =

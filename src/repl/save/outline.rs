@@ -30,7 +30,7 @@ pub fn outline(made: &Made) -> Option<BTreeSet<String>> {
             lines.insert(format!("{ns}: process {} {env:?} {cwd:?} #{count}", line(&process.argv)));
             started.push(&record.change);
         }
-        // Addresses that were chosen, not those that are random.
+        // Only hardware addresses that the recipe chose are compared; the others are random.
         let mut chosen = None;
         if let Change::AddLink(new) = &record.change {
             chosen = new.link.mac.map(|mac| ((&new.ns, &new.link.name), mac));

@@ -116,7 +116,7 @@ impl Launched {
         match PidFd::open(pid.as_raw()) {
             Ok(fd) => Ok(Launched { pid, fd, status, held, gate, names, reaped: false }),
             Err(errno) => {
-                // Out of descriptors, and without one the child cannot be supervised.
+                // There are no descriptors left. Without one the child cannot be supervised, so it must not go on.
                 let _ = nix::sys::signal::kill(pid, Signal::SIGKILL);
                 reap(pid);
                 Err(Refusal::errno("pidfd_open", errno as i32))
