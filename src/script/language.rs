@@ -13,7 +13,11 @@ rhai::def_package! {
         BasicTimePackage, MoreStringPackage {}
 }
 
-/// That library.
+/// That library. Without the index that `Package::as_shared_module` builds, which only a module needs that is called by its
+/// name.
 pub fn language() -> Shared<Module> {
-    Language::new().as_shared_module()
+    let mut all = Module::new();
+    Language::init(&mut all);
+    all.register_lazy_functions();
+    all.into()
 }

@@ -25,14 +25,6 @@ pub struct Here<'h> {
     pub mode: Mode,
     /// The process that the lab lives with.
     pub holder: Holder,
-    guard: Option<&'h Guard>,
-}
-
-impl Here<'_> {
-    /// Waits until the guard stands, if there is to be one; nothing may be made before.
-    pub fn wait_for_guard(&self) -> OpResult<()> {
-        self.guard.map_or(Ok(()), Guard::wait)
-    }
 }
 
 /// Goes to the place where a lab is to be made and calls `act` there, on a thread with a big stack. At the end the lab's
@@ -47,9 +39,8 @@ pub fn enter(placement: Placement, lock: LabLock, act: impl FnOnce(&Here<'_>) ->
 
 fn enter_sandbox(terminal: Terminal, lock: LabLock, act: impl FnOnce(&Here<'_>) -> Exit + Send) -> OpResult<Exit> {
     let spec = SandboxSpec { terminal, ..SandboxSpec::default() };
-    let outcome = sandbox::enter(&spec, |inside| {
-        act(&Here { lock: &lock, mode: Mode::Sandbox, holder: inside.holder, guard: None })
-    });
+    let outcome =
+        sandbox::enter(&spec, |inside| act(&Here { lock: &lock, mode: Mode::Sandbox, holder: inside.holder }));
     match outcome {
         Ok(Outcome::Kept(_)) => Ok(Exit::Keep),
         Ok(Outcome::Ended(code)) => lock.remove().map(|()| Exit::End(code)),
@@ -63,14 +54,15 @@ fn enter_sandbox(terminal: Terminal, lock: LabLock, act: impl FnOnce(&Here<'_>) 
 
 fn stay_here(is_guarded: bool, lock: LabLock, act: impl FnOnce(&Here<'_>) -> Exit + Send) -> OpResult<Exit> {
     let made = heed_signals().and_then(|()| is_guarded.then(|| Guard::start(lock.dir().name())).transpose());
-    let guard = match made {
+    // Dropped when all is done, which tells it that we end in order.
+    let _guard = match made {
         Ok(guard) => guard,
         Err(error) => {
             let _ = lock.remove();
             return Err(error);
         }
     };
-    let here = Here { lock: &lock, mode: Mode::Host, holder: Holder::me(), guard: guard.as_ref() };
+    let here = Here { lock: &lock, mode: Mode::Host, holder: Holder::me() };
     match sandbox::on_big_stack(|| act(&here))? {
         Exit::Keep => Ok(Exit::Keep),
         // What could not be undone stays on record.

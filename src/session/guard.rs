@@ -3,22 +3,21 @@
 //! It shares nothing with the run but a socket. The run writes a byte to it when it ends in order; that it is closed
 //! without one means that the run is gone, however it ended, and whatever kernel this is. What the run had made the guard
 //! then knows from the journal.
+//!
+//! From the moment that it is started it need not be waited for: it is in a process group of its own, which no terminal
+//! sends signals to, and finds the socket closed whenever it comes to look.
 
 use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::model::names::LabName;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
 
-/// How long it may take to stand, which is a matter of milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What each side writes once: the guard, that it stands; the run, that it has ended in order.
-pub const WORD: [u8; 1] = *b".";
+/// What the run writes when it has ended in order.
+const WORD: [u8; 1] = *b".";
 
 /// The guard of this process.
 #[derive(Debug)]
@@ -29,7 +28,6 @@ impl Guard {
     pub fn start(name: &LabName) -> OpResult<Guard> {
         let start = || -> io::Result<UnixStream> {
             let (ours, theirs) = UnixStream::pair()?;
-            ours.set_read_timeout(Some(PATIENCE))?;
             let mut command = Command::new("/proc/self/exe");
             command.arg0("rhailab").args(["guard", name.as_str()]);
             // A group of its own: the terminal's Ctrl-C is meant for the run.
@@ -37,12 +35,6 @@ impl Guard {
             Ok(ours)
         };
         start().map(Guard).map_err(|error| unguarded(&error))
-    }
-
-    /// Waits until it stands.
-    pub fn wait(&self) -> OpResult<()> {
-        let mut word = WORD;
-        (&self.0).read_exact(&mut word).map_err(|error| unguarded(&error))
     }
 }
 
@@ -56,9 +48,9 @@ impl Drop for Guard {
     }
 }
 
-/// The error of a guard that cannot stand.
+/// The error of a guard that cannot be started.
 pub fn unguarded(error: &io::Error) -> OpError {
-    OpError::new("guard::start", "The guard, which undoes what a run has made should it be killed, does not stand.")
+    OpError::new("guard::start", "The guard, which undoes what a run has made should it be killed, cannot be started.")
         .cause(io_words(error))
         .help("Without one, add `--no-guard`; then `rhailab recover` undoes what a run that was killed has left.")
         .class(Class::Machine)

@@ -51,8 +51,6 @@ impl NewLab {
 
     /// The lab, and what is on record about it from now on. From here on it can be made.
     pub fn begin(self, here: &Here<'_>, sink: &SharedSink) -> OpResult<(Lab, LabInfo)> {
-        here.wait_for_guard()?;
-        // Not before, or a run that is killed in between would leave a lab with nothing in it.
         here.lock.write(&self.info)?;
         let mut lab = Lab::new(self.info.name.clone(), self.kernel, self.journal);
         if here.mode == Mode::Host {

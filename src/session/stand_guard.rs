@@ -1,7 +1,7 @@
 //! What a guard does in its own process.
 
 use super::cleanup::{HANDOVER, OtherNetns, clean_up};
-use super::guard::{WORD, unguarded};
+use super::guard::unguarded;
 use super::machine::refused;
 use super::notice::SharedSink;
 use crate::kernel::linux::process::guard::stay_behind;
@@ -9,23 +9,16 @@ use crate::lab::registry::{LabDir, Life, Registry};
 use crate::model::error::OpResult;
 use crate::model::names::LabName;
 use crate::sandbox::LiveHolder;
-use std::io::{Read, Write, stdin};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use std::io::{ErrorKind, Read, stdin};
 
 /// Stands guard in a process that [`Guard::start`](super::guard::Guard::start) made: waits until the run of that lab has ended and undoes what
 /// it left, if it was killed. Says whether it was.
 pub fn stand_guard(name: &LabName, sink: &SharedSink) -> OpResult<bool> {
     stay_behind().map_err(|refusal| refused(&refusal))?;
-    let run = stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
-    let mut run = run.map_err(|error| unguarded(&error))?;
-    // If the run is gone already, the next read says so.
-    let _ = run.write_all(&WORD);
-    let mut word = WORD;
-    match run.read(&mut word) {
-        Ok(0) => {}
-        Ok(_) => return Ok(false),
-        // Somebody has called us by hand.
+    // A byte says that the run has ended in order.
+    match stdin().read_exact(&mut [0]) {
+        Ok(()) => return Ok(false),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => {}
         Err(error) => return Err(unguarded(&error)),
     }
     let dir = Registry::open()?.dir(name);

@@ -95,8 +95,10 @@ fn run_to_some_point(home: &Home, recipe: &(&str, &str), random: &mut Random) ->
 }
 
 fn guard(home: &Home) -> Option<String> {
-    let comm = |path: &std::path::Path| fs::read_to_string(path.join("comm")).unwrap_or_default();
-    let found = processes(home).into_iter().find(|(path, _)| comm(path).trim() == "rhailab-guard")?;
+    // By its words: its name it takes a moment later.
+    let words = |path: &std::path::Path| fs::read(path.join("cmdline")).unwrap_or_default();
+    let is_guard = |path: &std::path::Path| words(path).split(|byte| *byte == 0).nth(1) == Some(b"guard");
+    let found = processes(home).into_iter().find(|(path, _)| is_guard(path))?;
     Some(found.0.file_name()?.to_str()?.to_owned())
 }
 

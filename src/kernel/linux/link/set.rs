@@ -89,10 +89,18 @@ pub fn undo(spaces: &Spaces, ours: &Ours, change: &SetLink, was: &LinkSet) -> Do
         })
     };
     match spaces.within_same(ns, ours.cookie(ns), judge)? {
-        Some(None) => apply(spaces, ns, name, was).map(|()| Undone::Yes),
+        Some(None) => match apply(spaces, ns, name, was) {
+            // The interface may go meanwhile: that of a pair whose other end's namespace has just ended.
+            Err(refusal) if refusal.is(Errno::ENODEV) && is_gone(spaces, ns, name)? => Ok(Undone::AlreadyGone),
+            done => done.map(|()| Undone::Yes),
+        },
         Some(Some(undone)) => Ok(undone),
         None => Ok(Undone::AlreadyGone),
     }
+}
+
+fn is_gone(spaces: &Spaces, ns: &Ns, name: &IfName) -> Done<bool> {
+    spaces.talk(ns, |socket| Ok(link::find(socket, name)?.is_none()))
 }
 
 /// What the attribute that `set` is about is now. The socket is in the interface's namespace `ns`.
