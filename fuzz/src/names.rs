@@ -71,9 +71,9 @@ fn name<K: NameKind>(given: &str) {
             assert_eq!(parts, [Component::Normal(given.as_ref())], "{given:?} is no plain file name");
         }
         Err(error) => {
-            printable(&error);
+            let help = error.help.clone();
+            printable(&error.into());
             // What the help proposes is legal.
-            let help = error.0.help.as_deref().unwrap_or_default();
             if let Some(example) = help.split_once("for example ").and_then(|(_, rest)| rest.split('`').nth(1)) {
                 assert!(Name::<K>::new(example).is_ok(), "{example:?} is proposed for {given:?}");
             }

@@ -44,7 +44,7 @@ fn check_text(text: &str) {
     let seen = Rc::clone(&steps);
     lab.borrow_mut().listen(Box::new(move |event| {
         if let Event::Made(record) = event {
-            seen.borrow_mut().push(Step { record: (*record).clone(), deed: StepKind::Makes });
+            seen.borrow_mut().push(Step { record: (*record).clone(), kind: StepKind::Makes });
         }
     }));
     let (result, sources) = run_in(text, &lab);
