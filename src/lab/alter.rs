@@ -47,7 +47,7 @@ impl Lab {
     /// before this one. Says whether it is so.
     pub(super) fn hand_over(&mut self, record: &Record, going: &BTreeSet<u64>) -> bool {
         let Identity::Was(before) = &record.identity else { return false };
-        let heir = self.made.state().heir(record.n).filter(|heir| !going.contains(heir));
+        let heir = self.made.state().successor(record.n).filter(|heir| !going.contains(heir));
         let Some(heir) = heir.and_then(|heir| self.made.get(heir)).cloned() else { return false };
         if let Some(watch) = &mut self.watch {
             watch.inherits(&heir);

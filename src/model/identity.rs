@@ -20,7 +20,7 @@ pub enum Identity {
     },
     /// An interface: the hardware addresses and the interface group given at creation.
     Link {
-        /// The cookie of the namespace it was born in.
+        /// The cookie of the namespace it was made in.
         cookie: u64,
         /// Its address.
         mac: Mac,

@@ -27,7 +27,7 @@ pub use def::{Attr, AttrDef, LinkDef, LinkKind, Lower};
 /// Make an interface (ip-link(8)).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AddLink {
-    /// Where it is born.
+    /// The namespace in which it is made.
     pub ns: Ns,
     /// What it is.
     pub link: NewLink,
@@ -69,7 +69,7 @@ pub struct Peer {
     /// Its name.
     #[serde(rename = "peer")]
     pub name: IfName,
-    /// Where it is born.
+    /// The namespace in which it is made.
     #[serde(rename = "peer_ns")]
     pub ns: Ns,
 }

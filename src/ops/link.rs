@@ -24,7 +24,7 @@ pub const DEFS: &[FnDef] = &[
                 name: "peer_ns",
                 ty: Ty::Ns,
                 default: Some("this namespace"),
-                doc: "where the other end is born; it never has to be moved",
+                doc: "where the other end is made; it never has to be moved",
             },
             FnParam { name: "options", ty: Ty::Options(&[MTU, MAC]), default: Some("none"), doc: "" },
         ],

@@ -189,7 +189,7 @@ veth("a", "b").a.master(br).hairpin();"#,
         params: &[FnParam { name: "ns", ty: Ty::Ns, default: None, doc: "where to" }],
         returns: Ty::Link,
         summary: "Moves the interface to another namespace, and returns it.",
-        details: "It loses its addresses, its bridge and its up state, as the kernel has it. A veth end is better born in its place: `veth(a, b, ns)`.",
+        details: "It loses its addresses, its bridge and its up state, as the kernel has it. A veth end is better made in its place: `veth(a, b, ns)`.",
         example: r#"let web = netns("web");
 veth("a", "b").b.move_to(web).addr("10.0.0.2/24").up();"#,
         errors: &[LINK_EXISTS, LINK_UNKNOWN, LINK_BUSY, LINK_REFUSED],

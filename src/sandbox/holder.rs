@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// The process that a lab lives and dies with: its pid 1, as the outside sees it.
+/// The process that a lab exists with: its pid 1, as the outside sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// Its pid outside the lab.

@@ -50,16 +50,16 @@ impl Drop for Signals {
     }
 }
 
-/// Makes a process that runs `born` as pid 1 of new namespaces, and ends with what that returns.
+/// Makes a process that runs `made` as pid 1 of new namespaces, and ends with what that returns.
 #[expect(unsafe_code, reason = "clone(2) is unsafe in itself")]
-pub fn clone(mut born: impl FnMut() -> i32, stack: &mut [u8], flags: CloneFlags) -> nix::Result<Pid> {
+pub fn clone(mut made: impl FnMut() -> i32, stack: &mut [u8], flags: CloneFlags) -> nix::Result<Pid> {
     // Returned to the C library, it would end one thread only, and the status of the last one would be the process's
     // (synchronize_group_exit in kernel/exit.c).
     // SAFETY: has no preconditions. The exit handlers are not this copy's to run.
-    let born = Box::new(|| unsafe { libc::_exit(born()) });
+    let made = Box::new(|| unsafe { libc::_exit(made()) });
     // SAFETY: without CLONE_VM the new process has a copy of our memory, and as we have one thread only, no lock
     // in it is held by a thread that the copy lacks.
-    unsafe { nix::sched::clone(born, stack, flags, Some(Signal::SIGCHLD as i32)) }
+    unsafe { nix::sched::clone(made, stack, flags, Some(Signal::SIGCHLD as i32)) }
 }
 
 /// The lab's pid 1, as its parent has it. Dropped before it was waited for, it is killed.

@@ -1,7 +1,6 @@
 //! Where a new lab is made: in a sandbox of its own, or on this machine.
 
 use super::guard::Guard;
-use super::machine::heed_signals;
 use crate::lab::registry::{LabLock, Mode};
 use crate::model::error::{Class, OpResult};
 use crate::sandbox::{self, Exit, Holder, Outcome, SandboxSpec, Terminal};
@@ -53,9 +52,7 @@ fn enter_sandbox(terminal: Terminal, lock: LabLock, act: impl FnOnce(&Here<'_>) 
 }
 
 fn stay_here(is_guarded: bool, lock: LabLock, act: impl FnOnce(&Here<'_>) -> Exit + Send) -> OpResult<Exit> {
-    let made = heed_signals().and_then(|()| is_guarded.then(|| Guard::start(lock.dir().name())).transpose());
-    // Dropped when all is done, which tells it that we end in order.
-    let _guard = match made {
+    let guard = match is_guarded.then(|| Guard::start(lock.dir().name())).transpose() {
         Ok(guard) => guard,
         Err(error) => {
             let _ = lock.remove();
@@ -63,10 +60,16 @@ fn stay_here(is_guarded: bool, lock: LabLock, act: impl FnOnce(&Here<'_>) -> Exi
         }
     };
     let here = Here { lock: &lock, mode: Mode::Host, holder: Holder::me() };
-    match sandbox::on_big_stack(|| act(&here))? {
+    // Where this fails, the guard is not dismissed, and undoes what was made.
+    let exit = sandbox::on_big_stack(|| act(&here))?;
+    let exit = match exit {
         Exit::Keep => Ok(Exit::Keep),
         // What could not be undone stays on record.
         Exit::End(code) if code == Class::Leftover.exit_code() => Ok(Exit::End(code)),
         Exit::End(code) => lock.remove().map(|()| Exit::End(code)),
+    };
+    if let Some(guard) = guard {
+        guard.dismiss();
     }
+    exit
 }

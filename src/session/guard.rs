@@ -14,7 +14,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::thread;
 
 /// What the run writes when it has ended in order.
 const WORD: [u8; 1] = *b".";
@@ -36,15 +35,11 @@ impl Guard {
         };
         start().map(Guard).map_err(|error| unguarded(&error))
     }
-}
 
-impl Drop for Guard {
-    /// Tells it that we end in order. (What it would do otherwise comes to the same, but takes longer.)
-    fn drop(&mut self) {
-        if !thread::panicking() {
-            // It fails if somebody has killed it, and then nobody is left to be told.
-            let _ = (&self.0).write_all(&WORD);
-        }
+    /// Tells it that we have ended in order. (What it would do otherwise comes to the same, but takes longer.)
+    pub fn dismiss(self) {
+        // It fails if somebody has killed it, and then nobody is left to be told.
+        let _ = (&self.0).write_all(&WORD);
     }
 }
 

@@ -42,10 +42,10 @@ impl State {
         let (NAME | PLACE, Home::Link(id)) = (key.what, &key.home) else { return false };
         // An interface that is gone has no place: undoing its rename must not bring it back.
         let Some(was_in) = self.links.get(id).map(|(ns, _)| ns.clone()) else { return false };
-        let Some(born) = self.born(*id) else { return false };
+        let Some(origin) = self.origin(*id) else { return false };
         let name =
-            self.counting(&attribute(*id, NAME)).and_then(|held| IfName::new(&held.value).ok()).unwrap_or(born.1);
-        let ns = self.counting(&attribute(*id, PLACE)).and_then(|held| held.value.parse().ok()).unwrap_or(born.0);
+            self.counting(&attribute(*id, NAME)).and_then(|held| IfName::new(&held.value).ok()).unwrap_or(origin.1);
+        let ns = self.counting(&attribute(*id, PLACE)).and_then(|held| held.value.parse().ok()).unwrap_or(origin.0);
         let has_moved = was_in != ns;
         self.forget_link(*id);
         self.put_link(*id, (ns, name));
@@ -53,7 +53,7 @@ impl State {
     }
 
     /// Where an interface was at first: where the oldest change that speaks of it found or made it.
-    pub(super) fn born(&self, id: LinkId) -> Option<LinkAt> {
+    pub(super) fn origin(&self, id: LinkId) -> Option<LinkAt> {
         let first =
             [LINK, NAME, PLACE].iter().filter_map(|what| Some(self.values(&attribute(id, what)).first()?.n)).min();
         let oldest = first.and_then(|n| self.links_of(n).iter().find(|(_, other)| *other == id));

@@ -61,7 +61,7 @@ impl State {
     }
 
     /// The next change that has given a value to what a change is about, if both values were there until now.
-    pub fn heir(&self, n: u64) -> Option<u64> {
+    pub fn successor(&self, n: u64) -> Option<u64> {
         let key = self.changes.get(&n)?.keys.first()?;
         let mut held = self.values(key).iter().skip_while(|held| held.n != n);
         let (own, next) = (held.next()?, held.next()?);
