@@ -123,12 +123,18 @@ pub fn check(program: &CheckedRecipe<'_>) -> Vec<Finding> {
     let forgiven = forgiven(program);
     let text_of = |source: &str| program.sources.text(source).unwrap_or_else(|| "".into());
     let (mut all, keys) = (Vec::new(), OnceCell::new());
-    for (unit, doubts) in program.units.iter().zip(reach::doubts(program.units, program.library, &text_of)) {
+    let bindings: Vec<Bindings<'_>> = program.units.iter().map(|unit| Bindings::of(&unit.compiled.tree)).collect();
+    // Only where something is wrong does it matter which parts a run goes through.
+    let doubts = OnceCell::new();
+    let is_sure = |number: usize, at: usize| {
+        let all = doubts.get_or_init(|| reach::doubts(program.units, &bindings, program.library, &text_of));
+        all.get(number).is_some_and(|doubts: &reach::Doubts| doubts.is_sure(at))
+    };
+    for (number, (unit, bindings)) in program.units.iter().zip(&bindings).enumerate() {
         let compiled = &*unit.compiled;
         let text = text_of(&compiled.source);
-        let bindings = Bindings::of(&compiled.tree);
         let elsewhere = Known { program, importer: &compiled.source, text: &text };
-        let facts = Facts::new(&compiled.tree, &bindings, &elsewhere);
+        let facts = Facts::new(&compiled.tree, bindings, &elsewhere);
         let checked = Checked {
             program,
             compiled,
@@ -147,7 +153,7 @@ pub fn check(program: &CheckedRecipe<'_>) -> Vec<Finding> {
         for finding in &mut found {
             finding.error.0.calls.clone_from(&unit.via);
             let place = finding.error.0.site.as_ref().map(|site| offset(&text, site.line, site.col));
-            if place.is_some_and(|place| !doubts.is_sure(place)) {
+            if finding.severity == Severity::Error && place.is_some_and(|place| !is_sure(number, place)) {
                 finding.severity = Severity::Warning;
             }
         }

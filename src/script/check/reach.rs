@@ -3,8 +3,7 @@
 //! What is wrong in such a part is an error, for no run can go well. What is wrong anywhere else is only a warning: in a
 //! branch, in a loop that may do nothing, after a `return`, in a function that may not be called, where errors are caught.
 
-use crate::script::bindings::BindingKind;
-use crate::script::bindings::Bindings;
+use crate::script::bindings::{BindingKind, Bindings};
 use crate::script::modules::Library;
 use crate::script::syntax::{
     Block, Call, Expr, ExprKind, Function, Part, Statement, StatementKind, children, statement_parts,
@@ -26,15 +25,12 @@ impl Doubts {
 }
 
 /// The doubts about each of a recipe's texts, which are in the order of their imports, the recipe last.
-pub fn doubts(units: &[Unit], library: &Library, text_of: &dyn Fn(&str) -> Arc<str>) -> Vec<Doubts> {
-    let bindings: Vec<Bindings<'_>> = units.iter().map(|unit| Bindings::of(&unit.compiled.tree)).collect();
-    let mut all: Vec<Doubts> = units
-        .iter()
-        .map(|unit| {
-            let functions = unit.compiled.tree.functions.iter().map(|function| function.at.clone());
-            Doubts(std::iter::once(unit.compiled.tree.body.at.clone()).chain(functions).collect())
-        })
-        .collect();
+pub fn doubts(
+    units: &[Unit],
+    bindings: &[Bindings<'_>],
+    library: &Library,
+    text_of: &dyn Fn(&str) -> Arc<str>,
+) -> Vec<Doubts> {
     let mut due = match units.len().checked_sub(1) {
         Some(main) => vec![(main, None)],
         None => Vec::new(),
@@ -75,20 +71,17 @@ pub fn doubts(units: &[Unit], library: &Library, text_of: &dyn Fn(&str) -> Arc<s
         }
         due.extend(next.into_iter().filter(|part| seen.insert(*part)));
     }
-    // What was gone through is in doubt only as far as that was found.
-    for ((number, unit), found) in units.iter().enumerate().zip(found) {
-        let Some(Doubts(ranges)) = all.get_mut(number) else { continue };
-        let mut at = 0;
-        ranges.retain(|_| {
-            let part = if at == 0 { None } else { Some(at - 1) };
-            at += 1;
-            !seen.contains(&(number, part))
-        });
+    // What was gone through is in doubt only as far as that was found; what was not, as a whole.
+    let of_unit = |((number, unit), found): ((usize, &Unit), Vec<Range<usize>>)| {
+        let tree = &unit.compiled.tree;
         // The whole text holds its functions, too; where it is not run, none of them is sure either.
-        debug_assert!(found.iter().all(|range| range.end <= unit.compiled.tree.body.at.end));
-        ranges.extend(found);
-    }
-    all
+        debug_assert!(found.iter().all(|range| range.end <= tree.body.at.end));
+        let functions = tree.functions.iter().enumerate().map(|(at, function)| (Some(at), &function.at));
+        let parts = std::iter::once((None, &tree.body.at)).chain(functions);
+        let left_out = parts.filter(|(part, _)| !seen.contains(&(number, *part))).map(|(_, at)| at.clone());
+        Doubts(left_out.chain(found).collect())
+    };
+    units.iter().enumerate().zip(found).map(of_unit).collect()
 }
 
 /// The function of a text that a call means.
@@ -206,11 +199,7 @@ impl<'w> Walk<'w> {
     fn expr(&mut self, expr: &'w Expr) -> Leaves {
         match &expr.kind {
             ExprKind::Closure { .. } => self.doubt(Part::Expr(expr)),
-            ExprKind::If { condition, .. } => {
-                let first = self.expr(condition);
-                first.or(self.doubt_all(children(expr).into_iter().skip(1)))
-            }
-            ExprKind::Switch { on, .. } => {
+            ExprKind::If { condition: on, .. } | ExprKind::Switch { on, .. } => {
                 let first = self.expr(on);
                 first.or(self.doubt_all(children(expr).into_iter().skip(1)))
             }
