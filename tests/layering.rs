@@ -85,33 +85,17 @@ fn modules(path: &str) -> Vec<&str> {
 }
 
 /// The names that a path prefix such as `crate::` is followed by: one, or those of a `{group}`.
-fn names_after<'a>(code: &'a str, prefix: &str) -> Vec<&'a str> {
+fn names_after(code: &str, prefix: &str) -> Vec<String> {
     let starts = code.match_indices(prefix).filter(|(at, _)| !code[..*at].ends_with(part_of_path));
-    starts.flat_map(|(at, _)| names(&code[at + prefix.len()..])).collect()
+    let mut found = Vec::new();
+    for (at, _) in starts {
+        spread(&code[at + prefix.len()..], "", &mut found);
+    }
+    found.iter().map(|path| path.split("::").next().unwrap_or_default().to_owned()).collect()
 }
 
 fn part_of_path(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == ':'
-}
-
-fn names(rest: &str) -> Vec<&str> {
-    let word = |text: &'_ str| text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
-    let Some(group) = rest.strip_prefix('{') else { return vec![&rest[..word(rest)]] };
-    let (mut depth, mut start, mut found) = (0, 0, Vec::new());
-    for (at, c) in group.char_indices() {
-        if depth == 0 && (c == ',' || c == '}') {
-            let item = group[start..at].trim();
-            found.push(&item[..word(item)]);
-            start = at + 1;
-        }
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 0 => break,
-            '}' => depth -= 1,
-            _ => {}
-        }
-    }
-    found
 }
 
 /// What is wrong with the imports of a file.
@@ -133,7 +117,7 @@ fn offences(file: &Source) -> Vec<String> {
         say("its module is in no layer".into());
     }
     for name in used.into_iter().filter(|name| !name.is_empty()) {
-        match (layer(name), own.flatten()) {
+        match (layer(&name), own.flatten()) {
             (None, _) => say(format!("`{root}{name}` is in no layer")),
             (Some(theirs), Some(own)) if theirs > own => say(format!("`{}` must not use `{name}` above it", here[0])),
             _ => {}

@@ -96,6 +96,13 @@ impl Maker<'_> {
         }
     }
 
+    /// A value in parentheses, with what is done to it.
+    fn on(&mut self, ty: Ty, then: &str) {
+        self.say("(");
+        self.value(ty);
+        self.say(&format!(") {then}"));
+    }
+
     /// A value that is made of others.
     fn compound(&mut self, ty: Ty) {
         match (ty, self.pick(4)) {
@@ -105,23 +112,13 @@ impl Maker<'_> {
                 self.value(Ty::Int);
             }
             (Ty::Int, 1) => {
-                self.say("(");
-                self.value(Ty::Fun);
-                self.say(") . call (");
+                self.on(Ty::Fun, ". call (");
                 self.value(Ty::Int);
                 self.say(")");
             }
             (Ty::Int, 2) => self.say("#{ a : 2 , ping : | z | this . a + z } . ping ( 1 )"),
-            (Ty::Int, _) => {
-                self.say("(");
-                self.value(Ty::Str);
-                self.say(") . len ( )");
-            }
-            (Ty::Str, 0) => {
-                self.say("(");
-                self.value(Ty::Ns);
-                self.say(") . name");
-            }
+            (Ty::Int, _) => self.on(Ty::Str, ". len ( )"),
+            (Ty::Str, 0) => self.on(Ty::Ns, ". name"),
             (Ty::Str, _) => {
                 self.value(Ty::Str);
                 self.say("+");
@@ -141,17 +138,11 @@ impl Maker<'_> {
                 self.value(Ty::Int);
             }
             (Ty::List, _) => {
-                self.say("(");
-                self.value(Ty::List);
-                self.say(") . map (");
+                self.on(Ty::List, ". map (");
                 self.value(Ty::Fun);
                 self.say(")");
             }
-            (Ty::Bridge, 0) => {
-                self.say("(");
-                self.value(Ty::Bridge);
-                self.say(") . up ( )");
-            }
+            (Ty::Bridge, 0) => self.on(Ty::Bridge, ". up ( )"),
             (Ty::Bridge, 1) => {
                 self.say("up (");
                 self.value(Ty::Bridge);
