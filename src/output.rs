@@ -11,6 +11,7 @@ pub mod table;
 use crate::diagnostics;
 use crate::export::StepKind;
 use crate::model::error::{OpError, OpResult, Site, io_words};
+use crate::model::names::LabName;
 use crate::script::Finding;
 use crate::script::sources::Sources;
 use crate::session::Failure;
@@ -60,21 +61,22 @@ pub fn fail(failure: &Failure, printing: Printing) -> i32 {
 
 /// The report of an error, for a person.
 pub fn report(failure: &Failure, style: Style) -> String {
-    let Style { color, width, unicode, .. } = style;
-    let text =
-        diagnostics::render(&failure.error, &failure.sources, diagnostics::ReportStyle { color, width, unicode });
-    text.trim_end().to_owned()
+    diagnostics::render(&failure.error, &failure.sources, style.into()).trim_end().to_owned()
 }
 
 /// The report of something found in a recipe, for a person.
 pub fn report_finding(finding: &Finding, sources: &Sources, style: Style) -> String {
-    let Style { color, width, unicode, .. } = style;
-    diagnostics::render_finding(finding, sources, diagnostics::ReportStyle { color, width, unicode })
+    diagnostics::render_finding(finding, sources, style.into())
 }
 
 /// "1 change", "2 changes".
 pub fn changes(count: usize) -> String {
     if count == 1 { "1 change".to_owned() } else { format!("{count} changes") }
+}
+
+/// That a lab stays, and what can be done with it.
+pub fn is_up(name: &LabName) -> String {
+    format!("The lab `{name}` is up. Look at it with `rhailab status {name}`, take it down with `rhailab down {name}`.")
 }
 
 /// How the lines of a step begin, and their colour.

@@ -22,8 +22,7 @@ use crate::output::progress::Progress;
 use crate::output::style::Style;
 use crate::script::prompt::Prompt;
 use crate::session::Failure;
-use crate::session::failure::exit_code;
-use crate::session::{Notice, Sink};
+use crate::session::Sink;
 use history::History;
 pub use registered::{Ending, RegisteredLab};
 use std::cell::RefCell;
@@ -114,9 +113,7 @@ impl Repl<'_> {
 
     /// Reports an error and returns its exit code.
     fn report(&self, failure: &Failure) -> i32 {
-        let code = exit_code(&failure.error);
-        self.progress.borrow_mut().notice(&Notice::Failed(failure));
-        code
+        self.progress.borrow_mut().failed(failure)
     }
 
     /// An error with the texts that it may point into.

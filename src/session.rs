@@ -11,11 +11,11 @@
 //! What happens goes to one [`Sink`]. The prompt takes the same steps, with entries in the place of a recipe.
 
 pub mod cleanup;
+pub mod elsewhere;
 pub mod enter;
 pub mod exec;
 pub mod failure;
 pub mod guard;
-pub mod here;
 pub mod input;
 pub mod lab;
 pub mod machine;

@@ -134,10 +134,7 @@ impl Known {
     fn read(registry: &Registry) -> OpResult<Known> {
         let mut records = Vec::new();
         for dir in registry.list()? {
-            let journal = dir.journal();
-            if journal.exists() {
-                records.extend(store::read(&journal)?.records());
-            }
+            records.extend(store::records(&dir.journal())?);
         }
         Ok(Known(records))
     }

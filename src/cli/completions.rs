@@ -74,8 +74,8 @@ pub fn labs() -> ArgValueCompleter {
 pub fn namespaces() -> ArgValueCompleter {
     names(|| {
         let mut all = BTreeMap::from([("host".to_owned(), "the lab's root namespace".to_owned())]);
-        let journal = lab().map(|dir| dir.journal()).filter(|journal| journal.exists());
-        for record in journal.and_then(|journal| store::read(&journal).ok()).into_iter().flat_map(|it| it.records()) {
+        let records = lab().and_then(|dir| store::records(&dir.journal()).ok());
+        for record in records.into_iter().flatten() {
             if let Change::AddNetns(AddNetns { name, .. }) = record.change {
                 all.insert(name.to_string(), format!("line {} of {}", record.site.line, record.site.source));
             }

@@ -6,14 +6,12 @@ use super::by_tag;
 use super::completions;
 use crate::lab::registry::{LabDir, Life, Mode, Registry};
 use crate::model::error::{Class, OpError, OpResult};
-use crate::model::names::LabName;
 use crate::output::Printing;
 use crate::output::write_err;
 use crate::sandbox::LiveHolder;
 use crate::session::cleanup::{HANDOVER, OtherNetns, clean_up};
-use crate::session::failure::exit_code;
 use crate::session::machine;
-use crate::session::name::require_rights;
+use crate::session::name::{lab_name, require_rights};
 use crate::session::notice::{Notice, SharedSink};
 use clap::Args;
 use std::time::Duration;
@@ -58,7 +56,7 @@ pub fn down(args: &DownArgs, printing: Printing) -> Ended {
         dirs = registry.list()?;
     }
     for name in &args.names {
-        dirs.push(registry.find(&LabName::new(name).map_err(OpError::from).map_err(OpError::usage)?)?.0);
+        dirs.push(registry.find(&lab_name(name)?)?.0);
     }
     let other = if args.gone { OtherNetns::Gone } else { OtherNetns::Refuse };
     Ok(each(&dirs, args.output, printing, |dir, progress| take_down(dir, progress, other))?)
@@ -96,14 +94,7 @@ fn each(
     let mut gravest = 0;
     for dir in dirs {
         let progress: SharedSink = output.progress(dir.name().as_str(), printing);
-        let code = match act(dir, &progress) {
-            Ok(()) => 0,
-            Err(error) => {
-                let code = exit_code(&error);
-                progress.borrow_mut().notice(&Notice::Failed(&error.into()));
-                code
-            }
-        };
+        let code = act(dir, &progress).map_or_else(|error| progress.borrow_mut().failed(&error.into()), |()| 0);
         progress.borrow_mut().notice(&Notice::Ended { code, kept: false });
         gravest = gravest.max(code);
     }

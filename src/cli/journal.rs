@@ -7,10 +7,10 @@ use crate::lab::journal::JournalEntry;
 use crate::lab::registry::Registry;
 use crate::lab::store;
 use crate::model::error::{Class, OpError, io_words};
-use crate::model::names::LabName;
 use crate::output::Printing;
 use crate::output::change::entry;
 use crate::output::told;
+use crate::session::name::lab_name;
 use clap::Args;
 use std::fs;
 use std::io::{Write, stdout};
@@ -28,8 +28,7 @@ pub struct JournalArgs {
 
 /// `journal`.
 pub fn journal(args: &JournalArgs, printing: Printing) -> Ended {
-    let (place, _) =
-        Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::from).map_err(OpError::usage)?)?;
+    let (place, _) = Registry::open()?.find(&lab_name(&args.lab)?)?;
     let path = place.journal();
     if !path.exists() {
         return Err(none(&args.lab).into());

@@ -6,11 +6,11 @@ use super::log_files::{file, names, unreadable};
 use crate::kernel::interrupt;
 use crate::lab::registry::{LabDir, Life, Registry};
 use crate::model::error::{Class, OpError, OpResult, closest};
-use crate::model::names::LabName;
 use crate::output::Printing;
 use crate::output::style::Ink;
 use crate::output::told;
 use crate::session::machine;
+use crate::session::name::lab_name;
 use clap::Args;
 use serde::Serialize;
 use std::fs::File;
@@ -54,7 +54,7 @@ struct Printed<'a> {
 
 /// `logs`.
 pub fn logs(args: &LogsArgs, printing: Printing) -> Ended {
-    let (dir, _) = Registry::open()?.find(&LabName::new(&args.lab).map_err(OpError::from).map_err(OpError::usage)?)?;
+    let (dir, _) = Registry::open()?.find(&lab_name(&args.lab)?)?;
     let names = names(&dir.logs())?;
     let names = match &args.process {
         None => names,

@@ -8,6 +8,7 @@ use super::Ended;
 use super::args::{OutputArgs, RecipeArgs, default_name};
 use super::recipe_help;
 use crate::model::error::{Class, OpError, OpResult, io_words};
+use crate::model::process::OURSELVES;
 use crate::output::Printing;
 use crate::session::recipe::describe;
 use clap::Args;
@@ -158,7 +159,7 @@ fn all(recipe: &RecipeArgs, jobs: Option<NonZero<usize>>, output: OutputArgs, pr
 /// Makes a trial in a process of its own: a sandbox is entered by a process, not by a thread. An error is the reason why it
 /// could not be made.
 fn run(recipe: &RecipeArgs, Trial { after, how }: Trial) -> Result<TrialOutcome, String> {
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = Command::new(OURSELVES);
     command.arg("prove-trial");
     if how != How::Whole {
         command.args(["--break-after", &after.to_string()]);

@@ -16,17 +16,16 @@ use crate::output::progress::Progress;
 use crate::repl::{self, Ending, PromptOptions, RegisteredLab};
 use crate::sandbox::{self, Exit, LiveHolder, Terminal, join};
 use crate::script::prompt::Prompt;
-use crate::script::{Config, ParamValue, Session, limits};
+use crate::session::Input;
 use crate::session::cleanup::HANDOVER;
+use crate::session::elsewhere::require_here;
 use crate::session::enter::{Here, Placement, enter};
 use crate::session::exec::standing;
-use crate::session::failure::exit_code;
-use crate::session::here::require_here;
-use crate::session::input::absolute;
 use crate::session::lab::{NewLab, listen, open_journal, resume};
 use crate::session::machine;
 use crate::session::name::{require_rights, take_name};
 use crate::session::notice::{Notice, SharedSink, Sink};
+use crate::session::recipe::interpreter;
 use clap::Args;
 use std::cell::RefCell;
 use std::io::IsTerminal;
@@ -69,9 +68,9 @@ pub struct ReplArgs {
 struct Start {
     options: PromptOptions,
     output: OutputArgs,
-    params: Vec<(String, ParamValue)>,
-    module_path: Vec<PathBuf>,
-    max_operations: Option<u64>,
+    /// What its lab is made by, for who looks at it from elsewhere; the recipe is among the options as well, to be run as an
+    /// entry.
+    input: Input,
     mode: Mode,
 }
 
@@ -93,6 +92,13 @@ pub fn repl(args: &ReplArgs, printing: Printing) -> Ended {
             .class(Class::Usage)
             .into());
     }
+    let input = match &args.recipe {
+        Some(_) => recipe.input()?,
+        // As with standard input, there is no file of that name.
+        None => RecipeArgs { recipe: Some("-".into()), ..recipe }
+            .input()
+            .map(|input| Input { recipe: PROMPT.into(), ..input })?,
+    };
     let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let start = Start {
         options: PromptOptions {
@@ -104,9 +110,7 @@ pub fn repl(args: &ReplArgs, printing: Printing) -> Ended {
             printing,
         },
         output: args.output,
-        params: recipe.parameters()?,
-        module_path: recipe.module_path()?,
-        max_operations: args.given.max_operations,
+        input,
         mode: if args.host { Mode::Host } else { Mode::Sandbox },
     };
     if let Some(name) = &args.lab {
@@ -117,8 +121,7 @@ pub fn repl(args: &ReplArgs, printing: Printing) -> Ended {
         Some(recipe) => default_name(recipe)?,
         None => LabName::new(NAME)?,
     };
-    let sink: SharedSink = progress(&start, name.as_str());
-    let lock = take_name(&name, false, start.mode, &sink)?;
+    let lock = take_name(&name, false, start.mode, &|lab| args.output.progress(lab, printing))?;
     Ok(begin(&start, lock)?)
 }
 
@@ -154,9 +157,8 @@ fn at_prompt(start: &Start, here: &Here<'_>) -> Ending {
     let progress = progress(start, here.lock.dir().name().as_str());
     let made = || -> OpResult<Ending> {
         machine::heed_signals()?;
-        let params = start.params.iter().map(|(name, value)| (name.clone(), value.plain())).collect();
         let sink: SharedSink = progress.clone();
-        let (lab, info) = NewLab::prepare(here, &recipe(start), params, true)?.begin(here, &sink)?;
+        let (lab, info) = NewLab::prepare(here, &start.input.path(), start.input.values(), true)?.begin(here, &sink)?;
         let registered = RegisteredLab::new(here.lock.dir().registry(), info, Some(here.lock));
         Ok(live(start, lab, registered, &progress))
     };
@@ -167,29 +169,11 @@ fn at_prompt(start: &Start, here: &Here<'_>) -> Ending {
 fn live(start: &Start, mut lab: Lab, registered: RegisteredLab<'_>, progress: &Rc<RefCell<Progress>>) -> Ending {
     lab.deny(&start.options.deny);
     let lab = Rc::new(RefCell::new(lab));
-    let (printer, real) = (Rc::clone(progress), Rc::clone(&lab));
-    let config = Config {
-        params: start.params.iter().cloned().collect(),
-        module_path: start.module_path.clone(),
-        max_operations: start.max_operations.unwrap_or(limits::OPERATIONS),
-        print: Rc::new(move |text| {
-            // What a rehearsal prints is made of made-up observations.
-            if !real.try_borrow().is_ok_and(|lab| lab.is_rehearsal()) {
-                printer.borrow_mut().print(text);
-            }
-        }),
-    };
-    let prompt = Prompt::new(Session::new(lab, config));
-    progress.borrow_mut().notice(&Notice::Started { mode: start.mode, recipe: &recipe(start) });
+    let printer = Rc::clone(progress);
+    let print = Rc::new(move |text: &str| printer.borrow_mut().print(text));
+    let prompt = Prompt::new(interpreter(&lab, &start.input, print));
+    progress.borrow_mut().notice(&Notice::Started { mode: start.mode, recipe: &start.input.path() });
     repl::run(prompt, registered, Rc::clone(progress), start.options.clone())
-}
-
-/// What the lab is made by, for who looks at it from elsewhere.
-fn recipe(start: &Start) -> PathBuf {
-    match &start.options.recipe {
-        Some(recipe) => absolute(recipe),
-        None => PROMPT.into(),
-    }
 }
 
 fn progress(start: &Start, name: &str) -> Rc<RefCell<Progress>> {
@@ -243,11 +227,7 @@ fn go_on_at_prompt(start: &Start, dir: &LabDir, info: &LabInfo) -> i32 {
     match made() {
         Ok(Ending::Down { code: 0 } | Ending::DownElsewhere { .. }) => TAKE_DOWN,
         Ok(Ending::Down { code } | Ending::Stays { code }) => code,
-        Err(error) => {
-            let code = exit_code(&error);
-            progress.borrow_mut().notice(&Notice::Failed(&error.into()));
-            code
-        }
+        Err(error) => progress.borrow_mut().failed(&error.into()),
     }
 }
 

@@ -6,12 +6,10 @@ use super::prove;
 use super::recipe_help;
 use crate::lab::Fault;
 use crate::lab::registry::Mode;
-use crate::model::error::OpError;
-use crate::model::names::LabName;
 use crate::output::Printing;
-use crate::output::write_err;
+use crate::output::{is_up, write_err};
 use crate::sandbox::Exit;
-use crate::session::name::require_rights;
+use crate::session::name::{lab_name, require_rights};
 use crate::session::run::{self, Finished, Run};
 use clap::Args;
 
@@ -104,7 +102,7 @@ fn start(
     let input = recipe.input()?;
     let keep = !matches!(stay, Stay::No);
     let name = match stay {
-        Stay::As(name) => LabName::new(name).map_err(OpError::from).map_err(OpError::usage)?,
+        Stay::As(name) => lab_name(name)?,
         Stay::No | Stay::AsRecipe => default_name(&input.recipe)?,
     };
     let mode = if place.host { Mode::Host } else { Mode::Sandbox };
@@ -121,9 +119,7 @@ fn start(
         Exit::End(code) => Ok(code),
         Exit::Keep => {
             if !output.quiet && !output.json {
-                write_err(&format!(
-                    "The lab `{name}` is up. Look at it with `rhailab status {name}`, take it down with `rhailab down {name}`."
-                ));
+                write_err(&is_up(&name));
             }
             Ok(0)
         }

@@ -55,8 +55,7 @@ enum Line<'a> {
 /// `status`. The exit code is 1 if a change does not stand any more.
 pub fn status(args: &StatusArgs, printing: Printing) -> Ended {
     let (place, info) = standing(&args.lab)?;
-    let journal = place.journal();
-    let records = if journal.exists() { store::read(&journal)?.records() } else { Vec::new() };
+    let records = store::records(&place.journal())?;
     let made = Made::of(records);
     // Looked at from here: inside, its process has another number.
     let life = info.life();

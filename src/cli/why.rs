@@ -51,8 +51,7 @@ pub struct WhyArgs {
 pub fn why(args: &WhyArgs, printing: Printing) -> Ended {
     let (dir, info) = standing(&args.lab)?;
     let question = question(namespace(&args.ns)?, &args.to, args.udp)?;
-    let journal = dir.journal();
-    let records = if journal.exists() { store::read(&journal)?.records() } else { Vec::new() };
+    let records = store::records(&dir.journal())?;
     let act = || match look(&dir, &info, records, &question, args, printing.stdout()) {
         Ok(code) => code,
         Err(error) => fail(&error.into(), printing),

@@ -105,11 +105,6 @@ impl Lab {
         self.kernel.signal(process, signal).map_err(|refusal| explain::plain(&refusal, &Ns::Host))
     }
 
-    /// The processes that were sent signals since the last time that this was asked.
-    pub fn take_signalled(&mut self) -> Vec<Identity> {
-        std::mem::take(&mut self.signalled)
-    }
-
     /// Forgets tracked connections to an original destination, so that packets meet the NAT rules anew.
     pub fn forget_flows(&mut self, ns: &Ns, to: IpAddr, port: u16, protocol: u8) -> OpResult<()> {
         self.settle()?;

@@ -181,6 +181,11 @@ impl Journal {
     }
 }
 
+/// The changes that may stand of a lab, by its journal; none where it has none.
+pub fn records(path: &Path) -> OpResult<Vec<Record>> {
+    if path.exists() { Ok(read(path)?.records()) } else { Ok(Vec::new()) }
+}
+
 /// Reads a journal; a torn last line is ignored, as it was written by a process that died while writing it,
 /// before it acted.
 pub fn read(path: &Path) -> OpResult<Contents> {

@@ -13,6 +13,9 @@ use crate::model::subject::{Fact, LinkAt, PROCESS, Subject};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// The path of this program, whatever became of its file (proc_pid_exe(5)).
+pub const OURSELVES: &str = "/proc/self/exe";
+
 mod explain;
 
 pub use explain::exec as refused;
@@ -55,7 +58,7 @@ impl Start {
         }
         let plain = if plain.is_empty() { String::new() } else { format!("env {} ", args(&plain)) };
         // The built-in servers are this program.
-        let argv: Vec<&str> = argv.iter().map(|word| if word == "/proc/self/exe" { "rhailab" } else { word }).collect();
+        let argv: Vec<&str> = argv.iter().map(|word| if word == OURSELVES { "rhailab" } else { word }).collect();
         format!("{secret}{launcher}{}", in_ns(&self.ns, &format!("{plain}{}", line(&argv))))
     }
 }

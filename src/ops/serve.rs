@@ -9,6 +9,7 @@ use crate::kernel::Errno;
 use crate::model::error::{OpError, OpResult};
 use crate::model::names::{Ns, proposal};
 use crate::model::observe::ProcState;
+use crate::model::process::OURSELVES;
 use std::rc::Rc;
 
 const TAKEN: Error = Error { code: "process::port", when: "the port is taken" };
@@ -63,9 +64,6 @@ assert_eq(dns.udp_ask("127.0.0.1:5353", "ping").text, "pong");"#,
 /// How a server ends whose port is taken.
 const TAKEN_PORT: ProcState = ProcState::Ended(Some(Errno::EADDRINUSE as i32));
 
-/// The rhailab that runs, as a child's program.
-const SELF: &str = "/proc/self/exe";
-
 fn http_serve(call: &mut Call<'_>) -> OpResult<Value> {
     let (ns, port): (Ns, u16) = (call.ns()?, call.args.req("port")?);
     let body = call.args.or("body", format!("{ns}\n"))?;
@@ -80,7 +78,7 @@ fn udp_serve(call: &mut Call<'_>) -> OpResult<Value> {
 
 fn serve(call: &mut Call<'_>, what: &str, port: u16, body: &str) -> OpResult<Value> {
     let ns = call.ns()?;
-    let argv = [SELF, what, "--port", &port.to_string(), "--body", body].map(str::to_owned).to_vec();
+    let argv = [OURSELVES, what, "--port", &port.to_string(), "--body", body].map(str::to_owned).to_vec();
     let mut name = proposal(&format!("{what}-{ns}-{port}"), 64);
     let before = started(call, &name);
     if before.is_some() {

@@ -106,7 +106,7 @@ impl Progress {
         }
     }
 
-    fn failed(&mut self, failure: &Failure) {
+    fn show_failure(&mut self, failure: &Failure) {
         self.erase();
         self.json(&Json::failure(&failure.error));
         if self.level != Level::Json {
@@ -260,7 +260,7 @@ impl Sink for Progress {
             Notice::Lab(event) => self.lab(event),
             Notice::Printed(text) => self.print(text),
             Notice::Remark(text) => self.note(text),
-            Notice::Failed(failure) => self.failed(failure),
+            Notice::Failed(failure) => self.show_failure(failure),
             Notice::TearingDown => self.tearing_down(),
             Notice::Ended { code, kept } => self.end(*code, *kept),
         }

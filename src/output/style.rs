@@ -1,5 +1,6 @@
 //! Colours and widths of what is printed.
 
+use crate::diagnostics::ReportStyle;
 use clap::ColorChoice;
 use clap::builder::styling::{AnsiColor, Style as Ansi};
 use std::io::IsTerminal;
@@ -76,6 +77,12 @@ impl Style {
             Ink::Bad => AnsiColor::Red.on_default().bold(),
         };
         format!("{ansi}{text}{ansi:#}")
+    }
+}
+
+impl From<Style> for ReportStyle {
+    fn from(Style { color, width, unicode, .. }: Style) -> ReportStyle {
+        ReportStyle { color, width, unicode }
     }
 }
 

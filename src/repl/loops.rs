@@ -5,6 +5,7 @@ use super::{Ending, Next, Repl};
 use crate::kernel::interrupt;
 use crate::lab::STOPPED;
 use crate::model::error::{Class, OpError, io_words};
+use crate::output::is_up;
 use crate::session::failure::{exit_code, leftover_error};
 use crate::session::{Notice, Sink};
 use std::io::BufRead;
@@ -159,10 +160,7 @@ impl Repl<'_> {
                 code = self.report(&leftover_error(&left).into());
             }
         } else if stays {
-            let name = self.registered.name();
-            self.note(&format!(
-                "The lab `{name}` is up. Look at it with `rhailab status {name}`, take it down with `rhailab down {name}`."
-            ));
+            self.note(&is_up(self.registered.name()));
         }
         self.progress.borrow_mut().notice(&Notice::Ended { code, kept: stays });
         self.registered.end(code)

@@ -1,9 +1,9 @@
 //! Undoing what a lab left on this machine that no process holds any more.
 
+use super::elsewhere::{is_here_or_gone, require_here};
 use super::failure::leftover_error;
-use super::here::{is_here_or_gone, require_here};
 use super::lab::{listen, open_journal, resume};
-use super::notice::{Notice, SharedSink};
+use super::notice::{NewSink, Notice, SharedSink};
 use crate::lab::journal::Contents;
 use crate::lab::recover::{LabStatus, judge};
 use crate::lab::registry::{LabDir, LabInfo, Life, Mode};
@@ -74,11 +74,12 @@ fn is_findable(change: &Change) -> bool {
 }
 
 /// Undoes what an earlier run of the same lab left, and says so, so that the name is free.
-pub fn make_way(dir: &LabDir, sink: &SharedSink) -> OpResult<()> {
+pub fn make_way(dir: &LabDir, sink: NewSink<'_>) -> OpResult<()> {
     let Some(info) = dir.info()? else { return Ok(()) };
     if info.mode != Mode::Host || info.life() != Life::Dead {
         return Ok(());
     }
+    let sink = sink(dir.name().as_str());
     sink.borrow_mut().notice(&Notice::Recovering { started: &info.started });
-    clean_up(dir, sink, OtherNetns::Refuse)
+    clean_up(dir, &sink, OtherNetns::Refuse)
 }

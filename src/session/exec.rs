@@ -1,14 +1,15 @@
 //! A command in a lab that stands.
 
-use super::here::require_here;
+use super::elsewhere::require_here;
 use super::machine::ETC_NETNS;
+use super::name::lab_name;
 use crate::kernel::linux::netns;
 use crate::kernel::linux::process::Processes;
 use crate::kernel::linux::spaces::Spaces;
 use crate::kernel::{Cause, Done, Errno, Refusal, interrupt};
 use crate::lab::registry::{LabDir, LabInfo, Life, Mode, Registry};
 use crate::model::error::{Class, OpError, OpResult, closest};
-use crate::model::names::{BadName, LabName, Ns, NsName};
+use crate::model::names::{BadName, Ns, NsName};
 use crate::model::observe::{Command, Output};
 use crate::sandbox::{Terminal, join};
 
@@ -20,7 +21,7 @@ pub const NOT_EXECUTABLE: &str = "exec::not_executable";
 
 /// A lab that stands.
 pub fn standing(name: &str) -> OpResult<(LabDir, LabInfo)> {
-    let (dir, info) = Registry::open()?.find(&LabName::new(name).map_err(OpError::from).map_err(OpError::usage)?)?;
+    let (dir, info) = Registry::open()?.find(&lab_name(name)?)?;
     if info.life() == Life::Dead {
         return Err(OpError::new("lab::dead", format!("The lab `{name}` ended without being taken down."))
             .help("`rhailab recover` cleans up after it.")

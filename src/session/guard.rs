@@ -9,6 +9,7 @@
 
 use crate::model::error::{Class, OpError, OpResult, io_words};
 use crate::model::names::LabName;
+use crate::model::process::OURSELVES;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -27,7 +28,7 @@ impl Guard {
     pub fn start(name: &LabName) -> OpResult<Guard> {
         let start = || -> io::Result<UnixStream> {
             let (ours, theirs) = UnixStream::pair()?;
-            let mut command = Command::new("/proc/self/exe");
+            let mut command = Command::new(OURSELVES);
             command.arg0("rhailab").args(["guard", name.as_str()]);
             // A group of its own: the terminal's Ctrl-C is meant for the run.
             command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).process_group(0).spawn()?;

@@ -1,6 +1,7 @@
 //! What happens in a session, for whoever shows it.
 
 use super::Failure;
+use super::failure::exit_code;
 use crate::lab;
 use crate::lab::registry::Mode;
 use crate::model::error::OpError;
@@ -46,6 +47,12 @@ pub enum Notice<'a> {
 pub trait Sink {
     /// Something happens.
     fn notice(&mut self, notice: &Notice<'_>);
+
+    /// Something failed. Returns the exit code.
+    fn failed(&mut self, failure: &Failure) -> i32 {
+        self.notice(&Notice::Failed(failure));
+        exit_code(&failure.error)
+    }
 
     /// Whether every change is of interest, also those of a teardown that could be done as a whole.
     fn wants_changes(&self) -> bool;

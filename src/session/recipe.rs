@@ -36,24 +36,13 @@ impl LoadedRecipe {
         LoadedRecipe::of(&input.text()?, name, input, print)
     }
 
-    /// Checks a recipe's text. What is printed in a rehearsal is kept quiet: it would be made of made-up observations.
+    /// Checks a recipe's text.
     pub fn of(text: &str, name: &LabName, input: &Input, print: Print) -> Result<LoadedRecipe, Failure> {
         let programs = Programs::default();
         let mut lab = Lab::new(name.clone(), Box::new(FakeKernel::noting(&programs)), None);
         lab.deny(&input.deny);
         let lab = Rc::new(RefCell::new(lab));
-        let real = Rc::clone(&lab);
-        let config = Config {
-            params: input.params.iter().cloned().collect(),
-            module_path: input.module_path.clone(),
-            max_operations: input.max_operations.unwrap_or(limits::OPERATIONS),
-            print: Rc::new(move |text| {
-                if !real.borrow().is_rehearsal() {
-                    print(text);
-                }
-            }),
-        };
-        let session = Session::new(Rc::clone(&lab), config);
+        let session = interpreter(&lab, input, print);
         match session.load_as(&input.recipe, text) {
             Ok(recipe) => Ok(LoadedRecipe { session, lab, programs, recipe, given: input.values() }),
             Err(error) => Err(Failure { error, sources: session.sources().clone() }),
@@ -97,6 +86,23 @@ impl LoadedRecipe {
     pub fn about(&self) -> About {
         About { doc: self.recipe.doc(self.session.sources()), params: self.recipe.params().to_vec() }
     }
+}
+
+/// An engine for a lab with what it is given. What is printed in a rehearsal is kept quiet: it would be made of made-up
+/// observations.
+pub fn interpreter(lab: &Rc<RefCell<Lab>>, input: &Input, print: Print) -> Session {
+    let real = Rc::clone(lab);
+    let config = Config {
+        params: input.params.iter().cloned().collect(),
+        module_path: input.module_path.clone(),
+        max_operations: input.max_operations.unwrap_or(limits::OPERATIONS),
+        print: Rc::new(move |text| {
+            if !real.try_borrow().is_ok_and(|lab| lab.is_rehearsal()) {
+                print(text);
+            }
+        }),
+    };
+    Session::new(Rc::clone(lab), config)
 }
 
 /// What a recipe says about itself, without running it.

@@ -1,7 +1,7 @@
 //! A recipe from beginning to end.
 
 use super::enter::{Here, Placement, enter};
-use super::failure::{exit_code, leftover_error};
+use super::failure::leftover_error;
 use super::lab::NewLab;
 use super::machine::heed_signals;
 use super::name::take_name;
@@ -47,7 +47,7 @@ pub fn run(run: &Run, name: &LabName, sink: NewSink<'_>) -> OpResult<Finished> {
     // The text may come through a pipe, and the wait for it be broken off.
     heed_signals()?;
     let text = run.input.text()?;
-    let lock = take_name(name, run.keep, run.mode, &sink(name.as_str()))?;
+    let lock = take_name(name, run.keep, run.mode, sink)?;
     let name = lock.dir().name().clone();
     let placement = Placement { mode: run.mode, is_guarded: run.is_guarded, terminal: Terminal::Shared };
     let exit = enter(placement, lock, |here| {
@@ -62,10 +62,8 @@ impl Run {
     fn follow(&self, text: &str, here: &Here<'_>, sink: &SharedSink) -> Exit {
         let tell = |notice: &Notice<'_>| sink.borrow_mut().notice(notice);
         tell(&Notice::Started { mode: self.mode, recipe: &self.input.path() });
-        let exit = self.make(text, here, sink).unwrap_or_else(|failure| {
-            tell(&Notice::Failed(&failure));
-            Exit::End(exit_code(&failure.error))
-        });
+        let made = self.make(text, here, sink);
+        let exit = made.unwrap_or_else(|failure| Exit::End(sink.borrow_mut().failed(&failure)));
         match exit {
             Exit::Keep => tell(&Notice::Ended { code: 0, kept: true }),
             Exit::End(code) => tell(&Notice::Ended { code, kept: false }),
@@ -129,9 +127,7 @@ impl Run {
             Ok(()) => 0,
             Err(Failure { error, sources }) => {
                 let error = why_stopped(error, sink);
-                let code = exit_code(&error);
-                sink.borrow_mut().notice(&Notice::Failed(&Failure { error, sources }));
-                code
+                sink.borrow_mut().failed(&Failure { error, sources })
             }
         };
         // What asked the recipe to stop must not stop the teardown.

@@ -11,8 +11,8 @@ use crate::model::names::LabName;
 use crate::sandbox::LiveHolder;
 use std::io::{ErrorKind, Read, stdin};
 
-/// Stands guard in a process that [`Guard::start`](super::guard::Guard::start) made: waits until the run of that lab has ended and undoes what
-/// it left, if it was killed. Says whether it was.
+/// Stands guard in a process that [`Guard::start`](super::guard::Guard::start) made: waits until the run of that lab has
+/// ended, and undoes what it left, if it was killed. Says whether it was.
 pub fn stand_guard(name: &LabName, sink: &SharedSink) -> OpResult<bool> {
     stay_behind().map_err(|refusal| refused(&refusal))?;
     // A byte says that the run has ended in order.

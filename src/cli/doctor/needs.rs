@@ -10,6 +10,7 @@ use crate::model::hook::Hook;
 use crate::model::link::{AddLink, LinkKind, NewLink};
 use crate::model::names::{ChainName, IfName, Ns};
 use crate::model::netns::AddNetns;
+use crate::model::process::OURSELVES;
 use crate::model::route::AddRoute;
 use crate::model::rule::{Match, Part, Rule, Target, outline};
 use crate::model::rules::{EditRules, RuleEdit, Table};
@@ -213,7 +214,7 @@ impl Needs {
 
 /// Whether it makes sense to look for a program: not for ourselves, and not for one in a folder that we are not in.
 pub fn is_findable(program: &str, elsewhere: bool) -> bool {
-    program != "/proc/self/exe" && (program.starts_with('/') || !program.contains('/') || !elsewhere)
+    program != OURSELVES && (program.starts_with('/') || !program.contains('/') || !elsewhere)
 }
 
 /// An interface of the root namespace, as one of its kind.

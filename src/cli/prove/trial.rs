@@ -9,6 +9,7 @@ use crate::lab::registry::Registry;
 use crate::lab::state_dirs::StateDirs;
 use crate::model::error::{OpError, OpResult, io_words};
 use crate::model::names::LabName;
+use crate::model::process::OURSELVES;
 use crate::output::Printing;
 use crate::output::fail;
 use crate::output::write_out;
@@ -93,7 +94,7 @@ fn footprint(kernel: &mut LinuxKernel) -> OpResult<BTreeSet<String>> {
 }
 
 fn rhailab(words: &[OsString]) -> OpResult<Output> {
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = Command::new(OURSELVES);
     command.args(words).env("RHAILAB_STATE_DIR", STATE).stdin(Stdio::null());
     command
         .output()

@@ -15,6 +15,7 @@ use crate::session::Failure;
 use crate::session::failure::leftover_error;
 use crate::session::lab::listen;
 use crate::session::machine;
+use crate::session::name::lab_name;
 use crate::session::notice::SharedSink;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -22,7 +23,7 @@ use std::rc::Rc;
 impl Repl<'_> {
     /// Has the lab stay when the prompt ends.
     pub(super) fn keep(&mut self, name: &str) -> Result<(), Failure> {
-        let name = LabName::new(name).map_err(OpError::from).map_err(OpError::usage)?;
+        let name = lab_name(name)?;
         if self.registered.info.kept {
             let message = format!("The lab is kept already, as `{}`.", self.registered.name());
             return Err(usage(message, "It stays when you leave.").into());

@@ -58,11 +58,6 @@ impl Netfilter {
         Ok(())
     }
 
-    /// Whether there are deferred changes.
-    pub fn is_pending(&self) -> bool {
-        !self.deferred.is_empty() || !self.failed.is_empty()
-    }
-
     /// Makes the deferred changes. Returns those that failed, by number; nothing is left of them, and the
     /// others are made.
     pub fn flush(&mut self, spaces: &Spaces) -> Vec<(u64, Refusal)> {
