@@ -41,6 +41,7 @@ pub struct Progress {
     lab: String,
     started: Instant,
     made: usize,
+    altered: usize,
     undone: usize,
     /// Of those undone, how many had gone with something else.
     went_along: usize,
@@ -59,6 +60,7 @@ impl Progress {
             lab: lab.to_owned(),
             started: Instant::now(),
             made: 0,
+            altered: 0,
             undone: 0,
             went_along: 0,
             drawn: None,
@@ -79,7 +81,8 @@ impl Progress {
                 self.undone += 1;
                 self.went_along += usize::from(*undone == Undone::Along);
             }
-            Event::Altered(..) | Event::Stuck(..) => {}
+            Event::Altered(..) => self.altered += 1,
+            Event::Stuck(..) => {}
         }
         match self.level {
             Level::Quiet => {}
@@ -144,7 +147,8 @@ impl Progress {
                 let along = self.went_along;
                 let along = if along == 0 { String::new() } else { format!(" ({along} went with others)") };
                 let made = if made == 0 { String::new() } else { format!("{} made, ", changes(made)) };
-                format!("{made}{undone} undone{along}, in {time:.2} s.")
+                let altered = if self.altered == 0 { String::new() } else { format!("{} altered, ", self.altered) };
+                format!("{made}{altered}{undone} undone{along}, in {time:.2} s.")
             }
             _ if kept => format!("{} made in {time:.2} s.", changes(made)),
             _ if made == 0 => format!("{} undone in {time:.2} s.", changes(undone)),
